@@ -1,0 +1,125 @@
+import { commitsBy, commitsPerSecond } from './ceilings.ts';
+import { logout, refresh, request, whoAmI } from './people.ts';
+import { type Finding, perSecond } from './report.ts';
+import { interleave, type Rate } from './trial.ts';
+import { LIVE, loaded, type Populated, type World } from './world.ts';
+
+const CONNECTIONS = 16;
+// Enough for a round: a logout needs a session that has not ended.
+const LOGOUTS_A_SECOND = 8_000;
+
+const label = (users: number) => users.toLocaleString('en');
+const sessions = Array.from({ length: LIVE }, (_, index) => index + 1);
+
+/** `GET /users/me` against Fastify with one prepared select and the same bytes. */
+export async function measureWhoAmI(world: World): Promise<Finding[]> {
+  const own = (each: Populated) => `users ${each.users}`;
+  const rates = await interleave(
+    [
+      loaded('select', world, world.bare, {
+        connections: CONNECTIONS,
+        requests: [request('GET', '/select')],
+      }),
+      ...world.populated.map(each =>
+        loaded(own(each), world, each.service, {
+          connections: CONNECTIONS,
+          requests: sessions.map(session => whoAmI(session, each.users)),
+        }),
+      ),
+      loaded('fastify', world, world.bare, { connections: CONNECTIONS, requests: [request('GET', '/bare')] }),
+    ],
+    world.pace.rounds,
+  );
+  const ceiling = rates.get('select') as Rate;
+  const bare = rates.get('fastify') as Rate;
+  const least = rates.get(own(world.populated[0] as Populated)) as Rate;
+  return world.populated.flatMap((each, index) => {
+    const { perSecond: rate, cpu } = rates.get(own(each)) as Rate;
+    const finding = {
+      database: world.place.name,
+      operation: `GET /users/me, ${label(each.users)} users`,
+      measured: `${perSecond(rate)}, ${cpu.toFixed(0)} µs CPU`,
+    };
+    const against = `${perSecond(ceiling.perSecond)}, ${ceiling.cpu.toFixed(0)} µs CPU`;
+    return [
+      {
+        ...finding,
+        ceiling: against,
+        ratio: rate / ceiling.perSecond,
+        target: '≥ 75 %, ≤ 45 µs',
+        met: rate >= 0.75 * ceiling.perSecond && cpu <= 45,
+        note: `bare Fastify: ${perSecond(bare.perSecond)}, ${bare.cpu.toFixed(0)} µs`,
+      },
+      ...(index === 0 ? [] : [againstFew(finding, rate, least.perSecond)]),
+    ];
+  });
+}
+
+/** `POST /refresh-token` and `POST /logout` against the commits of an update of one row. */
+export async function measureWrites(world: World): Promise<Finding[]> {
+  const [first] = world.populated as [Populated];
+  const own = (what: string, each: Populated) => `${what} ${each.users}`;
+  const rates = await interleave(
+    [
+      {
+        name: 'commits',
+        round: async () => ({
+          perSecond: await commitsPerSecond(first.url, CONNECTIONS, world.pace.seconds),
+          cpu: Number.NaN,
+        }),
+      },
+      ...world.populated.flatMap(each => [
+        loaded(own('refresh', each), world, each.service, async () => ({
+          connections: CONNECTIONS,
+          requests: (await each.freshSessions(CONNECTIONS)).map(refresh),
+          chain: true,
+        })),
+        loaded(own('logout', each), world, each.service, async () => ({
+          connections: CONNECTIONS,
+          requests: (await each.freshSessions(LOGOUTS_A_SECOND * world.pace.seconds)).map(session =>
+            logout(session, each.users),
+          ),
+          once: true,
+        })),
+      ]),
+    ],
+    world.pace.rounds,
+  );
+  const ceiling = (rates.get('commits') as Rate).perSecond;
+  return ['refresh', 'logout'].flatMap(what =>
+    world.populated.flatMap((each, index) => {
+      const { perSecond: rate, cpu } = rates.get(own(what, each)) as Rate;
+      const share = what === 'refresh' ? 0.45 : 0.25;
+      const finding = {
+        database: world.place.name,
+        operation: `${what}, ${label(each.users)} users`,
+        measured: `${perSecond(rate)}, ${cpu.toFixed(0)} µs CPU`,
+      };
+      return [
+        {
+          ...finding,
+          ceiling: perSecond(ceiling),
+          ratio: rate / ceiling,
+          target: `≥ ${share * 100} %`,
+          met: rate >= share * ceiling,
+          note: `commits by ${commitsBy}`,
+        },
+        ...(index === 0 ? [] : [againstFew(finding, rate, (rates.get(own(what, first)) as Rate).perSecond)]),
+      ];
+    }),
+  );
+}
+
+function againstFew(
+  finding: Pick<Finding, 'database' | 'operation' | 'measured'>,
+  rate: number,
+  few: number,
+): Finding {
+  return {
+    ...finding,
+    ceiling: `${perSecond(few)} with few users`,
+    ratio: rate / few,
+    target: '≥ 85 %',
+    met: rate >= 0.85 * few,
+  };
+}

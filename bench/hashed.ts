@@ -1,0 +1,114 @@
+import { availableParallelism } from 'node:os';
+import { hashesPerSecond } from './ceilings.ts';
+import { login, PASSWORD, request } from './people.ts';
+import type { Generator, Server } from './processes.ts';
+import { startService } from './processes.ts';
+import { type Finding, perSecond } from './report.ts';
+import { interleave, type Rate, type Subject } from './trial.ts';
+import { loaded, type Populated, type World } from './world.ts';
+
+const CONNECTIONS = 8;
+const ALGORITHMS = [
+  { algorithm: 'argon2id', share: 0.85, odd: 0 },
+  { algorithm: 'bcrypt', share: 0.95, odd: 1 },
+] as const;
+
+/** Logins and whole sign-ups against raw hashes on all cores, with argon2id (19 MiB, 2 passes) and bcrypt (cost 12). */
+export async function measureHashed(world: World): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { algorithm, share, odd } of ALGORITHMS) {
+    const services = await Promise.all(
+      world.populated.map(({ url }) => startService(url, { PASSWORD_HASH: algorithm })),
+    );
+    const seconds = Math.max(world.pace.seconds, algorithm === 'bcrypt' ? 4 : 2);
+    const at = { generator: world.generator, pace: { ...world.pace, seconds } };
+    const subjects: Subject[] = [
+      {
+        name: 'hashes',
+        round: async () => ({ perSecond: await hashesPerSecond(algorithm, seconds), cpu: Number.NaN }),
+      },
+      ...world.populated.map((each, index) =>
+        loaded(`login ${each.users}`, at, services[index] as Server, {
+          connections: CONNECTIONS,
+          requests: Array.from({ length: 400 }, (_, n) => login(people(each, n, odd))),
+        }),
+      ),
+      signups(at, services[0] as Server, algorithm),
+    ];
+    const rates = await interleave(subjects, world.pace.rounds);
+    await Promise.all(services.map(service => service.stop()));
+
+    const ceiling = (rates.get('hashes') as Rate).perSecond;
+    const compared = (operation: string, { perSecond: rate, cpu }: Rate, least: number) => ({
+      database: world.place.name,
+      operation,
+      measured: `${perSecond(rate)}, ${(cpu / 1000).toFixed(1)} ms CPU`,
+      ceiling: `${perSecond(ceiling)} hashes`,
+      ratio: rate / ceiling,
+      target: `≥ ${least * 100} %`,
+      met: rate >= least * ceiling,
+      note: `${availableParallelism()} cores`,
+    });
+    const few = (rates.get(`login ${world.populated[0]?.users}`) as Rate).perSecond;
+    for (const [index, { users }] of world.populated.entries()) {
+      const rate = rates.get(`login ${users}`) as Rate;
+      const finding = compared(`login, ${algorithm}, ${users.toLocaleString('en')} users`, rate, share);
+      findings.push(finding);
+      if (index > 0) {
+        findings.push({
+          ...finding,
+          ceiling: `${perSecond(few)} with few users`,
+          ratio: rate.perSecond / few,
+          target: '≥ 85 %',
+          met: rate.perSecond >= 0.85 * few,
+        });
+      }
+    }
+    findings.push(compared(`sign-up, whole flow, ${algorithm}`, rates.get('sign-up') as Rate, 0.85));
+  }
+  return findings;
+}
+
+// Users over the whole table, whose hash is of the one kind (database.ts: even ones argon2id, odd ones bcrypt).
+function people({ users }: Populated, n: number, odd: 0 | 1): number {
+  const spread = 1 + ((n * 7919) % (users - 2));
+  return spread - (spread % 2) + (odd === 1 ? 1 : 2);
+}
+
+let newcomers = 0;
+
+/** Both steps of a sign-up, by as many newcomers at once as there are connections. */
+function signups(
+  { generator, pace }: { generator: Generator; pace: { seconds: number } },
+  server: Server,
+  algorithm: string,
+): Subject {
+  return {
+    name: 'sign-up',
+    async round() {
+      const before = server.cpu();
+      const outcome = await generator.run({
+        port: server.port,
+        connections: CONNECTIONS,
+        seconds: pace.seconds,
+        requests: Array.from({ length: 2000 }, () =>
+          firstStep(`newcomer${newcomers++}.${algorithm}@example.net`),
+        ),
+        signup: PASSWORD,
+      });
+      if (Object.keys(outcome.statuses).some(status => status !== '200')) {
+        throw new Error(`sign-up answered ${JSON.stringify(outcome.statuses)}`);
+      }
+      // Two requests make one sign-up.
+      return {
+        perSecond: outcome.perSecond / 2,
+        cpu: ((server.cpu() - before) * 2e6) / outcome.count,
+      };
+    },
+  };
+}
+
+export const firstStep = (email: string) =>
+  request('POST', '/signup', {
+    json: { first_name: 'New', last_name: 'Comer', email, phone_number: '+4366412345678' },
+  });

@@ -1,0 +1,81 @@
+import { addSeconds } from '../platform/clock.ts';
+import type { Sql, Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import type { Account } from './account.ts';
+import { normalizeEmail } from './normalize.ts';
+import {
+  claimKey,
+  holderOf,
+  holdsReserved,
+  lockNames,
+  reserveAddress,
+  returnTo,
+  writeAddress,
+  writePending,
+} from './profile-queries.ts';
+
+/** How long a former address is kept for its owner, in seconds. */
+export const ADDRESS_KEPT = 72 * 3600;
+
+type ClockDeps = Pick<Deps, 'clock'>;
+
+/** The other account that has an address, or has it kept; null where it is free for `userId`. */
+export async function otherHolder(
+  { clock }: ClockDeps,
+  database: Sql,
+  { userId, address }: { userId: string; address: string },
+): Promise<{ userId: string; email: string; current: boolean } | null> {
+  const found = await holderOf(database, normalizeEmail(address).key, clock.now());
+  if (found === null || found.user_id === userId) return null;
+  return { userId: found.user_id, email: found.email, current: found.kind === 'email' };
+}
+
+/** Notes the address that waits for its confirmation; the present one stays until then. */
+export function setPendingEmail(
+  { clock }: ClockDeps,
+  tx: Tx,
+  { userId, address }: { userId: string; address: string },
+): Promise<number> {
+  return writePending(tx, userId, address, clock.now());
+}
+
+/**
+ * Puts a proven address in place of the present one, which is kept for its owner for 72 hours. Throws `address_taken`
+ * inside the transaction when somebody else was faster, so that nothing of it stays.
+ */
+export async function replaceAddress(
+  { clock }: ClockDeps,
+  tx: Tx,
+  { account, address }: { account: Account; address: string },
+): Promise<Account> {
+  const now = clock.now();
+  const { key } = normalizeEmail(address);
+  await lockNames(tx);
+  // Another spelling of the same address needs no other key.
+  if (key !== normalizeEmail(account.email).key) {
+    await reserveAddress(tx, account.id, addSeconds(now, ADDRESS_KEPT));
+    const claimed = await claimKey(tx, { userId: account.id, key, kind: 'email', now });
+    if (!claimed) throw new Problem('address_taken');
+  }
+  return (await writeAddress(tx, { userId: account.id, address, now })) as Account;
+}
+
+/**
+ * Puts a former address back, whose owner has just proven to read it; every address that came after it is free again.
+ * Null when it is not kept any more.
+ */
+export async function restoreAddress(
+  { clock }: ClockDeps,
+  tx: Tx,
+  { account, address }: { account: Account; address: string },
+): Promise<Account | null> {
+  const now = clock.now();
+  const { key } = normalizeEmail(address);
+  await lockNames(tx);
+  if (key !== normalizeEmail(account.email).key) {
+    if (!(await holdsReserved(tx, account.id, key, now))) return null;
+    await returnTo(tx, account.id, key);
+  }
+  return writeAddress(tx, { userId: account.id, address, now });
+}

@@ -1,0 +1,74 @@
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Fragment } from '../platform/sql.ts';
+import { type Account } from './account.ts';
+import { normalizeEmail, normalizeUsername } from './normalize.ts';
+import { type AccountRow, addAccount, addAddressedAccount, claimNames, dropAccount } from './queries.ts';
+
+export interface NewAccount {
+  readonly email: string;
+  /** The address where left out. */
+  readonly username?: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly fullName?: string;
+  readonly phoneNumber?: string | null;
+  readonly emailVerified?: boolean;
+  /** `user` where left out. */
+  readonly roles?: readonly string[];
+}
+
+/** Normalises a new account and gives it its id. Refuses with 422 on `email` an address that is none, and on `username`. */
+export function prepareAccount(
+  { clock, random }: Pick<Deps, 'clock' | 'random'>,
+  account: NewAccount,
+): AccountRow {
+  const own = normalizeEmail(account.email);
+  const { address, key } = own;
+  const named = account.username === undefined ? null : normalizeUsername(account.username, own);
+  const now = clock.now();
+  return {
+    id: random.uuid(),
+    email: address,
+    key,
+    username: named?.username ?? address,
+    usernameKey: named?.key ?? key,
+    firstName: account.firstName,
+    lastName: account.lastName,
+    fullName: account.fullName ?? `${account.firstName} ${account.lastName}`.trim(),
+    phoneNumber: account.phoneNumber ?? null,
+    emailVerifiedAt: account.emailVerified === true ? now : null,
+    roles: account.roles ?? ['user'],
+    now,
+  };
+}
+
+/**
+ * Creates an account with its names and roles. Of several at once for one name, the primary key of `identifiers` lets
+ * one through; the others get the word for what is taken, and leave nothing behind.
+ */
+export async function createAccount(
+  deps: Pick<Deps, 'clock' | 'random'>,
+  tx: Tx,
+  account: NewAccount,
+): Promise<Account | 'email_taken' | 'username_taken'> {
+  const row = prepareAccount(deps, account);
+  const created = await addAccount(tx, row);
+  const claimed = await claimNames(tx, row);
+  const taken = !claimed.includes(row.key)
+    ? 'email_taken'
+    : claimed.includes(row.usernameKey)
+      ? null
+      : 'username_taken';
+  if (taken === null) return created;
+  await dropAccount(tx, row.id);
+  return taken;
+}
+
+/**
+ * The same for an account whose username is its address, as CTEs of a statement of the caller's: `account` has its row,
+ * and none when the address is taken. `source` decides whether anything is created at all.
+ */
+export function accountCtes(row: AccountRow, source: Fragment): Fragment {
+  return addAddressedAccount(row, source);
+}

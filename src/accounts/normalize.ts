@@ -1,0 +1,81 @@
+import { domainToASCII } from 'node:url';
+import { invalid } from '../platform/problems.ts';
+
+export interface NormalizedAddress {
+  /** As it will be stored and written to: NFKC, the domain as A-labels in lower case. */
+  readonly address: string;
+  /** What it is compared by: the whole case-folded. */
+  readonly key: string;
+}
+
+const LOCAL_PART = /^[^\s@<>()[\],;:\\"\p{C}]{1,64}$/u;
+const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * An address after NFKC, with its domain as A-labels (RFC 5890), validated after normalising. Refuses with 422 on
+ * `member`.
+ */
+export function normalizeEmail(text: string, member = 'email'): NormalizedAddress {
+  const composed = text.normalize('NFKC').trim();
+  const at = composed.lastIndexOf('@');
+  const local = composed.slice(0, at);
+  const domain = domainToASCII(composed.slice(at + 1)).toLowerCase();
+  const address = `${local}@${domain}`;
+  const dots = local.startsWith('.') || local.endsWith('.') || local.includes('..');
+  if (
+    at < 1 ||
+    dots ||
+    address.length > 254 ||
+    !LOCAL_PART.test(local) ||
+    !DOMAIN.test(domain) ||
+    !domain.includes('.') ||
+    /\.\d+$/.test(domain)
+  ) {
+    throw invalid(member, 'value_error', 'This is not a valid email address.');
+  }
+  return { address, key: foldCase(address) };
+}
+
+// Letters, marks, digits, punctuation and symbols of any script, and single spaces inside; nothing that cannot be seen.
+const USERNAME =
+  /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{N}\p{P}\p{S}]+(?: [\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$/u;
+const USERNAME_MIN = 3;
+const USERNAME_MAX = 150;
+
+/**
+ * A username after NFKC, and what it is compared by; null where it is the account's own address, which it then follows.
+ * Refuses with 422 on `member` any other name with an `@`, and what is too short, too long or invisible.
+ */
+export function normalizeUsername(
+  text: string,
+  own: NormalizedAddress,
+  member = 'username',
+): { username: string; key: string } | null {
+  const username = text.normalize('NFKC').trim();
+  if (username.includes('@')) {
+    if (normalizeLogin(username) === own.key) return null;
+    throw invalid(member, 'value_error', 'A username with an @ can only be your own address.');
+  }
+  const length = Array.from(username).length;
+  if (length < USERNAME_MIN)
+    throw invalid(member, 'string_too_short', `String should have at least ${USERNAME_MIN} characters`);
+  if (length > USERNAME_MAX)
+    throw invalid(member, 'string_too_long', `String should have at most ${USERNAME_MAX} characters`);
+  if (!USERNAME.test(username))
+    throw invalid(member, 'value_error', 'Leave out characters that cannot be seen.');
+  return { username, key: foldCase(username) };
+}
+
+/** What a username or an address typed at login is looked up by; never refuses. */
+export function normalizeLogin(text: string): string {
+  try {
+    return text.includes('@') ? normalizeEmail(text).key : foldCase(text.normalize('NFKC').trim());
+  } catch {
+    return foldCase(text.normalize('NFKC').trim());
+  }
+}
+
+/** Case folding for comparison: by way of upper case, so that characters with several lower forms meet (ß, ẞ and SS, σ and ς). */
+export function foldCase(text: string): string {
+  return text.toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
+}

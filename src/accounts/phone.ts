@@ -1,0 +1,20 @@
+import { invalid } from '../platform/problems.ts';
+
+const WRITTEN = /^\+?[0-9]{10,15}$/;
+
+/**
+ * A phone number in E.164 where it parses as an international one, else as it was written. Refuses with 422 on `member`
+ * what is not 10 to 15 digits with an optional plus.
+ */
+export async function normalizePhone(text: string, member = 'phone_number'): Promise<string> {
+  const written = text.trim();
+  if (!WRITTEN.test(written)) {
+    throw invalid(
+      member,
+      'string_pattern_mismatch',
+      'Write 10 to 15 digits, with a plus and the country code in front.',
+    );
+  }
+  const { parsePhoneNumberFromString } = await import('libphonenumber-js/min');
+  return parsePhoneNumberFromString(written)?.number ?? written;
+}

@@ -1,0 +1,120 @@
+import type { Sql, Tx } from '../platform/database.ts';
+import { sql } from '../platform/sql.ts';
+import { type Account, accountColumns } from './account.ts';
+
+/** One change of names at a time, so that two people who swap theirs cannot wait for each other for ever. */
+export function lockNames(tx: Tx): Promise<unknown> {
+  return tx.row(sql`select pg_advisory_xact_lock(hashtextextended('accounts:names', 0))`);
+}
+
+export interface ProfileRow {
+  readonly firstName: string | null;
+  readonly lastName: string | null;
+  readonly fullName: string | null;
+  readonly phoneNumber: string | null;
+  readonly phoneGiven: boolean;
+}
+
+/** Writes what is not null; the full name follows the two others unless it is given. */
+export function writeNames(tx: Sql, userId: string, row: ProfileRow, now: Date): Promise<Account | null> {
+  const { firstName, lastName, fullName } = row;
+  return tx.row(sql`
+    update users u set
+      first_name = coalesce(${firstName}::text, first_name),
+      last_name = coalesce(${lastName}::text, last_name),
+      full_name = case
+        when ${fullName}::text is not null then ${fullName}::text
+        when ${firstName}::text is not null or ${lastName}::text is not null
+          then btrim(coalesce(${firstName}::text, first_name) || ' ' || coalesce(${lastName}::text, last_name))
+        else full_name end,
+      phone_number = case when ${row.phoneGiven}::bool then ${row.phoneNumber}::text else phone_number end,
+      updated_at = ${now}::timestamptz
+    where u.id = ${userId}::uuid
+    returning ${accountColumns}`);
+}
+
+export function writeUsername(tx: Tx, userId: string, username: string, now: Date): Promise<number> {
+  return tx.run(sql`
+    update users set username = ${username}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);
+}
+
+/** Gives up the username that the account holds beside its address, unless it is this one. */
+export function releaseUsername(tx: Tx, userId: string, except: string | null): Promise<number> {
+  return tx.run(sql`
+    delete from identifiers
+    where user_id = ${userId}::uuid and kind = 'username' and key is distinct from ${except}::text`);
+}
+
+/** Claims a key for an account: false where somebody else has it, or it is kept for somebody else. */
+export async function claimKey(
+  tx: Tx,
+  { userId, key, kind, now }: { userId: string; key: string; kind: 'email' | 'username'; now: Date },
+): Promise<boolean> {
+  const written = await tx.run(sql`
+    insert into identifiers as i (key, user_id, kind) values (${key}::text, ${userId}::uuid, ${kind}::text)
+    on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null
+    where i.user_id = excluded.user_id and i.kind in ('reserved', excluded.kind)
+      or i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`);
+  return written === 1;
+}
+
+/** Keeps the present address for its owner until then; nobody else can take it. */
+export function reserveAddress(tx: Tx, userId: string, until: Date): Promise<number> {
+  return tx.run(sql`
+    update identifiers set kind = 'reserved', reserved_until = ${until}::timestamptz
+    where user_id = ${userId}::uuid and kind = 'email'`);
+}
+
+/** Whether the account still has a former address kept for it. */
+export async function holdsReserved(tx: Tx, userId: string, key: string, now: Date): Promise<boolean> {
+  const row = await tx.row(sql`
+    select from identifiers where key = ${key}::text and user_id = ${userId}::uuid and kind = 'reserved'
+      and reserved_until > ${now}::timestamptz for update`);
+  return row !== null;
+}
+
+/** Drops every address of the account but this one, which becomes its address again. */
+export async function returnTo(tx: Tx, userId: string, key: string): Promise<void> {
+  await tx.run(sql`
+    delete from identifiers where user_id = ${userId}::uuid and kind in ('email', 'reserved') and key <> ${key}::text`);
+  await tx.run(sql`
+    update identifiers set kind = 'email', reserved_until = null
+    where key = ${key}::text and user_id = ${userId}::uuid`);
+}
+
+/** Writes a proven address; a username that was the old one follows. */
+export function writeAddress(
+  tx: Tx,
+  { userId, address, now }: { userId: string; address: string; now: Date },
+): Promise<Account | null> {
+  return tx.row(sql`
+    update users u set email = ${address}::text, pending_email = null, email_verified_at = ${now}::timestamptz,
+      username = case when username = email then ${address}::text else username end, updated_at = ${now}::timestamptz
+    where u.id = ${userId}::uuid
+    returning ${accountColumns}`);
+}
+
+export function writePending(tx: Tx, userId: string, address: string, now: Date): Promise<number> {
+  return tx.run(sql`
+    update users set pending_email = ${address}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);
+}
+
+/** Who holds a key, or has it kept; null where it is free. */
+export function holderOf(
+  database: Sql,
+  key: string,
+  now: Date,
+): Promise<{ user_id: string; kind: string; email: string } | null> {
+  return database.row(sql`
+    select i.user_id, i.kind, u.email from identifiers i join users u on u.id = i.user_id
+    where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)`);
+}
+
+/** Stops or lets an account log in; the time of the first stop stays. */
+export function writeDisabled(tx: Tx, userId: string, disabled: boolean, now: Date): Promise<Account | null> {
+  return tx.row(sql`
+    update users u set disabled_at = case when ${disabled}::bool then coalesce(disabled_at, ${now}::timestamptz) end,
+      updated_at = ${now}::timestamptz
+    where u.id = ${userId}::uuid
+    returning ${accountColumns}`);
+}

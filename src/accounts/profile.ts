@@ -1,0 +1,88 @@
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { invalid, Problem } from '../platform/problems.ts';
+import type { Account } from './account.ts';
+import { normalizeEmail, normalizeUsername } from './normalize.ts';
+import { personName } from './person-name.ts';
+import { normalizePhone } from './phone.ts';
+import {
+  claimKey,
+  lockNames,
+  type ProfileRow,
+  releaseUsername,
+  writeDisabled,
+  writeNames,
+  writeUsername,
+} from './profile-queries.ts';
+
+/** What a person, or an administrator, may write; what is left out stays. */
+export interface ProfileChange {
+  readonly first_name?: string | undefined;
+  readonly last_name?: string | undefined;
+  /** Left out: follows the two others when one of them changes. */
+  readonly full_name?: string | undefined;
+  readonly phone_number?: string | null | undefined;
+}
+
+const FULL_NAME_MAX = 201;
+
+/** Validates a change of names and number. Refuses with 422 on the member that is wrong. */
+export async function normalizeProfile(change: ProfileChange): Promise<ProfileRow> {
+  const { first_name, last_name, full_name, phone_number } = change;
+  return {
+    firstName: first_name === undefined ? null : personName(first_name, 'first_name'),
+    lastName: last_name === undefined ? null : personName(last_name, 'last_name'),
+    fullName: full_name === undefined ? null : fullName(full_name),
+    phoneNumber: typeof phone_number === 'string' ? await normalizePhone(phone_number) : null,
+    phoneGiven: phone_number !== undefined,
+  };
+}
+
+function fullName(text: string): string {
+  const name = personName(text, 'full_name');
+  if (name.length > FULL_NAME_MAX)
+    throw invalid('full_name', 'string_too_long', `String should have at most ${FULL_NAME_MAX} characters`);
+  return name;
+}
+
+/** Writes names and number; null where the account is gone. */
+export function writeProfile(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  userId: string,
+  row: ProfileRow,
+): Promise<Account | null> {
+  return writeNames(tx, userId, row, clock.now());
+}
+
+/**
+ * Gives an account another username; its own address, in any case, makes the username follow the address again. Throws
+ * `username_taken` or 422 inside the transaction, which must not have written anything that should stay.
+ */
+export async function changeUsername(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  account: Pick<Account, 'id' | 'email'>,
+  text: string,
+): Promise<void> {
+  const named = normalizeUsername(text, normalizeEmail(account.email));
+  const now = clock.now();
+  await lockNames(tx);
+  await releaseUsername(tx, account.id, named?.key ?? null);
+  if (named !== null) {
+    const claimed = await claimKey(tx, { userId: account.id, key: named.key, kind: 'username', now });
+    // Thrown inside, so that the name that was just given up stays its owner's.
+    if (!claimed) throw new Problem('username_taken');
+  }
+  await writeUsername(tx, account.id, named?.username ?? account.email, now);
+}
+
+/** Stops an account from logging in, or lets it; null where it is gone. Ending its sessions is the caller's. */
+export function setDisabled(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  userId: string,
+  disabled: boolean,
+): Promise<Account | null> {
+  return writeDisabled(tx, userId, disabled, clock.now());
+}

@@ -1,0 +1,111 @@
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { type Account, accountColumns } from './account.ts';
+
+export function selectAccount(database: Sql, id: string): Promise<Account | null> {
+  return database.row(sql`select ${accountColumns} from users u where u.id = ${id}::uuid`);
+}
+
+/** The same, and nobody else changes it until the transaction ends. */
+export function lockAccountRow(tx: Sql, id: string): Promise<Account | null> {
+  return tx.row(sql`select ${accountColumns} from users u where u.id = ${id}::uuid for no key update`);
+}
+
+/** The account that holds this key as its address, or as its username too when `anyName`. */
+export function selectAccountByKey(database: Sql, key: string, anyName: boolean): Promise<Account | null> {
+  return database.row(sql`
+    select ${accountColumns} from identifiers i join users u on u.id = i.user_id
+    where i.key = ${key} and (i.kind = 'email' or (${anyName}::bool and i.kind = 'username'))`);
+}
+
+/** `update users set last_login_at … returning id`, of an account that is not disabled. */
+export function touchLastLogin({ userId, now }: { userId: string; now: Date }): Fragment {
+  return sql`
+    update users set last_login_at = ${now}::timestamptz
+    where id = ${userId}::uuid and disabled_at is null
+    returning id`;
+}
+
+export interface AccountRow {
+  readonly id: string;
+  readonly email: string;
+  readonly key: string;
+  readonly username: string;
+  readonly usernameKey: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly fullName: string;
+  readonly phoneNumber: string | null;
+  readonly emailVerifiedAt: Date | null;
+  readonly roles: readonly string[];
+  readonly now: Date;
+}
+
+const insertUser = (row: AccountRow, from: Fragment) => sql`
+  insert into users as u (id, email, username, first_name, last_name, full_name, phone_number, email_verified_at,
+    created_at, updated_at)
+  select ${row.id}::uuid, ${row.email}::text, ${row.username}::text, ${row.firstName}::text, ${row.lastName}::text,
+    ${row.fullName}::text, ${row.phoneNumber}::text, ${row.emailVerifiedAt}::timestamptz, ${row.now}::timestamptz,
+    ${row.now}::timestamptz
+  ${from}
+  returning ${accountColumns}`;
+
+const insertRoles = (row: AccountRow) => sql`
+  insert into user_roles (user_id, role_name, granted_at)
+  select account.id, role_name, ${row.now}::timestamptz from account, unnest(${[...row.roles]}::text[]) as role_name`;
+
+// A name that was kept for its former owner is free again when its time has come.
+const takeFreedName = (now: Date) => sql`
+  on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null
+  where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`;
+
+/** CTEs `claimed`, `account` and `granted`: the name first, so that nothing follows where it is taken. */
+export function addAddressedAccount(row: AccountRow, source: Fragment): Fragment {
+  return sql`
+    claimed as (
+      insert into identifiers as i (key, user_id, kind)
+      select ${row.key}::text, ${row.id}::uuid, 'email' from ${source}
+      ${takeFreedName(row.now)}
+      returning i.user_id),
+    account as (${insertUser(row, sql`from claimed`)}),
+    granted as (${insertRoles(row)})`;
+}
+
+/** Writes the account and its roles, without its names. */
+export async function addAccount(tx: Sql, row: AccountRow): Promise<Account> {
+  const account = await tx.row<Account>(sql`
+    with account as (${insertUser(row, sql``)}), granted as (${insertRoles(row)}) select * from account`);
+  return account as Account;
+}
+
+/** Claims the account's address and username; returns the keys that it got. */
+export async function claimNames(tx: Sql, row: AccountRow): Promise<string[]> {
+  const named = row.usernameKey === row.key ? sql`` : sql`, (${row.usernameKey}::text, 'username')`;
+  const claimed = await tx.rows<{ key: string }>(sql`
+    insert into identifiers as i (key, user_id, kind)
+    select name.key, ${row.id}::uuid, name.kind from (values (${row.key}::text, 'email') ${named}) as name (key, kind)
+    ${takeFreedName(row.now)}
+    returning i.key`);
+  return claimed.map(({ key }) => key);
+}
+
+export function dropAccount(tx: Sql, id: string): Promise<number> {
+  return tx.run(sql`delete from users where id = ${id}::uuid`);
+}
+
+/** Notes that somebody has read a mail sent to the account's present address; false where it is another by now. */
+export async function verifyAddress(
+  tx: Sql,
+  { userId, address, now }: { userId: string; address: string; now: Date },
+): Promise<boolean> {
+  const written = await tx.run(sql`
+    update users set email_verified_at = coalesce(email_verified_at, ${now}::timestamptz), updated_at = ${now}::timestamptz
+    where id = ${userId}::uuid and email = ${address}::text`);
+  return written === 1;
+}
+
+export function dropPendingEmail(tx: Sql, userId: string, now: Date): Promise<number> {
+  return tx.run(sql`
+    update users set pending_email = null, updated_at = ${now}::timestamptz
+    where id = ${userId}::uuid and pending_email is not null`);
+}

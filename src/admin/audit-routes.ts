@@ -1,0 +1,93 @@
+import { listActivity, listEvents } from '../audit/list.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { App } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { userOf } from '../sessions/principal.ts';
+
+const orNull = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const eventBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    type: Type.String({ examples: ['login.succeeded'] }),
+    created_at: Type.String({ format: 'date-time' }),
+    actor: Type.Object({
+      kind: Type.Union([
+        Type.Literal('user'),
+        Type.Literal('client'),
+        Type.Literal('operator'),
+        Type.Literal('system'),
+        Type.Literal('anonymous'),
+      ]),
+      id: orNull(Type.String({ format: 'uuid' })),
+    }),
+    user_id: orNull(Type.String({ format: 'uuid', description: 'Whom it concerns.' })),
+    session_id: orNull(Type.String({ format: 'uuid' })),
+    ip: orNull(Type.String({ description: 'Null once the person was erased.' })),
+    user_agent: orNull(Type.String()),
+    request_id: orNull(Type.String()),
+    outcome: Type.Union([Type.Literal('success'), Type.Literal('failure'), Type.Literal('refusal')]),
+    reason: orNull(Type.String({ examples: ['wrong_password'] })),
+    data: Type.Record(Type.String(), Type.Unknown()),
+  },
+  { title: 'AuditEvent' },
+);
+
+const page = Type.Object({ items: Type.Array(eventBody), next_cursor: orNull(Type.String()) });
+
+const paging = {
+  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+  cursor: Type.Optional(Type.String({ maxLength: 200 })),
+};
+
+const filters = Type.Object(
+  {
+    user_id: Type.Optional(Type.String({ format: 'uuid', description: 'Whom the events concern.' })),
+    type: Type.Optional(Type.String({ maxLength: 100, examples: ['login.failed'] })),
+    from: Type.Optional(Type.String({ format: 'date-time', description: 'Not before.' })),
+    to: Type.Optional(Type.String({ format: 'date-time', description: 'Before.' })),
+    ...paging,
+  },
+  { additionalProperties: false },
+);
+
+/** The audit trail for whoever may read it, and everybody's own part of it. */
+export function routes(app: App, deps: Deps): void {
+  app.get(
+    '/audit-events',
+    {
+      config: { access: { permission: 'audit:read' }, limit: 'admin' },
+      schema: {
+        tags: ['Audit'],
+        summary: 'Read the audit trail, the newest first',
+        querystring: filters,
+        response: { 200: page },
+      },
+    },
+    async ({ query }) =>
+      listEvents(
+        deps,
+        {
+          userId: query.user_id,
+          type: query.type,
+          from: query.from === undefined ? undefined : new Date(query.from),
+          to: query.to === undefined ? undefined : new Date(query.to),
+        },
+        query,
+      ) as never,
+  );
+
+  app.get(
+    '/users/me/activity',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['Users'],
+        summary: 'What happened to my account, the newest first',
+        querystring: Type.Object(paging, { additionalProperties: false }),
+        response: { 200: page },
+      },
+    },
+    async request => listActivity(deps, userOf(request).userId, request.query) as never,
+  );
+}

@@ -1,0 +1,56 @@
+import { createAccount } from '../accounts/create.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { recordEvent, system } from '../audit/record.ts';
+import { checkPolicy } from '../passwords/policy.ts';
+import { setPassword } from '../passwords/set.ts';
+import type { Deps } from '../platform/deps.ts';
+import { decide } from '../rbac/decide.ts';
+import { operatorGranter } from '../rbac/operator.ts';
+import { hasAdministrator } from '../rbac/set-roles.ts';
+
+/**
+ * Makes the first administrator of BOOTSTRAP_ADMIN_* when there is none, as a new verified account; of several replicas
+ * that start at once, one does. Throws an Error that says what to do when the password breaks the policy or the address
+ * is already somebody's: an account that exists is never promoted by a variable. Returns whether it made one.
+ */
+export async function bootstrapAdmin(deps: Deps): Promise<boolean> {
+  const { db, hasher, config } = deps;
+  if (config.bootstrap === null || (await hasAdministrator(db))) return false;
+  const { adminPassword: password } = config.bootstrap;
+  const { address } = normalizeEmail(config.bootstrap.adminEmail);
+  const issues = await checkPolicy(deps, { password, owner: { email: address } });
+  if (issues.length > 0)
+    throw new Error(`BOOTSTRAP_ADMIN_PASSWORD: ${issues.map(({ msg }) => msg).join(' ')}`);
+  const hash = await hasher.hash(password);
+  const granter = await operatorGranter(db);
+
+  const event = { type: 'service.bootstrapped' } as const;
+  const verdict = await decide(deps, granter, { lock: 'change', event }, async tx => {
+    if (await hasAdministrator(tx)) return 'present';
+    const roles = ['admin', 'user'];
+    const account = await createAccount(deps, tx, {
+      email: address,
+      firstName: 'Administrator',
+      lastName: '',
+      emailVerified: true,
+      roles,
+    });
+    if (typeof account === 'string') return 'taken';
+    await setPassword(deps, tx, { userId: account.id, hash });
+    await recordEvent(deps, tx, {
+      ...event,
+      outcome: 'success',
+      actor: system,
+      userId: account.id,
+      caller: null,
+      data: { roles },
+    });
+    return 'made';
+  });
+  if (verdict === 'taken')
+    throw new Error(
+      `BOOTSTRAP_ADMIN_EMAIL: ${address} already has an account, which a variable does not promote. ` +
+        `Run: npm run cli -- users set-roles ${address} admin user`,
+    );
+  return verdict === 'made';
+}

@@ -1,0 +1,77 @@
+import { presentUser, type UserBody } from '../accounts/account.ts';
+import { normalizeProfile, type ProfileChange, setDisabled, writeProfile } from '../accounts/profile.ts';
+import { recordEvent } from '../audit/record.ts';
+import { voidChallenges } from '../challenges/consume.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { changedMembers } from '../profile/update.ts';
+import { rolesOfUser } from '../rbac/effective.ts';
+import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { refuseLastAdministrator } from '../rbac/set-roles.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { onUser, type Target } from './on-user.ts';
+
+export interface UserChange extends ProfileChange {
+  readonly disabled?: boolean | undefined;
+}
+
+type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
+
+/**
+ * Changes somebody's profile, or stops them from logging in: their sessions have ended everywhere when this returns.
+ * Refuses with `user_not_found`, `target_outranks_caller`, `last_administrator` and 422.
+ */
+export async function changeUser(
+  deps: Deps,
+  granter: Granter,
+  userId: string,
+  { disabled, ...profile }: UserChange,
+): Promise<UserBody> {
+  const row = await normalizeProfile(profile);
+  const type = disabled === undefined ? 'user.updated' : disabled ? 'user.disabled' : 'user.enabled';
+  const act = { userId, needs: 'users:write', lock: 'change', type } as const;
+  const { user, ended } = await onUser(deps, granter, act, async (tx, target) => {
+    const { account } = target;
+    if (disabled === true) {
+      const last = await refuseLastAdministrator(tx, account);
+      if (last !== null) return last;
+    }
+    const stopped = disabled === undefined ? [] : await switchLogin(deps, tx, { granter, target, disabled });
+    const written = (await writeProfile(deps, tx, userId, row)) ?? account;
+    const changed = changedMembers(account, written);
+    if (changed.length > 0) {
+      await recordEvent(deps, tx, {
+        type: 'user.updated',
+        outcome: 'success',
+        actor: actorOfGranter(granter),
+        userId,
+        caller: granter.caller,
+        data: { changed },
+      });
+    }
+    return { user: presentUser(written, await rolesOfUser(tx, userId)), ended: stopped };
+  });
+  await publishEnded(deps, ended);
+  return user;
+}
+
+async function switchLogin(
+  deps: Deps,
+  tx: Tx,
+  { granter, target: { account }, disabled }: { granter: Granter; target: Target; disabled: boolean },
+): Promise<Ended> {
+  if ((account.disabled_at !== null) === disabled) return [];
+  const actor = actorOfGranter(granter);
+  const { caller } = granter;
+  await setDisabled(deps, tx, account.id, disabled);
+  await recordEvent(deps, tx, {
+    type: disabled ? 'user.disabled' : 'user.enabled',
+    outcome: 'success',
+    actor,
+    userId: account.id,
+    caller,
+  });
+  if (!disabled) return [];
+  await voidChallenges(deps, tx, { userId: account.id });
+  return endSessionsOf(deps, tx, { userId: account.id, reason: 'disabled', actor, caller });
+}

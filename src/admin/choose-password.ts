@@ -1,0 +1,59 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import type { Owner } from '../passwords/own-words.ts';
+import { requirePolicy } from '../passwords/policy.ts';
+import type { Deps } from '../platform/deps.ts';
+
+/**
+ * How the operator gives a password: on standard input, as an argument (which other users of the machine can see while the
+ * command runs), or left out: asked on a terminal, else made and shown once.
+ */
+export interface PasswordChoice {
+  readonly passwordStdin: boolean;
+  readonly password?: string;
+}
+
+export interface ChosenPassword {
+  readonly hash: string;
+  /** What to print, when the password was made here. */
+  readonly made: string | null;
+}
+
+const MADE_BYTES = 18;
+
+/** A password for an account, checked against the policy and hashed. Refuses with 422. */
+export async function choosePassword(
+  deps: Deps,
+  { passwordStdin, password: given }: PasswordChoice,
+  owner: Owner,
+): Promise<ChosenPassword> {
+  const typed =
+    given ?? (passwordStdin ? await readLine() : process.stdin.isTTY === true ? await askTwice() : null);
+  // The classes of the policy whatever the random part holds.
+  const made = typed === null ? `${deps.random.bytes(MADE_BYTES).toString('base64url')}-aA1` : null;
+  const password = typed ?? (made as string);
+  await requirePolicy(deps, { password, owner });
+  return { hash: await deps.hasher.hash(password), made };
+}
+
+async function readLine(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+  return text.replace(/\r?\n$/, '');
+}
+
+async function askTwice(): Promise<string> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
+  try {
+    process.stderr.write('Password: ');
+    const first = await lines.question('');
+    process.stderr.write('\nAgain: ');
+    const second = await lines.question('');
+    process.stderr.write('\n');
+    if (first !== second) throw new Error('The two passwords differ.');
+    return first;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,129 @@
+import { clientBody, clientWithSecretBody } from '../clients/client.ts';
+import { createClient } from '../clients/create.ts';
+import { listClients } from '../clients/list.ts';
+import { removeClient } from '../clients/remove.ts';
+import { rotateSecret, SECRET_OVERLAP } from '../clients/rotate-secret.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { App } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { principalOf } from '../sessions/principal.ts';
+
+const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
+
+/** Service clients, for administrators. */
+export function routes(app: App, deps: KeysDeps): void {
+  app.get(
+    '/clients',
+    {
+      config: { access: { permission: 'clients:read' }, limit: 'admin' },
+      schema: {
+        tags: ['Clients'],
+        summary: 'Service clients',
+        querystring: Type.Object(
+          {
+            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+            cursor: Type.Optional(Type.String({ maxLength: 500 })),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object({
+            items: Type.Array(clientBody),
+            next_cursor: Type.Union([Type.String(), Type.Null()]),
+          }),
+        },
+      },
+    },
+    async request => {
+      const { items, next_cursor } = await listClients(deps, request.query);
+      return { items: [...items], next_cursor };
+    },
+  );
+
+  app.post(
+    '/clients',
+    {
+      config: {
+        access: { permission: 'clients:write' },
+        recent: true,
+        limit: 'admin',
+        problems: ['grant_exceeds_own', 'client_exists'],
+      },
+      schema: {
+        tags: ['Clients'],
+        summary: 'Make a service client',
+        description:
+          'The secret is in this answer and nowhere else. You can give it only permissions that you hold.',
+        body: Type.Object(
+          {
+            name: Type.String({ minLength: 1, maxLength: 100 }),
+            permissions: Type.Array(Type.String({ maxLength: 100 }), {
+              maxItems: 200,
+              uniqueItems: true,
+              default: [],
+            }),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 201: clientWithSecretBody },
+      },
+    },
+    async (request, reply) =>
+      reply.code(201).send(await createClient(deps, principalOf(request), request.body)),
+  );
+
+  app.post(
+    '/clients/:id/rotate-secret',
+    {
+      config: {
+        access: { permission: 'clients:write' },
+        recent: true,
+        limit: 'admin',
+        problems: ['client_not_found', 'target_outranks_caller'],
+      },
+      schema: {
+        tags: ['Clients'],
+        summary: 'Give a service client a new secret',
+        description: `The former secret stays good for \`keep_previous_seconds\` (${SECRET_OVERLAP} if left out); 0 when it has leaked.`,
+        params: byId,
+        body: Type.Optional(
+          Type.Union([
+            Type.Null(),
+            Type.Object(
+              { keep_previous_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 30 * 86_400 })) },
+              { additionalProperties: false },
+            ),
+          ]),
+        ),
+        response: { 200: clientWithSecretBody },
+      },
+    },
+    request =>
+      rotateSecret(deps, principalOf(request), {
+        clientId: request.params.id,
+        keepPrevious: request.body?.keep_previous_seconds,
+      }),
+  );
+
+  app.delete(
+    '/clients/:id',
+    {
+      config: {
+        access: { permission: 'clients:write' },
+        recent: true,
+        limit: 'admin',
+        problems: ['client_not_found', 'target_outranks_caller'],
+      },
+      schema: {
+        tags: ['Clients'],
+        summary: 'Remove a service client and its tokens',
+        params: byId,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await removeClient(deps, principalOf(request), request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+}

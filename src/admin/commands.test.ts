@@ -1,0 +1,101 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { register } from './commands.ts';
+
+let world: TestApp;
+let folder: string;
+beforeAll(async () => {
+  world = await testApp();
+  folder = await mkdtemp(join(tmpdir(), 'accounts-'));
+});
+afterAll(async () => {
+  await world.close();
+  await rm(folder, { recursive: true });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  process.exitCode = undefined;
+});
+
+async function run(...words: string[]): Promise<string> {
+  let output = '';
+  const take = (text: unknown) => {
+    output += String(text);
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(take);
+  vi.spyOn(process.stderr, 'write').mockImplementation(take);
+  const program = new Command().exitOverride();
+  register(program, async () => ({ deps: world.deps, close: async () => {} }));
+  try {
+    await program.parseAsync(['node', 'cli', ...words]);
+  } finally {
+    vi.restoreAllMocks();
+  }
+  return output;
+}
+
+function type(text: string): void {
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([text]) as never);
+}
+
+test('users create --admin makes an administrator who can log in, with a password that is shown once', async () => {
+  const output = await run('users', 'create', 'root@example.com', '--admin');
+  expect(output).toMatch(/root@example\.com {2}Administrator Account {2}admin,user\n/);
+  const password = /^Password: (\S+)$/m.exec(output)?.[1] as string;
+  await logIn(world, { id: '', email: 'root@example.com', password });
+  await expect(run('users', 'disable', 'root@example.com')).rejects.toThrow('The last administrator stays.');
+});
+
+test('a password on standard input is held to the policy, and setting one ends every session', async () => {
+  const ada = await person(world, { email: 'ada@example.com' });
+  const { access_token: token } = await logIn(world, ada);
+  type('short\n');
+  await expect(run('users', 'set-password', 'ADA@example.com', '--password-stdin')).rejects.toThrow(
+    'password: Use at least 8 characters.',
+  );
+  type('Another-horse-9\n');
+  await run('users', 'set-password', ada.id, '--password-stdin');
+  expect((await world.call('GET', '/users/me', { token })).statusCode).toBe(401);
+  await logIn(world, { ...ada, password: 'Another-horse-9' });
+});
+
+test('roles are made and given, accounts are disabled, enabled, shown and found, sessions revoked', async () => {
+  const bob = await person(world, { email: 'bob@example.com' });
+  await run('roles', 'create', 'support', '--permission', 'users:read', '--permission', 'audit:read');
+  expect(await run('users', 'set-roles', 'bob@example.com', 'user', 'support')).toContain('support,user');
+  const { access_token: token } = await logIn(world, bob);
+  expect((await world.call('GET', '/users', { token })).statusCode).toBe(200);
+  await run('roles', 'update', 'support', '--permission', 'audit:read');
+  expect((await world.call('GET', '/users', { token })).statusCode).toBe(403);
+  expect(await run('sessions', 'revoke', bob.id)).toBe('Ended: 1.\n');
+  expect((await world.call('GET', '/users/me', { token })).statusCode).toBe(401);
+  await run('users', 'disable', 'bob@example.com');
+  expect(await run('users', 'list', '--disabled')).toContain('bob@example.com');
+  expect(JSON.parse(await run('users', 'show', 'bob@example.com'))).toMatchObject({ disabled: true });
+  await run('users', 'enable', 'bob@example.com');
+  expect(await run('users', 'list', '--disabled')).toBe('');
+  await expect(run('users', 'show', 'nobody@example.com')).rejects.toThrow('There is no such user.');
+  await expect(run('roles', 'delete', 'admin')).rejects.toThrow('A built-in role');
+});
+
+test('export writes a file that only its owner reads, and import names bad lines and ends with 1', async () => {
+  const file = join(folder, 'users.ndjson');
+  await run('users', 'export', file);
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  expect(lines).toHaveLength(3);
+  expect(await run('users', 'import', file)).toBe('3 rows: 0 taken over, 3 here already, 0 bad.\n');
+  const csv = join(folder, 'users.csv');
+  await writeFile(csv, 'email,disabled\nnew@example.com,f\nnone,f\n');
+  expect(await run('users', 'import', csv)).toBe(
+    'line 3: email: This is not a valid email address.\n2 rows: 1 taken over, 0 here already, 1 bad.\n',
+  );
+  expect(process.exitCode).toBe(1);
+});

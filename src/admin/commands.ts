@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { operatorGranter } from '../rbac/operator.ts';
+import { logoutUser } from './act-on-user.ts';
+import { namedAccount, type Open, withWorld } from './command-world.ts';
+import { registerRoleCommands } from './role-commands.ts';
+import { registerTransferCommands } from './transfer-commands.ts';
+import { registerUserCommands } from './user-commands.ts';
+
+/** `users …`, `roles …`, `permissions …` and `sessions revoke`. */
+export function register(program: Command, open: Open): void {
+  const users = program.command('users').description('accounts');
+  registerUserCommands(users, open);
+  registerTransferCommands(users, open);
+  registerRoleCommands(program, open);
+
+  const sessions = program.command('sessions').description('where people are logged in');
+  sessions
+    .command('revoke')
+    .description('ends every session of somebody, on every replica')
+    .argument('<user>', 'an id, an address or a username')
+    .action((name: string) =>
+      withWorld(open, async deps => {
+        const { id } = await namedAccount(deps, name);
+        const count = await logoutUser(deps, await operatorGranter(deps.db), id);
+        return [`Ended: ${count}.`];
+      }),
+    );
+}

@@ -1,0 +1,75 @@
+import { presentUser, type UserBody } from '../accounts/account.ts';
+import { createAccount } from '../accounts/create.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { normalizeProfile } from '../accounts/profile.ts';
+import { recordEvent } from '../audit/record.ts';
+import { sendReset } from '../passwords/request-reset.ts';
+import { setPassword } from '../passwords/set.ts';
+import type { Deps } from '../platform/deps.ts';
+import { decide, Refusal } from '../rbac/decide.ts';
+import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { refuseGrant } from '../rbac/set-roles.ts';
+
+export interface NewUser {
+  readonly email: string;
+  readonly username?: string | undefined;
+  readonly first_name: string;
+  readonly last_name: string;
+  readonly full_name?: string | undefined;
+  readonly phone_number?: string | null | undefined;
+  /** `user` where left out. */
+  readonly roles?: readonly string[] | undefined;
+}
+
+/** What the operator alone may say of a new account. */
+export interface Vouched {
+  readonly verified?: boolean;
+  /** Null: no password, and a mail with a link that sets one and proves the mailbox. */
+  readonly passwordHash?: string | null;
+}
+
+/**
+ * Creates an account at an administrator's wish, unverified and without a password: its owner gets a mail with a link
+ * that sets one and proves the mailbox. Refuses with `email_taken`, `username_taken`, `grant_exceeds_own` and 422.
+ */
+export async function createUser(
+  deps: Deps,
+  granter: Granter,
+  user: NewUser,
+  { verified = false, passwordHash = null }: Vouched = {},
+): Promise<UserBody> {
+  const { address } = normalizeEmail(user.email);
+  const profile = await normalizeProfile(user);
+  const roles = [...new Set(user.roles ?? ['user'])].sort();
+  const matter = {
+    needs: 'users:write',
+    lock: 'change',
+    event: { type: 'user.created', data: { roles } },
+  } as const;
+  return decide(deps, granter, matter, async (tx, held) => {
+    const refused = await refuseGrant(tx, held, roles);
+    if (refused !== null) return refused;
+    const account = await createAccount(deps, tx, {
+      email: address,
+      ...(user.username !== undefined && { username: user.username }),
+      firstName: String(profile.firstName),
+      lastName: String(profile.lastName),
+      ...(profile.fullName !== null && { fullName: profile.fullName }),
+      phoneNumber: profile.phoneNumber,
+      emailVerified: verified,
+      roles,
+    });
+    if (typeof account === 'string') return new Refusal(account);
+    const actor = actorOfGranter(granter);
+    const written = { outcome: 'success', actor, userId: account.id, caller: granter.caller } as const;
+    await recordEvent(deps, tx, { ...written, type: 'user.created', data: { roles } });
+    for (const role of roles)
+      await recordEvent(deps, tx, { ...written, type: 'role.granted', data: { role } });
+    if (passwordHash === null) await sendReset(deps, tx, { account, actor, caller: granter.caller });
+    else {
+      await setPassword(deps, tx, { userId: account.id, hash: passwordHash });
+      await recordEvent(deps, tx, { ...written, type: 'password.set' });
+    }
+    return presentUser(account, roles);
+  });
+}

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let service: TestApp;
+let token: string;
+beforeAll(async () => {
+  service = await testApp();
+  token = (await logIn(service, await person(service, { roles: ['admin'] }))).access_token;
+});
+afterAll(() => service.close());
+
+const explainOf = async ({ id }: Person) =>
+  (await service.call('GET', `/users/${id}/explain`, { token })).json() as {
+    can_log_in: boolean;
+    obstacles: { code: string; until: string | null }[];
+    failures: { count: number; known_device: boolean }[];
+    recent: { type: string; reason: string | null }[];
+  };
+
+test('an account that nothing hinders can log in', async () => {
+  expect(await explainOf(await person(service))).toMatchObject({
+    can_log_in: true,
+    obstacles: [],
+    failures: [],
+  });
+});
+
+test('a lock is told with its end, its count and the failures behind it', async () => {
+  const who = await person(service);
+  for (let index = 0; index < 5; index++) {
+    await service.call('POST', '/token', { form: { username: who.email, password: 'wrong' } });
+  }
+  const told = await explainOf(who);
+  expect(told.can_log_in).toBe(false);
+  expect(told.obstacles).toEqual([
+    expect.objectContaining({
+      code: 'locked',
+      until: new Date(service.deps.clock.now().getTime() + 900_000).toISOString(),
+    }),
+  ]);
+  expect(told.failures).toEqual([expect.objectContaining({ count: 5, known_device: false })]);
+  expect(told.recent).toContainEqual(
+    expect.objectContaining({ type: 'login.failed', reason: 'wrong_password' }),
+  );
+});
+
+test('a disabled account without a password says both', async () => {
+  const who = await person(service);
+  const { db, clock } = service.deps;
+  await db.run(sql`update users set disabled_at = ${clock.now()}::timestamptz where id = ${who.id}::uuid`);
+  await db.run(sql`delete from passwords where user_id = ${who.id}::uuid`);
+  const told = await explainOf(who);
+  expect(told.obstacles.map(({ code }) => code)).toEqual(['disabled', 'no_password']);
+});
+
+test('it needs users:read', async () => {
+  const who = await person(service);
+  const { access_token } = await logIn(service, who);
+  const refused = await service.call('GET', `/users/${who.id}/explain`, { token: access_token });
+  expect(refused.statusCode).toBe(403);
+  expect(refused.json()).toMatchObject({ code: 'permission_denied', permission: 'users:read' });
+});

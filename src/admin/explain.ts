@@ -1,0 +1,105 @@
+import type { Account } from '../accounts/account.ts';
+import { listEvents } from '../audit/list.ts';
+import { factorKindsOf, roleDemandsFactor } from '../mfa/factors.ts';
+import { hasExpired } from '../passwords/expiry.ts';
+import { findStoredPassword } from '../passwords/stored.ts';
+import type { Deps } from '../platform/deps.ts';
+import { lockoutsOf } from '../throttle/lockout.ts';
+
+/** One thing that stands between a person and a login, and what lifts it. */
+export interface Obstacle {
+  readonly code:
+    | 'disabled'
+    | 'locked'
+    | 'device_locked'
+    | 'email_not_verified'
+    | 'no_password'
+    | 'password_expired'
+    | 'factor_required';
+  readonly message: string;
+  readonly until: string | null;
+}
+
+export interface Explanation {
+  readonly user_id: string;
+  /** False when no password and no second factor would let the person in now. */
+  readonly can_log_in: boolean;
+  readonly obstacles: readonly Obstacle[];
+  /** Failures that count towards a lock now, and whether they came from a device that is known. */
+  readonly failures: readonly {
+    count: number;
+    last_at: string;
+    locked_until: string | null;
+    known_device: boolean;
+  }[];
+  readonly factors: readonly string[];
+  readonly recent: readonly { type: string; reason: string | null; created_at: string; ip: string | null }[];
+}
+
+// A lock of one known device leaves the others, and strangers, their own lanes.
+const HARD = new Set<Obstacle['code']>(['disabled', 'locked', 'email_not_verified', 'no_password']);
+
+/** Why somebody cannot log in, from the facts that the login itself reads. For operators; tells the person nothing. */
+export async function explain(deps: Deps, account: Account): Promise<Explanation> {
+  const { db, clock, config } = deps;
+  const now = clock.now();
+  const [lanes, password, factors, demanded, events] = await Promise.all([
+    lockoutsOf(db, account.id),
+    findStoredPassword(db, account.id),
+    factorKindsOf(db, account.id),
+    roleDemandsFactor(db, account.id),
+    listEvents(deps, { userId: account.id }, { limit: 20 }),
+  ]);
+  const obstacles: Obstacle[] = [];
+  const add = (code: Obstacle['code'], message: string, until: Date | null = null) =>
+    obstacles.push({ code, message, until: until?.toISOString() ?? null });
+
+  if (account.disabled_at !== null) {
+    add(
+      'disabled',
+      `Disabled since ${account.disabled_at.toISOString()}. An administrator can enable the account.`,
+    );
+  }
+  for (const lane of lanes) {
+    if (lane.locked_until === null || lane.locked_until <= now) continue;
+    const who = lane.known_device ? 'A known device is locked' : 'Everyone but known devices is locked';
+    add(
+      lane.known_device ? 'device_locked' : 'locked',
+      `${who} after ${lane.failures} failures. Time, a reset or an administrator lifts it.`,
+      lane.locked_until,
+    );
+  }
+  if (config.requireVerifiedEmail && account.email_verified_at === null) {
+    add(
+      'email_not_verified',
+      'The address is not verified, and REQUIRE_VERIFIED_EMAIL is on. The mail can be sent again.',
+    );
+  }
+  if (password === null)
+    add('no_password', 'There is no password. A provider, or a reset by mail, is the way in.');
+  else if (hasExpired(deps, password.changedAt)) {
+    add(
+      'password_expired',
+      `The password was set ${password.changedAt.toISOString()} and must be replaced at the next login.`,
+    );
+  }
+  if (demanded && factors.length === 0) {
+    add(
+      'factor_required',
+      'A role requires a second factor and there is none: the role permits nothing until there is.',
+    );
+  }
+  return {
+    user_id: account.id,
+    can_log_in: !obstacles.some(({ code }) => HARD.has(code)),
+    obstacles,
+    failures: lanes.map(lane => ({
+      count: lane.failures,
+      last_at: lane.last_failure_at.toISOString(),
+      locked_until: lane.locked_until?.toISOString() ?? null,
+      known_device: lane.known_device,
+    })),
+    factors,
+    recent: events.items.map(({ type, reason, created_at, ip }) => ({ type, reason, created_at, ip })),
+  };
+}

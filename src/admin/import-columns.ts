@@ -1,0 +1,90 @@
+/** What an import knows of an account, by our own names. */
+export type Column =
+  | 'id'
+  | 'email'
+  | 'username'
+  | 'first_name'
+  | 'last_name'
+  | 'full_name'
+  | 'phone_number'
+  | 'hashed_password'
+  | 'disabled'
+  | 'enabled'
+  | 'roles'
+  | 'created_at'
+  | 'last_login'
+  | 'email_verified';
+
+// The original's columns first, then what other programs call the same.
+const NAMES: Readonly<Record<Column, readonly string[]>> = {
+  id: ['id', 'user_id', 'uuid', 'sub'],
+  email: ['email', 'email_address', 'mail'],
+  username: ['username', 'user_name', 'login'],
+  first_name: ['first_name', 'given_name', 'firstname'],
+  last_name: ['last_name', 'family_name', 'surname', 'lastname'],
+  full_name: ['full_name', 'name', 'display_name', 'fullname'],
+  phone_number: ['phone_number', 'phone', 'mobile', 'telephone'],
+  hashed_password: ['hashed_password', 'password_hash', 'encrypted_password', 'password'],
+  disabled: ['disabled', 'is_disabled', 'blocked'],
+  enabled: ['enabled', 'is_active', 'active'],
+  roles: ['roles', 'role'],
+  created_at: ['created_at', 'created', 'date_joined', 'creation_date'],
+  last_login: ['last_login', 'last_login_at', 'last_sign_in_at'],
+  email_verified: ['email_verified', 'is_verified', 'email_confirmed', 'verified'],
+};
+
+const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
+const known = new Map(
+  Object.entries(NAMES).flatMap(([column, names]) => names.map(name => [plain(name), column as Column])),
+);
+
+/** The column that a name in a header stands for, in any spelling; null for one that is not taken over. */
+export function columnOf(name: string): Column | null {
+  return known.get(plain(name)) ?? null;
+}
+
+/** What a field says; nothing where it holds an object. */
+export function asText(value: unknown): string {
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+}
+
+/** A truth value as PostgreSQL, JSON and spreadsheets write it; null where it is none or missing. */
+export function asBoolean(value: unknown): boolean | null {
+  if (typeof value === 'boolean') return value;
+  const text = asText(value).trim().toLowerCase();
+  if (/^(t|true|yes|y|1|on)$/.test(text)) return true;
+  return /^(f|false|no|n|0|off)$/.test(text) ? false : null;
+}
+
+/** A time; without a zone it is UTC, as the original wrote it. Null where it is missing, 'invalid' where it is none. */
+export function asTime(value: unknown): Date | null | 'invalid' {
+  const text = asText(value).trim();
+  if (text === '') return null;
+  const [, date, time = '00:00:00', zone = ''] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?$/i.exec(
+      text,
+    ) ?? [];
+  if (date === undefined) return 'invalid';
+  const hours = /^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
+  const at = new Date(`${date}T${time}${/^[+-]/.test(hours) ? hours : 'Z'}`);
+  return Number.isNaN(at.getTime()) ? 'invalid' : at;
+}
+
+/** A list of names: JSON, a PostgreSQL array, or words between commas. Null where it is missing. */
+export function asNames(value: unknown): string[] | null {
+  if (Array.isArray(value)) return value.map(asText);
+  const text = asText(value).trim();
+  if (text === '' || text === 'null') return null;
+  if (text.startsWith('[')) {
+    try {
+      return asNames(JSON.parse(text) as unknown);
+    } catch {
+      return null;
+    }
+  }
+  return text
+    .replace(/^\{(.*)\}$/s, '$1')
+    .split(',')
+    .map(name => name.trim().replace(/^["'](.*)["']$/s, '$1'))
+    .filter(name => name !== '');
+}

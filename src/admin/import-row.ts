@@ -1,0 +1,125 @@
+import { normalizeEmail, normalizeUsername } from '../accounts/normalize.ts';
+import { personName } from '../accounts/person-name.ts';
+import { normalizePhone } from '../accounts/phone.ts';
+import { isKnownHash } from '../platform/hasher.ts';
+import { Problem } from '../platform/problems.ts';
+import { asBoolean, asNames, asText, asTime, type Column, columnOf } from './import-columns.ts';
+import type { FileRecord } from './read-records.ts';
+
+/** An account as it will be written. */
+export interface ImportRow {
+  readonly line: number;
+  /** The id in the file, where it is a UUID: sibling services know the person by it. */
+  readonly id: string | null;
+  readonly email: string;
+  readonly key: string;
+  readonly username: string;
+  /** Null where the username is the address. */
+  readonly usernameKey: string | null;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly fullName: string;
+  readonly phoneNumber: string | null;
+  readonly hash: string | null;
+  readonly disabled: boolean;
+  readonly roles: readonly string[];
+  readonly createdAt: Date | null;
+  readonly lastLoginAt: Date | null;
+  readonly verified: boolean;
+}
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+const NAME_MAX = 100;
+
+/** What is wrong with a row, for the operator. */
+export class BadRow extends Error {}
+
+/** The account in a record. Throws a BadRow that says which column is wrong, and never the password in it. */
+export async function toImportRow({ line, values, fault }: FileRecord): Promise<ImportRow> {
+  if (fault !== null) throw new BadRow(fault);
+  const found = new Map<Column, unknown>();
+  for (const [name, value] of Object.entries(values)) {
+    const column = columnOf(name);
+    if (column !== null && !found.has(column) && value !== null && value !== '') found.set(column, value);
+  }
+  const text = (column: Column) => (found.has(column) ? asText(found.get(column)) : null);
+  try {
+    const own = normalizeEmail(text('email') ?? '');
+    const named = usernameOf(text('username'), own);
+    const hash = text('hashed_password');
+    if (hash !== null && !isKnownHash(hash))
+      throw new BadRow('hashed_password: not a bcrypt or argon2id hash');
+    const id = text('id');
+    return {
+      line,
+      id: id !== null && UUID.test(id) ? id.toLowerCase() : null,
+      email: own.address,
+      key: own.key,
+      username: named?.username ?? own.address,
+      usernameKey: named?.key ?? null,
+      ...namesOf(text('first_name'), text('last_name'), text('full_name'), own.address),
+      phoneNumber: await phoneOf(text('phone_number')),
+      hash,
+      disabled: disabledOf(found),
+      roles: rolesOf(found.get('roles')),
+      createdAt: timeOf('created_at', found.get('created_at')),
+      lastLoginAt: timeOf('last_login', found.get('last_login')),
+      verified: asBoolean(found.get('email_verified')) ?? false,
+    };
+  } catch (error) {
+    if (error instanceof Problem && error.issues !== undefined)
+      throw new BadRow(error.issues.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join(' '), {
+        cause: error,
+      });
+    throw error;
+  }
+}
+
+// The original let a username be somebody's former address: it follows the present one.
+function usernameOf(text: string | null, own: ReturnType<typeof normalizeEmail>) {
+  if (text === null || text.includes('@')) return null;
+  return normalizeUsername(text, own);
+}
+
+function namesOf(first: string | null, last: string | null, full: string | null, address: string) {
+  const [head = '', ...tail] = (full ?? '').trim().split(/\s+/);
+  const local = address.slice(0, address.lastIndexOf('@'));
+  const firstName = nameOf(first ?? (head || local), 'first_name');
+  const given = last ?? tail.join(' ');
+  const lastName = given.trim() === '' ? '' : nameOf(given, 'last_name');
+  return {
+    firstName,
+    lastName,
+    fullName: full === null ? `${firstName} ${lastName}`.trim() : personName(full, 'full_name'),
+  };
+}
+
+function nameOf(text: string, member: string): string {
+  return Array.from(personName(text, member)).slice(0, NAME_MAX).join('');
+}
+
+// A number that is none is left out: nobody should lose their account over it.
+async function phoneOf(text: string | null): Promise<string | null> {
+  if (text === null) return null;
+  return normalizePhone(text.replace(/[\s().-]/g, '')).catch((error: unknown) => {
+    if (error instanceof Problem) return null;
+    throw error;
+  });
+}
+
+function disabledOf(found: ReadonlyMap<Column, unknown>): boolean {
+  const disabled = asBoolean(found.get('disabled'));
+  if (disabled !== null) return disabled;
+  return asBoolean(found.get('enabled')) === false;
+}
+
+function rolesOf(value: unknown): string[] {
+  const names = asNames(value);
+  return names === null || names.length === 0 ? ['user'] : [...new Set(names)].sort();
+}
+
+function timeOf(column: string, value: unknown): Date | null {
+  const at = asTime(value);
+  if (at === 'invalid') throw new BadRow(`${column}: not a time`);
+  return at;
+}

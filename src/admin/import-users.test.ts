@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+import { exportUsers } from './export-users.ts';
+import { importUsers } from './import-users.ts';
+import { readCsv } from './read-csv.ts';
+import { readRecords } from './read-records.ts';
+
+// As the original stores it in `hashed_password`.
+let hash: string;
+let world: TestApp;
+beforeEach(async () => {
+  world = await testApp();
+  hash = await world.deps.hasher.hash('Original-pass-1');
+});
+afterEach(() => world.close());
+
+/** A text in pieces of a few characters, so that every border falls somewhere inside a field. */
+async function* pieces(text: string, size = 7): AsyncGenerator<string> {
+  for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size);
+}
+
+async function run(text: string, options: { dryRun?: boolean; createRoles?: boolean } = {}) {
+  const bad: string[] = [];
+  const report = await importUsers(world.deps, readRecords(pieces(text)), {
+    dryRun: options.dryRun ?? false,
+    createRoles: options.createRoles ?? false,
+    onBad: (line, reason) => bad.push(`${line}: ${reason}`),
+  });
+  return { ...report, reasons: bad };
+}
+
+const HEADER =
+  'id,username,email,full_name,first_name,last_name,phone_number,hashed_password,disabled,roles,created_at,last_login,email_verified,verification_token\n';
+const ID = '7b7c2f5e-9a52-4f0e-8d0a-0d5f0a1b2c3d';
+
+const countUsers = async () =>
+  (await world.deps.db.row<{ n: number }>(sql`select count(*) as n from users`))?.n;
+
+describe('users import', () => {
+  test("a row of the original's table comes over whole, and its password still works", async () => {
+    const csv = `${HEADER}${ID},ada@example.com,Ada@Example.com,"Lovelace, ""Ada""",Ada,Lovelace,+254712345678,${hash},f,"[""user"", ""admin""]",2024-03-01 12:30:00.123456,2024-05-01 08:00:00+02,t,secret\n`;
+    expect(await run(csv)).toEqual({ read: 1, made: 1, present: 0, bad: 0, reasons: [] });
+    const { access_token: token } = await logIn(world, {
+      id: ID,
+      email: 'ADA@example.com',
+      password: 'Original-pass-1',
+    });
+    expect((await world.call('GET', '/users/me', { token })).json()).toMatchObject({
+      id: ID,
+      email: 'Ada@example.com',
+      username: 'Ada@example.com',
+      full_name: 'Lovelace, "Ada"',
+      first_name: 'Ada',
+      last_name: 'Lovelace',
+      phone_number: '+254712345678',
+      disabled: false,
+      roles: ['admin', 'user'],
+      created_at: '2024-03-01T12:30:00.123Z',
+      email_verified: true,
+    });
+  });
+
+  test('every bad row is named with its line and reason, and the others go on', async () => {
+    await person(world, { email: 'taken@example.com' });
+    const csv = [
+      'E-Mail,UserName,Password Hash,is_active,roles,created',
+      `good@example.com,goodie,${hash},true,,`,
+      `no address,x,${hash},,,`,
+      `plain@example.com,plain,secret-in-clear,,,`,
+      `twin@example.com,GOODIE,${hash},,,`,
+      `GOOD@example.com,other,${hash},,,`,
+      `role@example.com,,${hash},,{captain},`,
+      `late@example.com,,${hash},,,yesterday`,
+      `few@example.com`,
+      `taken@example.com,,${hash},,,`,
+      `off@example.com,,${hash},false,user,2024-01-01`,
+    ].join('\r\n');
+    const report = await run(csv);
+    expect(report).toEqual({
+      read: 10,
+      made: 2,
+      present: 1,
+      bad: 7,
+      reasons: [
+        '3: email: This is not a valid email address.',
+        '4: hashed_password: not a bcrypt or argon2id hash',
+        '5: the address, username or id of line 2 again',
+        '6: the address, username or id of line 2 again',
+        '7: roles: nobody made captain (--create-roles makes them)',
+        '8: created_at: not a time',
+        '9: 1 fields where the header has 6',
+      ],
+    });
+    expect(report.reasons.join()).not.toContain('secret-in-clear');
+    const off = await world.deps.db.row(sql`
+      select disabled_at is not null as disabled from users where email = 'off@example.com'`);
+    expect(off).toEqual({ disabled: true });
+  });
+
+  test('a username or id that another account has is a bad row, and nothing of it is left', async () => {
+    const other = await person(world, { email: 'other@example.com' });
+    await world.deps.db.run(sql`
+      insert into identifiers (key, user_id, kind) values ('captain', ${other.id}::uuid, 'username')`);
+    const lines = [
+      { id: ID, email: 'a@example.com', username: 'Captain' },
+      { id: other.id, email: 'b@example.com' },
+      { id: ID, email: 'other@example.com' },
+    ].map(row => `${JSON.stringify(row)}\n`);
+    for (const [index, reason] of [
+      'username: taken by another account',
+      'id: another account has it',
+      `email: taken by the account ${other.id}`,
+    ].entries()) {
+      expect((await run(lines[index] as string)).reasons).toEqual([`1: ${reason}`]);
+    }
+    expect(await countUsers()).toBe(1);
+  });
+
+  test('a dry run reports the same and writes nothing; a second run finds what is there', async () => {
+    const lines = Array.from({ length: 1203 }, (_, index) =>
+      JSON.stringify({ email: `user${index}@example.com`, username: `user${index}`, hashed_password: hash }),
+    ).join('\n');
+    const first = { read: 1203, made: 1203, present: 0, bad: 0, reasons: [] };
+    expect(await run(lines, { dryRun: true })).toEqual(first);
+    expect(await countUsers()).toBe(0);
+    // As after a crash: a part is there already.
+    await run(lines.split('\n').slice(0, 700).join('\n'));
+    expect(await run(lines)).toEqual({ ...first, made: 503, present: 700 });
+    expect(await run(lines)).toEqual({ ...first, made: 0, present: 1203 });
+    expect(await countUsers()).toBe(1203);
+    const events = await world.deps.db.row(sql`
+      select count(*) as n from audit_events where type = 'user.imported'`);
+    expect(events).toEqual({ n: 1203 });
+  });
+
+  test('roles are made where that is asked for, without permissions', async () => {
+    const lines = `${JSON.stringify({ email: 'a@example.com', roles: ['user', 'captain', 'No Good'] })}\n${JSON.stringify({ email: 'b@example.com', roles: '["captain"]' })}`;
+    const report = await run(lines, { createRoles: true });
+    expect(report.reasons).toEqual(['1: roles: nobody made No Good (--create-roles makes them)']);
+    expect(
+      await world.deps.db.rows(sql`
+        select ur.role_name, u.email from user_roles ur join users u on u.id = ur.user_id order by 1`),
+    ).toEqual([{ role_name: 'captain', email: 'b@example.com' }]);
+  });
+
+  test('what is exported comes back the same elsewhere', async () => {
+    await run(
+      [
+        {
+          id: ID,
+          email: 'ada@example.com',
+          username: 'ada',
+          full_name: 'Ada L.',
+          first_name: 'Ada',
+          last_name: 'Lovelace',
+          hashed_password: hash,
+          roles: ['admin', 'user'],
+          disabled: true,
+          email_verified: true,
+          created_at: '2024-03-01T12:30:00.123Z',
+        },
+        { email: 'bob@example.com' },
+      ]
+        .map(row => JSON.stringify(row))
+        .join('\n'),
+    );
+    const read = async () => (await Array.fromAsync(exportUsers(world.deps))).join('');
+    const exported = await read();
+    await world.close();
+    world = await testApp();
+    expect(await run(exported)).toMatchObject({ read: 2, made: 2, bad: 0 });
+    expect(await read()).toBe(exported);
+  });
+});
+
+test('CSV is read as COPY writes it, wherever the text is cut', async () => {
+  const text = '\uFEFFa,"b ""c"", d",\r\n\r\n"line\none",,""\nlast,,x';
+  const expected = [
+    { line: 1, fields: ['a', 'b "c", d', null] },
+    { line: 3, fields: ['line\none', null, ''] },
+    { line: 5, fields: ['last', null, 'x'] },
+  ];
+  for (const size of [1, 2, 3, 1000]) {
+    expect(await Array.fromAsync(readCsv(pieces(text, size)))).toEqual(expected);
+  }
+});

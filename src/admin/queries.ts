@@ -1,0 +1,87 @@
+import { type Account, accountColumns } from '../accounts/account.ts';
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { rolesOf } from '../rbac/effective.ts';
+
+export interface ListedUser extends Account {
+  readonly roles: string[];
+}
+
+export interface UserFilter {
+  /** How an address, a username or a name begins, case-folded. */
+  readonly prefix: string | null;
+  readonly role: string | null;
+  readonly disabled: boolean | null;
+}
+
+const roles = rolesOf(sql`u.id`);
+
+export function selectUser(database: Sql, id: string): Promise<ListedUser | null> {
+  return database.row(sql`select ${accountColumns}, ${roles} as roles from users u where u.id = ${id}::uuid`);
+}
+
+// A range under text_pattern_ops rather than LIKE: an index serves it with any parameter. U+10FFFF sorts after all.
+const begins = (column: Fragment, prefix: string) =>
+  sql`${column} ~>=~ ${prefix}::text and ${column} ~<~ ${`${prefix}\u{10FFFF}`}::text`;
+
+// Past this many, the newest that match are found sooner by walking the newest.
+const MANY = 5000;
+
+const matches = (prefix: string) => [
+  sql`select i.user_id as id from identifiers i where ${begins(sql`i.key`, prefix)} and i.kind <> 'reserved'`,
+  sql`select n.id from users n where ${begins(sql`lower(n.full_name)`, prefix)}`,
+  sql`select n.id from users n where ${begins(sql`lower(n.last_name)`, prefix)}`,
+];
+
+/** The condition on `u` of a prefix: by the ids that the indexes give, or row by row when those are many. */
+async function namedBy(database: Sql, prefix: string): Promise<Fragment> {
+  const [byKey, byFullName, byLastName] = matches(prefix);
+  const counted = await database.row<{ n: number }>(sql`
+    select count(*) as n from (
+      (${byKey} limit ${MANY}::int) union all (${byFullName} limit ${MANY}::int)
+      union all (${byLastName} limit ${MANY}::int)) as m`);
+  if ((counted?.n ?? 0) < MANY) return sql`and u.id in (${byKey} union ${byFullName} union ${byLastName})`;
+  return sql`and (${begins(sql`lower(u.full_name)`, prefix)} or ${begins(sql`lower(u.last_name)`, prefix)}
+    or exists (select from identifiers i where i.user_id = u.id and ${begins(sql`i.key`, prefix)} and i.kind <> 'reserved'
+      offset 0))`;
+}
+
+/** Accounts that match, the newest first. */
+export async function selectUsers(
+  database: Sql,
+  {
+    filter: { prefix, role, disabled },
+    after,
+    limit,
+  }: { filter: UserFilter; after: readonly string[] | null; limit: number },
+): Promise<ListedUser[]> {
+  const named = prefix === null ? sql`` : await namedBy(database, prefix);
+  return database.rows(sql`
+    select ${accountColumns}, ${roles} as roles
+    from users u
+    where true ${named}
+      ${role === null ? sql`` : sql`and u.id in (select ur.user_id from user_roles ur where ur.role_name = ${role}::text)`}
+      ${disabled === null ? sql`` : disabled ? sql`and u.disabled_at is not null` : sql`and u.disabled_at is null`}
+      ${after === null ? sql`` : sql`and (u.created_at, u.id) < (${after[0]}::timestamptz, ${after[1]}::uuid)`}
+    order by u.created_at desc, u.id desc
+    limit ${limit}::int`);
+}
+
+export interface ExportedUser {
+  readonly id: string;
+  readonly hashed_password: string | null;
+  readonly [column: string]: unknown;
+}
+
+/** A page of whole accounts by id, under the names that an import reads. */
+export function selectExported(
+  database: Sql,
+  { after, limit }: { after: string; limit: number },
+): Promise<ExportedUser[]> {
+  return database.rows(sql`
+    select u.id, u.username, u.email, u.full_name, u.first_name, u.last_name, u.phone_number,
+      p.hash as hashed_password, u.disabled_at is not null as disabled, ${roles} as roles, u.created_at,
+      u.last_login_at as last_login, u.email_verified_at is not null as email_verified
+    from users u left join passwords p on p.user_id = u.id
+    where u.id > ${after}::uuid order by u.id limit ${limit}::int`);
+}

@@ -1,0 +1,207 @@
+import type { Deps } from '../platform/deps.ts';
+import type { App } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { invalid } from '../platform/problems.ts';
+import { createRole } from '../rbac/create-role.ts';
+import { deleteRole } from '../rbac/delete-role.ts';
+import { effectiveGrants } from '../rbac/effective.ts';
+import { createPermission, deletePermission, listPermissions, permissionBody } from '../rbac/permission.ts';
+import { PERMISSION_NAME, ROLE_NAME, roleBody } from '../rbac/role.ts';
+import { findRole, listRoles } from '../rbac/role-reading.ts';
+import { updateRole } from '../rbac/update-role.ts';
+import { principalOf, userOf } from '../sessions/principal.ts';
+
+const exact = { additionalProperties: false } as const;
+const description = Type.String({ maxLength: 500, default: '' });
+const permissionNames = Type.Array(Type.String({ maxLength: 130 }), { maxItems: 500, uniqueItems: true });
+const byName = Type.Object({ name: Type.String({ maxLength: 130 }) });
+const paging = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+    cursor: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  exact,
+);
+const next_cursor = Type.Union([Type.String(), Type.Null()]);
+const reading = { access: { permission: 'roles:read' }, limit: 'admin' } as const;
+const writing = { access: { permission: 'roles:write' }, recent: true, limit: 'admin' } as const;
+
+/** Roles and permissions, for administrators, and what one may do oneself. */
+export function routes(app: App, deps: Deps): void {
+  app.get(
+    '/users/me/permissions',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['Users'],
+        summary: 'What I may do',
+        response: {
+          200: Type.Object({ roles: Type.Array(Type.String()), permissions: Type.Array(Type.String()) }),
+        },
+      },
+    },
+    request => effectiveGrants(deps.db, userOf(request)),
+  );
+
+  app.get(
+    '/permissions',
+    {
+      config: reading,
+      schema: {
+        tags: ['Roles'],
+        summary: 'Permissions',
+        querystring: paging,
+        response: { 200: Type.Object({ items: Type.Array(permissionBody), next_cursor }) },
+      },
+    },
+    async request => {
+      const { items, next_cursor: next } = await listPermissions(deps, request.query);
+      return { items: [...items], next_cursor: next };
+    },
+  );
+
+  app.post(
+    '/permissions',
+    {
+      config: { ...writing, problems: ['permission_exists'] },
+      schema: {
+        tags: ['Roles'],
+        summary: 'Make a permission',
+        description: 'Administrators hold it from then on.',
+        body: Type.Object({ name: Type.String({ pattern: PERMISSION_NAME }), description }, exact),
+        response: { 201: permissionBody },
+      },
+    },
+    async (request, reply) =>
+      reply.code(201).send(await createPermission(deps, principalOf(request), request.body)),
+  );
+
+  app.delete(
+    '/permissions/:name',
+    {
+      config: {
+        ...writing,
+        problems: ['permission_not_found', 'permission_built_in', 'grant_exceeds_own'],
+      },
+      schema: {
+        tags: ['Roles'],
+        summary: 'Remove a permission from every role and client',
+        params: byName,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await deletePermission(deps, principalOf(request), request.params.name);
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.get(
+    '/roles',
+    {
+      config: reading,
+      schema: {
+        tags: ['Roles'],
+        summary: 'Roles',
+        querystring: paging,
+        response: { 200: Type.Object({ items: Type.Array(roleBody), next_cursor }) },
+      },
+    },
+    async request => {
+      const { items, next_cursor: next } = await listRoles(deps, request.query);
+      return { items: [...items], next_cursor: next };
+    },
+  );
+
+  app.post(
+    '/roles',
+    {
+      config: { ...writing, problems: ['role_exists', 'grant_exceeds_own'] },
+      schema: {
+        tags: ['Roles'],
+        summary: 'Make a role',
+        description: 'You can put in it only permissions that you hold.',
+        body: Type.Object(
+          {
+            name: Type.String({ pattern: ROLE_NAME }),
+            description,
+            permissions: Type.Array(Type.String({ maxLength: 130 }), {
+              maxItems: 500,
+              uniqueItems: true,
+              default: [],
+            }),
+            mfa_required: Type.Boolean({ default: false }),
+          },
+          exact,
+        ),
+        response: { 201: roleBody },
+      },
+    },
+    async (request, reply) => {
+      const { mfa_required, ...role } = request.body;
+      const made = await createRole(deps, principalOf(request), { ...role, mfaRequired: mfa_required });
+      return reply.code(201).send(made);
+    },
+  );
+
+  app.get(
+    '/roles/:name',
+    {
+      config: { ...reading, problems: ['role_not_found'] },
+      schema: { tags: ['Roles'], summary: 'One role', params: byName, response: { 200: roleBody } },
+    },
+    request => findRole(deps, request.params.name),
+  );
+
+  app.put(
+    '/roles/:name',
+    {
+      config: {
+        ...writing,
+        problems: ['role_not_found', 'role_built_in', 'grant_exceeds_own', 'target_outranks_caller'],
+      },
+      schema: {
+        tags: ['Roles'],
+        summary: 'Replace what a role says and permits',
+        params: byName,
+        body: Type.Object(
+          {
+            name: Type.Optional(Type.String({ maxLength: 130, description: 'As in the path.' })),
+            description,
+            permissions: permissionNames,
+            mfa_required: Type.Optional(Type.Boolean()),
+          },
+          exact,
+        ),
+        response: { 200: roleBody },
+      },
+    },
+    async request => {
+      const { name, description: text, permissions, mfa_required } = request.body;
+      if (name !== undefined && name !== request.params.name)
+        throw invalid('name', 'value_error', 'A role keeps its name.');
+      return updateRole(deps, principalOf(request), request.params.name, {
+        description: text,
+        permissions,
+        mfaRequired: mfa_required,
+      });
+    },
+  );
+
+  app.delete(
+    '/roles/:name',
+    {
+      config: { ...writing, problems: ['role_not_found', 'role_built_in', 'target_outranks_caller'] },
+      schema: {
+        tags: ['Roles'],
+        summary: 'Remove a role from everybody',
+        params: byName,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await deleteRole(deps, principalOf(request), request.params.name);
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,61 @@
+import { createWriteStream } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Command, Option } from 'commander';
+import { type Open, printable, withWorld } from './command-world.ts';
+import { exportUsers } from './export-users.ts';
+import { importUsers } from './import-users.ts';
+import { type Format, readRecords } from './read-records.ts';
+
+interface ImportFlags {
+  readonly dryRun: boolean;
+  readonly createRoles: boolean;
+  readonly format?: Format;
+}
+
+/** `users import` and `users export`. */
+export function registerTransferCommands(users: Command, open: Open): void {
+  users
+    .command('import')
+    .description(
+      "takes over another program's users, password hashes and all; exit 1 when a row was not taken",
+    )
+    .argument('<file>', 'CSV with a header, or NDJSON; - is standard input')
+    .option('--dry-run', 'check everything and write nothing', false)
+    .option('--create-roles', 'make the roles that do not exist, without permissions', false)
+    .addOption(
+      new Option('--format <format>', 'where the first character misleads').choices(['csv', 'ndjson']),
+    )
+    .action((file: string, { dryRun, createRoles, format }: ImportFlags) =>
+      withWorld(open, async deps => {
+        const source = file === '-' ? process.stdin : (await openFile(file)).createReadStream();
+        source.setEncoding('utf8');
+        const onBad = (line: number, reason: string) =>
+          process.stderr.write(`line ${line}: ${printable(reason)}\n`);
+        const report = await importUsers(deps, readRecords(source as AsyncIterable<string>, format), {
+          dryRun,
+          createRoles,
+          onBad,
+        });
+        if (report.bad > 0) process.exitCode = 1;
+        const { read, made, present, bad } = report;
+        return [
+          `${read} rows: ${made} ${dryRun ? 'would be taken over' : 'taken over'}, ${present} here already, ${bad} bad.`,
+        ];
+      }),
+    );
+
+  users
+    .command('export')
+    .description('every account as NDJSON, password hashes included: keep it secret')
+    .argument('[file]', 'left out: standard output')
+    .action((file: string | undefined) =>
+      withWorld(open, async deps => {
+        const lines = Readable.from(exportUsers(deps));
+        if (file === undefined) await pipeline(lines, process.stdout, { end: false });
+        else await pipeline(lines, createWriteStream(file, { mode: 0o600 }));
+        return [];
+      }),
+    );
+}

@@ -1,0 +1,155 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { presentUser, type UserBody } from '../accounts/account.ts';
+import type { Deps } from '../platform/deps.ts';
+import { rolesOfUser } from '../rbac/effective.ts';
+import { operatorGranter } from '../rbac/operator.ts';
+import { setUserRoles } from './act-on-user.ts';
+import { changeUser } from './change-user.ts';
+import { choosePassword } from './choose-password.ts';
+import { namedAccount, type Open, printable, withWorld } from './command-world.ts';
+import { createUser } from './create-user.ts';
+import { listUsers } from './list-users.ts';
+import { setPasswordOf } from './set-password.ts';
+
+const NAME = 'an id, an address or a username';
+
+interface CreateOptions {
+  readonly admin: boolean;
+  readonly role: string[];
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly username?: string;
+  readonly phone?: string;
+  readonly mail: boolean;
+  readonly passwordStdin: boolean;
+  readonly password?: string;
+  readonly email?: string;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 200) throw new InvalidArgumentError('From 1 to 200.');
+  return value;
+}
+
+const collect = (value: string, before: string[]) => [...before, value];
+
+/** `users create|list|show|disable|enable|set-roles|set-password`. */
+export function registerUserCommands(users: Command, open: Open): void {
+  users
+    .command('create')
+    .description('makes an account; asks for a password, or makes one and shows it once')
+    .argument('[email]', 'the address, which counts as verified')
+    .option('--email <address>', 'the same as an option')
+    .option('--admin', 'with the role admin', false)
+    .option('--role <name>', 'with this role beside user; may be repeated', collect, [])
+    .option('--first-name <name>', 'the first name', 'Administrator')
+    .option('--last-name <name>', 'the last name', 'Account')
+    .option('--username <name>', 'another username than the address')
+    .option('--phone <number>', 'the phone number')
+    .option('--mail', 'no password: send a link that sets one', false)
+    .option('--password-stdin', 'read the password from standard input', false)
+    .option('--password <password>', 'the password; others on this machine can see it while the command runs')
+    .action((argument: string | undefined, options: CreateOptions, command: Command) => {
+      const email = argument ?? options.email;
+      if (email === undefined) return command.error('error: name the address of the account');
+      return withWorld(open, deps => create(deps, email, options));
+    });
+
+  users
+    .command('list')
+    .description('accounts, the newest first')
+    .option('--query <text>', 'how an address, a username or a name begins')
+    .option('--role <name>', 'only those with this role')
+    .option('--disabled', 'only those that may not log in')
+    .option('--limit <count>', 'how many, up to 200', count, 50)
+    .option('--json', 'one JSON object a line', false)
+    .action((options: { query?: string; role?: string; disabled?: true; limit: number; json: boolean }) =>
+      withWorld(open, async deps => {
+        const { query: q, role, disabled, limit, json } = options;
+        const { items } = await listUsers(deps, { q, role, disabled, limit });
+        return items.map(user => (json ? JSON.stringify(user) : lineOf(user)));
+      }),
+    );
+
+  users
+    .command('show')
+    .description('one account as JSON')
+    .argument('<user>', NAME)
+    .action((name: string) =>
+      withWorld(open, async deps => {
+        const account = await namedAccount(deps, name);
+        return [JSON.stringify(presentUser(account, await rolesOfUser(deps.db, account.id)), null, 2)];
+      }),
+    );
+
+  for (const disabled of [true, false]) {
+    users
+      .command(disabled ? 'disable' : 'enable')
+      .description(disabled ? 'ends every session and lets them log in no more' : 'lets them log in again')
+      .argument('<user>', NAME)
+      .action((name: string) =>
+        withWorld(open, async deps => {
+          const { id } = await namedAccount(deps, name);
+          return [lineOf(await changeUser(deps, await operatorGranter(deps.db), id, { disabled }))];
+        }),
+      );
+  }
+
+  users
+    .command('set-roles')
+    .description('makes the roles of an account exactly these')
+    .argument('<user>', NAME)
+    .argument('[roles...]', 'role names')
+    .action((name: string, roles: string[]) =>
+      withWorld(open, async deps => {
+        const { id } = await namedAccount(deps, name);
+        return [lineOf(await setUserRoles(deps, await operatorGranter(deps.db), id, roles))];
+      }),
+    );
+
+  users
+    .command('set-password')
+    .description('sets a password and ends every session; asks for it, or makes one and shows it once')
+    .argument('<user>', NAME)
+    .option('--password-stdin', 'read the password from standard input', false)
+    .option('--password <password>', 'the password; others on this machine can see it while the command runs')
+    .action((name: string, choice: { passwordStdin: boolean; password?: string }) =>
+      withWorld(open, async deps => {
+        const account = await namedAccount(deps, name);
+        const { email, username, first_name, last_name } = account;
+        const owner = { email, username, names: [first_name, last_name] };
+        const { hash, made } = await choosePassword(deps, choice, owner);
+        await setPasswordOf(deps, await operatorGranter(deps.db), { account, hash });
+        return ['The password is set, and every session has ended.', ...shown(made)];
+      }),
+    );
+}
+
+async function create(deps: Deps, email: string, options: CreateOptions): Promise<string[]> {
+  const { admin, role, firstName, lastName, username, phone, mail } = options;
+  const owner = { email, username, names: [firstName, lastName] };
+  const chosen = mail ? null : await choosePassword(deps, options, owner);
+  const user = await createUser(
+    deps,
+    await operatorGranter(deps.db),
+    {
+      email,
+      first_name: firstName,
+      last_name: lastName,
+      username,
+      phone_number: phone,
+      roles: ['user', ...(admin ? ['admin'] : []), ...role],
+    },
+    { verified: !mail, passwordHash: chosen?.hash ?? null },
+  );
+  return [
+    lineOf(user),
+    ...(mail ? ['A link that sets a password is on its way.'] : shown(chosen?.made ?? null)),
+  ];
+}
+
+const shown = (made: string | null) => (made === null ? [] : [`Password: ${made}`]);
+
+const lineOf = ({ id, email, full_name, roles, disabled }: UserBody) =>
+  [id, printable(email), printable(full_name), roles.join(','), ...(disabled ? ['disabled'] : [])].join('  ');

@@ -1,0 +1,162 @@
+import type { Sql, Tx } from '../platform/database.ts';
+import { sql } from '../platform/sql.ts';
+import { type BatchContent, eventEntry } from './canonical.ts';
+
+// Any constant will do: one sealer or pruner at a time in this database.
+const LOCK = 7_420_152;
+
+export async function tryLockTrail(tx: Tx): Promise<boolean> {
+  const row = await tx.row<{ locked: boolean }>(
+    sql`select pg_try_advisory_xact_lock(${LOCK}::bigint) as locked`,
+  );
+  return row?.locked === true;
+}
+
+export async function lockTrail(tx: Tx): Promise<void> {
+  await tx.run(sql`select pg_advisory_xact_lock(${LOCK}::bigint)`);
+}
+
+export interface Batch extends BatchContent {
+  readonly eventCount: number;
+  readonly newestUs: string;
+  readonly hash: Buffer;
+  readonly signature: Buffer;
+}
+
+const batchColumns = sql`number, epoch, kind, from_transaction::text as "fromTransaction",
+  to_transaction::text as "toTransaction", event_count as "eventCount",
+  (extract(epoch from newest_event_at) * 1000000)::bigint::text as "newestUs", entries,
+  previous_hash as "previousHash", hash, signature, created_at as "createdAt"`;
+
+/** The last batch, without its entries. */
+export function findLastBatch(database: Sql): Promise<Omit<Batch, 'entries'> | null> {
+  return database.row(sql`
+    select ${batchColumns} from (
+      select number, epoch, kind, from_transaction, to_transaction, event_count, newest_event_at, ''::bytea as entries,
+        previous_hash, hash, signature, created_at
+      from audit_batches order by number desc limit 1) last`);
+}
+
+/** The batch that follows number `after`; null behind the last. */
+export function findNextBatch(database: Sql, after: number): Promise<Batch | null> {
+  return database.row(sql`
+    select ${batchColumns} from audit_batches where number > ${after}::bigint order by number limit 1`);
+}
+
+export async function addBatch(
+  tx: Tx,
+  batch: BatchContent & { hash: Buffer; signature: Buffer; eventCount: number; newestUs: string },
+): Promise<void> {
+  await tx.run(sql`
+    insert into audit_batches (number, epoch, kind, from_transaction, to_transaction, event_count, newest_event_at,
+      entries, previous_hash, hash, signature, created_at)
+    values (${batch.number}::bigint, ${batch.epoch}::int, ${batch.kind}::text, ${batch.fromTransaction}::xid8,
+      ${batch.toTransaction}::xid8, ${batch.eventCount}::int,
+      'epoch'::timestamptz + ${batch.newestUs}::bigint * interval '1 microsecond', ${batch.entries}::bytea,
+      ${batch.previousHash}::bytea, ${batch.hash}::bytea, ${batch.signature}::bytea, ${batch.createdAt}::timestamptz)`);
+}
+
+/**
+ * How far everything has come to an end: no transaction of this database below `horizon` is in progress any more, so
+ * no event below it can still appear. One that is in progress holds it, unless it is seen to be another database's; a
+ * prepared one does too. `next` is the id that the cluster has come to; `ahead` says that events of the epoch claim
+ * later ones, as they do after a restore.
+ */
+export async function findHorizon(
+  database: Sql,
+  epoch: number,
+): Promise<{ horizon: bigint; next: bigint; ahead: boolean }> {
+  // The snapshot is taken before pg_stat_activity is read: what has ended in between counts as in progress.
+  const row = (await database.row<{ horizon: string; next: string; ahead: boolean }>(sql`
+    select coalesce(
+        (select running.id from pg_snapshot_xip(now.snapshot) as running (id)
+         where not exists (select from pg_stat_activity a where a.backend_xid = running.id::xid
+           and a.datid <> (select oid from pg_database where datname = current_database()))
+         order by running.id limit 1),
+        pg_snapshot_xmax(now.snapshot))::text as horizon,
+      pg_snapshot_xmax(now.snapshot)::text as next,
+      exists (select from audit_events e
+        where e.epoch = ${epoch}::int and e.transaction_id >= pg_snapshot_xmax(now.snapshot)) as ahead
+    from (select pg_current_snapshot() as snapshot) as now`)) as {
+    horizon: string;
+    next: string;
+    ahead: boolean;
+  };
+  return { horizon: BigInt(row.horizon), next: BigInt(row.next), ahead: row.ahead };
+}
+
+interface Range {
+  readonly epoch: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The transaction of the first event in the range, and of the one that no longer fits into a batch of `limit`. */
+export async function findCut(
+  database: Sql,
+  { epoch, from, to }: Range,
+  limit: number,
+): Promise<{ first: string | null; beyond: string | null }> {
+  const at = (offset: number) => sql`
+    (select e.transaction_id::text from audit_events e
+     where e.epoch = ${epoch}::int and e.transaction_id >= ${from}::xid8 and e.transaction_id < ${to}::xid8
+     order by e.transaction_id, e.id offset ${offset}::int limit 1)`;
+  return (await database.row(sql`select ${at(0)} as first, ${at(limit)} as beyond`)) as {
+    first: string | null;
+    beyond: string | null;
+  };
+}
+
+export interface Gathered {
+  readonly entries: Buffer | null;
+  readonly eventCount: number;
+  readonly newestUs: string;
+}
+
+/** The entries of every event in the range, ordered by transaction and id; PostgreSQL does the hashing. */
+export async function gatherRange(database: Sql, { epoch, from, to }: Range): Promise<Gathered> {
+  return (await database.row(sql`
+    select string_agg(${eventEntry}, ''::bytea order by e.transaction_id, e.id) as entries,
+      count(*)::int as "eventCount", (extract(epoch from max(e.created_at)) * 1000000)::bigint::text as "newestUs"
+    from audit_events e
+    where e.epoch = ${epoch}::int and e.transaction_id >= ${from}::xid8 and e.transaction_id < ${to}::xid8`)) as Gathered;
+}
+
+/** The entries of every event of the epoch that no batch holds. Reads the whole epoch: once a restore. */
+export async function gatherLeftOver(database: Sql, epoch: number): Promise<Gathered> {
+  return (await database.row(sql`
+    with sealed as materialized (
+      select substr(b.entries, 1 + 56 * at, 16) as id from audit_batches b, generate_series(0, b.event_count - 1) as at
+      where b.epoch = ${epoch}::int)
+    select string_agg(${eventEntry}, ''::bytea order by e.transaction_id, e.id) as entries,
+      count(*)::int as "eventCount", (extract(epoch from max(e.created_at)) * 1000000)::bigint::text as "newestUs"
+    from audit_events e
+    where e.epoch = ${epoch}::int and not exists (select from sealed s where s.id = uuid_send(e.id))`)) as Gathered;
+}
+
+export async function beginEpoch(tx: Tx, next: number): Promise<void> {
+  await tx.run(sql`select begin_audit_epoch(${next}::int)`);
+}
+
+/** Events that no batch holds yet, from `from` on: how many, and since when the oldest waits. */
+export async function findPending(
+  database: Sql,
+  { epoch, from }: { epoch: number; from: string },
+): Promise<{ events: number; oldest: Date | null }> {
+  return (await database.row(sql`
+    select count(*)::int as events, min(e.created_at) as oldest from audit_events e
+    where e.epoch = ${epoch}::int and e.transaction_id >= ${from}::xid8`)) as {
+    events: number;
+    oldest: Date | null;
+  };
+}
+
+/** Who has held a transaction open the longest, as far as this role may see. */
+export function findOldestTransaction(
+  database: Sql,
+): Promise<{ pid: number; role: string | null; application: string | null; started_at: Date | null } | null> {
+  return database.row(sql`
+    select pid, usename as role, application_name as application, xact_start as started_at from pg_stat_activity
+    where backend_xid is not null and datname = current_database() and pid <> pg_backend_pid()
+    order by age(backend_xid) desc limit 1`);
+}

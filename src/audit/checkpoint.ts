@@ -1,0 +1,111 @@
+import { verify } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { Deps } from '../platform/deps.ts';
+import { findLastBatch } from './batch-queries.ts';
+import { openSigningKey, readPublicKey } from './signing-key.ts';
+
+/** What the trail was at one moment, signed. Kept outside the database, it reveals a trail that was rewound. */
+export interface Checkpoint {
+  readonly version: 1;
+  readonly issuer: string;
+  readonly batch: number;
+  /** Hex of the batch's hash. */
+  readonly hash: string;
+  readonly epoch: number;
+  readonly to_transaction: string;
+  readonly sealed_at: string;
+  /** base64url of the Ed25519 public key. */
+  readonly public_key: string;
+  /** base64url, over the other members in this order as a JSON array. */
+  readonly signature: string;
+}
+
+const WEBHOOK_MS = 5_000;
+
+/** The signed checkpoint of the last batch; null before the first. */
+export async function makeCheckpoint(deps: Deps): Promise<Checkpoint | null> {
+  const last = await findLastBatch(deps.db);
+  if (last === null) return null;
+  const key = await openSigningKey(deps, deps.db);
+  const unsigned = {
+    version: 1,
+    issuer: deps.config.http.publicUrl,
+    batch: last.number,
+    hash: last.hash.toString('hex'),
+    epoch: last.epoch,
+    to_transaction: last.toTransaction,
+    sealed_at: last.createdAt.toISOString(),
+    public_key: key.publicKey,
+  } as const;
+  return { ...unsigned, signature: key.sign(messageOf(unsigned)).toString('base64url') };
+}
+
+/** True when the checkpoint was signed by the key that it names. Whether that key is ours, the caller compares. */
+export function isSigned(checkpoint: Checkpoint): boolean {
+  try {
+    const signature = Buffer.from(checkpoint.signature, 'base64url');
+    return verify(null, Buffer.from(messageOf(checkpoint)), readPublicKey(checkpoint.public_key), signature);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Hands the checkpoint of the last batch to the log, and to AUDIT_CHECKPOINT_FILE and AUDIT_CHECKPOINT_URL where they
+ * are set. Returns it; throws when a place did not take it.
+ */
+export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> {
+  const checkpoint = await makeCheckpoint(deps);
+  if (checkpoint === null) return null;
+  deps.log.info({ checkpoint }, 'audit checkpoint');
+  const { checkpointFile, checkpointUrl } = deps.config.audit;
+  const outcomes = await Promise.allSettled([
+    checkpointFile === null ? undefined : appendLine(checkpointFile, JSON.stringify(checkpoint)),
+    checkpointUrl === null ? undefined : post(checkpointUrl, JSON.stringify(checkpoint)),
+  ]);
+  const failed = outcomes.find(outcome => outcome.status === 'rejected');
+  if (failed !== undefined) throw new Error('A checkpoint was not taken', { cause: failed.reason });
+  return checkpoint;
+}
+
+/** The checkpoints of a file, one JSON object a line; log lines that carry one in `checkpoint` are read too. */
+export function readCheckpoints(text: string): Checkpoint[] {
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    let parsed: Partial<Checkpoint> & { checkpoint?: Checkpoint };
+    try {
+      parsed = JSON.parse(line);
+    } catch {
+      throw new Error(`Line ${index + 1} of the checkpoints is not JSON`);
+    }
+    const checkpoint = parsed.checkpoint ?? parsed;
+    return checkpoint.version === 1 && checkpoint.batch !== undefined ? [checkpoint as Checkpoint] : [];
+  });
+}
+
+function messageOf(checkpoint: Omit<Checkpoint, 'signature'>): string {
+  const { version, issuer, batch, hash, epoch, to_transaction, sealed_at, public_key } = checkpoint;
+  return `entrecore-audit-checkpoint:${JSON.stringify([version, issuer, batch, hash, epoch, to_transaction, sealed_at, public_key])}`;
+}
+
+async function appendLine(file: string, line: string): Promise<void> {
+  const handle = await open(file, 'a', 0o600);
+  try {
+    await handle.write(`${line}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function post(url: string, body: string): Promise<void> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+    redirect: 'error',
+    signal: AbortSignal.timeout(WEBHOOK_MS),
+  });
+  await answer.body?.cancel();
+  if (!answer.ok) throw new Error(`AUDIT_CHECKPOINT_URL answered ${answer.status}`);
+}

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError } from 'commander';
+import { openDatabase } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type Checkpoint, publishCheckpoint, readCheckpoints } from './checkpoint.ts';
+import { exportEvents } from './export.ts';
+import { makePartitions } from './partitions.ts';
+import { pruneTrail } from './prune.ts';
+import { operator, recordEvent } from './record.ts';
+import { sealAll } from './seal.ts';
+import { type Verdict, verifyTrail } from './verify.ts';
+
+interface World {
+  readonly deps: Deps;
+  close(): Promise<void>;
+}
+
+/** `audit verify|export|checkpoint|prune|partitions`: what an operator does with the trail. */
+export function register(program: Command, open: () => Promise<World>): void {
+  const audit = program
+    .command('audit')
+    .description('the audit trail: verify, export, checkpoint, prune, partitions');
+
+  audit
+    .command('verify')
+    .description('compare every event with its seal; exit 1 and say where, if one was tampered with')
+    .option('--checkpoints <file>', 'checkpoints that were kept outside: their file, or log lines', readFile)
+    .option('--json', 'the whole verdict as JSON', false)
+    .action(async ({ checkpoints = [], json }: { checkpoints?: Checkpoint[]; json: boolean }) => {
+      await withDeps(open, async deps => {
+        const verdict = await verifyTrail(deps, checkpoints);
+        if (verdict.findings.length > 0) process.exitCode = 1;
+        say(json ? [JSON.stringify(verdict)] : describe(verdict, checkpoints.length));
+      });
+    });
+
+  audit
+    .command('export')
+    .description('events as NDJSON on standard output, the oldest first')
+    .option('--user <id>', 'only those that concern this person')
+    .option('--type <type>', 'only those of this type')
+    .option('--from <time>', 'not before', time)
+    .option('--to <time>', 'before', time)
+    .option('--sealed', 'the stored columns, ciphertext included, to check hashes elsewhere', false)
+    .action(async (options: { user?: string; type?: string; from?: Date; to?: Date; sealed: boolean }) => {
+      await withDeps(open, async deps => {
+        const { user: userId, type, from, to, sealed } = options;
+        let events = 0;
+        for await (const line of exportEvents(deps, { userId, type, from, to }, { sealed })) {
+          events += 1;
+          if (!process.stdout.write(line)) await new Promise(done => process.stdout.once('drain', done));
+        }
+        await recordEvent(deps, deps.db, {
+          type: 'audit.exported',
+          outcome: 'success',
+          actor: operator,
+          userId: userId ?? null,
+          caller: null,
+          data: { events, sealed, type: type ?? null },
+        });
+      });
+    });
+
+  audit
+    .command('checkpoint')
+    .description('seal what there is and print a signed checkpoint, to be kept elsewhere')
+    .action(() =>
+      withDeps(open, async deps => {
+        await sealAll(deps);
+        const checkpoint = await publishCheckpoint(deps);
+        say([checkpoint === null ? 'There is nothing sealed yet.' : JSON.stringify(checkpoint)]);
+      }),
+    );
+
+  audit
+    .command('prune')
+    .description('drop whole months past their retention, as the owner of the tables (MIGRATE_DATABASE_URL)')
+    .option('--days <days>', 'older than this; left out: AUDIT_RETENTION_DAYS', positive)
+    .option('--keep-tables', 'detach the partitions instead of dropping them', false)
+    .action(({ days, keepTables }: { days?: number; keepTables: boolean }, command: Command) =>
+      withDeps(open, async deps => {
+        const kept = days ?? deps.config.audit.retentionDays;
+        if (kept === 0) command.error('error: say --days, or set AUDIT_RETENTION_DAYS');
+        await sealAll(deps);
+        const pruned = await asOwner(deps, owner =>
+          pruneTrail(owner, { days: kept, keepTables, by: 'operator' }),
+        );
+        if (pruned.verdict === 'unsealed') process.exitCode = 1;
+        say([
+          pruned.verdict === 'nothing'
+            ? 'Nothing is that old.'
+            : pruned.verdict === 'unsealed'
+              ? `Nothing dropped: ${pruned.events} old events are not sealed yet.`
+              : `Dropped what is older than ${pruned.before.toISOString()}: ${pruned.partitions.join(', ') || 'no partition'}.`,
+        ]);
+      }),
+    );
+
+  audit
+    .command('partitions')
+    .description('make the partitions of this month and the next ones')
+    .action(() => withDeps(open, async deps => say([`Made: ${await makePartitions(deps)}.`])));
+}
+
+function describe(
+  { findings, batches, events, pending, publicKey, prunedBefore }: Verdict,
+  kept: number,
+): string[] {
+  const lines = findings.map(({ kind, batch, eventId, eventTime, explanation }) =>
+    [
+      kind,
+      batch === undefined ? '' : `batch ${batch}`,
+      eventId === undefined ? '' : `event ${eventId} of ${eventTime}`,
+      explanation,
+    ]
+      .filter(part => part !== '')
+      .join('  '),
+  );
+  return [
+    ...lines,
+    `${events} events in ${batches} batches${pending > 0 ? `, ${pending} not sealed yet` : ''}.`,
+    ...(prunedBefore === null ? [] : [`Retention dropped what is older than ${prunedBefore.toISOString()}.`]),
+    `Public key: ${publicKey}`,
+    kept > 0
+      ? `Compared with ${kept} checkpoints.`
+      : 'Without a checkpoint from outside (--checkpoints) a cut-off end cannot be seen.',
+    findings.length === 0 ? 'The trail is as it was sealed.' : `TAMPERED: ${findings.length} findings.`,
+  ];
+}
+
+async function withDeps(open: () => Promise<World>, work: (deps: Deps) => Promise<void>): Promise<void> {
+  const { deps, close } = await open();
+  try {
+    await work(deps);
+  } finally {
+    await close();
+  }
+}
+
+// Where the service runs as a lesser role, only the role of the migrations may drop.
+async function asOwner<T>(deps: Deps, work: (deps: Deps) => Promise<T>): Promise<T> {
+  const { migrateUrl } = deps.config.database;
+  if (migrateUrl === null) return work(deps);
+  const db = openDatabase({ connection: { connectionString: migrateUrl }, poolMax: 2, prepare: false });
+  try {
+    return await work({ ...deps, db });
+  } finally {
+    await db.close();
+  }
+}
+
+function say(lines: readonly string[]): void {
+  process.stdout.write(lines.map(line => `${line}\n`).join(''));
+}
+
+function readFile(file: string): Checkpoint[] {
+  try {
+    return readCheckpoints(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function time(text: string): Date {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) throw new InvalidArgumentError('It is no time like 2026-11-23T00:00:00Z.');
+  return at;
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It is no whole number from 1 on.');
+  return Number(text);
+}

@@ -1,0 +1,25 @@
+export type FindingKind =
+  | 'event_changed'
+  | 'event_removed'
+  | 'event_inserted'
+  | 'batch_changed'
+  | 'batch_removed'
+  | 'pruning_changed'
+  | 'checkpoint_invalid'
+  | 'key_replaced'
+  | 'trail_cut_off'
+  | 'trail_rewritten';
+
+/** One thing that is not as it was sealed, and where. */
+export interface Finding {
+  readonly kind: FindingKind;
+  readonly batch?: number;
+  readonly eventId?: string;
+  readonly eventTime?: string;
+  readonly explanation: string;
+}
+
+/** Microseconds since 1970 as RFC 3339, to the millisecond. */
+export function timeOf(us: string | bigint): string {
+  return new Date(Number(BigInt(us) / 1000n)).toISOString();
+}

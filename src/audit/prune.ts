@@ -1,0 +1,62 @@
+import type { Deps } from '../platform/deps.ts';
+import { findLastBatch, lockTrail } from './batch-queries.ts';
+import { GENESIS } from './canonical.ts';
+import { pruningMessage } from './pruning-message.ts';
+import { operator, recordEvent, system } from './record.ts';
+import {
+  addPruning,
+  countUnsealed,
+  findOldPartitions,
+  findPrunable,
+  removePartition,
+  removeRows,
+} from './retention-queries.ts';
+import { nextPlace } from './seal.ts';
+import { openSigningKey } from './signing-key.ts';
+import { findPrunings } from './verify-queries.ts';
+
+export type Pruned =
+  | { readonly verdict: 'nothing' }
+  | { readonly verdict: 'unsealed'; events: number }
+  | { readonly verdict: 'pruned'; before: Date; partitions: readonly string[]; events: number };
+
+/**
+ * Drops the whole months (UTC) that are older than `days`, with the batches that hold nothing younger, and leaves a
+ * signed record from which the rest still verifies. What was never sealed is not dropped. Needs the owner's rights.
+ */
+export function pruneTrail(
+  deps: Deps,
+  { days, keepTables = false, by }: { days: number; keepTables?: boolean; by: 'operator' | 'system' },
+): Promise<Pruned> {
+  const { db, clock } = deps;
+  const eldest = new Date(clock.now().getTime() - days * 86_400_000);
+  const horizon = new Date(Date.UTC(eldest.getUTCFullYear(), eldest.getUTCMonth()));
+  return db.transaction(async tx => {
+    await lockTrail(tx);
+    const before = (await findPrunings(tx)).at(-1);
+    if (before !== undefined && before.eventsBefore >= horizon) return { verdict: 'nothing' };
+    const unsealed = await countUnsealed(tx, { ...nextPlace(await findLastBatch(tx)), horizon });
+    if (unsealed > 0) return { verdict: 'unsealed', events: unsealed };
+    const partitions = await findOldPartitions(tx, horizon);
+    const prunable = await findPrunable(tx, horizon);
+    const through = prunable ?? {
+      number: before?.throughBatch ?? 0,
+      hash: before?.throughHash ?? GENESIS,
+    };
+    const events = await removeRows(tx, { horizon, throughBatch: through.number });
+    if (partitions.length === 0 && events === 0 && prunable === null) return { verdict: 'nothing' };
+    for (const partition of partitions) await removePartition(tx, partition, keepTables);
+    const pruning = { eventsBefore: horizon, throughBatch: through.number, throughHash: through.hash };
+    const key = await openSigningKey(deps, tx);
+    const signature = key.sign(pruningMessage(pruning));
+    await addPruning(tx, { ...pruning, signature, createdAt: clock.now() });
+    await recordEvent(deps, tx, {
+      type: 'audit.pruned',
+      outcome: 'success',
+      actor: by === 'operator' ? operator : system,
+      caller: null,
+      data: { before: horizon.toISOString(), partitions, through_batch: through.number },
+    });
+    return { verdict: 'pruned', before: horizon, partitions, events };
+  });
+}

@@ -1,0 +1,12 @@
+import { type Fragment, sql } from '../platform/sql.ts';
+import type { EventRow } from './record.ts';
+
+export function insertEventRow(row: EventRow, source?: Fragment): Fragment {
+  return sql`
+    insert into audit_events (id, created_at, type, outcome, reason, actor_kind, actor_id, user_id, session_id,
+      request_id, data, personal_sealed)
+    select ${row.id}::uuid, ${row.createdAt}::timestamptz, ${row.type}::text, ${row.outcome}::text, ${row.reason}::text,
+      ${row.actorKind}::text, ${row.actorId}::uuid, ${row.userId}::uuid, ${row.sessionId}::uuid, ${row.requestId}::text,
+      ${row.data}::jsonb, ${row.personalSealed}::bytea
+    ${source === undefined ? sql`` : sql`from ${source}`}`;
+}

@@ -1,0 +1,99 @@
+import type { Caller } from '../platform/caller.ts';
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Fragment } from '../platform/sql.ts';
+import type { EventType } from './event-type.ts';
+import { sealFor } from './person-key.ts';
+import { insertEventRow } from './queries.ts';
+
+export type Outcome = 'success' | 'failure' | 'refusal';
+
+/** Who did it. */
+export interface Actor {
+  readonly kind: 'user' | 'client' | 'operator' | 'system' | 'anonymous';
+  readonly id?: string;
+}
+
+export const anonymous: Actor = { kind: 'anonymous' };
+export const system: Actor = { kind: 'system' };
+/** Whoever runs the command line. */
+export const operator: Actor = { kind: 'operator' };
+
+/** Something that happened, as a slice reports it (ASVS 16.2.1, 16.3). */
+export interface AuditEvent {
+  readonly type: EventType;
+  readonly outcome: Outcome;
+  /** A word, not a sentence: why it failed or was refused. */
+  readonly reason?: string;
+  readonly actor: Actor;
+  /** Whom it concerns. */
+  readonly userId?: string | null;
+  readonly sessionId?: string | null;
+  readonly caller: Caller | null;
+  /** Never personal: it outlives an erasure. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /** Sealed, with the address and the user agent, under the key of the person whom it concerns. */
+  readonly personal?: Readonly<Record<string, unknown>>;
+}
+
+/** An event that is ready to be written. */
+export interface EventRow {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly type: string;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly actorKind: Actor['kind'];
+  readonly actorId: string | null;
+  readonly userId: string | null | Fragment;
+  readonly sessionId: string | null | Fragment;
+  readonly requestId: string | null;
+  readonly data: string;
+  readonly personalSealed: Buffer | null;
+}
+
+/** Writes an event in the transaction of its cause. */
+export async function recordEvent(deps: Deps, tx: Sql, event: AuditEvent): Promise<void> {
+  await tx.run(insertEvent(await prepareEvent(deps, event, tx)));
+}
+
+/** Seals an event's personal fields, for a statement that writes it with its cause; see `insertEvent`. */
+export async function prepareEvent(
+  deps: Deps,
+  event: AuditEvent,
+  database: Sql = deps.db,
+): Promise<EventRow> {
+  const id = deps.random.uuid();
+  const { caller } = event;
+  const personal = {
+    ...(caller !== null && { ip: caller.ip, user_agent: caller.userAgent }),
+    ...event.personal,
+  };
+  const personalSealed =
+    Object.keys(personal).length === 0
+      ? null
+      : await sealFor(deps, database, {
+          userId: event.userId ?? null,
+          eventId: id,
+          plaintext: JSON.stringify(personal),
+        });
+  return {
+    id,
+    createdAt: deps.clock.now(),
+    type: event.type,
+    outcome: event.outcome,
+    reason: event.reason ?? null,
+    actorKind: event.actor.kind,
+    actorId: event.actor.id ?? null,
+    userId: event.userId ?? null,
+    sessionId: event.sessionId ?? null,
+    requestId: caller?.requestId ?? null,
+    data: JSON.stringify(event.data ?? {}),
+    personalSealed,
+  };
+}
+
+/** `insert into audit_events … select … [from source]`: writes one event for each row of the source. */
+export function insertEvent(row: EventRow, source?: Fragment): Fragment {
+  return insertEventRow(row, source);
+}

@@ -1,0 +1,231 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { configWith, type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { settle } from '../../test/support/settle.ts';
+import { openDatabase } from '../platform/database.ts';
+import { Fragment, sql } from '../platform/sql.ts';
+import { isSigned, publishCheckpoint, readCheckpoints } from './checkpoint.ts';
+import { insertEvent, prepareEvent, recordEvent } from './record.ts';
+import { sealAll, sealBatch } from './seal.ts';
+import { startSealer, warnOfHeldSeal } from './sealer.ts';
+import { verifyTrail } from './verify.ts';
+
+let deps: TestDeps;
+beforeEach(async () => {
+  deps = await testDeps();
+});
+afterEach(() => deps.close());
+
+const event = (index: number) =>
+  ({
+    type: 'user.updated',
+    outcome: 'success',
+    actor: { kind: 'system' },
+    userId: null,
+    caller: { requestId: String(index), ip: '203.0.113.7', userAgent: '' },
+    data: { index },
+  }) as const;
+
+const write = (index: number) => recordEvent(deps, deps.db, event(index));
+
+async function asOwner(text: string): Promise<void> {
+  await deps.db.transaction(async tx => {
+    await tx.run(sql`set local session_replication_role = replica`);
+    await tx.run(new Fragment([text], []));
+  });
+}
+
+test('sixteen writers and two sealers: every committed event is sealed exactly once, none that rolled back', async () => {
+  const db = openDatabase({ connection: { connectionString: deps.databaseUrl }, poolMax: 20, prepare: true });
+  const world = { ...deps, db };
+  let writing = true;
+  const sealer = async () => {
+    while (writing) await sealBatch(world, 50);
+  };
+  const writer = async (_: unknown, lane: number) => {
+    for (let index = 0; index < 40; index++) {
+      const lost = index % 5 === 4;
+      await db
+        .transaction(async tx => {
+          await recordEvent(world, tx, event(lane * 100 + index));
+          if (index % 3 === 0) await recordEvent(world, tx, event(lane * 100 + index));
+          if (lost) throw new Error('lost');
+        })
+        .catch((error: Error) => {
+          if (error.message !== 'lost') throw error;
+        });
+    }
+  };
+  try {
+    const sealers = [sealer(), sealer()];
+    await Promise.all(Array.from({ length: 16 }, writer));
+    writing = false;
+    await Promise.all(sealers);
+    await settle(world);
+    await sealAll(world);
+    const verdict = await verifyTrail(world);
+    // Of 40 transactions 8 roll back; 14 write twice, 3 of which roll back.
+    expect(verdict).toMatchObject({ findings: [], events: 16 * (32 + 11), pending: 0 });
+    expect(verdict.batches).toBeGreaterThan(5);
+    const ids = await db.rows<{ id: string }>(sql`
+      select encode(substr(entries, 1 + 56 * at, 16), 'hex') as id
+      from audit_batches, generate_series(0, event_count - 1) as at`);
+    expect(new Set(ids.map(({ id }) => id)).size).toBe(16 * 43);
+    expect(ids).toHaveLength(16 * 43);
+  } finally {
+    await db.close();
+  }
+}, 60_000);
+
+test('a transaction that is open in another database of the server does not hold the seal', async () => {
+  const other = await testDeps();
+  try {
+    await other.db.transaction(async tx => {
+      await recordEvent(other, tx, event(0));
+      await write(1);
+      await settle(deps);
+      expect(await sealBatch(deps)).toEqual({ verdict: 'sealed', events: 1 });
+      expect(await sealBatch(other)).toEqual({ verdict: 'idle' });
+    });
+  } finally {
+    await other.close();
+  }
+});
+
+test('a batch never splits a transaction, and a transaction larger than a batch stays whole', async () => {
+  await write(0);
+  await deps.db.transaction(async tx => {
+    for (let index = 1; index < 8; index++) await recordEvent(deps, tx, event(index));
+  });
+  await write(8);
+  await settle(deps);
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 1 });
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 7 });
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 1 });
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'idle' });
+  expect(await verifyTrail(deps)).toMatchObject({ findings: [], batches: 3, events: 9 });
+});
+
+test('an event written early and committed late is sealed; an open transaction holds the seal, and is named', async () => {
+  await settle(deps);
+  const lines: object[] = [];
+  const log = { ...deps.log, error: (line: object) => lines.push(line) } as unknown as typeof deps.log;
+  await deps.db.transaction(async tx => {
+    await recordEvent(deps, tx, event(1));
+    await write(2);
+    expect(await sealBatch(deps)).toEqual({ verdict: 'idle' });
+    await warnOfHeldSeal({ ...deps, log });
+    expect(lines).toEqual([]);
+    deps.clock.advance(301);
+    await warnOfHeldSeal({ ...deps, log });
+    expect(lines).toMatchObject([{ events: 1, holder: { pid: expect.any(Number) } }]);
+  });
+  await settle(deps);
+  expect(await sealAll(deps)).toBe(2);
+  expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 2 });
+});
+
+test('after a restore with lower transaction ids an epoch begins, and nothing is sealed twice or left out', async () => {
+  for (let index = 0; index < 3; index++) await write(index);
+  await settle(deps);
+  await sealAll(deps);
+  // Restored: one event that the old cluster had not sealed yet, and one that the new one wrote with a low id.
+  const restored = async (transaction: string, index: number) => {
+    const row = await prepareEvent(deps, event(index));
+    await deps.db.run(insertEvent(row));
+    await asOwner(`update audit_events set transaction_id = '${transaction}' where id = '${row.id}'`);
+    return row.id;
+  };
+  await restored('1000000000000', 3);
+  const low = await restored('5', 4);
+  expect(await sealBatch(deps)).toEqual({ verdict: 'sealed', events: 2 });
+  await write(5);
+  await settle(deps);
+  // The event that says so, and the one after it.
+  expect(await sealAll(deps)).toBe(2);
+  expect(await sealBatch(deps)).toEqual({ verdict: 'idle' });
+  expect(await verifyTrail(deps)).toMatchObject({ findings: [], batches: 3, events: 7, pending: 0 });
+  expect(
+    await deps.db.rows(sql`select epoch, count(*) as events from audit_events group by 1 order by 1`),
+  ).toEqual([
+    { epoch: 1, events: 5 },
+    { epoch: 2, events: 2 },
+  ]);
+
+  await asOwner(`update audit_events set reason = 'x' where id = '${low}'`);
+  expect((await verifyTrail(deps)).findings).toMatchObject([
+    { kind: 'event_changed', batch: 2, eventId: low },
+  ]);
+  await asOwner(`delete from audit_events where id = '${low}'`);
+  expect((await verifyTrail(deps)).findings).toMatchObject([
+    { kind: 'event_removed', batch: 2, eventId: low },
+  ]);
+  await asOwner(`insert into audit_events (id, created_at, epoch, transaction_id, type, outcome, actor_kind)
+    select gen_random_uuid(), created_at, 1, t::text::xid8, type, outcome, actor_kind
+    from audit_events, unnest(array[6, 2000000000000]) as t where data = '{"index": 0}'`);
+  expect((await verifyTrail(deps)).findings.map(({ kind }) => kind).toSorted()).toEqual([
+    'event_inserted',
+    'event_inserted',
+    'event_removed',
+  ]);
+});
+
+test('checkpoints go to the file and the webhook, signed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+  const received: string[] = [];
+  let status = 204;
+  const server = createServer((request, response) => {
+    let body = '';
+    request
+      .on('data', chunk => (body += chunk))
+      .on('end', () => {
+        received.push(body);
+        response.writeHead(status).end();
+      });
+  });
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  const checkpointUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const checkpointFile = join(folder, 'checkpoints');
+  const world = { ...deps, config: configWith({ audit: { checkpointFile, checkpointUrl } }) };
+  try {
+    expect(await publishCheckpoint(world)).toBeNull();
+    await write(1);
+    await settle(deps);
+    await sealAll(deps);
+    const checkpoint = await publishCheckpoint(world);
+    const kept = readCheckpoints(readFileSync(checkpointFile, 'utf8'));
+    expect(kept).toEqual([checkpoint]);
+    expect(kept.map(isSigned)).toEqual([true]);
+    expect(JSON.parse(received[0] as string)).toEqual(checkpoint);
+    expect((await verifyTrail(deps, kept)).findings).toEqual([]);
+    status = 500;
+    await expect(publishCheckpoint(world)).rejects.toThrow('A checkpoint was not taken');
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the background sealer seals, and on stop seals what is left and hands out a checkpoint', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+  const checkpointFile = join(folder, 'checkpoints');
+  try {
+    const sealer = startSealer({ ...deps, config: configWith({ audit: { checkpointFile } }) });
+    await write(1);
+    await expect
+      .poll(() => verifyTrail(deps), { timeout: 10_000 })
+      .toMatchObject({ findings: [], events: 1, pending: 0 });
+    await write(2);
+    await settle(deps);
+    await sealer.stop();
+    expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 2, pending: 0 });
+    const [last] = readCheckpoints(readFileSync(checkpointFile, 'utf8')).toReversed();
+    expect(last?.batch).toBe((await verifyTrail(deps)).batches);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,104 @@
+import type { Deps } from '../platform/deps.ts';
+import { findLastBatch, findOldestTransaction, findPending } from './batch-queries.ts';
+import { publishCheckpoint } from './checkpoint.ts';
+import { makePartitions } from './partitions.ts';
+import { ensureNobodysKey } from './person-key.ts';
+import { pruneTrail } from './prune.ts';
+import { nextPlace, sealBatch } from './seal.ts';
+
+const SEAL_EVERY_MS = 1_000;
+const CHECKPOINT_EVERY_MS = 60_000;
+const SAY_EVERY_MS = 60_000;
+const UPKEEP_EVERY_MS = 3_600_000;
+// An event that waits longer is held back by a transaction that somebody left open.
+const WAIT_MAX_MS = 300_000;
+
+export interface Sealer {
+  /** Seals what there is, hands out a last checkpoint, and stops. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Seals the trail in the background, once a second, in batches; hands out a signed checkpoint each minute in which
+ * something was sealed; makes partitions ahead and drops old ones. Safe on every replica: one works at a time.
+ */
+export function startSealer(deps: Deps): Sealer {
+  const { log, clock } = deps;
+  let stopping = false;
+  let unpublished = true;
+  let nextCheckpoint = clock.now().getTime() + CHECKPOINT_EVERY_MS;
+  let nextUpkeep = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const said = new Map<string, number>();
+
+  const attempt = async (what: string, work: () => Promise<unknown>) => {
+    try {
+      await work();
+    } catch (error) {
+      // A database that is down would otherwise fill the log once a second.
+      const now = clock.now().getTime();
+      if (now - (said.get(what) ?? 0) < SAY_EVERY_MS) return;
+      said.set(what, now);
+      log.warn({ err: error }, what);
+    }
+  };
+  const seal = async () => {
+    for (let more = true; more && !stopping; ) {
+      const { verdict } = await sealBatch(deps);
+      more = verdict === 'sealed';
+      unpublished ||= more;
+    }
+  };
+  const publish = async () => {
+    await publishCheckpoint(deps);
+    unpublished = false;
+  };
+  const pass = async () => {
+    if (nextUpkeep === 0)
+      await attempt('A key of the audit trail could not be made', () => ensureNobodysKey(deps));
+    await attempt('The audit trail could not be sealed', seal);
+    const now = clock.now().getTime();
+    if (now >= nextCheckpoint) {
+      nextCheckpoint = now + CHECKPOINT_EVERY_MS;
+      if (unpublished) await attempt('The audit checkpoint could not be handed out', publish);
+      await attempt('The state of the audit trail could not be read', () => warnOfHeldSeal(deps));
+    }
+    if (now >= nextUpkeep) {
+      nextUpkeep = now + UPKEEP_EVERY_MS;
+      await attempt('A partition of the audit trail could not be made', () => makePartitions(deps));
+      await attempt('Old audit events could not be dropped: run "audit prune" as the owner', () =>
+        prune(deps),
+      );
+    }
+  };
+
+  let running: Promise<void> = Promise.resolve();
+  const schedule = () => {
+    running = pass().then(() => {
+      if (!stopping) timer = setTimeout(schedule, SEAL_EVERY_MS);
+    });
+  };
+  schedule();
+  return {
+    async stop() {
+      stopping = true;
+      clearTimeout(timer);
+      await running;
+      await attempt('The audit trail could not be sealed', () => sealBatch(deps));
+      await attempt('The audit checkpoint could not be handed out', publish);
+    },
+  };
+}
+
+async function prune(deps: Deps): Promise<void> {
+  const days = deps.config.audit.retentionDays;
+  if (days > 0) await pruneTrail(deps, { days, by: 'system' });
+}
+
+/** Says so in the log when events have waited too long to be sealed, and who holds the horizon. */
+export async function warnOfHeldSeal({ db, clock, log }: Deps): Promise<void> {
+  const { events, oldest } = await findPending(db, nextPlace(await findLastBatch(db)));
+  if (oldest === null || clock.now().getTime() - oldest.getTime() < WAIT_MAX_MS) return;
+  const holder = await findOldestTransaction(db);
+  log.error({ events, oldest, holder }, 'Audit events wait to be sealed: a transaction is held open');
+}

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { settle } from '../../test/support/settle.ts';
+import type { Db } from '../platform/database.ts';
+import { Fragment, sql } from '../platform/sql.ts';
+import { findNextBatch } from './batch-queries.ts';
+import { hashBatch, readEntries } from './canonical.ts';
+import { type Checkpoint, makeCheckpoint, readCheckpoints } from './checkpoint.ts';
+import { exportEvents } from './export.ts';
+import type { Finding } from './finding.ts';
+import { recordEvent } from './record.ts';
+import { sealBatch } from './seal.ts';
+import { openSigningKey } from './signing-key.ts';
+import { verifyTrail } from './verify.ts';
+
+let deps: TestDeps;
+let userId: string;
+let ids: string[];
+
+// Nine events in three batches.
+beforeAll(async () => {
+  deps = await testDeps();
+  userId = deps.random.uuid();
+  for (let batch = 0; batch < 3; batch++) {
+    for (let index = 0; index < 3; index++) await write(batch * 3 + index);
+    await settle(deps);
+    await sealBatch(deps);
+  }
+  const rows = await deps.db.rows<{ id: string }>(sql`select id from audit_events order by created_at`);
+  ids = rows.map(({ id }) => id);
+});
+afterAll(() => deps.close());
+
+function write(index: number, user = userId): Promise<void> {
+  deps.clock.advance(1);
+  return recordEvent(deps, deps.db, {
+    type: 'user.updated',
+    outcome: 'success',
+    reason: `r${index}`,
+    actor: { kind: 'user', id: user },
+    userId: user,
+    sessionId: deps.random.uuid(),
+    caller: { requestId: `q${index}`, ip: '203.0.113.7', userAgent: 'é"\u2028\n' },
+    data: { index, text: 'ü\\"\u0001', nested: { b: [1, 2.5, null] } },
+    personal: { name: `n${index}` },
+  });
+}
+
+/**
+ * What verification finds after somebody with every right in the database (no trigger runs) has done this; undone
+ * afterwards. The key to the signatures is not in the database, so they do not have it.
+ */
+async function foundAfter(text: string, checkpoints: readonly Checkpoint[] = []): Promise<Finding[]> {
+  let findings: readonly Finding[] = [];
+  const undo = new Error('undo');
+  await deps.db
+    .transaction(async tx => {
+      await tx.run(sql`set local session_replication_role = replica`);
+      for (const part of text.split(';')) await tx.run(new Fragment([part], []));
+      ({ findings } = await verifyTrail({ ...deps, db: tx as unknown as Db }, checkpoints));
+      throw undo;
+    })
+    .catch((error: unknown) => {
+      if (error !== undo) throw error;
+    });
+  return findings.map(({ explanation: _text, eventTime: _time, ...finding }) => finding as Finding);
+}
+
+test('an untouched trail verifies, and says how much it has seen', async () => {
+  expect(await verifyTrail(deps)).toEqual({
+    findings: [],
+    batches: 3,
+    events: 9,
+    pending: 0,
+    publicKey: expect.stringMatching(/^[\w-]{43}$/),
+    prunedBefore: null,
+  });
+});
+
+describe('a changed event is found, whatever the column', () => {
+  test.each([
+    "created_at = created_at + interval '1 microsecond'",
+    "created_at = created_at + interval '40 years'",
+    'epoch = 2',
+    'epoch = 0',
+    "transaction_id = '3'",
+    "transaction_id = '99999999999'",
+    "type = 'login.failed'",
+    "outcome = 'failure'",
+    'reason = null',
+    "reason = ''",
+    "actor_kind = 'system'",
+    'actor_id = null',
+    "actor_id = '019300f4-6f00-7000-8000-000000000001'",
+    'user_id = null',
+    'session_id = null',
+    "request_id = 'other'",
+    `data = '{"index": 5}'`,
+    'personal_sealed = null',
+    'personal_sealed = set_byte(personal_sealed, 40, 255 - get_byte(personal_sealed, 40))',
+    'personal_sealed = (select o.personal_sealed from audit_events o order by o.created_at limit 1)',
+  ])('%s', async change => {
+    expect(await foundAfter(`update audit_events e set ${change} where id = '${ids[4]}'`)).toContainEqual({
+      kind: 'event_changed',
+      batch: 2,
+      eventId: ids[4],
+    });
+  });
+});
+
+test('an event under another id is a removed one and an inserted one', async () => {
+  const other = deps.random.uuid();
+  expect(await foundAfter(`update audit_events set id = '${other}' where id = '${ids[4]}'`)).toEqual([
+    { kind: 'event_removed', batch: 2, eventId: ids[4] },
+    { kind: 'event_inserted', batch: 2, eventId: other },
+  ]);
+});
+
+test('a removed event is found where it was, and a table that was emptied', async () => {
+  expect(await foundAfter(`delete from audit_events where id = '${ids[7]}'`)).toEqual([
+    { kind: 'event_removed', batch: 3, eventId: ids[7] },
+  ]);
+  const emptied = await foundAfter('truncate audit_events');
+  expect(emptied.map(({ kind, eventId }) => [kind, eventId])).toEqual(ids.map(id => ['event_removed', id]));
+});
+
+test('an inserted event is found where it stands, also in an epoch that never was', async () => {
+  const id = deps.random.uuid();
+  const copy = (epoch: string) => `insert into audit_events
+    select '${id}', created_at, ${epoch}, transaction_id, type, outcome, reason, actor_kind, actor_id, user_id,
+      session_id, request_id, data, personal_sealed from audit_events where id = '${ids[1]}'`;
+  expect(await foundAfter(copy('epoch'))).toEqual([{ kind: 'event_inserted', batch: 1, eventId: id }]);
+  expect(await foundAfter(copy('7'))).toEqual([{ kind: 'event_inserted', eventId: id }]);
+});
+
+test('two events that change places are found', async () => {
+  const place = async (id: string | undefined) =>
+    (await deps.db.row<{ at: string; tx: string }>(
+      sql`select created_at::text as at, transaction_id::text as tx from audit_events where id = ${id}::uuid`,
+    )) as { at: string; tx: string };
+  const [a, b] = [await place(ids[0]), await place(ids[8])];
+  const put = ({ at, tx }: { at: string; tx: string }, id: string | undefined) =>
+    `update audit_events set created_at = '${at}', transaction_id = '${tx}' where id = '${id}'`;
+  const findings = await foundAfter(`${put(b, ids[0])}; ${put(a, ids[8])}`);
+  expect(findings).toContainEqual({ kind: 'event_changed', batch: 1, eventId: ids[0] });
+  expect(findings).toContainEqual({ kind: 'event_changed', batch: 3, eventId: ids[8] });
+});
+
+describe('a changed batch is found, whatever the column', () => {
+  test.each([
+    'epoch = 2',
+    "kind = 'epoch_end'",
+    "from_transaction = '4'",
+    "to_transaction = '99999999'",
+    'event_count = 2',
+    "newest_event_at = newest_event_at + interval '1 day'",
+    'entries = substr(entries, 57)',
+    'entries = substr(entries, 2)',
+    'entries = substr(entries, 57, 56) || substr(entries, 1, 56) || substr(entries, 113)',
+    'previous_hash = hash',
+    'hash = previous_hash',
+    'signature = set_byte(signature, 3, 255 - get_byte(signature, 3))',
+    "created_at = created_at + interval '1 second'",
+  ])('%s', async change => {
+    const findings = await foundAfter(`update audit_batches set ${change} where number = 2`);
+    expect(findings).toContainEqual({ kind: 'batch_changed', batch: 2 });
+  });
+});
+
+test('a removed batch is found, and one that was renumbered to hide it', async () => {
+  const remove = 'delete from audit_batches where number = 2';
+  expect(await foundAfter(remove)).toEqual([{ kind: 'batch_removed', batch: 2 }]);
+  expect(await foundAfter(`${remove}; update audit_batches set number = 2 where number = 3`)).toContainEqual({
+    kind: 'batch_changed',
+    batch: 2,
+  });
+});
+
+test('a chain computed anew without the key is found: hashes alone would not tell', async () => {
+  const last = await findNextBatch(deps.db, 2);
+  if (last === null) throw new Error('no batch');
+  const entries = last.entries.subarray(0, 112);
+  const hash = hashBatch({ ...last, entries }).toString('hex');
+  const findings = await foundAfter(`delete from audit_events where id = '${ids[8]}';
+    update audit_batches set entries = '\\x${entries.toString('hex')}', event_count = 2, hash = '\\x${hash}',
+      newest_event_at = newest_event_at - interval '1 second' where number = 3`);
+  expect(findings).toEqual([{ kind: 'batch_changed', batch: 3 }]);
+});
+
+describe('checkpoints that were kept outside', () => {
+  let checkpoint: Checkpoint;
+  const cutOff = () => `delete from audit_batches where number = 3;
+    delete from audit_events where id in ('${ids[6]}', '${ids[7]}', '${ids[8]}')`;
+
+  beforeAll(async () => {
+    checkpoint = (await makeCheckpoint(deps)) as Checkpoint;
+  });
+
+  test('agree with the trail that they were made of', async () => {
+    const line = JSON.stringify(checkpoint);
+    const kept = readCheckpoints(`${line}\n{"msg":"audit checkpoint","checkpoint":${line}}\n{"msg":"x"}\n`);
+    expect(kept).toEqual([checkpoint, checkpoint]);
+    expect((await verifyTrail(deps, kept)).findings).toEqual([]);
+  });
+
+  test('alone reveal that the end was cut off', async () => {
+    expect(await foundAfter(cutOff())).toEqual([]);
+    expect(await foundAfter(cutOff(), [checkpoint])).toEqual([{ kind: 'trail_cut_off', batch: 3 }]);
+  });
+
+  test('reveal another batch in the place of one', async () => {
+    const key = await openSigningKey(deps, deps.db);
+    const last = await findNextBatch(deps.db, 2);
+    if (last === null) throw new Error('no batch');
+    // By somebody who has the root secret too.
+    const createdAt = new Date(last.createdAt.getTime() + 1000);
+    const hash = hashBatch({ ...last, createdAt });
+    const signature = key.sign(`entrecore-audit-batch:${hash.toString('hex')}`).toString('hex');
+    const rewrite = `update audit_batches set created_at = '${createdAt.toISOString()}',
+      hash = '\\x${hash.toString('hex')}', signature = '\\x${signature}' where number = 3`;
+    expect(await foundAfter(rewrite)).toEqual([]);
+    expect(await foundAfter(rewrite, [checkpoint])).toEqual([{ kind: 'trail_rewritten', batch: 3 }]);
+  });
+
+  test('are not believed when they were forged', async () => {
+    expect(await foundAfter('select 1', [{ ...checkpoint, batch: 9 }])).toEqual([
+      { kind: 'checkpoint_invalid', batch: 9 },
+    ]);
+  });
+
+  test('reveal that the key was replaced', async () => {
+    const findings = await foundAfter('delete from audit_signing_keys', [checkpoint]);
+    expect(findings).toEqual([
+      ...[1, 2, 3].map(batch => ({ kind: 'batch_changed', batch })),
+      { kind: 'key_replaced', batch: 3 },
+    ]);
+  });
+});
+
+test('an erasure leaves a trail that verifies', async () => {
+  expect(await foundAfter(`update audit_keys set key_sealed = null, erased_at = created_at`)).toEqual([]);
+});
+
+test('the hash of an event can be computed from its sealed export with other tools', async () => {
+  const batch = await findNextBatch(deps.db, 1);
+  const lines: string[] = [];
+  for await (const line of exportEvents(deps, {}, { sealed: true })) lines.push(line);
+  const event = JSON.parse(lines[4] as string);
+  const members = ['id', 'created_us', 'epoch', 'transaction_id', 'type', 'outcome', 'reason', 'actor_kind']
+    .concat(['actor_id', 'user_id', 'session_id', 'request_id', 'data', 'personal_sealed'])
+    .map(name => event[name]);
+  const text = `[${['event-1', ...members].map(member => JSON.stringify(member)).join(', ')}]`;
+  const hash = createHash('sha256').update(text).digest('hex');
+  expect(readEntries(batch?.entries as Buffer)[1]?.hash.toString('hex')).toBe(hash);
+});

@@ -1,0 +1,109 @@
+import type { Deps } from '../platform/deps.ts';
+import { type Batch, findNextBatch, findPending } from './batch-queries.ts';
+import { GENESIS, readEntries } from './canonical.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { type Finding, timeOf } from './finding.ts';
+import { pruningMessage } from './pruning-message.ts';
+import { nextPlace } from './seal.ts';
+import { openSigningKey } from './signing-key.ts';
+import { checkEvents, checkLink, type Link } from './verify-batch.ts';
+import { checkAgainst, checkCheckpoints } from './verify-checkpoints.ts';
+import { findEpochEnds, findInRange, findOutside, findPrunings, type HashedEvent } from './verify-queries.ts';
+
+export interface Verdict {
+  readonly findings: readonly Finding[];
+  readonly batches: number;
+  readonly events: number;
+  /** Written, but not sealed yet. */
+  readonly pending: number;
+  readonly publicKey: string;
+  /** Retention dropped what is older; null: never. */
+  readonly prunedBefore: Date | null;
+}
+
+const OUTSIDE_MAX = 1_000;
+const LAST_TRANSACTION = '18446744073709551615';
+
+/**
+ * Compares every event with its seal, every batch with the one before it and its signature, and the whole with
+ * checkpoints that were kept outside. Reads one batch at a time. What it can and cannot see is in docs/audit.md.
+ */
+export async function verifyTrail(deps: Deps, checkpoints: readonly Checkpoint[] = []): Promise<Verdict> {
+  const { db } = deps;
+  const key = await openSigningKey(deps, db);
+  const findings: Finding[] = [];
+
+  const prunings = await findPrunings(db);
+  const genuine = prunings.filter(pruning => key.verify(pruningMessage(pruning), pruning.signature));
+  for (const pruning of prunings.filter(pruning => !genuine.includes(pruning))) {
+    findings.push({
+      kind: 'pruning_changed',
+      explanation: `The record of what was pruned before ${pruning.eventsBefore.toISOString()} is not as it was signed`,
+    });
+  }
+  const pruned = genuine.at(-1);
+  const prunedUs = pruned === undefined ? null : BigInt(pruned.eventsBefore.getTime()) * 1000n;
+  const prunedLink = pruned === undefined ? null : { number: pruned.throughBatch, hash: pruned.throughHash };
+
+  const { leftOver, behind } = await readEpochEnds(deps);
+  let link: Link = prunedLink ?? { number: 0, hash: GENESIS };
+  let last: Batch | null = null;
+  let first: { epoch: number; from: string } | null = null;
+  let batches = 0;
+  let events = 0;
+  for (;;) {
+    const batch: Batch | null = await findNextBatch(db, link.number);
+    if (batch === null) break;
+    first ??= { epoch: batch.epoch, from: batch.fromTransaction };
+    findings.push(
+      ...checkLink(batch, { link, batch: last }, key),
+      ...(await checkEvents(db, batch, { prunedUs, leftOver })),
+      ...checkAgainst(checkpoints, batch),
+    );
+    batches += 1;
+    events += batch.eventCount;
+    link = { number: batch.number, hash: batch.hash };
+    last = batch;
+  }
+
+  findings.push(
+    ...checkCheckpoints(checkpoints, { publicKey: key.publicKey, last: link.number, pruned: prunedLink }),
+  );
+  const place = nextPlace(last);
+  first ??= place;
+  const from = first.epoch;
+  const epochs = Array.from({ length: place.epoch - from + 1 }, (_, index) => from + index);
+  const outside = await findOutside(db, { epochs, first, limit: OUTSIDE_MAX });
+  for (const { id, createdUs } of [...outside, ...behind]) {
+    findings.push({
+      kind: 'event_inserted',
+      eventId: id,
+      eventTime: timeOf(createdUs),
+      explanation: 'It stands where everything was sealed, and no batch knows it',
+    });
+  }
+  return {
+    findings,
+    batches,
+    events,
+    pending: (await findPending(db, place)).events,
+    publicKey: key.publicKey,
+    prunedBefore: pruned?.eventsBefore ?? null,
+  };
+}
+
+// What ended epochs left over, and what stands behind their end without being known.
+async function readEpochEnds({ db }: Deps): Promise<{ leftOver: Set<string>; behind: HashedEvent[] }> {
+  const ends = await findEpochEnds(db);
+  const leftOver = new Set(
+    ends.flatMap(({ entries }) =>
+      entries.length % 56 === 0 ? readEntries(entries).map(({ id }) => id) : [],
+    ),
+  );
+  const behind: HashedEvent[] = [];
+  for (const { epoch, toTransaction } of ends) {
+    const events = await findInRange(db, { epoch, from: toTransaction, to: LAST_TRANSACTION });
+    behind.push(...events.filter(({ id }) => !leftOver.has(id)));
+  }
+  return { leftOver, behind };
+}

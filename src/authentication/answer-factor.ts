@@ -1,0 +1,30 @@
+import { useRecoveryCode } from '../mfa/recovery-codes.ts';
+import { spendSmsCode } from '../mfa/sms.ts';
+import { spendTotp } from '../mfa/totp.ts';
+import type { Deps } from '../platform/deps.ts';
+
+export type AnsweredFactor = 'totp' | 'sms' | 'recovery_code';
+
+/** What a factor adds to `amr` (RFC 8176; `recovery` is ours). */
+export const FACTOR_AMR: Readonly<Record<AnsweredFactor, string>> = {
+  totp: 'otp',
+  sms: 'sms',
+  recovery_code: 'recovery',
+};
+
+/** Whether the code proves the user's factor now; each code is good once, for one of N callers at once. */
+export function answerFactor(
+  deps: Deps,
+  userId: string,
+  factor: AnsweredFactor,
+  code: string,
+): Promise<boolean> {
+  switch (factor) {
+    case 'totp':
+      return spendTotp(deps, deps.db, userId, code);
+    case 'sms':
+      return spendSmsCode(deps, userId, code);
+    case 'recovery_code':
+      return useRecoveryCode(deps, deps.db, userId, code);
+  }
+}

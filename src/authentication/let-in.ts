@@ -1,0 +1,82 @@
+import { touchLastLogin } from '../accounts/find.ts';
+import { insertEvent, prepareEvent } from '../audit/record.ts';
+import { insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { permissionsOf, rolesOf } from '../rbac/effective.ts';
+import { newSession } from '../sessions/start.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { deviceName, knownDeviceFragment, newDevice } from '../throttle/devices.ts';
+import { forgiveFragment } from '../throttle/lockout.ts';
+import type { FirstFactor } from './first-factor.ts';
+
+/**
+ * Starts the session of somebody who has proven everything that is asked: one statement forgives the failures, writes
+ * `last_login`, the session, the device and the audit event, and queues the notice about a new device. Refuses with
+ * `invalid_credentials` when the account was disabled meanwhile.
+ */
+export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor): Promise<TokenBody> {
+  const { db, clock } = deps;
+  const { account, subject } = proof;
+  const now = clock.now();
+  const stranger = proof.deviceId === null ? newDevice(deps, account.id) : null;
+  const deviceId = stranger?.deviceId ?? proof.deviceId;
+  const session = newSession(deps, caller, {
+    userId: account.id,
+    amr: proof.amr,
+    deviceId,
+    from: sql`from admitted`,
+  });
+  const event = await prepareEvent(deps, {
+    type: 'login.succeeded',
+    outcome: 'success',
+    actor: { kind: 'user', id: account.id },
+    userId: account.id,
+    sessionId: session.id,
+    caller,
+    data: { amr: proof.amr },
+  });
+  const device = knownDeviceFragment(
+    { deviceId: deviceId as string, name: deviceName(caller), now },
+    sql`admitted`,
+  );
+  const notice =
+    stranger !== null && account.last_login_at !== null
+      ? sql`, notice as (${insertMail(
+          prepareMail(deps, {
+            template: 'new-device',
+            to: account.email,
+            userId: account.id,
+            params: { ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
+          }),
+          sql`admitted where not exists (
+            select from known_devices d where d.user_id = ${account.id}::uuid and d.name = ${deviceName(caller)}::text)`,
+        )})`
+      : sql``;
+  const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
+  const admitted = await db.row<{ roles: string[]; permissions: string[] }>(sql`
+    with standing as (${touchLastLogin({ userId: account.id, now })}),
+      admitted as (${withPasswordOf(proof)}),
+      session as (${session.insert}),
+      device as (${device}),
+      event as (${insertEvent(event, sql`admitted`)})
+      ${forgiven}
+      ${notice}
+    select ${rolesOf(sql`admitted.id`)} as roles, ${permissionsOf(sql`admitted.id`, sql`${proof.amr}::text[]`)} as permissions
+    from admitted`);
+  if (admitted === null) throw new Problem('invalid_credentials');
+  if (stranger !== null) wakeDelivery(db);
+  const tokens = session.tokens(deps, admitted);
+  return stranger === null ? tokens : { ...tokens, device_token: stranger.token };
+}
+
+// The lock makes this wait for a change or reset that is under way, and then look at what it left.
+function withPasswordOf({ passwordSetAt }: FirstFactor): Fragment {
+  if (passwordSetAt === undefined || passwordSetAt === null) return sql`select id from standing`;
+  return sql`
+    select standing.id from standing join passwords p on p.user_id = standing.id
+    where date_trunc('milliseconds', p.changed_at) = ${passwordSetAt}::timestamptz for share of p`;
+}

@@ -1,0 +1,105 @@
+import { findAccountById } from '../accounts/find.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import { findChallenge } from '../challenges/consume.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { askForPasskey, provePasskey } from '../mfa/prove-passkey.ts';
+import type { AssertionResponse, RequestOptions } from '../mfa/webauthn.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { renewSession } from '../sessions/renew.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
+import { completeAuthentication } from './complete.ts';
+import { answerPending } from './second-factor.ts';
+
+/** What a user-verified passkey adds to `amr`: something held and something known or inherent, so both factors. */
+const AMR = ['hwk', 'mfa'] as const;
+
+/** Asks the browser for any passkey of ours: nobody says who they are first. */
+export function beginPasskeySignIn(deps: KeysDeps): Promise<RequestOptions> {
+  return askForPasskey(deps, { for: 'sign-in', userId: null });
+}
+
+/**
+ * Logs in whose passkey answered. It cannot be guessed, so no attempt is counted and no lock holds it up. Refuses with
+ * `passkey_refused`, `account_disabled`, and with `email_not_verified` as `completeAuthentication` does.
+ */
+export async function signInWithPasskey(
+  deps: KeysDeps,
+  caller: Caller,
+  { response, devices }: { response: AssertionResponse; devices: readonly DeviceClaim[] },
+): Promise<TokenBody> {
+  const { db } = deps;
+  const proven = await provePasskey(deps, caller, { for: 'sign-in', userId: null }, response);
+  const account = proven === null ? null : await findAccountById(db, proven.userId);
+  if (account === null || account.disabled_at !== null) {
+    const reason = account === null ? 'passkey_refused' : 'account_disabled';
+    await recordEvent(deps, db, {
+      type: 'login.failed',
+      outcome: 'failure',
+      reason,
+      actor: anonymous,
+      userId: account?.id ?? null,
+      caller,
+    });
+    throw new Problem(reason);
+  }
+  return completeAuthentication(deps, caller, {
+    account,
+    amr: AMR,
+    subject: null,
+    deviceId: await findKnownDevice(db, account.id, devices),
+  });
+}
+
+/** Asks for a passkey of whoever an `mfa_token` stands for. Refuses with `invalid_mfa_token`. */
+export async function beginPasskeySecondFactor(deps: KeysDeps, mfaToken: string): Promise<RequestOptions> {
+  const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
+  if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
+  return askForPasskey(deps, { for: 'second-factor', userId: asked.userId });
+}
+
+/** Answers the demand for a second factor with a passkey. Refuses as `answerSecondFactor`, with `passkey_refused`. */
+export function answerWithPasskey(
+  deps: KeysDeps,
+  caller: Caller,
+  { mfaToken, response }: { mfaToken: string; response: AssertionResponse },
+): Promise<TokenBody> {
+  return answerPending(deps, caller, mfaToken, {
+    factor: 'passkey',
+    amr: 'hwk',
+    refusal: 'passkey_refused',
+    prove: async userId =>
+      (await provePasskey(deps, caller, { for: 'second-factor', userId }, response)) !== null,
+  });
+}
+
+/** Asks for one of the caller's own passkeys, to renew the session. */
+export function beginPasskeyReauthentication(
+  deps: KeysDeps,
+  { userId }: UserPrincipal,
+): Promise<RequestOptions> {
+  return askForPasskey(deps, { for: 'reauthentication', userId });
+}
+
+/** Tokens of the caller's session with a fresh `auth_time` (RFC 9470). Refuses with `passkey_refused`. */
+export async function reauthenticateWithPasskey(
+  deps: KeysDeps,
+  principal: UserPrincipal,
+  response: AssertionResponse,
+): Promise<TokenBody> {
+  const { userId, sessionId, caller } = principal;
+  const proven = await provePasskey(deps, caller, { for: 'reauthentication', userId }, response);
+  await recordEvent(deps, deps.db, {
+    type: 'session.reauthenticated',
+    outcome: proven === null ? 'failure' : 'success',
+    reason: 'passkey',
+    actor: actorOf(principal),
+    userId,
+    sessionId,
+    caller,
+  });
+  if (proven === null) throw new Problem('passkey_refused');
+  return renewSession(deps, principal, AMR);
+}

@@ -1,0 +1,71 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { tokenBody } from '../sessions/token.ts';
+import { deviceCookie } from '../throttle/device-cookie.ts';
+import { answerSecondFactor, textSecondFactor } from './second-factor.ts';
+
+const exact = { additionalProperties: false } as const;
+const factor = Type.Union([Type.Literal('totp'), Type.Literal('sms'), Type.Literal('recovery_code')]);
+
+export function routes(app: App, deps: KeysDeps): void {
+  app.post(
+    '/token/mfa',
+    {
+      config: {
+        access: 'public',
+        limit: 'mfa',
+        oauth: true,
+        problems: [
+          'invalid_mfa_token',
+          'invalid_mfa_code',
+          'too_many_attempts',
+          'password_expired',
+          'feature_disabled',
+        ],
+      },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'Answer the demand for a second factor',
+        body: Type.Object(
+          {
+            mfa_token: Type.String({ maxLength: 200 }),
+            factor,
+            code: Type.String({ minLength: 1, maxLength: 64 }),
+          },
+          exact,
+        ),
+        response: { 200: tokenBody },
+      },
+    },
+    async (request, reply) => {
+      const { mfa_token, factor, code } = request.body;
+      const tokens = await answerSecondFactor(deps, callerOf(request), { mfaToken: mfa_token, factor, code });
+      if (tokens.device_token !== undefined)
+        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      return tokens;
+    },
+  );
+
+  app.post(
+    '/token/mfa/sms',
+    {
+      config: {
+        access: 'public',
+        limit: 'mfa',
+        oauth: true,
+        problems: ['invalid_mfa_token', 'factor_not_found', 'feature_disabled', 'sms_budget_spent'],
+      },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'Text a login code to my phone',
+        body: Type.Object({ mfa_token: Type.String({ maxLength: 200 }) }, exact),
+        response: { 202: Type.Object({ message: Type.String() }) },
+      },
+    },
+    async (request, reply) => {
+      await textSecondFactor(deps, request.body.mfa_token);
+      return reply.code(202).send({ message: 'A code is on its way' });
+    },
+  );
+}

@@ -1,0 +1,127 @@
+import { findAccountById } from '../accounts/find.ts';
+import { recordEvent } from '../audit/record.ts';
+import { consumeChallenge, findChallenge, takeAttempt as takeTry } from '../challenges/consume.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { secondFactorsOf } from '../mfa/factors.ts';
+import { cancelRemoval } from '../mfa/removal.ts';
+import { textLoginCode } from '../mfa/sms.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { takeAttempt } from '../throttle/lockout.ts';
+import { type AnsweredFactor, answerFactor, FACTOR_AMR } from './answer-factor.ts';
+import { finishAuthentication } from './finish.ts';
+import type { FirstFactor } from './first-factor.ts';
+
+/** How long a first factor is good for while the second is asked, in seconds. */
+const MFA_TOKEN_LIFETIME = 600;
+const MFA_TOKEN_TRIES = 5;
+
+interface Pending {
+  readonly amr: readonly string[];
+  readonly deviceId: string | null;
+  readonly passwordExpired: boolean;
+  readonly passwordSetAt: string | null;
+}
+
+/** Asks for a second factor: refuses with `mfa_required`, an `mfa_token` for `POST /token/mfa` and the `factors`. */
+export async function demandSecondFactor(deps: KeysDeps, caller: Caller, proof: FirstFactor): Promise<never> {
+  const { db } = deps;
+  const pending: Pending = {
+    amr: proof.amr,
+    deviceId: proof.deviceId,
+    passwordExpired: proof.passwordExpired === true,
+    passwordSetAt: proof.passwordSetAt?.toISOString() ?? null,
+  };
+  const { token, expiresAt } = await issueChallenge(deps, db, {
+    purpose: 'mfa',
+    userId: proof.account.id,
+    data: { ...pending },
+    lifetime: MFA_TOKEN_LIFETIME,
+  });
+  await recordEvent(deps, db, {
+    type: 'mfa.challenged',
+    outcome: 'success',
+    actor: { kind: 'user', id: proof.account.id },
+    userId: proof.account.id,
+    caller,
+  });
+  const factors = await secondFactorsOf(db, proof.account.id);
+  throw new Problem('mfa_required', {
+    members: { mfa_token: token, factors, expires_at: expiresAt.toISOString() },
+  });
+}
+
+/**
+ * Answers the demand for a second factor and starts the session. Five wrong codes burn the `mfa_token`, and each draws
+ * on the account's attempts, whatever the factor. Refuses with `invalid_mfa_token`, `invalid_mfa_code`,
+ * `too_many_attempts` or `password_expired`.
+ */
+export function answerSecondFactor(
+  deps: KeysDeps,
+  caller: Caller,
+  { mfaToken, factor, code }: { mfaToken: string; factor: AnsweredFactor; code: string },
+): Promise<TokenBody> {
+  return answerPending(deps, caller, mfaToken, {
+    factor,
+    amr: FACTOR_AMR[factor],
+    refusal: 'invalid_mfa_code',
+    prove: userId => answerFactor(deps, userId, factor, code),
+  });
+}
+
+interface Answer {
+  readonly factor: AnsweredFactor | 'passkey';
+  /** What it adds to `amr`, beside `mfa`. */
+  readonly amr: string;
+  readonly refusal: 'invalid_mfa_code' | 'passkey_refused';
+  readonly prove: (userId: string) => Promise<boolean>;
+}
+
+/** The same for any proof of a second factor; a wrong one is refused with `refusal`. */
+export async function answerPending(
+  deps: KeysDeps,
+  caller: Caller,
+  mfaToken: string,
+  { factor, amr, refusal, prove }: Answer,
+): Promise<TokenBody> {
+  const { db } = deps;
+  const asked = await takeTry(deps, db, { purpose: 'mfa', token: mfaToken, maxAttempts: MFA_TOKEN_TRIES });
+  if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
+  const { userId } = asked;
+  const pending = asked.data as unknown as Pending;
+  const attempt = await takeAttempt(deps, db, { userId, deviceId: pending.deviceId });
+
+  if (!(await prove(userId))) {
+    await recordEvent(deps, db, {
+      type: 'mfa.failed',
+      outcome: 'failure',
+      reason: factor,
+      actor: { kind: 'anonymous' },
+      userId,
+      caller,
+    });
+    throw new Problem(refusal);
+  }
+  const account = await findAccountById(db, userId);
+  const won = await consumeChallenge(deps, db, { purpose: 'mfa', token: mfaToken });
+  if (account === null || won === null) throw new Problem('invalid_mfa_token');
+  // Who still has a factor has not lost it.
+  await db.transaction(tx => cancelRemoval(deps, tx, { userId, reason: 'factor_used', caller }));
+  return finishAuthentication(deps, caller, {
+    account,
+    amr: [...pending.amr, amr, 'mfa'],
+    subject: attempt.subject,
+    deviceId: pending.deviceId,
+    passwordExpired: pending.passwordExpired,
+    passwordSetAt: pending.passwordSetAt === null ? null : new Date(pending.passwordSetAt),
+  });
+}
+
+/** Texts a login code for a pending second factor. Refuses with `invalid_mfa_token`, `factor_not_found`, `rate_limited`. */
+export async function textSecondFactor(deps: KeysDeps, mfaToken: string): Promise<void> {
+  const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
+  if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
+  await textLoginCode(deps, asked.userId);
+}

@@ -1,0 +1,34 @@
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Challenge, Purpose } from './challenge.ts';
+import { boundCode } from './issue.ts';
+import { answerOne } from './queries.ts';
+
+export interface CodeAnswer {
+  readonly purpose: Purpose;
+  readonly id: string;
+  readonly code: string;
+  /** The wrong answer of this number burns the code. */
+  readonly maxAttempts?: number;
+}
+
+/**
+ * Answers a six-digit code: the challenge when it is right (once), 'wrong' when it is not, 'gone' when it was used,
+ * burnt, voided, expired or never there. Concurrent wrong answers are each counted (ASVS 6.6.3).
+ */
+export async function answerCode(
+  { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
+  tx: Sql,
+  { purpose, id, code, maxAttempts = 5 }: CodeAnswer,
+): Promise<Challenge | 'wrong' | 'gone'> {
+  if (!UUID.test(id)) return 'gone';
+  const hashes = secrets.macs('challenge', boundCode(purpose, id.toLowerCase(), code.replace(SPACES, '')));
+  const answered = await answerOne(tx, { id, purpose, hashes, maxAttempts, now: clock.now() });
+  if (answered === null) return 'gone';
+  const { right, ...challenge } = answered;
+  return right ? challenge : 'wrong';
+}
+
+const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
+// People copy codes as "123 456".
+const SPACES = /[\s-]/g;

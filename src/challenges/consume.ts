@@ -1,0 +1,78 @@
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Fragment } from '../platform/sql.ts';
+import { type Challenge, hashToken, isToken, type Purpose } from './challenge.ts';
+import { consuming, findNewestOpen, findOpen, takeOne, voidOf, voidOpen } from './queries.ts';
+
+type ClockDeps = Pick<Deps, 'clock'>;
+
+/** Spends a token: of N callers at once one gets the challenge, the others null, as for one expired or unknown. */
+export async function consumeChallenge(
+  deps: ClockDeps,
+  tx: Sql,
+  { purpose, token }: { purpose: Purpose; token: string },
+): Promise<Challenge | null> {
+  const statement = consumption(deps, { purpose, token });
+  return statement === null ? null : tx.row(statement);
+}
+
+/** The spending `UPDATE … RETURNING` as a fragment for a CTE; null for text that cannot be a token. */
+export function consumption(
+  { clock }: ClockDeps,
+  { purpose, token }: { purpose: Purpose; token: string },
+): Fragment | null {
+  return isToken(token) ? consuming(purpose, hashToken(token), clock.now()) : null;
+}
+
+/** The open challenge of a token; spends nothing, so a page may look before its form is sent. */
+export async function findChallenge(
+  { clock }: ClockDeps,
+  db: Sql,
+  { purpose, token }: { purpose: Purpose; token: string },
+): Promise<Challenge | null> {
+  return isToken(token) ? findOpen(db, purpose, hashToken(token), clock.now()) : null;
+}
+
+/** The newest open challenge of a person for one purpose: which code a person who typed one is answering. */
+export function newestChallenge(
+  { clock }: ClockDeps,
+  db: Sql,
+  { purpose, userId }: { purpose: Purpose; userId: string },
+): Promise<Challenge | null> {
+  return findNewestOpen(db, purpose, userId, clock.now());
+}
+
+/**
+ * Counts one try at what a token stands for (a second factor, say) before it is checked, and returns the challenge;
+ * null once `maxAttempts` were taken, however many come at once. A right try is followed by `consumeChallenge`.
+ */
+export async function takeAttempt(
+  { clock }: ClockDeps,
+  tx: Sql,
+  { purpose, token, maxAttempts = 5 }: { purpose: Purpose; token: string; maxAttempts?: number },
+): Promise<Challenge | null> {
+  return isToken(token) ? takeOne(tx, purpose, hashToken(token), maxAttempts, clock.now()) : null;
+}
+
+/** Kills the open challenges of a person, of these purposes or of all; returns how many there were. */
+export function voidChallenges(
+  { clock }: ClockDeps,
+  tx: Sql,
+  { userId, purposes, exceptId }: { userId: string; purposes?: readonly Purpose[]; exceptId?: string },
+): Promise<number> {
+  return voidOpen(tx, { userId, purposes: purposes ?? null, exceptId: exceptId ?? null, now: clock.now() });
+}
+
+/**
+ * Kills open challenges of a purpose: the one of an id, or all that were sent to an address. Of N callers at once who
+ * name an id, one gets 1.
+ */
+export function voidSent(
+  { clock }: ClockDeps,
+  tx: Sql,
+  { purpose, ...which }: { purpose: Purpose } & ({ id: string } | { sentTo: string }),
+): Promise<number> {
+  const id = 'id' in which ? which.id : null;
+  const sentTo = 'sentTo' in which ? which.sentTo : null;
+  return voidOf(tx, { purpose, id, sentTo, now: clock.now() });
+}

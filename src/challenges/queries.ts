@@ -1,0 +1,169 @@
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import type { Challenge, Purpose } from './challenge.ts';
+
+export interface ChallengeRow {
+  readonly id: string;
+  readonly purpose: Purpose;
+  readonly userId: string | null | Fragment;
+  readonly secretHash: Buffer;
+  readonly sentTo: string | null | Fragment;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+const columns = sql`id, purpose, user_id as "userId", sent_to as "sentTo", data, attempts,
+  created_at as "createdAt", expires_at as "expiresAt"`;
+
+const open = (now: Date) => sql`consumed_at is null and expires_at > ${now}::timestamptz`;
+
+export function inserting(row: ChallengeRow, source?: Fragment): Fragment {
+  return sql`insert into challenges (id, purpose, user_id, secret_hash, sent_to, data, created_at, expires_at)
+    select ${row.id}::uuid, ${row.purpose}::text, ${row.userId}::uuid, ${row.secretHash}::bytea, ${row.sentTo}::text,
+      ${JSON.stringify(row.data)}::jsonb, ${row.createdAt}::timestamptz, ${row.expiresAt}::timestamptz
+    ${source === undefined ? sql`` : sql`from ${source}`}`;
+}
+
+export function consuming(purpose: Purpose, secretHash: Buffer, now: Date): Fragment {
+  return sql`update challenges set consumed_at = ${now}::timestamptz
+    where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
+    returning ${columns}`;
+}
+
+export function findOpen(
+  db: Sql,
+  purpose: Purpose,
+  secretHash: Buffer,
+  now: Date,
+): Promise<Challenge | null> {
+  return db.row(
+    sql`select ${columns} from challenges
+      where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}`,
+  );
+}
+
+export function findNewest(db: Sql, purpose: Purpose, userId: string): Promise<Challenge | null> {
+  return db.row(
+    sql`select ${columns} from challenges where user_id = ${userId}::uuid and purpose = ${purpose}::text
+      order by created_at desc, id desc limit 1`,
+  );
+}
+
+export function findNewestOpen(
+  db: Sql,
+  purpose: Purpose,
+  userId: string,
+  now: Date,
+): Promise<Challenge | null> {
+  return db.row(
+    sql`select ${columns} from challenges
+      where user_id = ${userId}::uuid and purpose = ${purpose}::text and ${open(now)}
+      order by created_at desc, id desc limit 1`,
+  );
+}
+
+/** Counts one answer to a token's challenge, as long as fewer than `maxAttempts` were taken. */
+export function takeOne(
+  db: Sql,
+  purpose: Purpose,
+  secretHash: Buffer,
+  maxAttempts: number,
+  now: Date,
+): Promise<Challenge | null> {
+  return db.row(
+    sql`update challenges set attempts = attempts + 1
+      where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
+        and attempts < ${maxAttempts}::int
+      returning ${columns}`,
+  );
+}
+
+/** Counts, compares and burns in one statement, so that the row lock orders answers that come at once. */
+export function answerOne(
+  db: Sql,
+  {
+    id,
+    purpose,
+    hashes,
+    maxAttempts,
+    now,
+  }: {
+    id: string;
+    purpose: Purpose;
+    hashes: Buffer[];
+    maxAttempts: number;
+    now: Date;
+  },
+): Promise<(Challenge & { right: boolean }) | null> {
+  return db.row(
+    sql`update challenges set
+        attempts = attempts + 1,
+        consumed_at = case
+          when secret_hash = any(${hashes}::bytea[]) or attempts + 1 >= ${maxAttempts}::int
+          then ${now}::timestamptz
+        end
+      where id = ${id}::uuid and purpose = ${purpose}::text and ${open(now)} and attempts < ${maxAttempts}::int
+      returning ${columns}, secret_hash = any(${hashes}::bytea[]) as "right"`,
+  );
+}
+
+export function voidOpen(
+  db: Sql,
+  {
+    userId,
+    purposes,
+    exceptId,
+    now,
+  }: {
+    userId: string;
+    purposes: readonly Purpose[] | null;
+    exceptId: string | null;
+    now: Date;
+  },
+): Promise<number> {
+  return db.run(
+    sql`update challenges set consumed_at = ${now}::timestamptz
+      where user_id = ${userId}::uuid and consumed_at is null
+        and (${purposes}::text[] is null or purpose = any(${purposes}::text[]))
+        and (${exceptId}::uuid is null or id <> ${exceptId}::uuid)`,
+  );
+}
+
+export function voidOf(
+  db: Sql,
+  { purpose, id, sentTo, now }: { purpose: Purpose; id: string | null; sentTo: string | null; now: Date },
+): Promise<number> {
+  return db.run(
+    sql`update challenges set consumed_at = ${now}::timestamptz
+      where purpose = ${purpose}::text and ${open(now)}
+        and (id = ${id}::uuid or lower(sent_to) = lower(${sentTo}::text))`,
+  );
+}
+
+export function lockPurpose(tx: Sql, purpose: Purpose, userId: string): Promise<unknown> {
+  return tx.row(
+    sql`select pg_advisory_xact_lock(hashtextextended('challenges:' || ${purpose}::text || ${userId}::text, 0))`,
+  );
+}
+
+export function deleteExpired(db: Sql, before: Date, limit: number): Promise<number> {
+  return db.run(
+    sql`delete from challenges where id in (
+      select id from challenges where expires_at < ${before}::timestamptz
+      order by expires_at limit ${limit}::int for update skip locked)`,
+  );
+}
+
+/** Writes a row that is consumed already; 0 where it was there before. */
+export function insertSpent(
+  tx: Sql,
+  row: { id: string; purpose: Purpose; userId: string; secretHash: Buffer; expiresAt: Date; now: Date },
+): Promise<number> {
+  return tx.run(
+    sql`insert into challenges (id, purpose, user_id, secret_hash, data, created_at, expires_at, consumed_at)
+      values (${row.id}::uuid, ${row.purpose}::text, ${row.userId}::uuid, ${row.secretHash}::bytea, '{}',
+        ${row.now}::timestamptz, ${row.expiresAt}::timestamptz, ${row.now}::timestamptz)
+      on conflict do nothing`,
+  );
+}

@@ -1,0 +1,35 @@
+import './platform/process-guard.mjs';
+import { Command } from 'commander';
+import { register as registerAdmin } from './admin/commands.ts';
+import { register as registerWhy } from './admin/explain-command.ts';
+import { register as registerAudit } from './audit/commands.ts';
+import { register as registerConfig } from './config-check.ts';
+import { register as registerOutbox } from './delivery/commands.ts';
+import { register as registerKeys } from './keys/commands.ts';
+import { loadConfig } from './platform/config/load.ts';
+import { openLog } from './platform/log.ts';
+import { openWorld, type World } from './world.ts';
+
+const program = new Command('entrecore-auth')
+  .description("The operator's commands. They share the database with a running service.")
+  .showHelpAfterError()
+  .configureHelp({ sortSubcommands: true });
+
+/** Opens the world for one command; what it logs goes to the standard error, so that output can be piped. */
+async function open(): Promise<World> {
+  const { config, warnings } = loadConfig({ env: process.env });
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  return openWorld(config, openLog(config.logLevel === 'info' ? 'warn' : config.logLevel, 2));
+}
+
+registerConfig(program, open);
+registerWhy(program, open);
+registerAdmin(program, open);
+registerKeys(program, open);
+registerAudit(program, open);
+registerOutbox(program, open);
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,51 @@
+import { recordEvent } from '../audit/record.ts';
+import { isUniqueViolation } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { invalid, Problem } from '../platform/problems.ts';
+import { decide, Refusal } from '../rbac/decide.ts';
+import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { type ClientBody, presentClient } from './client.ts';
+import { grantToClient, insertClient } from './queries.ts';
+import { makeSecret } from './secret.ts';
+
+/**
+ * Makes a service client with a secret that is told this once. Refuses with `grant_exceeds_own`, naming the permissions
+ * that the granter lacks, `client_exists`, or 422 for an empty name.
+ */
+export async function createClient(
+  deps: Deps,
+  granter: Granter,
+  { name, permissions }: { name: string; permissions: readonly string[] },
+): Promise<ClientBody & { secret: string }> {
+  const trimmed = name.normalize('NFC').trim();
+  if (trimmed === '') throw invalid('name', 'string_too_short', 'String should have at least 1 character');
+  const { secret, hash } = makeSecret(deps.random);
+  const client = { id: deps.random.uuid(), name: trimmed, secretHash: hash, now: deps.clock.now() };
+  const event = {
+    type: 'client.created',
+    data: { client_id: client.id, name: trimmed, permissions },
+  } as const;
+  const granted = await decide(
+    deps,
+    granter,
+    { needs: 'clients:write', lock: 'change', event },
+    async (tx, held) => {
+      const lacking = permissions.filter(permission => !held.has(permission));
+      if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+      await insertClient(tx, client);
+      const names = await grantToClient(tx, client.id, permissions);
+      await recordEvent(deps, tx, {
+        ...event,
+        outcome: 'success',
+        actor: actorOfGranter(granter),
+        caller: granter.caller,
+      });
+      return names;
+    },
+  ).catch((error: unknown) => {
+    if (isUniqueViolation(error, 'clients_name_key')) throw new Problem('client_exists', { cause: error });
+    throw error;
+  });
+  const times = { created_at: client.now, last_used_at: null, previous_secret_expires_at: null };
+  return { ...presentClient({ id: client.id, name: trimmed, permissions: granted, ...times }), secret };
+}

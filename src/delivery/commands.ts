@@ -1,0 +1,83 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Deps } from '../platform/deps.ts';
+import { listOutbox, outboxStats, requeue } from './outbox.ts';
+
+interface World {
+  readonly deps: Deps;
+  close(): Promise<void>;
+}
+
+/** `outbox list [--dead]` and `outbox requeue <id>|--all`: what waits, what died and why, and another chance for it. */
+export function register(program: Command, open: () => Promise<World>): void {
+  const outbox = program.command('outbox').description('mails and text messages: what waits, what died');
+
+  outbox
+    .command('list')
+    .description('the newest messages, without anything secret in them')
+    .option('--dead', 'only those that were given up', false)
+    .option('--limit <count>', 'how many', positive, 100)
+    .option('--json', 'one JSON object a line', false)
+    .action(async ({ dead, limit, json }: { dead: boolean; limit: number; json: boolean }) => {
+      await withWorld(open, async deps => {
+        const entries = await listOutbox(deps, { dead, limit });
+        const lines = json ? entries.map(entry => JSON.stringify(entry)) : table(entries);
+        const stats = await outboxStats(deps);
+        if (!json) lines.push(`${stats.waiting} waiting, ${stats.dead} dead.`);
+        return lines;
+      });
+    });
+
+  outbox
+    .command('requeue')
+    .description('sends a dead message after all; what has expired stays dead')
+    .argument('[id]', 'the id that `outbox list --dead` shows', uuid)
+    .option('--all', 'every dead message', false)
+    .action(async (id: string | undefined, { all }: { all: boolean }, command: Command) => {
+      if ((id === undefined) !== all) command.error('error: name one id, or --all');
+      await withWorld(open, async deps => {
+        const count = await requeue(deps, { id: id ?? null });
+        if (count === 0 && id !== undefined) process.exitCode = 1;
+        return [count === 0 ? 'Nothing to requeue: not there, not dead, or expired.' : `Requeued: ${count}.`];
+      });
+    });
+}
+
+async function withWorld(open: () => Promise<World>, work: (deps: Deps) => Promise<string[]>): Promise<void> {
+  const { deps, close } = await open();
+  try {
+    const lines = await work(deps);
+    process.stdout.write(lines.map(line => `${line}\n`).join(''));
+  } finally {
+    await close();
+  }
+}
+
+function table(entries: Awaited<ReturnType<typeof listOutbox>>): string[] {
+  return entries.map(({ id, state, channel, template, recipient, attempts, createdAt, lastError }) =>
+    [
+      id,
+      createdAt.toISOString(),
+      state.padEnd(7),
+      channel.padEnd(4),
+      template.padEnd(18),
+      printable(recipient),
+      `${attempts} tries`,
+      ...(lastError === null ? [] : [printable(lastError)]),
+    ].join('  '),
+  );
+}
+
+// What a server answered goes to a terminal: no control characters.
+const printable = (text: string) => text.replace(/\p{Cc}+/gu, ' ');
+
+function positive(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('It must be a positive integer.');
+  return count;
+}
+
+function uuid(text: string): string {
+  if (!/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text))
+    throw new InvalidArgumentError('It must be a UUID.');
+  return text;
+}

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { addSeconds } from '../platform/clock.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Channel } from './channels.ts';
+import { openDraft } from './open-draft.ts';
+import { type Claimed, markDead, markExpired, markRetry, markSent, renewLease } from './queries.ts';
+import { DeliveryFailure } from './transport.ts';
+
+/** Seconds that a claim holds; renewed while a send is under way, so it only runs out on a process that died. */
+export const LEASE_SECONDS = 60;
+
+/** About a day of tries, after which a message is dead until an operator requeues it. */
+const MAX_ATTEMPTS = 100;
+
+const FIRST_RETRY_SECONDS = 15;
+const LAST_RETRY_SECONDS = 15 * 60;
+
+type DeliverDeps = Pick<Deps, 'db' | 'clock' | 'random' | 'log' | 'secrets'>;
+
+/** Sends one claimed message and writes down what came of it. Never throws. */
+export async function deliver(
+  deps: DeliverDeps,
+  channel: Channel,
+  claimed: Claimed,
+): Promise<'sent' | 'expired' | 'dead' | 'retry' | 'outage'> {
+  const { db, clock, log } = deps;
+  const { id, template, attempts, expiresAt } = claimed;
+  const line = { message_id: id, channel: channel.name, template, attempt: attempts };
+  try {
+    if (expiresAt !== null && expiresAt <= clock.now()) {
+      await markExpired(db, claimed, clock.now());
+      log.warn(line, 'message dropped: it expired before it could be sent');
+      return 'expired';
+    }
+    const failure = await send(deps, channel, claimed);
+    if (failure === null) {
+      await recordSent(deps, claimed);
+      log.info(line, 'message sent');
+      return 'sent';
+    }
+    const { kind, message } = failure;
+    const error = message.slice(0, 300);
+    if (kind === 'permanent' || attempts >= MAX_ATTEMPTS) {
+      await markDead(db, claimed, clock.now(), error);
+      log.error({ ...line, error }, 'message is dead: see `outbox list --dead`');
+      return 'dead';
+    }
+    const wait = retrySeconds(deps, attempts);
+    await markRetry(db, claimed, addSeconds(clock.now(), wait), error);
+    log.warn({ ...line, error, retry_in: wait }, 'message not sent yet');
+    return kind === 'outage' ? 'outage' : 'retry';
+  } catch (error) {
+    // The database is away: the lease runs out, and the message is claimed again.
+    log.error({ ...line, err: error }, 'outcome of a message could not be recorded');
+    return 'retry';
+  }
+}
+
+async function send(deps: DeliverDeps, channel: Channel, claimed: Claimed): Promise<DeliveryFailure | null> {
+  const { db, clock, secrets } = deps;
+  const { id, recipient, createdAt } = claimed;
+  const renewal = setInterval(
+    () => {
+      renewLease(db, claimed, addSeconds(clock.now(), LEASE_SECONDS)).catch(() => {});
+    },
+    (LEASE_SECONDS * 1000) / 3,
+  );
+  try {
+    await channel.send({ id, to: recipient, createdAt }, openDraft(secrets, claimed));
+    return null;
+  } catch (error) {
+    if (error instanceof DeliveryFailure) return error;
+    return new DeliveryFailure('temporary', error instanceof Error ? error.message : String(error));
+  } finally {
+    clearInterval(renewal);
+  }
+}
+
+// The receiver has it: losing this write means a second copy, so a database that is away for a moment is waited for.
+async function recordSent({ db, clock }: DeliverDeps, claimed: Claimed): Promise<void> {
+  for (let left = 5; ; left--) {
+    try {
+      await markSent(db, claimed, clock.now());
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      await sleep(1000);
+    }
+  }
+}
+
+// Doubling, with up to a quarter more or less, so that what failed together does not come back together.
+function retrySeconds({ random }: DeliverDeps, attempts: number): number {
+  const base = Math.min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** Math.min(attempts - 1, 20));
+  return Math.round(base * (0.75 + random.bytes(1).readUInt8() / 510));
+}

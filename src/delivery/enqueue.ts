@@ -1,0 +1,97 @@
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Fragment } from '../platform/sql.ts';
+import type { Mails, MailTemplate, Texts, TextTemplate } from './messages.ts';
+import { inserting, type OutboxRow } from './queries.ts';
+import { wakeDelivery } from './wake.ts';
+
+interface Envelope {
+  /** A Fragment names a column of the statement it becomes part of, as with `userId`. */
+  readonly to: string | Fragment;
+  /** Whose message it is: it goes with the account. A Fragment names a column of the statement it becomes part of. */
+  readonly userId?: string | null | Fragment;
+  /** When the secret in it dies. The message is dropped rather than sent later than that. */
+  readonly expiresAt?: Date | null;
+}
+
+export type Mail<T extends MailTemplate> = Envelope & { readonly template: T } & Told<Mails[T]>;
+export type Text<T extends TextTemplate> = Envelope & { readonly to: string } & {
+  readonly template: T;
+} & Told<Texts[T]>;
+
+type Told<M extends { params: object; secrets: object }> = Optional<'params', M['params']> &
+  Optional<'secrets', M['secrets']>;
+// A member may be left out when everything in it may.
+type Optional<Name extends string, Value> = object extends Value
+  ? { readonly [Key in Name]?: Value }
+  : { readonly [Key in Name]: Value };
+
+type EnqueueDeps = Pick<Deps, 'db' | 'clock' | 'random' | 'secrets'>;
+
+/** Writes a mail into the outbox: it is sent when `tx` commits, and never was when it rolls back. */
+export async function enqueueMail<T extends MailTemplate>(
+  deps: EnqueueDeps,
+  tx: Tx,
+  mail: Mail<T>,
+): Promise<void> {
+  await tx.run(insertMail(prepareMail(deps, mail)));
+  wakeDelivery(deps.db);
+}
+
+/**
+ * Writes a text message into the outbox. Its number was checked with `assertPhoneAllowed` and its price taken with
+ * `takeSmsBudget` before.
+ */
+export async function enqueueSms<T extends TextTemplate>(
+  deps: EnqueueDeps,
+  tx: Tx,
+  text: Text<T>,
+): Promise<void> {
+  if (!E164.test(text.to)) throw new Error('A text message needs a number in E.164.');
+  await tx.run(insertMail(rowOf(deps, 'sms', text)));
+  wakeDelivery(deps.db);
+}
+
+/** The same as enqueueMail without the round trip: `insertMail(row)` is spliced into a statement of the caller's. */
+export function prepareMail<T extends MailTemplate>(deps: EnqueueDeps, mail: Mail<T>): OutboxRow {
+  if (typeof mail.to === 'string' && !ONE_ADDRESS.test(mail.to))
+    throw new Error('A mail needs exactly one address, already normalised.');
+  return rowOf(deps, 'mail', mail.template === 'account-closed' ? { ...mail, userId: null } : mail);
+}
+
+/**
+ * `insert into outbox … select … [from source]`, to stand in a CTE; inserts nothing when the source has no row. Call
+ * `wakeDelivery(deps.db)` after the commit, or the message waits for the next poll.
+ */
+export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
+  return inserting(row, source);
+}
+
+/** What a sealed value is bound to, so that a row's secrets open in that row alone. */
+export function sealContext(id: string): string {
+  return `outbox:${id}`;
+}
+
+const E164 = /^\+[1-9]\d{6,14}$/;
+// Nothing that could make two recipients or a header out of one address.
+const ONE_ADDRESS = /^[^\s,;:<>()"\\@]+@[^\s,;:<>()"\\@]+$/;
+
+function rowOf(
+  { clock, random, secrets }: EnqueueDeps,
+  channel: OutboxRow['channel'],
+  message: Envelope & { template: string; params?: object; secrets?: object },
+): OutboxRow {
+  const id = random.uuid();
+  const sealed = message.secrets !== undefined && Object.keys(message.secrets).length > 0;
+  return {
+    id,
+    channel,
+    template: message.template,
+    recipient: message.to,
+    userId: message.userId ?? null,
+    params: message.params ?? {},
+    secretsSealed: sealed ? secrets.seal(sealContext(id), JSON.stringify(message.secrets)) : null,
+    expiresAt: message.expiresAt ?? null,
+    createdAt: clock.now(),
+  };
+}

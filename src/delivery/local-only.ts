@@ -1,0 +1,49 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIPv4 } from 'node:net';
+import type { Config } from '../platform/config.ts';
+
+/** True for `localhost`, 127.0.0.0/8 and ::1, however they are written. */
+function isLoopback(host: string): boolean {
+  const bare = host
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/^::ffff:/, '');
+  return bare === 'localhost' || bare === '::1' || (isIPv4(bare) && bare.startsWith('127.'));
+}
+
+/** True when this service mails nobody and can be reached from this machine alone, as far as its configuration says. */
+export function mailboxEnabled({ mail, http }: Pick<Config, 'mail' | 'http'>): boolean {
+  return mail.smtpUrl === null && isLoopback(http.host) && isLoopback(hostnameOf(http.publicUrl));
+}
+
+/**
+ * True when a request came from this machine, to this machine, through nobody: the mailbox holds live reset links, and a
+ * reverse proxy or tunnel would show them to the world. The Host header also stops DNS rebinding.
+ */
+export function isLocalRequest(peer: string | undefined, headers: IncomingHttpHeaders): boolean {
+  const forwarded = Object.keys(headers).some(name => name.startsWith('x-forwarded') || FORWARDING.has(name));
+  return (
+    !forwarded &&
+    peer !== undefined &&
+    isLoopback(peer) &&
+    headers.host !== undefined &&
+    isLoopback(hostnameOf(`http://${headers.host}`))
+  );
+}
+
+const FORWARDING = new Set([
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-host',
+  'x-original-forwarded-for',
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'true-client-ip',
+]);
+
+function hostnameOf(url: string): string {
+  return URL.parse(url)?.hostname ?? '';
+}

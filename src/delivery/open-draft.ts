@@ -1,0 +1,19 @@
+import type { Secrets } from '../platform/secrets.ts';
+import { sealContext } from './enqueue.ts';
+import { noticeToken } from './notice.ts';
+import type { Draft } from './render.ts';
+
+interface StoredDraft extends Omit<Draft, 'secrets'> {
+  readonly id: string;
+  readonly userId: string | null;
+  readonly secretsSealed: Buffer | null;
+}
+
+/** A row of the outbox as its template is told it: secrets opened, and the way to say "this was not me" added. */
+export function openDraft(secrets: Secrets, stored: StoredDraft): Draft {
+  const { id, userId, secretsSealed, template, params, createdAt, expiresAt } = stored;
+  const opened: Record<string, unknown> =
+    secretsSealed === null ? {} : JSON.parse(secrets.open(sealContext(id), secretsSealed).toString());
+  const notMe = userId === null ? {} : { notMeToken: noticeToken(secrets, id) };
+  return { template, params, createdAt, expiresAt, secrets: { ...notMe, ...opened } };
+}

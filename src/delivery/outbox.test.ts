@@ -1,0 +1,95 @@
+import { afterEach, expect, test } from 'vitest';
+import {
+  closeAll,
+  deliver,
+  entries,
+  queue,
+  receiver,
+  stateOf,
+  until,
+  world,
+} from '../../test/support/mailing.ts';
+import { smtpReply } from '../../test/support/smtp.ts';
+import { sql } from '../platform/sql.ts';
+import { listOutbox, outboxStats, requeue, sweepOutbox } from './outbox.ts';
+
+afterEach(closeAll);
+
+test('a refused recipient is a dead letter at once; requeued, it is sent', async () => {
+  let refuses = true;
+  const smtp = await receiver({ onRecipient: () => (refuses ? smtpReply(550, 'no such user') : null) });
+  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
+  deliver(deps);
+  await queue(deps, 'gone@example.com');
+  await until(async () => (await stateOf(deps, 'gone@example.com')) === 'dead');
+  const [dead] = await listOutbox(deps, { dead: true });
+  expect(dead).toMatchObject({ attempts: 1, template: 'verify-email' });
+  expect(dead?.lastError).toContain('550 no such user');
+  expect(JSON.stringify(await listOutbox(deps))).not.toContain('token-for');
+  expect(await outboxStats(deps)).toMatchObject({ waiting: 0, dead: 1 });
+  refuses = false;
+  expect(await requeue(deps, { id: deps.random.uuid() })).toBe(0);
+  expect(await requeue(deps, { id: dead?.id ?? null })).toBe(1);
+  const [mail] = await smtp.received(1);
+  expect(mail?.raw).toContain('token-for-gone');
+  expect(await requeue(deps, {})).toBe(0);
+});
+
+test('"not now" is tried again later and later; after a hundred tries it is a dead letter', async () => {
+  let now = true;
+  const smtp = await receiver({ onRecipient: () => (now ? smtpReply(451, 'greylisted') : null) });
+  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
+  deliver(deps);
+  await queue(deps, 'grey@example.com');
+  const tried = (count: number) =>
+    until(async () =>
+      (await entries(deps)).find(
+        entry => entry.attempts === count && entry.lastError !== null && entry.state !== 'sending',
+      ),
+    );
+  const waits: number[] = [];
+  for (let count = 1; count <= 4; count++) {
+    const { nextAttemptAt } = await tried(count);
+    const wait = ((nextAttemptAt?.getTime() ?? 0) - deps.clock.now().getTime()) / 1000;
+    waits.push(wait);
+    deps.clock.advance(wait);
+  }
+  waits.forEach((wait, index) => {
+    expect(wait).toBeGreaterThanOrEqual(15 * 2 ** index * 0.74);
+    expect(wait).toBeLessThanOrEqual(15 * 2 ** index * 1.27);
+  });
+  await tried(5);
+  await deps.db.run(sql`update outbox set attempts = 99, next_attempt_at = ${deps.clock.now()}`);
+  await until(async () => (await stateOf(deps, 'grey@example.com')) === 'dead');
+  now = false;
+  expect(await requeue(deps, {})).toBe(1);
+  await smtp.received(1);
+});
+
+test('a message whose secret has expired is dropped, not sent late, and cannot be requeued', async () => {
+  const smtp = await receiver();
+  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
+  await queue(deps, 'late@example.com', new Date(deps.clock.now().getTime() + 3600_000));
+  await queue(deps, 'timeless@example.com');
+  deps.clock.advance(3601);
+  deliver(deps);
+  await smtp.received(1);
+  await until(async () => (await stateOf(deps, 'late@example.com')) === 'expired');
+  await until(async () => (await outboxStats(deps)).waiting === 0);
+  expect(await requeue(deps, {})).toBe(0);
+  expect(smtp.mails.map(mail => mail.to)).toEqual([['timeless@example.com']]);
+  expect(await deps.db.rows(sql`select from outbox where secrets_sealed is not null`)).toEqual([]);
+});
+
+test('without SMTP mails wait in the outbox; the sweep removes what is old and erases what expired', async () => {
+  const deps = await world(null);
+  deliver(deps);
+  await queue(deps, 'kept@example.com', new Date(deps.clock.now().getTime() + 1000));
+  await new Promise(resolve => setTimeout(resolve, 200));
+  expect(await stateOf(deps, 'kept@example.com')).toBe('waiting');
+  deps.clock.advance(8 * 86_400);
+  expect(await sweepOutbox(deps)).toBe(0);
+  expect(await deps.db.rows(sql`select secrets_sealed as sealed from outbox`)).toEqual([{ sealed: null }]);
+  deps.clock.advance(23 * 86_400);
+  expect(await sweepOutbox(deps)).toBe(1);
+});

@@ -1,0 +1,64 @@
+import { addSeconds } from '../platform/clock.ts';
+import type { Deps } from '../platform/deps.ts';
+import {
+  countEntries,
+  deleteOld,
+  deleteOldBudgets,
+  eraseExpired,
+  listEntries,
+  type OutboxEntry,
+  type OutboxStats,
+  revive,
+} from './queries.ts';
+import { wakeDelivery } from './wake.ts';
+
+type OutboxDeps = Pick<Deps, 'db' | 'clock'>;
+
+const DAY = 86_400;
+// Longer than NOTICE_LIFETIME: a notice is looked up here when its receiver says "this was not me".
+const KEEP_SENT_DAYS = 7;
+const KEEP_OTHERS_DAYS = 30;
+
+/** The newest messages, or the newest dead ones; nothing secret is in it. */
+export function listOutbox(
+  { db, clock }: OutboxDeps,
+  { dead = false, limit = 100 }: { dead?: boolean; limit?: number } = {},
+): Promise<OutboxEntry[]> {
+  return listEntries(db, { dead, limit, now: clock.now() });
+}
+
+/**
+ * Gives dead messages another full round of attempts, the one with this id or all, and returns how many. What has expired stays
+ * dead: its link would open nothing.
+ */
+export async function requeue(
+  { db, clock }: OutboxDeps,
+  { id = null }: { id?: string | null },
+): Promise<number> {
+  const count = await revive(db, { id, now: clock.now() });
+  wakeDelivery(db);
+  return count;
+}
+
+/** For the metrics and the readiness page: how much waits, how long, and how much is dead. */
+export function outboxStats({ db, clock }: OutboxDeps): Promise<OutboxStats> {
+  return countEntries(db, clock.now());
+}
+
+/**
+ * Erases secrets that expired unsent, and removes up to `limit` messages: sent ones after a week, all others after 30
+ * days. Returns how many were removed; the caller repeats while it is `limit`.
+ */
+export async function sweepOutbox(
+  { db, clock }: OutboxDeps,
+  { limit = 1000 }: { limit?: number } = {},
+): Promise<number> {
+  const now = clock.now();
+  await eraseExpired(db, now);
+  await deleteOldBudgets(db, addSeconds(now, -2 * DAY));
+  return deleteOld(db, {
+    sentBefore: addSeconds(now, -KEEP_SENT_DAYS * DAY),
+    otherBefore: addSeconds(now, -KEEP_OTHERS_DAYS * DAY),
+    limit,
+  });
+}

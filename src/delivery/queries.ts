@@ -1,0 +1,248 @@
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+
+export interface OutboxRow {
+  readonly id: string;
+  readonly channel: 'mail' | 'sms';
+  readonly template: string;
+  readonly recipient: string | Fragment;
+  readonly userId: string | null | Fragment;
+  readonly params: object;
+  readonly secretsSealed: Buffer | null;
+  readonly expiresAt: Date | null;
+  readonly createdAt: Date;
+}
+
+export function inserting(row: OutboxRow, source?: Fragment): Fragment {
+  return sql`insert into outbox
+      (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
+    select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
+      ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
+      ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
+    ${source === undefined ? sql`` : sql`from ${source}`}`;
+}
+
+export interface Claimed {
+  readonly id: string;
+  readonly channel: 'mail' | 'sms';
+  readonly template: string;
+  readonly recipient: string;
+  readonly userId: string | null;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly secretsSealed: Buffer | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  /** This attempt's number, which fences off whoever held the lease before. */
+  readonly attempts: number;
+}
+
+const pending = sql`sent_at is null and dead_at is null`;
+
+export function claimDue(
+  db: Sql,
+  {
+    channels,
+    limit,
+    now,
+    claimedUntil,
+  }: { channels: readonly string[]; limit: number; now: Date; claimedUntil: Date },
+): Promise<Claimed[]> {
+  return db.rows(sql`
+    update outbox set claimed_until = ${claimedUntil}::timestamptz, attempts = attempts + 1
+    where id in (
+      select id from outbox
+      where ${pending} and next_attempt_at <= ${now}::timestamptz
+        and (claimed_until is null or claimed_until <= ${now}::timestamptz)
+        and channel = any(${channels}::text[])
+      order by next_attempt_at limit ${limit}::int for update skip locked)
+    returning id, channel, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
+      created_at as "createdAt", expires_at as "expiresAt", attempts`);
+}
+
+const held = ({ id, attempts }: Claimed) =>
+  sql`id = ${id}::uuid and attempts = ${attempts}::int and ${pending}`;
+
+export function renewLease(db: Sql, claimed: Claimed, until: Date): Promise<number> {
+  return db.run(sql`update outbox set claimed_until = ${until}::timestamptz where ${held(claimed)}`);
+}
+
+/** Sent: what it carried is erased. Not fenced by the attempt, because the receiver has it whoever asks. */
+export function markSent(db: Sql, { id }: Claimed, now: Date): Promise<number> {
+  return db.run(sql`update outbox set sent_at = ${now}::timestamptz, claimed_until = null, dead_at = null,
+      secrets_sealed = null, params = '{}', last_error = null
+    where id = ${id}::uuid and sent_at is null`);
+}
+
+export function markRetry(db: Sql, claimed: Claimed, nextAttemptAt: Date, error: string): Promise<number> {
+  return db.run(sql`update outbox set claimed_until = null, next_attempt_at = ${nextAttemptAt}::timestamptz,
+      last_error = ${error}::text
+    where ${held(claimed)}`);
+}
+
+export function markDead(db: Sql, claimed: Claimed, now: Date, error: string): Promise<number> {
+  return db.run(sql`update outbox set claimed_until = null, dead_at = ${now}::timestamptz, last_error = ${error}::text
+    where ${held(claimed)}`);
+}
+
+/** Too late to send: dead, and its secret erased, so that no requeue can bring it back. */
+export function markExpired(db: Sql, claimed: Claimed, now: Date): Promise<number> {
+  return db.run(sql`update outbox set claimed_until = null, dead_at = ${now}::timestamptz, secrets_sealed = null,
+      last_error = 'expired before it could be sent'
+    where ${held(claimed)}`);
+}
+
+/** Makes what waits for a retry due: the outage that it waited for is over. */
+export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
+  return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz
+    where ${pending} and channel = ${channel}::text and attempts > 0 and next_attempt_at > ${now}::timestamptz
+      and claimed_until is null`);
+}
+
+export interface OutboxEntry {
+  readonly id: string;
+  readonly channel: 'mail' | 'sms';
+  readonly template: string;
+  readonly recipient: string;
+  readonly state: 'waiting' | 'sending' | 'sent' | 'dead' | 'expired';
+  readonly attempts: number;
+  readonly createdAt: Date;
+  readonly nextAttemptAt: Date | null;
+  readonly sentAt: Date | null;
+  readonly lastError: string | null;
+}
+
+export function listEntries(
+  db: Sql,
+  { dead, limit, now }: { dead: boolean; limit: number; now: Date },
+): Promise<OutboxEntry[]> {
+  return db.rows(sql`
+    select id, channel, template, recipient, attempts, created_at as "createdAt", sent_at as "sentAt",
+      last_error as "lastError",
+      case when sent_at is null and dead_at is null then next_attempt_at end as "nextAttemptAt",
+      case
+        when sent_at is not null then 'sent'
+        when dead_at is not null and expires_at <= ${now}::timestamptz then 'expired'
+        when dead_at is not null then 'dead'
+        when claimed_until > ${now}::timestamptz then 'sending'
+        else 'waiting'
+      end as state
+    from outbox where ${dead}::boolean is not true or dead_at is not null
+    order by created_at desc, id desc limit ${limit}::int`);
+}
+
+export function revive(db: Sql, { id, now }: { id: string | null; now: Date }): Promise<number> {
+  return db.run(sql`update outbox set dead_at = null, attempts = 0, claimed_until = null, last_error = null,
+      next_attempt_at = ${now}::timestamptz
+    where dead_at is not null and sent_at is null and (expires_at is null or expires_at > ${now}::timestamptz)
+      and (${id}::uuid is null or id = ${id}::uuid)`);
+}
+
+export interface OutboxStats {
+  /** Waiting for a first or another attempt. */
+  readonly waiting: number;
+  readonly dead: number;
+  /** Of the oldest that waits; 0 when none does. */
+  readonly oldestSeconds: number;
+}
+
+export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
+  const row = await db.row<OutboxStats>(sql`
+    select count(*) filter (where ${pending}) as waiting, count(*) filter (where dead_at is not null) as dead,
+      coalesce(extract(epoch from ${now}::timestamptz - min(created_at) filter (where ${pending})), 0)::float8
+        as "oldestSeconds"
+    from outbox where sent_at is null`);
+  return row ?? { waiting: 0, dead: 0, oldestSeconds: 0 };
+}
+
+export function deleteOld(
+  db: Sql,
+  { sentBefore, otherBefore, limit }: { sentBefore: Date; otherBefore: Date; limit: number },
+): Promise<number> {
+  return db.run(sql`delete from outbox where id in (
+    select id from outbox
+    where created_at < ${sentBefore}::timestamptz and (sent_at is not null or created_at < ${otherBefore}::timestamptz)
+    order by created_at limit ${limit}::int for update skip locked)`);
+}
+
+export function eraseExpired(db: Sql, now: Date): Promise<number> {
+  return db.run(sql`update outbox set secrets_sealed = null
+    where sent_at is null and secrets_sealed is not null and expires_at <= ${now}::timestamptz`);
+}
+
+export interface Budget {
+  readonly key: Buffer;
+  readonly points: number;
+  readonly seconds: number;
+}
+
+/** Orders those who spend: whoever holds it reads what the one before has committed. */
+export function lockBudgets(tx: Sql): Promise<unknown> {
+  return tx.row(sql`select pg_advisory_xact_lock(hashtextextended('sms-budgets', 0))`);
+}
+
+/** Takes one message from every budget, or from none when one of them is spent; `wait` is in seconds. */
+export async function takeFromBudgets(
+  tx: Sql,
+  { budgets, now }: { budgets: readonly Budget[]; now: Date },
+): Promise<{ taken: boolean; wait: number }> {
+  const row = await tx.row<{ taken: boolean; wait: number }>(sql`
+    with wanted as (
+      select * from unnest(${budgets.map(({ key }) => key)}::bytea[], ${budgets.map(({ points }) => points)}::int[],
+        ${budgets.map(({ seconds }) => seconds)}::int[]) as wanted (key, points, seconds)),
+    present as (
+      select key, points, sent, window_started_at,
+        window_started_at + make_interval(secs => seconds) as ends_at,
+        coalesce(window_started_at + make_interval(secs => seconds) > ${now}::timestamptz, false) as running
+      from wanted left join sms_budgets using (key)),
+    verdict as (
+      select bool_and(not running or sent < points) as taken,
+        coalesce(max(ceil(extract(epoch from ends_at - ${now}::timestamptz)))
+          filter (where running and sent >= points), 0)::int as wait
+      from present),
+    spent as (
+      insert into sms_budgets (key, window_started_at, sent)
+      select key, case when running then window_started_at else ${now}::timestamptz end,
+        case when running then sent + 1 else 1 end
+      from present where (select taken from verdict)
+      on conflict (key) do update set window_started_at = excluded.window_started_at, sent = excluded.sent)
+    select taken, wait from verdict`);
+  return row ?? { taken: false, wait: 0 };
+}
+
+export function deleteOldBudgets(db: Sql, before: Date): Promise<number> {
+  return db.run(sql`delete from sms_budgets where window_started_at < ${before}::timestamptz`);
+}
+
+export interface MailRow {
+  readonly id: string;
+  readonly template: string;
+  readonly recipient: string;
+  readonly userId: string | null;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly secretsSealed: Buffer | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+}
+
+export function findUnsentMails(
+  db: Sql,
+  { id, to, limit }: { id: string | null; to: string | null; limit: number },
+): Promise<MailRow[]> {
+  return db.rows(sql`
+    select id, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed", created_at as "createdAt",
+      expires_at as "expiresAt"
+    from outbox
+    where channel = 'mail' and sent_at is null and (${id}::uuid is null or id = ${id}::uuid)
+      and (${to}::text is null or lower(recipient) = lower(${to}::text))
+    order by created_at desc, id desc limit ${limit}::int`);
+}
+
+export function findMessage(
+  db: Sql,
+  id: string,
+  writtenAfter: Date,
+): Promise<{ id: string; userId: string; template: string; sentTo: string; createdAt: Date } | null> {
+  return db.row(sql`select id, user_id as "userId", template, recipient as "sentTo", created_at as "createdAt"
+    from outbox
+    where id = ${id}::uuid and user_id is not null and created_at > ${writtenAfter}::timestamptz`);
+}

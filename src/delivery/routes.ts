@@ -1,0 +1,43 @@
+import type { Deps } from '../platform/deps.ts';
+import type { App } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { isLocalRequest, mailboxEnabled } from './local-only.ts';
+import { readMailbox } from './mailbox.ts';
+import { MAILBOX_POLICY, mailboxPage, mailPage } from './mailbox-page.ts';
+
+const config = { access: 'public', hidden: true } as const;
+const query = Type.Object({ format: Type.Optional(Type.String()), to: Type.Optional(Type.String()) });
+
+/** The development mailbox. Anywhere but on a developer's own machine without SMTP there is nothing here (404). */
+export function routes(app: App, deps: Deps): void {
+  if (!mailboxEnabled(deps.config)) return;
+
+  app.addHook('onRequest', async request => {
+    if (!isLocalRequest(request.socket.remoteAddress, request.headers)) throw new Problem('not_found');
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('content-security-policy', MAILBOX_POLICY);
+  });
+
+  app.get('/dev/mailbox', { config, schema: { querystring: query } }, async ({ query }, reply) => {
+    const mails = await readMailbox(deps, { to: query.to ?? null });
+    if (query.format === 'json') return { items: mails };
+    return reply.type('text/html; charset=utf-8').send(mailboxPage(mails));
+  });
+
+  app.get('/dev/mailbox.json', { config, schema: { querystring: query } }, async ({ query }) => ({
+    items: await readMailbox(deps, { to: query.to ?? null }),
+  }));
+
+  app.get(
+    '/dev/mailbox/:id',
+    { config, schema: { querystring: query, params: Type.Object({ id: Type.String({ format: 'uuid' }) }) } },
+    async ({ params, query }, reply) => {
+      const [mail] = await readMailbox(deps, { id: params.id, limit: 1 });
+      if (mail === undefined) throw new Problem('not_found');
+      if (query.format === 'json') return mail;
+      return reply.type('text/html; charset=utf-8').send(mailPage(mail));
+    },
+  );
+}

@@ -1,0 +1,73 @@
+import type { Config } from '../platform/config.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { lockBudgets, takeFromBudgets } from './queries.ts';
+
+/** Messages per window in seconds; RATE_LIMIT replaces them under these names, and `off` lifts them. */
+const SMS_BUDGETS = {
+  /** To one number. */
+  sms_number: { points: 6, seconds: 3600 },
+  /** To the block of 10,000 numbers that one is in: premium-rate fraud walks through a block. */
+  sms_prefix: { points: 30, seconds: 3600 },
+  /** By the whole service. */
+  sms_total: { points: 600, seconds: 3600 },
+} as const;
+
+/**
+ * The number in E.164, where text messages may be sent to it. Refuses with `phone_not_allowed` what is no number, what
+ * costs the caller extra, and what lies outside SMS_COUNTRIES. Runs before the transaction.
+ */
+export async function assertPhoneAllowed(
+  { config }: Pick<Deps, 'config'>,
+  phoneNumber: string,
+): Promise<string> {
+  // Loaded on first use: its tables are large, and most services send no text messages.
+  const { parsePhoneNumberFromString } = await import('libphonenumber-js/max');
+  const parsed = parsePhoneNumberFromString(phoneNumber);
+  if (parsed === undefined || !parsed.isPossible() || !phoneNumber.startsWith('+'))
+    throw new Problem('phone_not_allowed');
+  if (COSTLY.has(parsed.getType() ?? '')) throw new Problem('phone_not_allowed');
+  const { countries } = config.sms;
+  const allowed =
+    countries === null ||
+    (parsed.country !== undefined && countries.some(code => code.toUpperCase() === parsed.country));
+  if (!allowed) throw new Problem('phone_not_allowed');
+  return parsed.number;
+}
+
+/**
+ * Takes the price of one text message to this number from all three budgets, or from none: 0 when it was taken, else
+ * the seconds to wait. A verdict, not a throw, so that what the transaction counted stays; the caller then throws
+ * `smsBudgetSpent(wait)`. Of N at once, no more pass than a budget holds.
+ */
+export async function takeSmsBudget(
+  { clock, config, secrets }: Pick<Deps, 'clock' | 'config' | 'secrets'>,
+  tx: Tx,
+  to: string,
+): Promise<number> {
+  if (config.rateLimit === 'off') return 0;
+  const keyOf = (text: string) => secrets.mac('lockout', `sms\0${text}`);
+  const budgets = [
+    { key: keyOf(`number\0${to}`), ...budgetOf(config, 'sms_number') },
+    { key: keyOf(`prefix\0${to.slice(0, -4)}`), ...budgetOf(config, 'sms_prefix') },
+    { key: keyOf('total'), ...budgetOf(config, 'sms_total') },
+  ];
+  await lockBudgets(tx);
+  const { taken, wait } = await takeFromBudgets(tx, { budgets, now: clock.now() });
+  return taken ? 0 : Math.max(1, wait);
+}
+
+/** `sms_budget_spent`, with when to come back. */
+export function smsBudgetSpent(wait: number): Problem {
+  return new Problem('sms_budget_spent', { retryAfter: wait });
+}
+
+const COSTLY = new Set<string>(['PREMIUM_RATE', 'SHARED_COST', 'PAGER', 'VOICEMAIL', 'UAN']);
+
+function budgetOf(
+  { rateLimit }: Config,
+  name: keyof typeof SMS_BUDGETS,
+): { points: number; seconds: number } {
+  return { ...SMS_BUDGETS[name], ...(typeof rateLimit === 'object' && rateLimit[name]) };
+}

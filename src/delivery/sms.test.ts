@@ -1,0 +1,92 @@
+import { createHmac } from 'node:crypto';
+import { afterEach, expect, test } from 'vitest';
+import { testDeps } from '../../test/support/deps.ts';
+import { smsProvider } from '../../test/support/sms.ts';
+import { enqueueSms } from './enqueue.ts';
+import { listOutbox } from './outbox.ts';
+import { openSms } from './sms.ts';
+import { startDelivery } from './worker.ts';
+
+const closing: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function provider(status = 200) {
+  const { url, requests: received, close } = await smsProvider(status);
+  closing.push(close);
+  return { url, received };
+}
+
+const none = { webhook: null, twilio: null, countries: null };
+const outgoing = { id: '0193-id', to: '+254712345678', createdAt: new Date(0) };
+
+test('the webhook gets {to, body} under an HMAC of exactly these bytes', async () => {
+  const { url, received } = await provider(204);
+  const sms = openSms({ ...none, webhook: { url: `${url}/sms`, secret: 'sixteen bytes or more' } });
+  await sms?.send(outgoing, 'Your code is 042042 ✓');
+  const [request] = received;
+  expect(JSON.parse(request?.body ?? '')).toEqual({ to: '+254712345678', body: 'Your code is 042042 ✓' });
+  expect(request).toMatchObject({
+    url: '/sms',
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': '0193-id',
+      'x-signature': `sha256=${createHmac('sha256', 'sixteen bytes or more')
+        .update(request?.body ?? '')
+        .digest('hex')}`,
+    },
+  });
+});
+
+test('Twilio gets its own form, by a number or by a messaging service', async () => {
+  const { url, received } = await provider(201);
+  const twilio = { accountSid: 'AC1', authToken: 'secret', from: '+15005550006' };
+  await openSms({ ...none, twilio }, url)?.send(outgoing, 'Hello');
+  await openSms({ ...none, twilio: { ...twilio, from: 'MG42' } }, url)?.send(outgoing, 'Hello');
+  expect(received[0]).toMatchObject({
+    url: '/2010-04-01/Accounts/AC1/Messages.json',
+    headers: { authorization: `Basic ${Buffer.from('AC1:secret').toString('base64')}` },
+    body: 'To=%2B254712345678&From=%2B15005550006&Body=Hello',
+  });
+  expect(received[1]?.body).toBe('To=%2B254712345678&MessagingServiceSid=MG42&Body=Hello');
+});
+
+test.each([
+  [400, 'permanent'],
+  [429, 'temporary'],
+  [401, 'outage'],
+  [302, 'outage'],
+  [503, 'outage'],
+])('an answer of %i is %s', async (status, kind) => {
+  const { url } = await provider(status);
+  const sms = openSms({ ...none, webhook: { url, secret: 'sixteen bytes or more' } });
+  await expect(sms?.send(outgoing, 'Hello')).rejects.toMatchObject({ kind });
+});
+
+test('a provider that is gone is an outage, and without one SMS is off', async () => {
+  const sms = openSms({ ...none, webhook: { url: 'http://127.0.0.1:9', secret: 'sixteen bytes or more' } });
+  await expect(sms?.send(outgoing, 'Hello')).rejects.toMatchObject({ kind: 'outage' });
+  expect(openSms(none)).toBeNull();
+});
+
+test('a queued code leaves through the webhook, and is erased', async () => {
+  const { url, received } = await provider();
+  const deps = await testDeps({ sms: { webhook: { url, secret: 'sixteen bytes or more' } } });
+  const delivery = startDelivery(deps, { pollSeconds: 0.05 });
+  closing.push(deps.close, delivery.stop);
+  const expiresAt = new Date(deps.clock.now().getTime() + 300_000);
+  await deps.db.transaction(tx =>
+    enqueueSms(deps, tx, {
+      template: 'sms-login',
+      to: '+254712345678',
+      secrets: { code: '042042' },
+      expiresAt,
+    }),
+  );
+  await expect.poll(async () => (await listOutbox(deps))[0]?.state).toBe('sent');
+  expect(JSON.parse(received[0]?.body ?? '')).toEqual({
+    to: '+254712345678',
+    body: '042042 is your Entrecore sign-in code. It is valid for 5 minutes. Never give it to anybody.',
+  });
+});

@@ -1,0 +1,66 @@
+import { afterEach, expect, test } from 'vitest';
+import { smtpReceiver, smtpReply, testCertificate } from '../../test/support/smtp.ts';
+import { openSmtp } from './smtp.ts';
+
+const closing: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+const mail = { subject: 'Hello', text: 'Hello', html: '<p>Hello</p>' };
+const outgoing = { id: '0193', to: 'ada@example.com', createdAt: new Date('2026-11-23T12:00:00Z') };
+
+async function sendTo(options: Parameters<typeof smtpReceiver>[0], url: (port: number) => string) {
+  const smtp = await smtpReceiver(options);
+  const transport = openSmtp({ smtpUrl: url(smtp.port), from: 'Entrecore <no-reply@example.com>' });
+  closing.push(smtp.close, () => transport.close());
+  const failure = await transport.send(outgoing, mail).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  return { smtp, failure };
+}
+
+const ca = encodeURIComponent(testCertificate);
+
+test('STARTTLS is taken where it is offered, self-signed or not, when plain text would do too', async () => {
+  const { smtp, failure } = await sendTo({ starttls: true }, port => `smtp://127.0.0.1:${port}`);
+  expect(failure).toBeNull();
+  expect(smtp.mails).toMatchObject([{ secure: true, to: ['ada@example.com'] }]);
+});
+
+test('where TLS is required, a server without it or with an unknown certificate gets nothing', async () => {
+  const without = await sendTo({}, port => `smtp://localhost:${port}?tls=required`);
+  expect(without.failure).toMatchObject({ kind: 'outage' });
+  const unknown = await sendTo({ starttls: true }, port => `smtp://localhost:${port}?tls=required`);
+  expect(unknown.failure).toMatchObject({ kind: 'outage', message: expect.stringContaining('self-signed') });
+  const known = await sendTo({ starttls: true }, port => `smtp://localhost:${port}?tls=required&ca=${ca}`);
+  expect(known.failure).toBeNull();
+  expect([without, unknown, known].map(({ smtp }) => smtp.mails.length)).toEqual([0, 0, 1]);
+});
+
+test('smtps:// verifies its server, and credentials are used', async () => {
+  const credentials = { user: 'mailer@example.com', pass: 'p@ss:word' };
+  const auth = `${encodeURIComponent(credentials.user)}:${encodeURIComponent(credentials.pass)}`;
+  const options = { implicitTls: true, credentials };
+  const refused = await sendTo(options, port => `smtps://${auth}@localhost:${port}`);
+  expect(refused.failure).toMatchObject({ kind: 'outage' });
+  const { smtp, failure } = await sendTo(options, port => `smtps://${auth}@localhost:${port}?ca=${ca}`);
+  expect(failure).toBeNull();
+  expect(smtp.mails).toMatchObject([{ secure: true, user: 'mailer@example.com' }]);
+  const wrong = await sendTo(options, port => `smtps://mailer:wrong@localhost:${port}?ca=${ca}`);
+  expect(wrong.failure).toMatchObject({ kind: 'outage' });
+});
+
+test('a refusal of the message is told from a server that cannot serve', async () => {
+  const at = (port: number) => `smtp://127.0.0.1:${port}`;
+  const reply = async (code: number, where: 'onRecipient' | 'onMail') => {
+    const refuse =
+      where === 'onMail' ? async () => Promise.reject(smtpReply(code, 'no')) : () => smtpReply(code, 'no');
+    return (await sendTo({ [where]: refuse }, at)).failure;
+  };
+  expect(await reply(550, 'onRecipient')).toMatchObject({ kind: 'permanent' });
+  expect(await reply(450, 'onRecipient')).toMatchObject({ kind: 'temporary' });
+  expect(await reply(554, 'onMail')).toMatchObject({ kind: 'permanent' });
+  expect(await reply(452, 'onMail')).toMatchObject({ kind: 'temporary' });
+});

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import type { Transporter, TransportOptions } from 'nodemailer';
+import { parseSmtpUrl } from '../platform/smtp-url.ts';
+import type { RenderedMail } from './render.ts';
+import { DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
+
+export interface MailTransport {
+  /** Resolves when the server has taken the mail (250); otherwise refuses with a DeliveryFailure. */
+  send(outgoing: Outgoing, mail: RenderedMail): Promise<void>;
+  close(): void;
+}
+
+/** Connections a process keeps to the mail server, and so mails under way at once. */
+export const SMTP_CONNECTIONS = 4;
+
+/** Mails through the server that SMTP_URL names. Throws for a URL that `parseSmtpUrl` refuses. */
+export function openSmtp({ smtpUrl, from }: { smtpUrl: string; from: string }): MailTransport {
+  const { verify, caFile, ...server } = parseSmtpUrl(smtpUrl);
+  const options = {
+    pool: true,
+    maxConnections: SMTP_CONNECTIONS,
+    // The outbox repeats; a repeat inside the pool could send twice what the server took.
+    maxRequeues: 0,
+    idleTimeout: 20_000,
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    dnsTimeout: 10_000,
+    socketTimeout: 30_000,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+    ...server,
+    tls: {
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: verify,
+      ...(caFile !== null && { ca: readFileSync(caFile) }),
+    },
+  };
+  // Loaded by the first mail, since a start does not need it.
+  let opening: Promise<Transporter> | null = null;
+  const open = async () => (await import('nodemailer')).createTransport(options as TransportOptions);
+  const domain = /@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+
+  return {
+    async send({ id, to, createdAt }, { subject, text, html }) {
+      try {
+        opening ??= open();
+        await (await opening).sendMail({
+          from,
+          to: { name: '', address: to },
+          subject,
+          text,
+          html,
+          date: createdAt,
+          messageId: `<${id}@${domain}>`,
+          // RFC 3834: keeps holiday notes and ticket systems from answering.
+          headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+        });
+      } catch (error) {
+        throw asFailure(error);
+      }
+    },
+    close: () => void opening?.then(transport => transport.close()),
+  };
+}
+
+// What concerns one message rather than the server or our account there. A refused MAIL FROM is our own configuration.
+function asFailure(error: unknown): DeliveryFailure {
+  const { code, command, responseCode, message } = error as {
+    code?: string;
+    command?: string;
+    responseCode?: number;
+    message: string;
+  };
+  const aboutMessage = code === 'EMESSAGE' || (code === 'EENVELOPE' && command !== 'MAIL FROM');
+  const refused = responseCode !== undefined && responseCode >= 500;
+  let kind: FailureKind = 'outage';
+  if (aboutMessage) kind = refused ? 'permanent' : 'temporary';
+  return new DeliveryFailure(kind, message, { cause: error });
+}

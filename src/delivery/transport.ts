@@ -1,0 +1,24 @@
+/** One message, ready for its transport. */
+export interface Outgoing {
+  /** The row's id: the same at every attempt, so receivers can tell a repeat. */
+  readonly id: string;
+  readonly to: string;
+  readonly createdAt: Date;
+}
+
+/**
+ * `permanent`: the receiver says never to this message. `temporary`: not now to this one. `outage`: nothing can be sent
+ * at all for now, so the next message need not try.
+ */
+export type FailureKind = 'permanent' | 'temporary' | 'outage';
+
+/** Why a message was not sent. Its text is for the operator, and carries nothing of the message. */
+export class DeliveryFailure extends Error {
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DeliveryFailure';
+    this.kind = kind;
+  }
+}

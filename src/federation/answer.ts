@@ -1,0 +1,48 @@
+import { Problem } from '../platform/problems.ts';
+import { ProviderUnavailable } from './bounded-fetch.ts';
+import { KeysUnavailable } from './issuer-keys.ts';
+
+/** The words of RFC 6749 §4.1.2.1 that a client may be told. */
+export type FailureWord = 'access_denied' | 'temporarily_unavailable' | 'server_error' | (string & {});
+
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
+  access_denied: 'The sign-in was cancelled or is not allowed.',
+  temporarily_unavailable: 'The identity provider cannot be reached. Try again shortly.',
+};
+
+/** A client's redirect URI with the outcome of a sign-in in its query (RFC 6749 §4.1.2), beside what it had. */
+export function answerUrl(
+  { redirectUri, clientState }: { redirectUri: string; clientState: string | null },
+  outcome: { code: string } | { error: FailureWord },
+): string {
+  const url = new URL(redirectUri);
+  if ('code' in outcome) {
+    url.searchParams.set('code', outcome.code);
+  } else {
+    url.searchParams.set('error', outcome.error);
+    url.searchParams.set(
+      'error_description',
+      DESCRIPTIONS[outcome.error] ?? 'The identity provider gave no usable answer.',
+    );
+  }
+  if (clientState !== null) url.searchParams.set('state', clientState);
+  return url.href;
+}
+
+/** What a client is told of an error: the provider's own word where it answered with one, never more. */
+export function failureWord(error: unknown): FailureWord {
+  if (error instanceof Problem && error.code === 'provider_account_refused') return 'access_denied';
+  const chain = causesOf(error);
+  if (chain.some(cause => cause instanceof ProviderUnavailable || cause instanceof KeysUnavailable))
+    return 'temporarily_unavailable';
+  const { code, error: word } = chain[0] as { code?: string; error?: string };
+  if (code === 'OAUTH_AUTHORIZATION_RESPONSE_ERROR' && /^[a-z_]{1,64}$/.test(word ?? ''))
+    return word as string;
+  return 'server_error';
+}
+
+function causesOf(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let at = error; at instanceof Error && chain.length < 8; at = at.cause) chain.push(at);
+  return chain.length === 0 ? [new Error(String(error))] : chain;
+}

@@ -1,0 +1,57 @@
+import { numericDate } from '../platform/clock.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Provider } from './provider.ts';
+
+const LIFETIME_SECONDS = 300;
+
+/** Apple's client secret: a JWT of ours, signed with the key of the .p8 file, good for five minutes. */
+export async function appleClientSecret(
+  { clock }: Pick<Deps, 'clock'>,
+  { apple, clientId, clientSecret, issuer }: Provider,
+): Promise<string> {
+  const { importPKCS8, SignJWT } = await import('jose');
+  const now = numericDate(clock.now());
+  return new SignJWT({})
+    .setProtectedHeader({ alg: 'ES256', kid: apple?.keyId ?? '' })
+    .setIssuer(apple?.teamId ?? '')
+    .setSubject(clientId)
+    .setAudience(issuer)
+    .setIssuedAt(now)
+    .setExpirationTime(now + LIFETIME_SECONDS)
+    .sign(await importPKCS8(clientSecret ?? '', 'ES256'));
+}
+
+const CONTEXT = 'apple-name';
+const LONGEST = 2000;
+
+/**
+ * The name that Apple posts once, with the first sign-in, sealed for the redirect from the form to `GET …/callback`:
+ * a name in a URL would be written to the logs of everything on the way. Null for what is no name.
+ */
+export function sealName({ secrets }: Pick<Deps, 'secrets'>, user: string | undefined): string | null {
+  if (user === undefined || user.length > LONGEST || nameIn(user) === null) return null;
+  return secrets.seal(CONTEXT, user).toString('base64url');
+}
+
+/** What `sealName` sealed, as claims. */
+export function openName(
+  { secrets }: Pick<Deps, 'secrets'>,
+  sealed: string | null,
+): { given_name?: string; family_name?: string } {
+  if (sealed === null) return {};
+  try {
+    return nameIn(secrets.open(CONTEXT, Buffer.from(sealed, 'base64url')).toString()) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function nameIn(user: string): { given_name: string; family_name: string } | null {
+  try {
+    const { name } = JSON.parse(user) as { name?: { firstName?: unknown; lastName?: unknown } };
+    const text = (value: unknown) => (typeof value === 'string' ? value : '');
+    return { given_name: text(name?.firstName), family_name: text(name?.lastName) };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,75 @@
+import { consumeChallenge } from '../challenges/consume.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import type { Config } from '../platform/config.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { answerUrl, failureWord } from './answer.ts';
+import { bindingCookie, bindingOf, STATE_LIFETIME } from './browser-binding.ts';
+import { findRedirectProvider } from './provider.ts';
+import { authorizationUrl } from './relying-party.ts';
+
+export interface Authorization {
+  readonly redirectUri: string;
+  /** RFC 7636 §4.2, by S256: only who began the sign-in can finish it. */
+  readonly codeChallenge: string;
+  /** The client's own, given back with the code. */
+  readonly clientState: string | null;
+  /** From `POST /users/me/identities/{provider}`: the sign-in links, and logs nobody in. */
+  readonly linkTicket: string | null;
+}
+
+/** What a sign-in that is under way remembers. */
+export interface PendingSignIn extends Omit<Authorization, 'linkTicket'> {
+  readonly provider: string;
+  readonly browser: string;
+}
+
+/**
+ * Begins a sign-in at a provider: where to send the browser, and the cookie that binds the sign-in to it. Refuses with
+ * `provider_not_found`, `redirect_not_allowed`, and `invalid_link` for a link ticket that is spent or old; a provider
+ * that cannot be reached is told to the client by its redirect URI.
+ */
+export async function authorize(
+  deps: Deps,
+  providerId: string,
+  { linkTicket, ...pending }: Authorization,
+): Promise<{ location: string; cookie: string | null }> {
+  const { config, db, random } = deps;
+  const provider = findRedirectProvider(config, providerId);
+  refuseForeignRedirect(deps, pending.redirectUri);
+  const secret = random.bytes(32).toString('base64url');
+  const binding = bindingOf(secret);
+  const state = await db.transaction(async tx => {
+    const link =
+      linkTicket === null
+        ? null
+        : await consumeChallenge(deps, tx, { purpose: 'link-identity', token: linkTicket });
+    if (linkTicket !== null && link?.data.provider !== providerId) return null;
+    const { token } = await issueChallenge(deps, tx, {
+      purpose: 'oauth-state',
+      userId: link?.userId ?? null,
+      data: { ...pending, provider: providerId, browser: binding.browser } satisfies PendingSignIn,
+      lifetime: STATE_LIFETIME,
+    });
+    return token;
+  });
+  if (state === null) throw new Problem('invalid_link');
+  try {
+    const location = await authorizationUrl(deps, provider, state, binding);
+    return { location, cookie: bindingCookie(config, state, secret) };
+  } catch (error) {
+    deps.log.warn({ provider: providerId, error: String(error) }, 'a provider cannot be used');
+    return { location: answerUrl(pending, { error: failureWord(error) }), cookie: null };
+  }
+}
+
+/** Where our own hosted pages take a sign-in over, whatever REDIRECT_URIS says. */
+export function hostedCallback({ http }: Pick<Config, 'http'>): string {
+  return `${http.publicUrl}/account/sign-in/callback`;
+}
+
+/** RFC 9700 §2.1: redirect URIs match exactly. Refuses with `redirect_not_allowed`. */
+export function refuseForeignRedirect({ config }: Pick<Deps, 'config'>, redirectUri: string): void {
+  const allowed = config.redirectUris.includes(redirectUri) || redirectUri === hostedCallback(config);
+  if (!allowed) throw new Problem('redirect_not_allowed');
+}

@@ -1,0 +1,53 @@
+/** A provider that does not answer, or answers that it cannot. */
+export class ProviderUnavailable extends Error {}
+
+const TIMEOUT_MS = 5_000;
+const LARGEST = 512 * 1024;
+
+type Fetch = (url: string, options?: RequestInit) => Promise<Response>;
+
+/**
+ * `fetch` towards a provider: five seconds in all, at most 512 KiB, no redirects. Throws `ProviderUnavailable` for a
+ * network error, a 5xx or 429, and a body that is late or too large.
+ */
+export const boundedFetch: Fetch = async (url, options = {}) => {
+  try {
+    const answer = await fetch(url, {
+      ...options,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+    });
+    const body = await readBounded(answer);
+    if (answer.status >= 500 || answer.status === 429) throw new Error(`it answered ${answer.status}`);
+    const { status, headers } = answer;
+    return new Response(body.length === 0 ? null : body, { status, headers });
+  } catch (cause) {
+    throw new ProviderUnavailable(`${new URL(url).origin} cannot be used`, { cause });
+  }
+};
+
+/** The JSON object at a URL. Throws `ProviderUnavailable` too where it is none. */
+export async function fetchJson(url: string, options?: RequestInit): Promise<Record<string, unknown>> {
+  return (await fetchAny(url, options)) as Record<string, unknown>;
+}
+
+/** As `fetchJson`, for lists too. */
+export async function fetchAny(url: string, options?: RequestInit): Promise<object> {
+  const answer = await boundedFetch(url, options);
+  const value: unknown = answer.ok ? await answer.json().catch(() => null) : null;
+  if (typeof value !== 'object' || value === null) {
+    throw new ProviderUnavailable(`${new URL(url).origin} gave no usable answer (${answer.status})`);
+  }
+  return value;
+}
+
+async function readBounded({ body }: Response): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > LARGEST) throw new Error('it answered too much');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks) as Buffer<ArrayBuffer>;
+}

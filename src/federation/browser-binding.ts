@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import type { Config } from '../platform/config.ts';
+
+/** How long a person may take at the provider, in seconds. */
+export const STATE_LIFETIME = 600;
+
+const TOKEN = /^[\w-]{43}$/;
+
+/**
+ * What one sign-in derives from the random secret that only the browser's cookie holds: nothing that is stored or sent
+ * to the provider gives it away, and each value is of no use in place of another.
+ */
+export interface Binding {
+  /** Stored, to know the browser again. */
+  readonly browser: string;
+  /** PKCE towards the provider (RFC 7636). */
+  readonly verifier: string;
+  /** OpenID Connect Core §15.5.2: a hash of what the browser's cookie holds. */
+  readonly nonce: string;
+}
+
+/** The values of a secret. */
+export function bindingOf(secret: string): Binding {
+  const derive = (purpose: string) =>
+    createHash('sha256').update(`${purpose}\0${secret}`).digest('base64url');
+  return { browser: derive('browser'), verifier: derive('pkce'), nonce: derive('nonce') };
+}
+
+// A cookie for each sign-in under way, so that two tabs do not disturb each other. `__Host-` keeps sibling hosts from
+// planting one.
+function nameOf({ http }: Pick<Config, 'http'>, state: string): string {
+  return `${http.publicUrl.startsWith('https:') ? '__Host-' : ''}entrecore_oauth_${state.slice(0, 12)}`;
+}
+
+/** `Set-Cookie` that binds a sign-in to this browser; with the empty secret, it takes the cookie away. */
+export function bindingCookie(config: Pick<Config, 'http'>, state: string, secret: string): string {
+  const secure = config.http.publicUrl.startsWith('https:') ? '; Secure' : '';
+  const age = secret === '' ? 0 : STATE_LIFETIME;
+  return `${nameOf(config, state)}=${secret}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`;
+}
+
+/** The secret of a sign-in in a request's cookies, or null. */
+export function bindingSecretOf(
+  config: Pick<Config, 'http'>,
+  state: string,
+  cookies: string | undefined,
+): string | null {
+  const wanted = nameOf(config, state);
+  for (const pair of (cookies ?? '').split(';')) {
+    const [name, value] = pair.trim().split('=', 2);
+    if (name === wanted && value !== undefined && TOKEN.test(value)) return value;
+  }
+  return null;
+}

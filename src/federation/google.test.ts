@@ -1,0 +1,160 @@
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { type TestIssuer, testIssuer } from '../../test/support/issuer.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let service: TestApp;
+let issuer: TestIssuer;
+let now = () => new Date('2026-11-23T12:00:00Z');
+beforeAll(async () => {
+  issuer = await testIssuer(() => now());
+  service = await testApp({
+    google: { clientIds: ['client-1', 'client-2'], clientSecret: null, issuer: issuer.url },
+  });
+  now = () => service.deps.clock.now();
+});
+afterAll(async () => {
+  await service.close();
+  await issuer.close();
+});
+
+const signUp = (token: string, more: object = {}) =>
+  service.call('POST', '/signup/google', { body: { token, ...more } });
+const mails = (template: string) =>
+  service.deps.db.rows(sql`select recipient from outbox where template = ${template}`);
+
+test('a Google ID token makes a verified account with tokens, and the same identity logs in to it again', async () => {
+  const first = await signUp(await issuer.idToken());
+  expect(first.statusCode, first.body).toBe(200);
+  expect(first.json()).toMatchObject({
+    email: 'grace@example.com',
+    full_name: 'Grace Hopper',
+    email_verified: true,
+    roles: ['user'],
+    token_type: 'bearer',
+  });
+  expect(service.deps.keys.verify(first.json().access_token)).toHaveProperty('amr', ['fed']);
+  // The subject is the identity: another address at the provider is the same person here.
+  const second = await signUp(await issuer.idToken({ email: 'other@example.com' }));
+  expect(second.json().id).toBe(first.json().id);
+});
+
+test.each([
+  ['another audience', { aud: 'client-9' }],
+  ['another issuer', { iss: 'https://accounts.example.com' }],
+  ['expired', { iat: 1_700_000_000, exp: 1_700_003_600 }],
+  ['no subject', { sub: null }],
+  ['another authorized party', { azp: 'client-9' }],
+  ['several audiences and no authorized party', { aud: ['client-1', 'client-9'] }],
+])('%s is refused', async (_name, claims) => {
+  const answer = await signUp(await issuer.idToken({ sub: '2001', email: 'x@example.com', ...claims }));
+  expect(answer.statusCode).toBe(401);
+  expect(answer.json()).toMatchObject({ code: 'invalid_google_token', detail: 'Invalid Google token' });
+});
+
+test('a forged signature, alg none, a shared-secret signature and a mock token are refused', async () => {
+  const good = await issuer.idToken({ sub: '2002' });
+  const [header, payload] = good.split('.') as [string, string];
+  const none = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
+  const hs256 = await new SignJWT({ sub: '2002', email: 'x@example.com', email_verified: true })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer(issuer.url)
+    .setAudience('client-1')
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(Buffer.from('client-1-client-1-client-1-client-1'));
+  for (const token of [
+    `${header}.${payload}.AAAA`,
+    `${none}.${payload}.`,
+    hs256,
+    'mock_google_token_1',
+    'a.b.c',
+  ]) {
+    expect((await signUp(token)).json().code).toBe('invalid_google_token');
+  }
+});
+
+test('the nonce must be the one that was asked with', async () => {
+  const token = await issuer.idToken({ sub: '2003', email: 'nonce@example.com', nonce: 'n-1' });
+  expect((await signUp(token, { nonce: 'n-2' })).statusCode).toBe(401);
+  expect((await signUp(token, { nonce: 'n-1' })).statusCode).toBe(200);
+});
+
+test('an address that Google did not verify links and makes nothing', async () => {
+  const answer = await signUp(
+    await issuer.idToken({ sub: '2004', email: 'unproven@example.com', email_verified: false }),
+  );
+  expect(answer.json().code).toBe('identity_linking_refused');
+});
+
+test('pre-hijack: everything that was set on an unverified account is gone once Google proves the mailbox', async () => {
+  const who = await person(service, { email: 'victim@example.com', verified: false });
+  const attacker = await logIn(service, who);
+  const answer = await signUp(await issuer.idToken({ sub: '3001', email: 'Victim@example.com' }));
+  expect(answer.statusCode, answer.body).toBe(200);
+  expect(answer.json()).toMatchObject({ id: who.id, email_verified: true });
+  expect((await service.call('GET', '/users/me', { token: attacker.access_token })).statusCode).toBe(401);
+  expect(
+    (await service.call('POST', '/refresh-token', { body: { refresh_token: attacker.refresh_token } }))
+      .statusCode,
+  ).toBe(401);
+  const password = await service.call('POST', '/token', {
+    form: { username: who.email, password: who.password },
+  });
+  expect(password.json().code).toBe('invalid_credentials');
+});
+
+test('a verified account is linked, its sessions end, it keeps its password, and its owner is told', async () => {
+  const who = await person(service, { email: 'owner@example.com' });
+  const before = await logIn(service, who);
+  const answer = await signUp(await issuer.idToken({ sub: '3002', email: 'owner@example.com' }));
+  expect(answer.json().id).toBe(who.id);
+  expect((await service.call('GET', '/users/me', { token: before.access_token })).statusCode).toBe(401);
+  await logIn(service, who);
+  expect(await mails('identity-linked')).toContainEqual({ recipient: 'owner@example.com' });
+});
+
+test('a disabled account stays closed to Google too', async () => {
+  const who = await person(service, { email: 'closed@example.com' });
+  await service.deps.db.run(
+    sql`update users set disabled_at = ${now()}::timestamptz where id = ${who.id}::uuid`,
+  );
+  const answer = await signUp(await issuer.idToken({ sub: '3003', email: 'closed@example.com' }));
+  expect(answer.statusCode).toBe(401);
+  expect(answer.json().code).toBe('account_disabled');
+});
+
+test('ten first sign-ins of one identity at once make one account', async () => {
+  const token = await issuer.idToken({ sub: '4001', email: 'crowd@example.com' });
+  const answers = await Promise.all(Array.from({ length: 10 }, () => signUp(token)));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 10 }, () => 200));
+  expect(new Set(answers.map(answer => answer.json().id)).size).toBe(1);
+});
+
+test('a rotated key is fetched when a token names it, and an outage is bridged by the kept keys', async () => {
+  service.deps.clock.advance(60);
+  await issuer.rotate();
+  const fetches = issuer.fetches();
+  expect((await signUp(await issuer.idToken())).statusCode).toBe(200);
+  expect(issuer.fetches()).toBe(fetches + 1);
+  issuer.down(true);
+  service.deps.clock.advance(3600);
+  expect((await signUp(await issuer.idToken())).statusCode).toBe(200);
+  service.deps.clock.advance(2 * 86_400);
+  const lost = await signUp(await issuer.idToken());
+  expect(lost.statusCode).toBe(503);
+  expect(lost.json().code).toBe('provider_unavailable');
+  issuer.down(false);
+  service.deps.clock.advance(60);
+  expect((await signUp(await issuer.idToken())).statusCode).toBe(200);
+});
+
+test('without a client id, Google sign-in is off', async () => {
+  const other = await testApp();
+  const answer = await other.call('POST', '/signup/google', { body: { token: 'x' } });
+  expect(answer.statusCode).toBe(404);
+  expect(answer.json().code).toBe('feature_disabled');
+  await other.close();
+});

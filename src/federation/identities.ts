@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Deps } from '../platform/deps.ts';
+import { Type } from '../platform/json-schema.ts';
+import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.ts';
+
+/** An account of a provider that opens an account here. */
+export const identityBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    provider: Type.String(),
+    email: Type.Union([Type.String(), Type.Null()], {
+      description: "The provider's, when it was linked; not necessarily the account's.",
+    }),
+    created_at: Type.String({ format: 'date-time' }),
+    last_used_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  },
+  { $id: 'Identity', title: 'Identity' },
+);
+
+export interface IdentityBody {
+  readonly id: string;
+  readonly provider: string;
+  readonly email: string | null;
+  readonly created_at: string;
+  readonly last_used_at: string | null;
+}
+
+/** The linked identities of a person, oldest first. */
+export async function listIdentities(
+  { db }: Pick<Deps, 'db'>,
+  { userId }: { userId: string },
+): Promise<IdentityBody[]> {
+  return (await selectIdentities(db, userId)).map(presentIdentity);
+}
+
+/** A linked identity as the API shows it. */
+export function presentIdentity(row: IdentityRow): IdentityBody {
+  return {
+    id: identityId(row),
+    provider: row.provider,
+    email: row.email,
+    created_at: row.created_at.toISOString(),
+    last_used_at: row.last_used_at?.toISOString() ?? null,
+  };
+}
+
+/** (issuer, subject) as one id: a UUID of version 8 (RFC 9562 §5.8) out of a hash of the two. */
+export function identityId({ issuer, subject }: IdentityKey): string {
+  const bytes = createHash('sha256').update(`${issuer}\0${subject}`).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,92 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { App } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { userOf } from '../sessions/principal.ts';
+import { identityBody, listIdentities } from './identities.ts';
+import { beginLink, finishLink } from './link.ts';
+import { codeProof, idOfProvider, pkceChallenge } from './shapes.ts';
+import { unlinkIdentity } from './unlink.ts';
+
+const tags = ['Federation'];
+
+/** The identities that a person has linked. */
+export function routes(app: App, deps: KeysDeps): void {
+  app.get(
+    '/users/me/identities',
+    {
+      config: { access: 'user' },
+      schema: { tags, summary: 'List linked providers', response: { 200: Type.Array(identityBody) } },
+    },
+    request => listIdentities(deps, userOf(request)),
+  );
+
+  app.post(
+    '/users/me/identities/:provider',
+    {
+      config: { access: 'user', recent: true, problems: ['provider_not_found', 'redirect_not_allowed'] },
+      schema: {
+        tags,
+        summary: 'Begin to link a provider',
+        description:
+          'Send the browser to `authorize_url`, and the code that comes back to `POST /users/me/identities`.',
+        params: idOfProvider,
+        body: Type.Object(
+          {
+            redirect_uri: Type.String({ maxLength: 2048 }),
+            code_challenge: pkceChallenge,
+            state: Type.Optional(Type.String({ maxLength: 512 })),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object({
+            authorize_url: Type.String(),
+            expires_at: Type.String({ format: 'date-time' }),
+          }),
+        },
+      },
+    },
+    async request => {
+      const { params, body } = request;
+      return beginLink(deps, userOf(request), params.provider, {
+        redirectUri: body.redirect_uri,
+        codeChallenge: body.code_challenge,
+        clientState: body.state ?? null,
+      });
+    },
+  );
+
+  app.post(
+    '/users/me/identities',
+    {
+      config: { access: 'user', problems: ['invalid_authorization_code', 'identity_taken'] },
+      schema: {
+        tags,
+        summary: 'Link a provider with the code that came back',
+        body: codeProof,
+        response: { 201: identityBody },
+      },
+    },
+    async (request, reply) => {
+      const { code, code_verifier: codeVerifier } = request.body;
+      return reply.code(201).send(await finishLink(deps, userOf(request), { code, codeVerifier }));
+    },
+  );
+
+  app.delete(
+    '/users/me/identities/:id',
+    {
+      config: { access: 'user', recent: true, problems: ['identity_not_found', 'last_way_in'] },
+      schema: {
+        tags,
+        summary: 'Unlink a provider',
+        params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await unlinkIdentity(deps, userOf(request), request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+}

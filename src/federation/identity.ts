@@ -1,0 +1,100 @@
+import { Problem } from '../platform/problems.ts';
+import type { Provider } from './provider.ts';
+
+/** Who a provider says that somebody is. */
+export interface ProvenIdentity {
+  readonly provider: string;
+  readonly issuer: string;
+  readonly subject: string;
+  /** Null where the provider names none. */
+  readonly email: string | null;
+  /** The provider vouches that the person reads this mailbox. */
+  readonly emailVerified: boolean;
+  readonly firstName: string;
+  readonly lastName: string;
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * The identity in verified claims, by the rules of the provider: (issuer, subject), for Entra (tenant issuer, oid), never
+ * an address. Refuses with `provider_account_refused` where only some domains or tenants are admitted and this is none.
+ */
+export function identityOf(provider: Provider, issuer: string, claims: Claims): ProvenIdentity {
+  if (provider.kind === 'microsoft') return entraIdentity(provider, claims);
+  const email = emailOf(claims);
+  const emailVerified = email !== null && isTrue(claims.email_verified);
+  if (provider.allowedDomains.length > 0) {
+    // The parameter `hd` of the request is a hint that anybody can change; the claim is Google's word.
+    const domain =
+      provider.kind === 'google' ? claims.hd : emailVerified ? email.slice(email.lastIndexOf('@') + 1) : null;
+    if (typeof domain !== 'string' || !provider.allowedDomains.includes(domain.toLowerCase()))
+      throw new Problem('provider_account_refused');
+  }
+  return {
+    provider: provider.id,
+    issuer,
+    subject: claims.sub as string,
+    email,
+    emailVerified,
+    ...namesIn(claims),
+  };
+}
+
+// An Entra tenant writes any address into its directory, so only its own proof counts (nOAuth): the claim xms_edov, or
+// a tenant that the operator named. `sub` differs from program to program; `oid` is the person.
+function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
+  const { tid, oid, iss } = claims;
+  if (typeof tid !== 'string' || typeof oid !== 'string' || !GUID.test(tid) || !GUID.test(oid))
+    throw new TypeError('tid or oid is missing');
+  const isNamed = provider.allowedTenants.includes(tid);
+  if (provider.allowedTenants.length > 0 && !isNamed) throw new Problem('provider_account_refused');
+  const email = emailOf(claims);
+  const emailVerified = email !== null && (isNamed || isTrue(claims.xms_edov));
+  const domain = email?.slice(email.lastIndexOf('@') + 1).toLowerCase();
+  if (
+    provider.allowedDomains.length > 0 &&
+    !(emailVerified && provider.allowedDomains.includes(domain ?? ''))
+  )
+    throw new Problem('provider_account_refused');
+  return {
+    provider: provider.id,
+    issuer: iss as string,
+    subject: oid,
+    email,
+    emailVerified,
+    ...namesIn(claims),
+  };
+}
+
+/** First and last name out of standard claims (OpenID Connect Core §5.1). */
+export function namesIn(claims: Claims): Pick<ProvenIdentity, 'firstName' | 'lastName'> {
+  const given = textOf(claims.given_name);
+  const family = textOf(claims.family_name);
+  const [first = '', ...rest] = textOf(claims.name).split(' ');
+  return {
+    firstName: given === '' ? first : given,
+    lastName: family === '' && given === '' ? rest.join(' ') : family,
+  };
+}
+
+function emailOf({ email }: Claims): string | null {
+  return typeof email === 'string' && email.includes('@') ? email : null;
+}
+
+// Some providers send the word, or a digit, and not the value.
+function isTrue(value: unknown): boolean {
+  return value === true || value === 'true' || value === 1 || value === '1';
+}
+
+// Names come from outside: what could not be stored or would break a line is left out.
+function textOf(value: unknown): string {
+  return typeof value === 'string'
+    ? value
+        .replaceAll(/[\p{Cc}\p{Cs}]/gu, '')
+        .trim()
+        .slice(0, 100)
+    : '';
+}

@@ -1,0 +1,107 @@
+import { lockAccount } from '../accounts/find.ts';
+import { recordEvent } from '../audit/record.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem, type ProblemCode } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { refuseForeignRedirect } from './authorize.ts';
+import { type IdentityBody, identityId, listIdentities } from './identities.ts';
+import type { ProvenIdentity } from './identity.ts';
+import { findRedirectProvider, providerName } from './provider.ts';
+import { insertIdentity, ownerOfIdentity } from './queries.ts';
+import { type CodeProof, redeemCode } from './redeem-code.ts';
+
+const TICKET_LIFETIME = 300;
+
+export interface LinkRequest {
+  readonly redirectUri: string;
+  readonly codeChallenge: string;
+  readonly clientState: string | null;
+}
+
+/**
+ * Begins to link a provider to the account of whoever calls: the address to send the browser to, good once, for five
+ * minutes. Refuses with `provider_not_found` and `redirect_not_allowed`.
+ */
+export async function beginLink(
+  deps: Deps,
+  { userId }: UserPrincipal,
+  providerId: string,
+  { redirectUri, codeChallenge, clientState }: LinkRequest,
+): Promise<{ authorize_url: string; expires_at: string }> {
+  const { config, db } = deps;
+  findRedirectProvider(config, providerId);
+  refuseForeignRedirect(deps, redirectUri);
+  const { token, expiresAt } = await issueChallenge(deps, db, {
+    purpose: 'link-identity',
+    userId,
+    data: { provider: providerId },
+    lifetime: TICKET_LIFETIME,
+  });
+  const query = new URLSearchParams({
+    redirect_uri: redirectUri,
+    code_challenge: codeChallenge,
+    link_ticket: token,
+    ...(clientState !== null && { state: clientState }),
+  });
+  return {
+    authorize_url: `${config.http.publicUrl}/oauth/${providerId}/authorize?${query.toString()}`,
+    expires_at: expiresAt.toISOString(),
+  };
+}
+
+/**
+ * Links the identity that a one-time code stands for. Only the person who asked can finish it, with the verifier of the
+ * client that began it: somebody else's browser, lured along the way, links nothing. Refuses with
+ * `invalid_authorization_code` and `identity_taken`; what is linked already stays so.
+ */
+export async function finishLink(
+  deps: Deps,
+  principal: UserPrincipal,
+  proof: CodeProof,
+): Promise<IdentityBody> {
+  const { identity, userId } = await redeemCode(deps, deps.db, proof);
+  if (userId !== principal.userId) throw new Problem('invalid_authorization_code');
+  const refusal = await deps.db.transaction(tx => tie(deps, tx, principal, identity));
+  if (refusal !== null) throw new Problem(refusal);
+  const id = identityId(identity);
+  return (await listIdentities(deps, principal)).find(body => body.id === id) as IdentityBody;
+}
+
+async function tie(
+  deps: Deps,
+  tx: Tx,
+  principal: UserPrincipal,
+  identity: ProvenIdentity,
+): Promise<ProblemCode | null> {
+  const { userId, sessionId, caller } = principal;
+  const { clock, config } = deps;
+  const account = await lockAccount(tx, userId);
+  if (account === null || account.disabled_at !== null) return 'account_disabled';
+  if (!(await insertIdentity(tx, { ...identity, userId, now: clock.now() })))
+    return (await ownerOfIdentity(tx, identity)) === userId ? null : 'identity_taken';
+  await recordEvent(deps, tx, {
+    type: 'identity.linked',
+    outcome: 'success',
+    reason: identity.provider,
+    actor: actorOf(principal),
+    userId,
+    sessionId,
+    caller,
+  });
+  await enqueueMail(deps, tx, {
+    template: 'identity-linked',
+    to: account.email,
+    userId,
+    params: {
+      name: account.first_name,
+      provider: providerName(config, identity.provider),
+      ip: caller.ip,
+      userAgent: caller.userAgent,
+      at: clock.now().toISOString(),
+    },
+  });
+  return null;
+}

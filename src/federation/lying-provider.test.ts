@@ -1,0 +1,171 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { type Lies, type LyingProvider, lyingProvider } from '../../test/support/lying-provider.ts';
+import { begin, CLIENT, comeBack, told } from '../../test/support/sign-in-flow.ts';
+import { sql } from '../platform/sql.ts';
+
+let provider: LyingProvider;
+let service: TestApp;
+beforeAll(async () => {
+  provider = await lyingProvider();
+  service = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
+});
+beforeEach(() => {
+  provider.lie({});
+  service.deps.clock.set(new Date());
+});
+afterAll(async () => {
+  await service.close();
+  await provider.close();
+});
+
+/** Signs in once; the members of `answer` replace those that the provider sends the browser back with. */
+async function attempt(lies: Lies = {}, answer: Record<string, string> = {}) {
+  const begun = await begin(service, 'liar');
+  provider.lie(lies);
+  const right = { state: begun.state, iss: provider.issuer, code: provider.codeFor(begun.nonce) };
+  const sent = Object.fromEntries(
+    Object.entries({ ...right, ...answer }).filter(([, value]) => value !== ''),
+  );
+  return told(await comeBack(service, 'liar', sent, begun.cookie));
+}
+
+test('honestly, it signs in', async () => {
+  const client = await attempt();
+  expect(client.error).toBeUndefined();
+  expect(client.code).toMatch(/^[\w-]{43}$/);
+  const [last] = provider.received.slice(-1);
+  expect(last?.form).toMatchObject({
+    grant_type: 'authorization_code',
+    redirect_uri: 'http://localhost:8000/oauth/liar/callback',
+    code_verifier: expect.stringMatching(/^[\w-]{43}$/),
+  });
+  expect(last?.authorization).toMatch(/^Basic /);
+});
+
+test.each<[string, Lies]>([
+  ['another nonce', { claims: { nonce: 'another' } }],
+  ['no nonce', { claims: { nonce: null } }],
+  ['another issuer', { claims: { iss: 'https://accounts.google.com' } }],
+  ['another audience', { claims: { aud: 'client-2' } }],
+  ['an ID token of another client too, without azp', { claims: { aud: ['client-1', 'client-2'] } }],
+  ['no subject', { claims: { sub: null } }],
+  ['a signature by a key that is not published', { forged: true }],
+  ['a clock that is a quarter of an hour behind', { ahead: -900 }],
+  ['a clock that is five minutes ahead', { ahead: 300 }],
+  [
+    'no ID token',
+    { answers: { '/token': response => json(response, { access_token: 'x', token_type: 'Bearer' }) } },
+  ],
+  ['an unsigned ID token', { answers: { '/token': response => json(response, unsigned()) } }],
+  ['a page in place of JSON', { answers: { '/token': response => response.end('<html>') } }],
+])('%s is no sign-in', async (_name, lies) => {
+  expect(await attempt(lies)).toEqual({
+    from: 'here',
+    error: 'server_error',
+    error_description: 'The identity provider gave no usable answer.',
+    state: 'of the client',
+  });
+});
+
+test.each<[string, Record<string, string>]>([
+  ['another iss in the answer (RFC 9207)', { iss: 'https://accounts.google.com' }],
+  ['no iss, where the metadata promises one', { iss: '' }],
+  ['a code that it never gave', { code: 'made up' }],
+  ['an ID token in the answer', { id_token: 'x.y.z' }],
+])('%s is no sign-in', async (_name, answer) => {
+  expect(await attempt({}, answer)).toMatchObject({ error: 'server_error' });
+});
+
+test('a clock that is half a minute off is forgiven', async () => {
+  expect(await attempt({ ahead: 25 })).toHaveProperty('code');
+  expect(await attempt({ ahead: -320 })).toHaveProperty('code');
+});
+
+test('a code of the provider that was redeemed already is refused', async () => {
+  const first = await begin(service, 'liar');
+  const code = provider.codeFor(first.nonce);
+  const answer = (state: string) => ({ state, iss: provider.issuer, code });
+  expect(told(await comeBack(service, 'liar', answer(first.state), first.cookie))).toHaveProperty('code');
+  const second = await begin(service, 'liar');
+  expect(told(await comeBack(service, 'liar', answer(second.state), second.cookie))).toMatchObject({
+    error: 'server_error',
+  });
+});
+
+test('a code of another sign-in does not fit: its nonce is of another browser', async () => {
+  const victim = await begin(service, 'liar');
+  const thief = await begin(service, 'liar');
+  const code = provider.codeFor(victim.nonce);
+  const answer = { state: thief.state, iss: provider.issuer, code };
+  expect(told(await comeBack(service, 'liar', answer, thief.cookie))).toMatchObject({
+    error: 'server_error',
+  });
+});
+
+test('an error of the provider is passed on as a word, and as nothing else', async () => {
+  expect(await attempt({}, { code: '', error: 'consent_required' })).toMatchObject({
+    error: 'consent_required',
+  });
+  expect(await attempt({}, { code: '', error: '<script>' })).toMatchObject({ error: 'server_error' });
+});
+
+test.each<[string, Lies]>([
+  ['an outage', { answers: { '/token': response => response.writeHead(503).end() } }],
+  ['too many requests', { answers: { '/token': response => response.writeHead(429).end() } }],
+  ['a cut connection', { answers: { '/token': response => response.socket?.destroy() } }],
+  ['a megabyte', { answers: { '/token': response => response.end(Buffer.alloc(1 << 20, 0x20)) } }],
+  [
+    'a redirect elsewhere',
+    { answers: { '/token': response => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end() } },
+  ],
+  ['six seconds', { delay: 6_000 }],
+])('%s is said to be temporary', async (_name, lies) => {
+  expect(await attempt(lies)).toMatchObject({
+    error: 'temporarily_unavailable',
+    error_description: 'The identity provider cannot be reached. Try again shortly.',
+  });
+});
+
+test('a new key is fetched when a token names it', async () => {
+  await attempt();
+  service.deps.clock.advance(31);
+  await provider.rotate();
+  expect(await attempt()).toHaveProperty('code');
+});
+
+test('metadata of another issuer, and an outage from the start, never reach the provider', async () => {
+  for (const lies of [
+    { metadata: { issuer: 'https://accounts.google.com' } },
+    { answers: { '/.well-known/openid-configuration': (response: ServerResponse) => response.destroy() } },
+  ]) {
+    const other = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
+    provider.lie(lies);
+    const begun = await begin(other, 'liar');
+    expect(begun.location.href.startsWith(CLIENT)).toBe(true);
+    expect(Object.fromEntries(begun.location.searchParams)).toMatchObject({
+      error: 'temporarily_unavailable',
+      state: 'of the client',
+    });
+    await other.close();
+  }
+});
+
+test('every refusal is in the trail, and nothing of the answer is', async () => {
+  await attempt({ forged: true });
+  const [event] = await service.deps.db.rows<{ type: string; reason: string; data: object }>(
+    sql`select type, reason, data from audit_events where type = 'identity.refused' order by id desc limit 1`,
+  );
+  expect(event).toMatchObject({ reason: 'server_error', data: { provider: 'liar' } });
+});
+
+const json = (response: ServerResponse, body: unknown) =>
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+
+function unsigned() {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: provider.issuer, aud: 'client-1', sub: '7001', iat: now, exp: now + 60 };
+  return { access_token: 'x', token_type: 'Bearer', id_token: `${part({ alg: 'none' })}.${part(claims)}.` };
+}

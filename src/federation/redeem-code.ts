@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { Challenge } from '../challenges/challenge.ts';
+import { consumeChallenge } from '../challenges/consume.ts';
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { type CodeData, SEALED_IDENTITY } from './callback.ts';
+import type { ProvenIdentity } from './identity.ts';
+
+export interface CodeProof {
+  readonly code: string;
+  /** RFC 7636 §4.5. */
+  readonly codeVerifier: string;
+}
+
+/**
+ * Spends a one-time code and returns whom it stands for; `userId` is who may link with it, null where it logs in. A code
+ * works once, and a wrong verifier burns it. Refuses with `invalid_authorization_code`.
+ */
+export async function redeemCode(
+  deps: Deps,
+  sql: Sql,
+  { code, codeVerifier }: CodeProof,
+): Promise<{ identity: ProvenIdentity; userId: string | null }> {
+  const challenge: Challenge | null = await consumeChallenge(deps, sql, {
+    purpose: 'oauth-code',
+    token: code,
+  });
+  const data = challenge?.data as CodeData | undefined;
+  const answered = createHash('sha256').update(codeVerifier).digest('base64url');
+  if (challenge === null || data?.codeChallenge !== answered) throw new Problem('invalid_authorization_code');
+  const opened = deps.secrets.open(SEALED_IDENTITY, Buffer.from(data.identity, 'base64'));
+  return { identity: JSON.parse(opened.toString()) as ProvenIdentity, userId: challenge.userId };
+}

@@ -1,0 +1,165 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { readFormBodies } from '../platform/http/bodies.ts';
+import { Type } from '../platform/json-schema.ts';
+import { tokenBody } from '../sessions/token.ts';
+import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { sealName } from './apple.ts';
+import { authorize } from './authorize.ts';
+import { callback } from './callback.ts';
+import { exchange } from './exchange.ts';
+import { canRedirect, findRedirectProvider, providersOf } from './provider.ts';
+import { callbackUrl } from './relying-party.ts';
+import { codeProof, idOfProvider, pkceChallenge } from './shapes.ts';
+
+const tags = ['Federation'];
+const optional = (maxLength: number, description?: string) =>
+  Type.Optional(Type.String({ maxLength, ...(description !== undefined && { description }) }));
+
+/** The redirect flow: to a provider, back from it, and the one-time code into tokens. */
+export async function routes(app: App, deps: KeysDeps): Promise<void> {
+  await readFormBodies(app);
+
+  app.get(
+    '/oauth/providers',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags,
+        summary: 'List the providers that people can sign in with',
+        response: { 200: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })) },
+      },
+    },
+    () =>
+      providersOf(deps.config)
+        .filter(canRedirect)
+        .map(({ id, name }) => ({ id, name })),
+  );
+
+  app.get(
+    '/oauth/:provider/authorize',
+    {
+      config: {
+        access: 'public',
+        limit: 'oauth',
+        oauth: true,
+        problems: ['provider_not_found', 'redirect_not_allowed', 'invalid_link'],
+      },
+      schema: {
+        tags,
+        summary: 'Send the browser to a provider',
+        description:
+          'The answer comes to `redirect_uri` as `code` and `state`, or as `error`. The client keeps the PKCE verifier.',
+        params: idOfProvider,
+        querystring: Type.Object({
+          redirect_uri: Type.String({ maxLength: 2048, description: 'One of REDIRECT_URIS, exactly.' }),
+          code_challenge: pkceChallenge,
+          code_challenge_method: Type.Optional(Type.Literal('S256')),
+          state: optional(512, "The client's own; comes back as it is."),
+          link_ticket: optional(100, 'Put there by `POST /users/me/identities/{provider}`.'),
+        }),
+        response: { 302: Type.Null({ description: 'To the provider.' }) },
+      },
+    },
+    async (request, reply) => {
+      const { redirect_uri, code_challenge, state, link_ticket } = request.query;
+      const { location, cookie } = await authorize(deps, request.params.provider, {
+        redirectUri: redirect_uri,
+        codeChallenge: code_challenge,
+        clientState: state ?? null,
+        linkTicket: link_ticket ?? null,
+      });
+      if (cookie !== null) reply.header('set-cookie', cookie);
+      return reply.redirect(location, 302);
+    },
+  );
+
+  app.get(
+    '/oauth/:provider/callback',
+    {
+      config: {
+        access: 'public',
+        limit: 'oauth',
+        oauth: true,
+        problems: ['provider_not_found', 'invalid_sign_in'],
+      },
+      schema: {
+        tags,
+        summary: 'Where a provider sends people back to',
+        params: idOfProvider,
+        response: { 302: Type.Null({ description: "To the client's redirect_uri." }) },
+      },
+    },
+    async (request, reply) => {
+      const query = request.url.indexOf('?');
+      const { location, cookie } = await callback(deps, callerOf(request), request.params.provider, {
+        answer: new URLSearchParams(query === -1 ? '' : request.url.slice(query)),
+        cookies: request.headers.cookie,
+      });
+      return reply.header('set-cookie', cookie).redirect(location, 302);
+    },
+  );
+
+  // A form that another site posts comes without our SameSite=Lax cookie; the redirect to GET brings it along.
+  app.post(
+    '/oauth/:provider/callback',
+    {
+      config: { access: 'public', limit: 'oauth', oauth: true, problems: ['provider_not_found'] },
+      schema: {
+        tags,
+        summary: 'Where a provider that answers by form_post sends people back to',
+        consumes: ['application/x-www-form-urlencoded'],
+        params: idOfProvider,
+        body: Type.Object({
+          state: optional(512),
+          code: optional(4096),
+          iss: optional(2048),
+          error: optional(200),
+          user: optional(2000),
+        }),
+        response: { 303: Type.Null({ description: 'To the same address, by GET.' }) },
+      },
+    },
+    async (request, reply) => {
+      const provider = findRedirectProvider(deps.config, request.params.provider);
+      const { state, code, iss, error, user } = request.body;
+      const sealed = sealName(deps, user) ?? undefined;
+      const answer = Object.entries({ state, code, iss, error, user: sealed }).filter(
+        (entry): entry is [string, string] => entry[1] !== undefined,
+      );
+      return reply.redirect(`${callbackUrl(deps, provider)}?${new URLSearchParams(answer).toString()}`, 303);
+    },
+  );
+
+  app.post(
+    '/oauth/exchange',
+    {
+      config: {
+        access: 'public',
+        limit: 'login',
+        oauth: true,
+        problems: [
+          'invalid_authorization_code',
+          'account_disabled',
+          'identity_linking_refused',
+          'email_not_verified',
+          'mfa_required',
+        ],
+      },
+      schema: {
+        tags,
+        summary: 'Log in with the code of a sign-in at a provider',
+        body: codeProof,
+        response: { 200: tokenBody },
+      },
+    },
+    async (request, reply) => {
+      const { code, code_verifier: codeVerifier, device_token } = request.body;
+      const devices = devicesOf(deps, request.headers.cookie, device_token);
+      const tokens = await exchange(deps, callerOf(request), { code, codeVerifier }, devices);
+      if (tokens.device_token !== undefined)
+        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      return tokens;
+    },
+  );
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../platform/clock.ts';
+
+/** What was fetched from a provider and is kept for a while. */
+export interface Remembered<T> {
+  /** What is kept while it is fresh; else fetched anew, or still what is kept where that fails. */
+  current(): Promise<T>;
+  /** Fetches anew; null when that was tried within half a minute. */
+  refetched(): Promise<T> | null;
+}
+
+// An outage of the provider must not keep people out, but a key that it withdrew must not live on for ever.
+const KEPT_MS = 24 * 60 * 60_000;
+const COOLDOWN_MS = 30_000;
+
+/** Remembers what `load` gives for `freshMs`, and through an outage for a day; several callers share one fetch. */
+export function remember<T>(load: () => Promise<T>, clock: Clock, freshMs: number): Remembered<T> {
+  let kept: { readonly value: T; readonly at: number } | null = null;
+  let fetching: Promise<T> | null = null;
+  let triedAt = Number.NEGATIVE_INFINITY;
+
+  const fetchNow = () => {
+    triedAt = clock.now().getTime();
+    fetching ??= load()
+      .then(value => {
+        kept = { value, at: clock.now().getTime() };
+        return value;
+      })
+      .finally(() => {
+        fetching = null;
+      });
+    return fetching;
+  };
+  return {
+    async current() {
+      const now = clock.now().getTime();
+      if (kept !== null && now - kept.at < freshMs) return kept.value;
+      const usable = kept !== null && now - kept.at < KEPT_MS ? kept : null;
+      if (usable === null) return fetchNow();
+      return now - triedAt < COOLDOWN_MS ? usable.value : fetchNow().catch(() => usable.value);
+    },
+    refetched: () => (clock.now().getTime() - triedAt < COOLDOWN_MS ? null : fetchNow()),
+  };
+}

@@ -1,0 +1,72 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Static } from 'typebox';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { idOfProvider, idTokenProof, signedIn } from './shapes.ts';
+import { signInWithIdentity } from './sign-in.ts';
+import { verifyToken } from './verify-token.ts';
+
+const refusals = [
+  'provider_unavailable',
+  'feature_disabled',
+  'account_disabled',
+  'identity_linking_refused',
+  'email_not_verified',
+  'mfa_required',
+] as const;
+
+/** Sign-in with an ID token that a client got from a provider by itself: mobile programs, Google's button. */
+export function routes(app: App, deps: KeysDeps): void {
+  const signIn = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    provider: string,
+    { token, nonce, device_token }: Static<typeof idTokenProof>,
+  ) => {
+    const caller = callerOf(request);
+    const identity = await verifyToken(deps, caller, provider, { token, nonce });
+    const devices = devicesOf(deps, request.headers.cookie, device_token);
+    const answer = await signInWithIdentity(deps, caller, identity, devices);
+    if (answer.device_token !== undefined)
+      reply.header('set-cookie', deviceCookie(deps, answer.device_token));
+    return answer;
+  };
+
+  app.post(
+    '/signup/google',
+    {
+      config: { access: 'public', limit: 'login', problems: ['invalid_google_token', ...refusals] },
+      schema: {
+        tags: ['Registration'],
+        summary: 'Sign up or log in with a Google ID token',
+        description:
+          'The token is verified against the keys that Google publishes; send the nonce that it was asked with.',
+        body: idTokenProof,
+        response: { 200: signedIn },
+      },
+    },
+    (request, reply) => signIn(request, reply, 'google', request.body),
+  );
+
+  app.post(
+    '/oauth/:provider/id-token',
+    {
+      config: {
+        access: 'public',
+        limit: 'login',
+        oauth: true,
+        problems: ['provider_not_found', 'invalid_id_token', 'provider_account_refused', ...refusals],
+      },
+      schema: {
+        tags: ['Federation'],
+        summary: 'Sign up or log in with an ID token of a provider',
+        description: 'For mobile programs, as `POST /signup/google`; send the nonce that the token holds.',
+        params: idOfProvider,
+        body: idTokenProof,
+        response: { 200: signedIn },
+      },
+    },
+    (request, reply) => signIn(request, reply, request.params.provider, request.body),
+  );
+}

@@ -1,0 +1,36 @@
+import { userBody } from '../accounts/account.ts';
+import { Type } from '../platform/json-schema.ts';
+import { tokenBody } from '../sessions/token.ts';
+
+/** A User with the members of Token. */
+export const signedIn = Type.Object(
+  { ...userBody.properties, ...tokenBody.properties },
+  { title: 'UserWithTokens' },
+);
+
+export const idOfProvider = Type.Object({ provider: Type.String({ maxLength: 100 }) });
+
+/** A PKCE challenge by S256: the base64url of a SHA-256 (RFC 7636 §4.2). */
+export const pkceChallenge = Type.String({
+  pattern: '^[A-Za-z0-9_-]{43}$',
+  description: 'base64url of the SHA-256 of a verifier of 43 to 128 characters (RFC 7636, S256).',
+});
+
+export const codeProof = Type.Object(
+  {
+    code: Type.String({ minLength: 1, maxLength: 200 }),
+    code_verifier: Type.String({ pattern: '^[A-Za-z0-9._~-]{43,128}$' }),
+    device_token: Type.Optional(Type.String({ maxLength: 200 })),
+  },
+  { additionalProperties: false },
+);
+
+/** An ID token that a client obtained by itself. */
+export const idTokenProof = Type.Object(
+  {
+    token: Type.String({ minLength: 1, maxLength: 8192 }),
+    nonce: Type.Optional(Type.String({ maxLength: 256 })),
+    device_token: Type.Optional(Type.String({ maxLength: 200 })),
+  },
+  { additionalProperties: false },
+);

@@ -1,0 +1,196 @@
+import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
+import { createAccount } from '../accounts/create.ts';
+import { findAccountById } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { recordEvent } from '../audit/record.ts';
+import { completeAuthentication } from '../authentication/complete.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { claimMailbox } from '../passwords/claim-mailbox.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Tx } from '../platform/database.ts';
+import { Problem } from '../platform/problems.ts';
+import { rolesOfUser } from '../rbac/effective.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
+import type { ProvenIdentity } from './identity.ts';
+import { providerName } from './provider.ts';
+import { insertIdentity, lockAccountByKey, useIdentity } from './queries.ts';
+
+/** How long the owner can remove the password that was there before a provider was linked, in seconds. */
+const REMOVE_PASSWORD_LIFETIME = 7 * 86_400;
+
+type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
+interface Linked {
+  readonly account: Account;
+  readonly ended: Ended;
+}
+
+/**
+ * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
+ * its address only where the provider verified that address; to an unverified account only after everything that was set
+ * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `identity_linking_refused` for an
+ * address that the provider did not verify, and with what `completeAuthentication` names.
+ */
+export async function signInWithIdentity(
+  deps: KeysDeps,
+  caller: Caller,
+  identity: ProvenIdentity,
+  devices: readonly DeviceClaim[],
+): Promise<UserBody & TokenBody> {
+  const { db, clock } = deps;
+  const account =
+    (await useIdentity(db, identity, clock.now())) ?? (await linkOrCreate(deps, caller, identity));
+  if (account.disabled_at !== null) {
+    await recordEvent(deps, db, {
+      type: 'login.failed',
+      outcome: 'failure',
+      reason: 'account_disabled',
+      actor: { kind: 'user', id: account.id },
+      userId: account.id,
+      caller,
+    });
+    throw new Problem('account_disabled');
+  }
+  const tokens = await completeAuthentication(deps, caller, {
+    account,
+    amr: ['fed'],
+    subject: null,
+    deviceId: await findKnownDevice(db, account.id, devices),
+  });
+  const fresh = (await findAccountById(db, account.id)) ?? account;
+  return { ...presentUser(fresh, await rolesOfUser(db, account.id)), ...tokens };
+}
+
+// Two tabs may bring one identity at once: the primary key lets one link it, and the other finds it linked.
+async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIdentity): Promise<Account> {
+  if (identity.email === null || !identity.emailVerified)
+    throw new Problem('identity_linking_refused', unverified);
+  const { email } = identity;
+  for (let tries = 0; tries < 3; tries++) {
+    const linked = await deps.db.transaction(tx => link(deps, tx, caller, identity, email)).catch(lostRace);
+    if (linked !== null) {
+      await publishEnded(deps, linked.ended);
+      return (await findAccountById(deps.db, linked.account.id)) ?? linked.account;
+    }
+    const known = await useIdentity(deps.db, identity, deps.clock.now());
+    if (known !== null) return known;
+  }
+  throw new Problem('overloaded');
+}
+
+const unverified = {
+  message: 'The provider has not verified your address. Verify it there, or sign up with a password.',
+};
+
+class LostRace extends Error {}
+const lostRace = (error: unknown) => {
+  if (error instanceof LostRace) return null;
+  throw error;
+};
+
+async function link(
+  deps: KeysDeps,
+  tx: Tx,
+  caller: Caller,
+  identity: ProvenIdentity,
+  email: string,
+): Promise<Linked> {
+  const { clock } = deps;
+  const found = await lockAccountByKey(tx, normalizeEmail(email).key);
+  const { account, ended } =
+    found === null
+      ? await create(deps, tx, caller, identity, email)
+      : found.disabled_at === null
+        ? await prepare(deps, tx, caller, found)
+        : { account: found, ended: [] };
+  // An account that is disabled gains no new way in.
+  if (account.disabled_at !== null) return { account, ended };
+  const tied = await insertIdentity(tx, { ...identity, userId: account.id, now: clock.now() });
+  if (!tied) throw new LostRace();
+  await recordEvent(deps, tx, {
+    type: 'identity.linked',
+    outcome: 'success',
+    reason: identity.provider,
+    actor: { kind: 'user', id: account.id },
+    userId: account.id,
+    caller,
+  });
+  if (found !== null) await tellOwner(deps, tx, caller, found, identity);
+  return { account, ended };
+}
+
+async function create(
+  deps: KeysDeps,
+  tx: Tx,
+  caller: Caller,
+  { firstName, lastName, provider }: ProvenIdentity,
+  email: string,
+): Promise<Linked> {
+  const account = await createAccount(deps, tx, {
+    email,
+    firstName: firstName === '' ? (email.split('@')[0] as string).slice(0, 100) : firstName,
+    lastName,
+    emailVerified: true,
+  });
+  if (typeof account === 'string') throw new LostRace();
+  await recordEvent(deps, tx, {
+    type: 'signup.completed',
+    outcome: 'success',
+    reason: provider,
+    actor: { kind: 'user', id: account.id },
+    userId: account.id,
+    caller,
+  });
+  return { account, ended: [] };
+}
+
+async function prepare(
+  deps: KeysDeps,
+  tx: Tx,
+  caller: Caller,
+  account: Account & { has_password: boolean },
+): Promise<Linked> {
+  const actor = { kind: 'user', id: account.id } as const;
+  if (account.email_verified_at === null) {
+    return { account, ended: await claimMailbox(deps, tx, { account, reason: 'provider', actor, caller }) };
+  }
+  const ended = account.has_password
+    ? await endSessionsOf(deps, tx, { userId: account.id, reason: 'identity_linked', actor, caller })
+    : [];
+  return { account, ended };
+}
+
+async function tellOwner(
+  deps: KeysDeps,
+  tx: Tx,
+  caller: Caller,
+  account: Account & { has_password: boolean },
+  identity: ProvenIdentity,
+): Promise<void> {
+  // What an unverified account had was removed already.
+  const removable = account.has_password && account.email_verified_at !== null;
+  const removal = removable
+    ? await issueChallenge(deps, tx, {
+        purpose: 'remove-password',
+        userId: account.id,
+        sentTo: account.email,
+        lifetime: REMOVE_PASSWORD_LIFETIME,
+      })
+    : null;
+  await enqueueMail(deps, tx, {
+    template: 'identity-linked',
+    to: account.email,
+    userId: account.id,
+    params: {
+      name: account.first_name,
+      provider: providerName(deps.config, identity.provider),
+      ip: caller.ip,
+      userAgent: caller.userAgent,
+      at: deps.clock.now().toISOString(),
+    },
+    ...(removal !== null && { secrets: { token: removal.token } }),
+  });
+}

@@ -1,0 +1,46 @@
+import { lockAccount } from '../accounts/find.ts';
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { identityId } from './identities.ts';
+import { providerName } from './provider.ts';
+import { deleteIdentity, selectIdentities } from './queries.ts';
+
+/**
+ * Unlinks a provider's account and tells the owner. Refuses with `identity_not_found`, and with `last_way_in` where no
+ * password, passkey or other identity is left: two removals at once cannot both leave the other one.
+ */
+export async function unlinkIdentity(deps: Deps, principal: UserPrincipal, id: string): Promise<void> {
+  const { userId, sessionId, caller } = principal;
+  const refusal = await deps.db.transaction(async tx => {
+    const account = await lockAccount(tx, userId);
+    const found = (await selectIdentities(tx, userId)).find(row => identityId(row) === id.toLowerCase());
+    if (account === null || found === undefined) return 'identity_not_found';
+    if ((await deleteIdentity(tx, { ...found, userId })) === 0) return 'last_way_in';
+    await recordEvent(deps, tx, {
+      type: 'identity.unlinked',
+      outcome: 'success',
+      reason: found.provider,
+      actor: actorOf(principal),
+      userId,
+      sessionId,
+      caller,
+    });
+    await enqueueMail(deps, tx, {
+      template: 'identity-unlinked',
+      to: account.email,
+      userId,
+      params: {
+        name: account.first_name,
+        provider: providerName(deps.config, found.provider),
+        ip: caller.ip,
+        userAgent: caller.userAgent,
+        at: deps.clock.now().toISOString(),
+      },
+    });
+    return null;
+  });
+  if (refusal !== null) throw new Problem(refusal);
+}

@@ -1,0 +1,55 @@
+import { recordEvent } from '../audit/record.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import { ProviderUnavailable } from './bounded-fetch.ts';
+import { verifyIdToken } from './id-token.ts';
+import { identityOf, type ProvenIdentity } from './identity.ts';
+import { issuerOf } from './issuer.ts';
+import { KeysUnavailable } from './issuer-keys.ts';
+import { findProvider, type Provider } from './provider.ts';
+
+/**
+ * Verifies an ID token that a client obtained from a provider by itself. Refuses with `provider_not_found`,
+ * `invalid_google_token` or `invalid_id_token`, `provider_account_refused`, and `provider_unavailable` when the keys
+ * cannot be had and none are kept.
+ */
+export async function verifyToken(
+  deps: KeysDeps,
+  caller: Caller,
+  providerId: string,
+  { token, nonce }: { token: string; nonce?: string | undefined },
+): Promise<ProvenIdentity> {
+  const { config, clock } = deps;
+  const provider = providerOf(config, providerId);
+  try {
+    const claims = await verifyIdToken(deps, provider, token, nonce);
+    const { issuer } = await issuerOf(provider, clock).metadata.current();
+    return identityOf(provider, provider.kind === 'google' ? provider.issuer : issuer, claims);
+  } catch (cause) {
+    if (cause instanceof KeysUnavailable || cause instanceof ProviderUnavailable)
+      throw new Problem('provider_unavailable', { cause });
+    const reason = reasonOf(provider, cause);
+    await recordEvent(deps, deps.db, {
+      type: 'login.failed',
+      outcome: 'failure',
+      reason,
+      actor: { kind: 'anonymous' },
+      caller,
+    });
+    throw new Problem(reason, { cause });
+  }
+}
+
+function providerOf(config: KeysDeps['config'], id: string): Provider {
+  if (id === 'google' && config.google.clientIds.length === 0) throw new Problem('feature_disabled');
+  const provider = findProvider(config, id);
+  // GitHub speaks no OpenID Connect, and has no ID tokens.
+  if (provider.kind === 'github') throw new Problem('feature_disabled');
+  return provider;
+}
+
+function reasonOf(provider: Provider, cause: unknown) {
+  if (cause instanceof Problem && cause.code === 'provider_account_refused') return cause.code;
+  return provider.id === 'google' ? 'invalid_google_token' : 'invalid_id_token';
+}

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let service: TestApp;
+let admin: { id: string; token: string };
+beforeAll(async () => {
+  service = await testApp();
+  const who = await person(service, { roles: ['admin'] });
+  admin = { id: who.id, token: (await logIn(service, who)).access_token };
+});
+afterAll(() => service.close());
+
+const fresh = () => `${service.deps.random.uuid()}@example.com`;
+
+async function invited(body: { email: string; roles?: string[] }, token = admin.token) {
+  const answer = await service.call('POST', '/invitations', { token, body });
+  expect(answer.statusCode, answer.body).toBe(201);
+  const mail = (await mailsTo(service, body.email)).findLast(({ template }) => template === 'invitation');
+  return { id: answer.json().id as string, token: String(mail?.secrets.token), mail, body: answer.json() };
+}
+
+const accept = (token: string, change: object = {}) =>
+  service.call('POST', '/invitations/accept', {
+    body: {
+      token,
+      first_name: 'Grace',
+      last_name: 'Hopper',
+      password: PASSWORD,
+      confirm_password: PASSWORD,
+      ...change,
+    },
+  });
+
+/** Somebody with a role that holds these permissions. */
+async function holder(permissions: string[]): Promise<{ id: string; token: string; role: string }> {
+  const role = `r${service.deps.random.uuid().replaceAll('-', '').slice(-12)}`;
+  const made = await service.call('POST', '/roles', {
+    token: admin.token,
+    body: { name: role, description: 'Of a test', permissions },
+  });
+  expect(made.statusCode, made.body).toBe(201);
+  const who = await person(service, { roles: [role] });
+  return { id: who.id, token: (await logIn(service, who)).access_token, role };
+}
+
+test('an invitation becomes a verified account with its roles, once', async () => {
+  const email = fresh();
+  const { token, mail, body } = await invited({ email, roles: ['user', 'admin'] });
+  expect(mail?.params).toEqual({ invitedBy: 'Ada Lovelace' });
+  expect(body).toMatchObject({
+    email,
+    roles: ['admin', 'user'],
+    invited_by: { kind: 'user', id: admin.id },
+    expires_at: new Date(service.deps.clock.now().getTime() + 7 * 86_400_000).toISOString(),
+  });
+  const answers = await Promise.all([1, 2, 3].map(() => accept(token)));
+  expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([201, 400, 400]);
+  const user = answers.find(({ statusCode }) => statusCode === 201)?.json();
+  expect(user).toMatchObject({
+    email,
+    full_name: 'Grace Hopper',
+    email_verified: true,
+    roles: ['admin', 'user'],
+  });
+  const { access_token } = await logIn(service, { id: user.id, email, password: PASSWORD });
+  expect((await service.call('GET', '/users', { token: access_token })).statusCode).toBe(200);
+});
+
+test('what is refused spends nothing', async () => {
+  const { token } = await invited({ email: fresh() });
+  expect((await accept(token, { password: 'short', confirm_password: 'short' })).statusCode).toBe(422);
+  expect((await accept(token, { confirm_password: 'other' })).json().code).toBe('passwords_differ');
+  expect((await accept(token, { first_name: '\t' })).statusCode).toBe(422);
+  expect((await accept(token, { phone_number: '+254712345678' })).json().phone_number).toBe('+254712345678');
+});
+
+test('nobody gives what they do not hold, and needs users:write and a recent login to invite', async () => {
+  const { token } = await holder(['users:write', 'users:read']);
+  const more = await service.call('POST', '/invitations', {
+    token,
+    body: { email: fresh(), roles: ['admin'] },
+  });
+  expect([more.statusCode, more.json().code]).toEqual([403, 'grant_exceeds_own']);
+  const reader = await holder(['users:read']);
+  const refused = await service.call('POST', '/invitations', {
+    token: reader.token,
+    body: { email: fresh() },
+  });
+  expect(refused.json()).toMatchObject({ code: 'permission_denied' });
+  const unknown = await service.call('POST', '/invitations', {
+    token: admin.token,
+    body: { email: fresh(), roles: ['nobody-made-this'] },
+  });
+  expect(unknown.statusCode).toBe(422);
+});
+
+test('an invitation is worth nothing once whoever sent it lost what it gives, was disabled or is gone', async () => {
+  const lost = async (spoil: (who: { id: string; role: string }) => Promise<unknown>) => {
+    const who = await holder(['users:write', 'users:read']);
+    const { token } = await invited({ email: fresh(), roles: [who.role] }, who.token);
+    await spoil(who);
+    return (await accept(token)).json().code;
+  };
+  const { db, clock } = service.deps;
+  expect(await lost(({ id }) => db.run(sql`delete from user_roles where user_id = ${id}::uuid`))).toBe(
+    'invitation_invalid',
+  );
+  expect(
+    await lost(({ id }) =>
+      db.run(sql`update users set disabled_at = ${clock.now()}::timestamptz where id = ${id}::uuid`),
+    ),
+  ).toBe('invitation_invalid');
+  expect(await lost(({ id }) => db.run(sql`delete from users where id = ${id}::uuid`))).toBe(
+    'invitation_invalid',
+  );
+  expect(
+    await lost(({ role }) =>
+      service.call('PUT', `/roles/${role}`, {
+        token: admin.token,
+        body: { description: '', permissions: ['users:read'] },
+      }),
+    ),
+  ).toBe('invitation_invalid');
+});
+
+test('a role that grew past what the inviter holds is not given any more', async () => {
+  const who = await holder(['users:write', 'users:read']);
+  const { role } = await holder(['users:read']);
+  const { token } = await invited({ email: fresh(), roles: [role] }, who.token);
+  const grown = await service.call('PUT', `/roles/${role}`, {
+    token: admin.token,
+    body: { description: '', permissions: ['users:read', 'roles:write'] },
+  });
+  expect(grown.statusCode, grown.body).toBe(200);
+  expect((await accept(token)).json().code).toBe('invitation_invalid');
+});
+
+test('invitations that wait are listed and withdrawn, and a newer one replaces an older', async () => {
+  const email = fresh();
+  const first = await invited({ email });
+  const second = await invited({ email: email.toUpperCase().replace('EXAMPLE.COM', 'example.com') });
+  expect((await accept(first.token)).json().code).toBe('invitation_invalid');
+  const list = (await service.call('GET', '/invitations?limit=200', { token: admin.token })).json();
+  const ids = list.items.map(({ id }: { id: string }) => id);
+  expect([ids.includes(first.id), ids.includes(second.id)]).toEqual([false, true]);
+  const page = (await service.call('GET', '/invitations?limit=1', { token: admin.token })).json();
+  expect(page.items).toEqual([list.items[0]]);
+  const url = `/invitations/${second.id}`;
+  expect((await service.call('DELETE', url, { token: admin.token })).statusCode).toBe(204);
+  expect((await service.call('DELETE', url, { token: admin.token })).json().code).toBe(
+    'invitation_not_found',
+  );
+  expect((await accept(second.token)).json().code).toBe('invitation_invalid');
+});
+
+test('it works for seven days', async () => {
+  const { token } = await invited({ email: fresh() });
+  service.deps.clock.advance(7 * 86_400 + 1);
+  expect((await accept(token)).json().code).toBe('invitation_invalid');
+  service.deps.clock.advance(-7 * 86_400 - 1);
+});
+
+test('a verified account keeps its address; an unverified one that somebody made on it is claimed', async () => {
+  const taken = await person(service);
+  const refused = await service.call('POST', '/invitations', {
+    token: admin.token,
+    body: { email: taken.email },
+  });
+  expect(refused.json().code).toBe('email_taken');
+
+  const email = fresh();
+  const { token } = await invited({ email, roles: ['user'] });
+  const squatter = await person(service, { email, verified: false, roles: ['admin'] });
+  await service.deps.db.run(
+    sql`delete from user_roles where user_id = ${squatter.id}::uuid and role_name = 'admin'`,
+  );
+  const session = await logIn(service, squatter);
+  const answer = await accept(token, { password: 'Another-horse-2', confirm_password: 'Another-horse-2' });
+  expect(answer.statusCode, answer.body).toBe(201);
+  expect(answer.json()).toMatchObject({ id: squatter.id, full_name: 'Grace Hopper', email_verified: true });
+  expect((await service.call('GET', '/users/me', { token: session.access_token })).statusCode).toBe(401);
+  const old = await service.call('POST', '/token', { form: { username: email, password: PASSWORD } });
+  expect(old.json().code).toBe('invalid_credentials');
+  await logIn(service, { ...squatter, password: 'Another-horse-2' });
+});

@@ -1,0 +1,111 @@
+import { findAccountByAddress } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { recordEvent } from '../audit/record.ts';
+import { voidSent } from '../challenges/consume.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { decide, Refusal } from '../rbac/decide.ts';
+import { refuseGrant } from '../rbac/set-roles.ts';
+import { actorOf, type Principal } from '../sessions/principal.ts';
+import { type InvitationData, type InvitationRow, selectInvitations } from './queries.ts';
+
+/** How long an invitation waits, in seconds. */
+const INVITATION_LIFETIME = 7 * 86_400;
+
+export interface InvitationBody {
+  readonly id: string;
+  readonly email: string;
+  readonly roles: string[];
+  readonly invited_by: { kind: 'user' | 'client'; id: string };
+  readonly created_at: string;
+  readonly expires_at: string;
+}
+
+/**
+ * Invites an address with roles, by mail; an earlier invitation of that address stops working. Refuses with
+ * `email_taken` where a verified account has it, `grant_exceeds_own`, and 422 for a role that nobody made.
+ */
+export async function invite(
+  deps: Deps,
+  principal: Principal,
+  { email, roles }: { email: string; roles: readonly string[] },
+): Promise<InvitationBody> {
+  const { address } = normalizeEmail(email);
+  const given = [...new Set(roles)].sort();
+  const actor = actorOf(principal);
+  const matter = {
+    needs: 'users:write',
+    lock: 'act',
+    event: { type: 'invitation.sent', data: { roles: given } },
+  } as const;
+  return decide(deps, principal, matter, async (tx, held) => {
+    const refused = await refuseGrant(tx, held, given);
+    if (refused !== null) return refused;
+    const owner = await findAccountByAddress(tx, address);
+    if (owner !== null && owner.email_verified_at !== null) return new Refusal('email_taken');
+    await voidSent(deps, tx, { purpose: 'invitation', sentTo: address });
+    const data: InvitationData = { roles: given, invited_by: actor };
+    const { id, token, expiresAt } = await issueChallenge(deps, tx, {
+      purpose: 'invitation',
+      sentTo: address,
+      data: { ...data },
+      lifetime: INVITATION_LIFETIME,
+    });
+    await enqueueMail(deps, tx, {
+      template: 'invitation',
+      to: address,
+      params: principal.kind === 'user' ? { invitedBy: principal.account.full_name } : {},
+      secrets: { token },
+      expiresAt,
+    });
+    await recordEvent(deps, tx, {
+      type: 'invitation.sent',
+      outcome: 'success',
+      actor,
+      caller: principal.caller,
+      data: { invitation: id, roles: given },
+      personal: { email: address },
+    });
+    return present({ id, email: address, data, created_at: deps.clock.now(), expires_at: expiresAt });
+  });
+}
+
+/** The invitations that wait, the newest first. */
+export async function listInvitations(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<Page<InvitationBody>> {
+  const [before = null] = decodeCursor(cursor, [UUID]) ?? [];
+  const rows = await selectInvitations(db, { before, now: clock.now(), limit: limit + 1 });
+  return pageOf(rows, limit, { keyOf: ({ id }) => [id], present });
+}
+
+/** Withdraws an invitation: its link stops working. Refuses with `invitation_not_found`. */
+export async function revokeInvitation(deps: Deps, principal: Principal, id: string): Promise<void> {
+  const revoked = await deps.db.transaction(async tx => {
+    if ((await voidSent(deps, tx, { purpose: 'invitation', id })) === 0) return false;
+    await recordEvent(deps, tx, {
+      type: 'invitation.revoked',
+      outcome: 'success',
+      actor: actorOf(principal),
+      caller: principal.caller,
+      data: { invitation: id },
+    });
+    return true;
+  });
+  if (!revoked) throw new Problem('invitation_not_found');
+}
+
+function present({ id, email, data, created_at, expires_at }: InvitationRow): InvitationBody {
+  return {
+    id,
+    email,
+    roles: [...data.roles],
+    invited_by: { ...data.invited_by },
+    created_at: created_at.toISOString(),
+    expires_at: expires_at.toISOString(),
+  };
+}

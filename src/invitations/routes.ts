@@ -1,0 +1,135 @@
+import { userBody } from '../accounts/account.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { principalOf } from '../sessions/principal.ts';
+import { acceptInvitation } from './accept.ts';
+import { invite, listInvitations, revokeInvitation } from './invite.ts';
+
+const exact = { additionalProperties: false } as const;
+const name = Type.String({ minLength: 1, maxLength: 100 });
+const password = Type.String({ maxLength: 4096 });
+const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
+const tags = ['Administration'];
+
+const invitationBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    email: Type.String(),
+    roles: Type.Array(Type.String()),
+    invited_by: Type.Object({
+      kind: Type.Union([Type.Literal('user'), Type.Literal('client')]),
+      id: Type.String({ format: 'uuid' }),
+    }),
+    created_at: Type.String({ format: 'date-time' }),
+    expires_at: Type.String({ format: 'date-time' }),
+  },
+  { title: 'Invitation' },
+);
+
+/** Inviting people, and accepting. */
+export function routes(app: App, deps: Deps): void {
+  app.post(
+    '/invitations',
+    {
+      config: { ...writing, problems: ['email_taken', 'grant_exceeds_own'] },
+      schema: {
+        tags,
+        summary: 'Invite somebody, with roles',
+        description:
+          'By a mail with a link that works for seven days. You can give only roles whose permissions you hold, and you must still hold them when it is accepted.',
+        body: Type.Object(
+          {
+            email: Type.String({ maxLength: 320 }),
+            roles: Type.Optional(
+              Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
+            ),
+          },
+          exact,
+        ),
+        response: { 201: invitationBody },
+      },
+    },
+    async (request, reply) => {
+      const { email, roles = ['user'] } = request.body;
+      return reply.code(201).send(await invite(deps, principalOf(request), { email, roles }));
+    },
+  );
+
+  app.get(
+    '/invitations',
+    {
+      config: { access: { permission: 'users:read' }, limit: 'admin' },
+      schema: {
+        tags,
+        summary: 'Invitations that wait, the newest first',
+        querystring: Type.Object(
+          {
+            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+            cursor: Type.Optional(Type.String({ maxLength: 500 })),
+          },
+          exact,
+        ),
+        response: {
+          200: Type.Object({
+            items: Type.Array(invitationBody),
+            next_cursor: Type.Union([Type.String(), Type.Null()]),
+          }),
+        },
+      },
+    },
+    async request => {
+      const { items, next_cursor } = await listInvitations(deps, request.query);
+      return { items: [...items], next_cursor };
+    },
+  );
+
+  app.delete(
+    '/invitations/:id',
+    {
+      config: { ...writing, problems: ['invitation_not_found'] },
+      schema: {
+        tags,
+        summary: 'Withdraw an invitation',
+        params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await revokeInvitation(deps, principalOf(request), request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.post(
+    '/invitations/accept',
+    {
+      config: {
+        access: 'public',
+        limit: 'signup',
+        problems: ['invitation_invalid', 'passwords_differ', 'email_taken', 'overloaded'],
+      },
+      schema: {
+        tags: ['Registration'],
+        summary: 'Accept an invitation',
+        description: 'Makes the account, with its address proven. A refused name or password spends nothing.',
+        body: Type.Object(
+          {
+            token: Type.String({ maxLength: 200 }),
+            first_name: name,
+            last_name: name,
+            phone_number: Type.Optional(
+              Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]),
+            ),
+            password,
+            confirm_password: password,
+          },
+          exact,
+        ),
+        response: { 201: userBody },
+      },
+    },
+    async (request, reply) =>
+      reply.code(201).send(await acceptInvitation(deps, callerOf(request), request.body)),
+  );
+}

@@ -1,0 +1,81 @@
+/** What a session says of its user in an access token (RFC 9068 §2.2; `amr` of RFC 8176). */
+interface UserClaims {
+  readonly sub: string;
+  readonly jti: string;
+  readonly sid: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+  readonly amr: readonly string[];
+  /** NumericDate of the last proof of a factor. */
+  readonly auth_time: number;
+  readonly client_id?: undefined;
+}
+
+/** What a service client's access token says: no session and no user. */
+interface ClientClaims {
+  readonly sub: string;
+  readonly jti: string;
+  readonly client_id: string;
+  readonly permissions: readonly string[];
+  readonly sid?: undefined;
+}
+
+/** What the key ring adds to every token. */
+export interface RegisteredClaims {
+  readonly iss: string;
+  readonly aud: string;
+  readonly iat: number;
+  readonly nbf: number;
+  readonly exp: number;
+}
+
+/** The claims of an access token that was verified. `client_id` tells a client's from a user's. */
+export type AccessClaims = (UserClaims | ClientClaims) & RegisteredClaims;
+
+/** What a caller of `sign` says; the ring adds `iss` and `aud`. */
+export type TokenClaims = (UserClaims | ClientClaims) & Pick<RegisteredClaims, 'iat' | 'nbf' | 'exp'>;
+
+// Clocks of replicas differ by milliseconds, and NumericDates are rounded down.
+const LEEWAY_SECONDS = 1;
+
+/** Who must have issued a token, and for whom. */
+export interface Expected {
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/**
+ * Reads the payload of a token whose signature is right; null when `iss` or `aud` is another, or a claim is missing, of
+ * the wrong type, or from the future. Ids must be UUIDs: they go to the database next.
+ */
+export function readClaims(
+  payload: Readonly<Record<string, unknown>>,
+  { issuer, audience }: Expected,
+  now: Date,
+): AccessClaims | null {
+  const { iss, aud } = payload;
+  if (iss !== issuer || !(aud === audience || (isTextList(aud) && aud.includes(audience)))) return null;
+  const { sub, jti, sid, client_id, iat, nbf, exp } = payload;
+  if (!isUuid(sub) || !isUuid(jti)) return null;
+  if (!isTime(iat) || !isTime(nbf) || !isTime(exp)) return null;
+  const latest = now.getTime() / 1000 + LEEWAY_SECONDS;
+  if (nbf > latest || iat > latest) return null;
+  if (!isTextList(payload.permissions)) return null;
+  const whole = client_id === undefined ? isUserPayload(payload) : client_id === sub && sid === undefined;
+  return whole ? (payload as unknown as AccessClaims) : null;
+}
+
+/** Whether the token has run out: there is no leeway (RFC 7519 §4.1.4). The Problem is `token_expired`. */
+export function hasExpired({ exp }: RegisteredClaims, now: Date): boolean {
+  return now.getTime() >= exp * 1000;
+}
+
+function isUserPayload({ sid, roles, amr, auth_time }: Readonly<Record<string, unknown>>): boolean {
+  return isUuid(sid) && isTextList(roles) && isTextList(amr) && isTime(auth_time);
+}
+
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
+const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
+const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
+const isTextList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(item => typeof item === 'string');

@@ -1,0 +1,95 @@
+import { Command } from 'commander';
+import { afterEach, expect, test, vi } from 'vitest';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import type { Deps } from '../platform/deps.ts';
+import { deriveSecrets } from '../platform/secrets.ts';
+import { sql } from '../platform/sql.ts';
+import { register } from './commands.ts';
+import { openKeyRing } from './key-ring.ts';
+
+const worlds: TestDeps[] = [];
+afterEach(async () => {
+  process.exitCode = undefined;
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+async function world(algorithm: 'ES256' | 'HS256'): Promise<TestDeps> {
+  const deps = await testDeps({ tokens: { algorithm } });
+  worlds.push(deps);
+  (await openKeyRing(deps)).close();
+  return deps;
+}
+
+async function run(deps: Deps, ...words: string[]): Promise<string> {
+  let output = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation(text => {
+    output += String(text);
+    return true;
+  });
+  const program = new Command().exitOverride();
+  register(program, async () => ({ deps, close: async () => {} }));
+  await program.parseAsync(['node', 'cli', 'keys', ...words]).finally(() => write.mockRestore());
+  return output;
+}
+
+test('keys rotate publishes a key and keys list says who signs until when', async () => {
+  const deps = await world('ES256');
+  expect(await run(deps, 'rotate')).toMatch(
+    /^[\w-]{43} is published and signs from 2026-11-23T12:10:00.000Z\.\n$/,
+  );
+  expect(await run(deps, 'rotate')).toMatch(
+    / is waiting already and signs from 2026-11-23T12:10:00.000Z\.\n$/,
+  );
+  const lines = (await run(deps, 'list', '--json')).trim().split('\n');
+  expect(lines.map(line => JSON.parse(line))).toMatchObject([
+    { state: 'signing', signsUntil: '2026-11-23T12:10:00.000Z', verifiesUntil: '2026-11-23T12:41:00.000Z' },
+    { state: 'waiting', signsFrom: '2026-11-23T12:10:00.000Z', signsUntil: null },
+  ]);
+  deps.clock.advance(600);
+  expect((await run(deps, 'list')).split('\n').map(line => line.split('  ')[2])).toEqual([
+    'verifying',
+    'signing',
+    undefined,
+  ]);
+  await run(deps, 'rotate', '--leaked');
+  expect((await run(deps, 'list')).trim().split('\n')).toHaveLength(1);
+});
+
+test('under HS256 keys rotate says what to do instead, and fails', async () => {
+  const deps = await world('HS256');
+  expect(await run(deps, 'rotate')).toContain('JWT_SECRET_KEY_PREVIOUS');
+  expect(process.exitCode).toBe(1);
+});
+
+test('keys rewrap counts what it moved, and fails on what it cannot open', async () => {
+  const deps = await world('ES256');
+  const root = deps.config.secrets.root ?? '';
+  const moved = { ...deps, secrets: deriveSecrets('another root, which came later, 32+', [root]) };
+  expect(await run(moved, 'rewrap')).toContain('signing_keys.private_key_sealed: 1 rewrapped\n');
+  expect(process.exitCode).toBeUndefined();
+  const lost = await run({ ...deps, secrets: deriveSecrets('a root that never sealed anything') }, 'rewrap');
+  expect(lost).toMatch(/signing_keys\.private_key_sealed: 0 rewrapped, 1 could not be opened: [\w-]{43}\n/);
+  expect(process.exitCode).toBe(1);
+});
+
+test('keys forget-root waits for the rewrap, and then removes the generated root', async () => {
+  const generated = await world('ES256');
+  const old = generated.config.secrets.root ?? '';
+  await generated.db.run(sql`insert into service_secrets (name, value, created_at)
+    values ('auth-root-secret', ${Buffer.from(old)}::bytea, ${generated.clock.now()}::timestamptz)`);
+  const root = 'the root secret that the operator chose';
+  const deps = {
+    ...generated,
+    config: {
+      ...generated.config,
+      database: { ...generated.config.database, url: generated.databaseUrl },
+      secrets: { root, previousRoots: [old] },
+    },
+    secrets: deriveSecrets(root, [old]),
+  };
+  expect(await run(deps, 'forget-root')).toContain('It still holds signing_keys');
+  expect(process.exitCode).toBe(1);
+  await run(deps, 'rewrap');
+  expect(await run(deps, 'forget-root')).toBe('The generated root secret is forgotten.\n');
+  expect(await run(deps, 'forget-root')).toBe('There is no generated root secret that is not in use.\n');
+});

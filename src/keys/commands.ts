@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import { operator } from '../audit/record.ts';
+import type { Deps } from '../platform/deps.ts';
+import { forgetGeneratedRoot } from '../platform/generated-secrets.ts';
+import { countSealed } from '../platform/sealed-columns.ts';
+import { type ListedKey, listKeys } from './list.ts';
+import { rewrapStoredSecrets } from './rewrap.ts';
+import { replaceKeys, rotateKeys } from './rotate.ts';
+
+interface World {
+  readonly deps: Deps;
+  close(): Promise<void>;
+}
+
+/** `keys list`, `keys rotate` and `keys rewrap`. */
+export function register(program: Command, open: () => Promise<World>): void {
+  const keys = program.command('keys').description('signing keys, and the secrets that are stored encrypted');
+
+  keys
+    .command('list')
+    .description('the keys that sign, will sign or still verify')
+    .option('--json', 'one JSON object a line', false)
+    .action(({ json }: { json: boolean }) =>
+      withWorld(open, async deps =>
+        (await listKeys(deps)).map(key => (json ? JSON.stringify(key) : lineOf(key))),
+      ),
+    );
+
+  keys
+    .command('rotate')
+    .description(
+      'publishes the next signing key; it signs ten minutes later, and the one before it still verifies',
+    )
+    .option('--leaked', 'signs at once, and removes every other key: what they signed is refused', false)
+    .action(({ leaked }: { leaked: boolean }) =>
+      withWorld(open, async deps => {
+        const cause = { actor: operator, caller: null };
+        const rotation = leaked
+          ? await replaceKeys(deps, cause)
+          : await rotateKeys(deps, { ...cause, reason: 'command' });
+        if (rotation === null) {
+          process.exitCode = 1;
+          return [
+            `ALGORITHM=${deps.config.tokens.algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
+          ];
+        }
+        const { kid, signsFrom } = rotation.key;
+        return rotation.made
+          ? [`${kid} is published and signs from ${signsFrom.toISOString()}.`]
+          : [`${kid} is waiting already and signs from ${signsFrom.toISOString()}.`];
+      }),
+    );
+
+  keys
+    .command('rewrap')
+    .description('encrypts stored secrets anew under the present AUTH_ROOT_SECRET')
+    .action(() =>
+      withWorld(open, async deps => {
+        const results = await rewrapStoredSecrets(deps);
+        if (results.some(({ failed }) => failed.length > 0)) process.exitCode = 1;
+        return results.map(({ table, column, rewrapped, failed }) => {
+          const lost =
+            failed.length === 0
+              ? ''
+              : `, ${failed.length} could not be opened: ${failed.slice(0, 5).join(' ')}`;
+          return `${table}.${column}: ${rewrapped} rewrapped${lost}`;
+        });
+      }),
+    );
+
+  keys
+    .command('forget-root')
+    .description(
+      'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap, and once refresh tokens from its time have expired',
+    )
+    .action(() =>
+      withWorld(open, async deps => {
+        const held = (await countSealed(deps)).filter(({ previous }) => previous > 0);
+        if (held.length > 0) {
+          process.exitCode = 1;
+          return [`It still holds ${held.map(({ table }) => table).join(', ')}: run "keys rewrap" first.`];
+        }
+        return (await forgetGeneratedRoot(deps))
+          ? ['The generated root secret is forgotten.']
+          : ['There is no generated root secret that is not in use.'];
+      }),
+    );
+}
+
+async function withWorld(open: () => Promise<World>, work: (deps: Deps) => Promise<string[]>): Promise<void> {
+  const { deps, close } = await open();
+  try {
+    process.stdout.write((await work(deps)).map(line => `${line}\n`).join(''));
+  } finally {
+    await close();
+  }
+}
+
+function lineOf({ kid, algorithm, state, signsFrom, signsUntil, verifiesUntil }: ListedKey): string {
+  const until = signsUntil === null ? '' : ` until ${signsUntil.toISOString()}`;
+  const verifies = verifiesUntil === null ? '' : `  verifies until ${verifiesUntil.toISOString()}`;
+  return `${kid}  ${algorithm}  ${state}  signs from ${signsFrom.toISOString()}${until}${verifies}`;
+}

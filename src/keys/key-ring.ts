@@ -1,0 +1,138 @@
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { isSymmetric, type PublicJwk } from './algorithms.ts';
+import { type AccessClaims, type Expected, hasExpired, readClaims, type TokenClaims } from './claims.ts';
+import { splitCompact } from './compact-jws.ts';
+import { listLiveKeys } from './queries.ts';
+import { buildState, keyOfHeader, publicKeys, type RingState, signingKeyAt } from './ring-state.ts';
+import { ensureSigningKey, KEYS_CHANGED, PUBLISH_LEAD, rotateKeys } from './rotate.ts';
+
+export type KeysDeps = Deps & { readonly keys: KeyRing };
+
+/** Signs and verifies access tokens with the keys of this moment, which it follows in the database. */
+export interface KeyRing {
+  /** A signed access token with these claims, `iss` and `aud`, of type `at+jwt` (RFC 9068 §2.1). */
+  sign(claims: TokenClaims): string;
+  /** The claims of an access token of ours. Refuses with `invalid_token` or `token_expired`. */
+  verify(token: string): AccessClaims;
+  /** The same, after looking for new keys when the token names one that is not known here yet. */
+  verifyFresh(token: string): AccessClaims | Promise<AccessClaims>;
+  /** The public keys (RFC 7517 §5); none under HS256, HS384 and HS512. */
+  jwks(): { readonly keys: readonly PublicJwk[] };
+  /** Reads the keys again now. */
+  reload(): Promise<void>;
+  /** Stops following the database. */
+  close(): void;
+}
+
+export interface Timing {
+  /** Between two looks at the database, in seconds. */
+  readonly poll: number;
+  /** Between two looks that unknown keys cause, in seconds: forged tokens must not become queries. */
+  readonly cooldown: number;
+  readonly publishLead: number;
+}
+
+const DEFAULT_TIMING: Timing = { poll: 30, cooldown: 5, publishLead: PUBLISH_LEAD };
+
+/** Opens the ring, and makes the first key where there is none. Throws when a stored private key cannot be opened. */
+export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Promise<KeyRing> {
+  const { db, clock, config, log, cache } = deps;
+  const { poll, cooldown, publishLead } = { ...DEFAULT_TIMING, ...timing };
+  if (isSymmetric(config.tokens.algorithm) && config.tokens.jwtSecret === null) {
+    throw new Error(`ALGORITHM=${config.tokens.algorithm} needs JWT_SECRET_KEY.`);
+  }
+  await ensureSigningKey(deps);
+  let state = buildState(deps, await listLiveKeys(db, clock.now()));
+  let lookedAt = clock.now().getTime();
+  let looking: Promise<void> | null = null;
+
+  const expected = { issuer: config.http.publicUrl, audience: config.tokens.audience };
+  const check = (token: string) => checkToken(state, token, expected, clock.now());
+  const reload = () =>
+    (looking ??= listLiveKeys(db, clock.now())
+      .then(rows => {
+        state = buildState(deps, rows, state);
+        lookedAt = clock.now().getTime();
+      })
+      .finally(() => {
+        looking = null;
+      }));
+
+  const follow = async () => {
+    await reload();
+    if (!state.keys.some(({ sign }) => sign !== null)) {
+      // Somebody emptied the table under a running service.
+      await ensureSigningKey(deps);
+      await reload();
+    }
+    if (!isDueForRotation(state, clock.now(), config.tokens.keyRotationAge)) return;
+    await rotateKeys(deps, { actor: { kind: 'system' }, caller: null, reason: 'age' }, publishLead);
+    await reload();
+  };
+  const timer = setInterval(() => {
+    follow().catch((err: unknown) =>
+      log.warn({ err }, 'the signing keys could not be read; the known ones stay'),
+    );
+  }, poll * 1000).unref();
+  const leave = cache.subscribe(KEYS_CHANGED, () => {
+    reload().catch((err: unknown) =>
+      log.warn({ err }, 'the signing keys could not be read; the known ones stay'),
+    );
+  });
+
+  return {
+    sign: claims =>
+      signingKeyAt(state, clock.now()).sign({
+        iss: config.http.publicUrl,
+        aud: config.tokens.audience,
+        ...claims,
+      }),
+    verify: token => verified(check(token)),
+    verifyFresh(token) {
+      const claims = check(token);
+      if (claims !== 'unknown key') return verified(claims);
+      const rested = clock.now().getTime() - lookedAt >= cooldown * 1000;
+      if (!rested && looking === null) return verified(claims);
+      return reload().then(() => verified(check(token)));
+    },
+    jwks: () => ({ keys: publicKeys(state) }),
+    reload,
+    close() {
+      clearInterval(timer);
+      leave();
+    },
+  };
+}
+
+type Verdict = AccessClaims | 'invalid' | 'unknown key';
+
+function checkToken(state: RingState, token: string, expected: Expected, now: Date): Verdict {
+  const jws = splitCompact(token);
+  if (jws === null) return 'invalid';
+  const key = keyOfHeader(state, jws.header);
+  if (key === null) return 'unknown key';
+  const { verifiesUntil } = key.row;
+  if (verifiesUntil !== null && verifiesUntil <= now) return 'invalid';
+  for (const check of key.checks) {
+    const payload = check(jws);
+    if (payload === null) continue;
+    const claims = readClaims(payload, expected, now);
+    if (claims === null) return 'invalid';
+    if (hasExpired(claims, now)) throw new Problem('token_expired');
+    return claims;
+  }
+  return 'invalid';
+}
+
+function verified(verdict: Verdict): AccessClaims {
+  if (typeof verdict === 'string') throw new Problem('invalid_token');
+  return verdict;
+}
+
+function isDueForRotation(state: RingState, now: Date, ageLimit: number): boolean {
+  if (ageLimit === 0) return false;
+  const newest = state.keys.findLast(({ row }) => row.signsUntil === null);
+  if (newest === undefined || isSymmetric(newest.row.algorithm)) return false;
+  return now.getTime() - newest.row.signsFrom.getTime() >= ageLimit * 1000;
+}

@@ -1,0 +1,133 @@
+import { type Actor, recordEvent } from '../audit/record.ts';
+import type { Caller } from '../platform/caller.ts';
+import { addSeconds } from '../platform/clock.ts';
+import type { Deps } from '../platform/deps.ts';
+import { generateSigningKey, isSymmetric } from './algorithms.ts';
+import {
+  insertKey,
+  listLiveKeys,
+  lockKeys,
+  removeDeadKeys,
+  removeOtherKeys,
+  retireOthers,
+  type SigningKeyRow,
+} from './queries.ts';
+import { sealContext } from './ring-state.ts';
+
+/** How long verifiers may keep the JWKS, in seconds: its Cache-Control max-age. */
+export const JWKS_MAX_AGE = 300;
+/** From a new key's publication to its first signature, in seconds: every cached JWKS has run out by then, twice. */
+export const PUBLISH_LEAD = 600;
+// Replicas' clocks may differ by this much, in seconds, when one signs last and another verifies last.
+const OVERLAP_MARGIN = 60;
+
+export interface RotationCause {
+  readonly actor: Actor;
+  readonly caller: Caller | null;
+  readonly reason: 'command' | 'request' | 'age' | 'algorithm' | 'leak';
+}
+
+/** The channel on which replicas tell each other that the table of keys has changed. */
+export const KEYS_CHANGED = 'keys-changed';
+
+export interface Rotation {
+  /** False when a successor was waiting already: rotating twice at once makes one key. */
+  readonly made: boolean;
+  readonly key: SigningKeyRow;
+}
+
+/**
+ * Makes the next signing key. It is published at once and signs after `lead` seconds; its predecessor then verifies
+ * until the last token that it signed has expired. Of several callers at once, on any replica, one makes the key.
+ * Null under HS256, HS384 and HS512, where JWT_SECRET_KEY signs.
+ */
+export async function rotateKeys(
+  deps: Deps,
+  cause: RotationCause,
+  lead = PUBLISH_LEAD,
+): Promise<Rotation | null> {
+  if (isSymmetric(deps.config.tokens.algorithm)) return null;
+  const waiting = waitingKey(deps, await listLiveKeys(deps.db, deps.clock.now()));
+  if (waiting !== null) return { made: false, key: waiting };
+  return succeed(deps, cause, lead, rows => waitingKey(deps, rows));
+}
+
+/**
+ * Sees to it that the configured algorithm has a key. The first one signs at once, and so does that of another
+ * algorithm than before: whoever changes ALGORITHM changes what its verifiers must accept. Tokens of the algorithm
+ * before stay good until they expire.
+ */
+export async function ensureSigningKey(deps: Deps): Promise<void> {
+  const { algorithm } = deps.config.tokens;
+  const current = (rows: readonly SigningKeyRow[]) =>
+    rows.find(row => row.algorithm === algorithm && row.signsUntil === null) ?? null;
+  if (current(await listLiveKeys(deps.db, deps.clock.now())) !== null) return;
+  await succeed(deps, { actor: { kind: 'system' }, caller: null, reason: 'algorithm' }, 0, current);
+}
+
+/**
+ * For a key that has leaked: makes a key that signs at once and removes every other, so that whatever they signed is
+ * refused as soon as each replica has looked (seconds). Sessions live on: users refresh. Null under HS*.
+ */
+export async function replaceKeys(
+  deps: Deps,
+  cause: Omit<RotationCause, 'reason'>,
+): Promise<Rotation | null> {
+  if (isSymmetric(deps.config.tokens.algorithm)) return null;
+  return succeed(deps, { ...cause, reason: 'leak' }, 0, () => null);
+}
+
+// The key pair is made before the transaction, which holds the lock only to look again and to write.
+async function succeed(
+  deps: Deps,
+  cause: RotationCause,
+  lead: number,
+  already: (rows: readonly SigningKeyRow[]) => SigningKeyRow | null,
+): Promise<Rotation> {
+  const { db, clock, config, cache } = deps;
+  const fresh = await makeKey(deps, lead);
+  const rotation = await db.transaction(async tx => {
+    await lockKeys(tx);
+    const found = already(await listLiveKeys(tx, clock.now()));
+    if (found !== null) return { made: false, key: found };
+    await removeDeadKeys(tx, clock.now());
+    await insertKey(tx, fresh);
+    const verifiesUntil = addSeconds(fresh.signsFrom, config.tokens.accessLifetime + OVERLAP_MARGIN);
+    if (cause.reason === 'leak') await removeOtherKeys(tx, fresh.kid);
+    await retireOthers(tx, { kid: fresh.kid, signsUntil: fresh.signsFrom, verifiesUntil });
+    await recordEvent(deps, tx, {
+      type: cause.reason === 'algorithm' ? 'key.created' : 'key.rotated',
+      outcome: 'success',
+      reason: cause.reason,
+      actor: cause.actor,
+      caller: cause.caller,
+      data: { kid: fresh.kid, algorithm: fresh.algorithm, signs_from: fresh.signsFrom.toISOString() },
+    });
+    return { made: true, key: fresh };
+  });
+  // Replicas look by themselves within seconds; where Redis is set they need not wait.
+  if (rotation.made) await cache.broadcast(KEYS_CHANGED, fresh.kid);
+  return rotation;
+}
+
+async function makeKey({ clock, config, secrets }: Deps, lead: number): Promise<SigningKeyRow> {
+  const { algorithm } = config.tokens;
+  const createdAt = clock.now();
+  const times = { createdAt, signsFrom: addSeconds(createdAt, lead), signsUntil: null, verifiesUntil: null };
+  if (isSymmetric(algorithm)) {
+    return { ...times, kid: algorithm, algorithm, publicJwk: {}, privateKeySealed: Buffer.alloc(0) };
+  }
+  const { kid, publicJwk, privateKey } = await generateSigningKey(algorithm);
+  return {
+    ...times,
+    kid,
+    algorithm,
+    publicJwk,
+    privateKeySealed: secrets.seal(sealContext(kid), privateKey),
+  };
+}
+
+function waitingKey({ clock, config }: Deps, rows: readonly SigningKeyRow[]): SigningKeyRow | null {
+  const now = clock.now();
+  return rows.find(row => row.algorithm === config.tokens.algorithm && row.signsFrom > now) ?? null;
+}

@@ -1,0 +1,116 @@
+import type { Account } from '../accounts/account.ts';
+import { findAccountById, lockAccount } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import { completeAuthentication } from '../authentication/complete.ts';
+import { answerCode } from '../challenges/answer-code.ts';
+import type { Challenge } from '../challenges/challenge.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { claimMailbox } from '../passwords/claim-mailbox.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import { publishEnded } from '../sessions/end.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
+import { type Attempt, takeAttempt, takeUnknownAttempt } from '../throttle/lockout.ts';
+import { findRequest } from './queries.ts';
+import { readLinkToken, requireSignInByMail } from './request.ts';
+import { decodeRequestToken } from './request-token.ts';
+
+export interface MailedAnswer {
+  /** What the browser got when it asked. */
+  readonly requestToken: string;
+  /** What the mail says: the six digits, or the token of its link. */
+  readonly proof: { readonly code: string } | { readonly token: string };
+  readonly devices: readonly DeviceClaim[];
+}
+
+/**
+ * Signs in with what was mailed, in the browser that asked: once, within ten minutes and five tries, each of which draws
+ * on the account's attempts. It proves the mailbox, so an unverified account is claimed first: what was set before goes.
+ * Refuses with `invalid_sign_in_code` - alike for an address that nobody has - `too_many_attempts`, and with what
+ * `completeAuthentication` names.
+ */
+export async function signInByMail(
+  deps: KeysDeps,
+  caller: Caller,
+  { requestToken, proof, devices }: MailedAnswer,
+): Promise<TokenBody> {
+  requireSignInByMail(deps);
+  const { db, clock, secrets } = deps;
+  const id = decodeRequestToken(secrets, requestToken);
+  const asked = id === null ? null : await findRequest(db, { id, now: clock.now() });
+  if (id === null || asked === null) throw new Problem('invalid_sign_in_code');
+  const code = codeIn(proof, id);
+  // A link that another browser asked for says nothing about this request, and costs it no try.
+  if (code === null) throw new Problem('invalid_sign_in_code');
+
+  const { user_id: userId } = asked;
+  const deviceId = userId === null ? null : await findKnownDevice(db, userId, devices);
+  const attempt =
+    userId === null
+      ? await takeUnknownAttempt(deps, db, normalizeEmail(asked.sent_to).key)
+      : await takeAttempt(deps, db, { userId, deviceId });
+  const answer = await answerCode(deps, db, { purpose: 'sign-in', id, code });
+  const admitted = typeof answer === 'string' ? null : await admit(deps, caller, answer);
+  if (admitted === null) return refuse(deps, caller, userId, attempt);
+  const { account, claimed } = admitted;
+  return completeAuthentication(deps, caller, {
+    account,
+    amr: ['otp'],
+    subject: attempt.subject,
+    deviceId: claimed ? null : deviceId,
+  });
+}
+
+function codeIn(proof: MailedAnswer['proof'], id: string): string | null {
+  if ('code' in proof) return proof.code;
+  const link = readLinkToken(proof.token);
+  return link !== null && link.id === id ? link.code : null;
+}
+
+// The account as it is once its mailbox is proven; null where it has another address by now, is disabled or is gone.
+async function admit(
+  deps: KeysDeps,
+  caller: Caller,
+  { userId, sentTo }: Challenge,
+): Promise<{ account: Account; claimed: boolean } | null> {
+  if (userId === null) return null;
+  const ended = await deps.db.transaction(async tx => {
+    const account = await lockAccount(tx, userId);
+    if (account === null || account.disabled_at !== null || account.email !== sentTo) return null;
+    if (account.email_verified_at !== null) return 'verified';
+    const actor = { kind: 'user', id: userId } as const;
+    return claimMailbox(deps, tx, { account, reason: 'mailed_sign_in', actor, caller });
+  });
+  if (ended === null) return null;
+  const claimed = ended !== 'verified';
+  if (claimed) await publishEnded(deps, ended);
+  const account = await findAccountById(deps.db, userId);
+  return account === null ? null : { account, claimed };
+}
+
+async function refuse(
+  deps: KeysDeps,
+  caller: Caller,
+  userId: string | null,
+  { lockedUntil }: Attempt,
+): Promise<never> {
+  const event = { actor: anonymous, userId, caller } as const;
+  await recordEvent(deps, deps.db, {
+    ...event,
+    type: 'login.failed',
+    outcome: 'failure',
+    reason: 'wrong_mailed_code',
+  });
+  if (lockedUntil !== null) {
+    await recordEvent(deps, deps.db, {
+      ...event,
+      type: 'lockout.started',
+      outcome: 'refusal',
+      reason: 'wrong_mailed_code',
+      data: { until: lockedUntil.toISOString() },
+    });
+  }
+  throw new Problem('invalid_sign_in_code');
+}

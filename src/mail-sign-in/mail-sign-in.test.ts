@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let service: TestApp;
+beforeAll(async () => {
+  service = await testApp({ signInByMail: true });
+});
+afterAll(() => service.close());
+
+async function ask(email: string) {
+  const answer = await service.call('POST', '/token/email', { body: { email } });
+  expect(answer.statusCode, answer.body).toBe(202);
+  const mails = await mailsTo(service, email);
+  const secrets = mails.findLast(({ template }) => template === 'sign-in')?.secrets ?? {};
+  return { answer, request_token: answer.json().request_token as string, ...secrets } as {
+    answer: typeof answer;
+    request_token: string;
+    code: string;
+    token: string;
+  };
+}
+
+const verify = (body: object, headers: Record<string, string> = {}) =>
+  service.call('POST', '/token/email/verify', { body, headers });
+
+test('the code signs in the browser that asked, once', async () => {
+  const ada = await person(service);
+  const { request_token, code } = await ask(ada.email);
+  const answers = await Promise.all([1, 2, 3].map(() => verify({ request_token, code })));
+  expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([200, 401, 401]);
+  const token = answers.find(({ statusCode }) => statusCode === 200)?.json().access_token;
+  expect(service.deps.keys.verify(token)).toMatchObject({ sub: ada.id, amr: ['otp'] });
+});
+
+test('the link works only in the browser that asked, so a mail scanner or a thief gets nothing from it', async () => {
+  const ada = await person(service);
+  const { answer, token } = await ask(ada.email);
+  const thief = await ask('nobody@example.com');
+  expect((await verify({ token })).json().code).toBe('invalid_sign_in_code');
+  expect((await verify({ token, request_token: thief.request_token })).json().code).toBe(
+    'invalid_sign_in_code',
+  );
+  const forged = `${token.split('.')[0]}.${thief.request_token.split('.')[1]}`;
+  expect((await verify({ token, request_token: forged })).json().code).toBe('invalid_sign_in_code');
+  const [cookie] = answer.cookies;
+  expect(cookie).toMatchObject({ name: 'sign_in_request', httpOnly: true, sameSite: 'Lax', maxAge: 600 });
+  const signedIn = await verify({ token }, { cookie: `sign_in_request=${cookie?.value}` });
+  expect(signedIn.statusCode, signedIn.body).toBe(200);
+});
+
+test('the link of another request costs this one no try', async () => {
+  const ada = await person(service);
+  const first = await ask(ada.email);
+  const { request_token, code } = await ask(ada.email);
+  for (let tries = 0; tries < 6; tries++) {
+    const answer = await verify({ token: first.token, request_token });
+    expect(answer.json().code).toBe('invalid_sign_in_code');
+  }
+  expect((await verify({ request_token, code })).statusCode).toBe(200);
+});
+
+test('ten minutes and five tries', async () => {
+  const ada = await person(service);
+  const first = await ask(ada.email);
+  service.deps.clock.advance(601);
+  const late = await verify({ request_token: first.request_token, code: first.code });
+  expect(late.json().code).toBe('invalid_sign_in_code');
+
+  const { request_token, code } = await ask(ada.email);
+  const wrong = code === '000000' ? '111111' : '000000';
+  for (let tries = 0; tries < 5; tries++) {
+    expect((await verify({ request_token, code: wrong })).json().code).toBe('invalid_sign_in_code');
+  }
+  expect((await verify({ request_token, code })).statusCode).not.toBe(200);
+});
+
+test('an address that nobody has answers the same, to the request and to every try', async () => {
+  const ada = await person(service);
+  const stranger = `${service.deps.random.uuid()}@example.com`;
+  const shapes = await Promise.all(
+    [ada.email, stranger].map(async email => {
+      const asked = await ask(email);
+      const tries: unknown[] = [];
+      for (let index = 0; index < 6; index++) {
+        const again = index === 5 ? await ask(email) : asked;
+        const answer = await verify({ request_token: again.request_token, code: 'nonsense' });
+        tries.push([answer.statusCode, answer.json().code, answer.headers['retry-after']]);
+      }
+      return { body: Object.keys(asked.answer.json()), length: asked.request_token.length, tries };
+    }),
+  );
+  expect(shapes[0]).toEqual(shapes[1]);
+  expect(shapes[0]?.tries.at(-1)).toEqual([429, 'too_many_attempts', '900']);
+  expect(await mailsTo(service, stranger)).toEqual([]);
+});
+
+test('the first proof of an unverified mailbox removes what was set before it', async () => {
+  const ada = await person(service, { verified: false });
+  const before = await logIn(service, ada);
+  const { request_token, code } = await ask(ada.email);
+  const answer = await verify({ request_token, code });
+  expect(answer.statusCode, answer.body).toBe(200);
+  const me = await service.call('GET', '/users/me', { token: answer.json().access_token });
+  expect(me.json().email_verified).toBe(true);
+  expect((await service.call('GET', '/users/me', { token: before.access_token })).statusCode).toBe(401);
+  const password = await service.call('POST', '/token', {
+    form: { username: ada.email, password: ada.password },
+  });
+  expect(password.json().code).toBe('invalid_credentials');
+});
+
+test('a second factor is asked after it, and a disabled account gets nothing', async () => {
+  const ada = await person(service);
+  await service.deps.db.run(sql`update users set mfa_enabled = true where id = ${ada.id}::uuid`);
+  const { request_token, code } = await ask(ada.email);
+  expect((await verify({ request_token, code })).json().code).toBe('mfa_required');
+
+  const bob = await person(service);
+  const asked = await ask(bob.email);
+  await service.deps.db.run(sql`
+    update users set disabled_at = ${service.deps.clock.now()}::timestamptz where id = ${bob.id}::uuid`);
+  expect((await verify({ request_token: asked.request_token, code: asked.code })).json().code).toBe(
+    'invalid_sign_in_code',
+  );
+  const mails = (await mailsTo(service, bob.email)).length;
+  await ask(bob.email);
+  expect(await mailsTo(service, bob.email)).toHaveLength(mails);
+});
+
+test('it is off by default', async () => {
+  const off = await testApp();
+  try {
+    for (const [url, body] of [
+      ['/token/email', { email: 'ada@example.com' }],
+      ['/token/email/verify', { request_token: 'x', code: '123456' }],
+    ] as const) {
+      const answer = await off.call('POST', url, { body });
+      expect([answer.statusCode, answer.json().code]).toEqual([404, 'feature_disabled']);
+    }
+  } finally {
+    await off.close();
+  }
+});

@@ -1,0 +1,92 @@
+import type { Account } from '../accounts/account.ts';
+import { findAccountByAddress } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import { issueCode } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Caller } from '../platform/caller.ts';
+import { addSeconds } from '../platform/clock.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { Problem } from '../platform/problems.ts';
+import { countRecentMails } from './queries.ts';
+import { encodeRequestToken, SIGN_IN_LIFETIME } from './request-token.ts';
+
+// Nobody's mailbox is flooded through us; five codes of five tries each are nothing against a million.
+const MAILS_AN_HOUR = 5;
+
+export interface SignInRequest {
+  /** For the browser that asked, and nobody else. */
+  readonly token: string;
+  readonly expiresAt: Date;
+}
+
+/** Refuses with `feature_disabled` unless SIGN_IN_BY_MAIL is on. */
+export function requireSignInByMail({ config }: Pick<Deps, 'config'>): void {
+  if (!config.signInByMail) throw new Problem('feature_disabled');
+}
+
+/**
+ * Mails a link and a six-digit code that sign in the browser that asked, within ten minutes, once. An address that
+ * nobody has, or whose account is disabled or was mailed enough this hour, gets the same answer in the same time, and a
+ * request that no code answers. Refuses with `feature_disabled`.
+ */
+export async function requestSignIn(deps: Deps, caller: Caller, email: string): Promise<SignInRequest> {
+  requireSignInByMail(deps);
+  const { address } = normalizeEmail(email);
+  return noSoonerThan(HIDDEN_MS, async () => {
+    const { db, secrets } = deps;
+    const account = await findAccountByAddress(db, address);
+    return db.transaction(async tx => {
+      const reason = await reasonAgainst(deps, tx, account);
+      const known = reason === null ? account : null;
+      const { id, code, expiresAt } = await issueCode(deps, tx, {
+        purpose: 'sign-in',
+        userId: known?.id ?? null,
+        sentTo: known?.email ?? address,
+        lifetime: SIGN_IN_LIFETIME,
+      });
+      if (known !== null) {
+        await enqueueMail(deps, tx, {
+          template: 'sign-in',
+          to: known.email,
+          userId: known.id,
+          params: known.email_verified_at === null ? {} : { name: known.first_name },
+          secrets: { code, token: linkToken(id, code) },
+          expiresAt,
+        });
+      }
+      await recordEvent(deps, tx, {
+        type: 'login.mailed',
+        outcome: reason === null ? 'success' : 'refusal',
+        ...(reason !== null && { reason }),
+        actor: anonymous,
+        userId: account?.id ?? null,
+        caller,
+        personal: { email: address },
+      });
+      return { token: encodeRequestToken(secrets, id), expiresAt };
+    });
+  });
+}
+
+async function reasonAgainst(deps: Deps, tx: Tx, account: Account | null): Promise<string | null> {
+  if (account === null) return 'unknown_address';
+  if (account.disabled_at !== null) return 'account_disabled';
+  if (deps.config.rateLimit === 'off') return null;
+  const since = addSeconds(deps.clock.now(), -3600);
+  const recent = await countRecentMails(tx, { userId: account.id, since });
+  return recent >= MAILS_AN_HOUR ? 'too_many_mails' : null;
+}
+
+/** What the link carries: the code, and which request it answers. Worth nothing without the request's own token. */
+function linkToken(id: string, code: string): string {
+  return `${id}.${code}`;
+}
+
+/** The request and the code of a link; null for anything else. */
+export function readLinkToken(token: string): { id: string; code: string } | null {
+  const [, id, code] = /^([\da-f-]{36})\.(\d{6})$/.exec(token) ?? [];
+  return id === undefined || code === undefined ? null : { id, code };
+}

@@ -1,0 +1,97 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { tokenBody } from '../sessions/token.ts';
+import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
+import { signInByMail } from './answer.ts';
+import { requestSignIn } from './request.ts';
+import { requestCookie, requestTokenOf } from './request-token.ts';
+
+const tags = ['Tokens'];
+
+/** Signing in with a mailed link or code, where SIGN_IN_BY_MAIL is on. */
+export function routes(app: App, deps: KeysDeps): void {
+  app.post(
+    '/token/email',
+    {
+      config: { access: 'public', limit: 'reset', oauth: true, problems: ['feature_disabled'] },
+      schema: {
+        tags,
+        summary: 'Mail me a link and a code to sign in with',
+        description:
+          'The same answer whether an account has the address. What is mailed works only together with `request_token`, which also comes as a cookie: in the browser that asked.',
+        body: Type.Object({ email: Type.String({ maxLength: 320 }) }, { additionalProperties: false }),
+        response: {
+          202: Type.Object({
+            message: Type.String(),
+            request_token: Type.String(),
+            expires_at: Type.String({ format: 'date-time' }),
+          }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { email } = request.body;
+      const caller = callerOf(request);
+      await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
+      const asked = await requestSignIn(deps, caller, email);
+      reply.header('set-cookie', requestCookie(deps.config, asked.token));
+      return reply.code(202).send({
+        message: 'If the email exists, a link and a code have been sent',
+        request_token: asked.token,
+        expires_at: asked.expiresAt.toISOString(),
+      });
+    },
+  );
+
+  app.post(
+    '/token/email/verify',
+    {
+      config: {
+        access: 'public',
+        limit: 'login',
+        oauth: true,
+        problems: [
+          'feature_disabled',
+          'invalid_sign_in_code',
+          'too_many_attempts',
+          'mfa_required',
+          'email_not_verified',
+        ],
+      },
+      schema: {
+        tags,
+        summary: 'Sign in with the mailed code or link',
+        description: 'Once, within ten minutes and five tries. A second factor is asked as after a password.',
+        body: Type.Object({
+          request_token: Type.Optional(
+            Type.String({ maxLength: 200, description: 'Left out: the cookie of the request.' }),
+          ),
+          code: Type.Optional(Type.String({ maxLength: 16 })),
+          token: Type.Optional(Type.String({ maxLength: 200, description: 'That of the mailed link.' })),
+          device_token: Type.Optional(Type.String({ maxLength: 200 })),
+        }),
+        response: { 200: tokenBody },
+      },
+    },
+    async (request, reply) => {
+      const { request_token, code, token, device_token } = request.body;
+      const proof = code !== undefined ? { code } : token !== undefined ? { token } : null;
+      if (proof === null) {
+        const issue = { type: 'missing', loc: ['body', 'code'], msg: 'Field required' };
+        throw new Problem('validation_failed', { issues: [issue] });
+      }
+      const tokens = await signInByMail(deps, callerOf(request), {
+        requestToken: request_token ?? requestTokenOf(request.headers.cookie) ?? '',
+        proof,
+        devices: devicesOf(deps, request.headers.cookie, device_token),
+      });
+      reply.header('set-cookie', requestCookie(deps.config, ''));
+      if (tokens.device_token !== undefined)
+        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      return tokens;
+    },
+  );
+}

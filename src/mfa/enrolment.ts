@@ -1,0 +1,101 @@
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import { isUniqueViolation } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { forgive, takeAttempt } from '../throttle/lockout.ts';
+import {
+  confirmFactor,
+  deleteFactors,
+  type FactorKind,
+  roleRequiresFactor,
+  selectFactors,
+} from './queries.ts';
+import { regenerateRecoveryCodes } from './recovery-codes.ts';
+
+/**
+ * Confirms a factor once its proof holds, in one transaction with ten new recovery codes, the audit event and the mail
+ * to the owner. Draws on the account's attempts. Refuses with `invalid_mfa_code`, `too_many_attempts`, `factor_exists`.
+ */
+export async function completeEnrolment(
+  deps: Deps,
+  principal: UserPrincipal,
+  { id, kind, prove }: { id: string; kind: FactorKind; prove: () => Promise<number | null | true> },
+): Promise<string[]> {
+  const { db, clock } = deps;
+  const { userId, caller } = principal;
+  const attempt = await takeAttempt(deps, db, principal);
+  const proof = await prove();
+  if (proof === null) {
+    await recordEvent(deps, db, {
+      type: 'mfa.failed',
+      outcome: 'failure',
+      reason: `${kind}_enrolment`,
+      actor: actorOf(principal),
+      userId,
+      sessionId: principal.sessionId,
+      caller,
+    });
+    throw new Problem('invalid_mfa_code');
+  }
+  const codes = await db
+    .transaction(async tx => {
+      const now = clock.now();
+      if (!(await confirmFactor(tx, { id, userId, step: proof === true ? null : proof, now }))) return null;
+      await forgive(tx, attempt);
+      const made = await regenerateRecoveryCodes(deps, tx, userId);
+      await tell(deps, tx, principal, 'added', kind);
+      return made;
+    })
+    .catch((error: unknown) => {
+      if (isUniqueViolation(error, 'factors_one_confirmed_idx')) return null;
+      throw error;
+    });
+  if (codes === null) throw new Problem('factor_exists');
+  return codes;
+}
+
+/**
+ * Removes a factor of the user's own; with the last one go the recovery codes. Refuses with `factor_not_found`, and with
+ * `factor_required` for the last one of somebody whose role requires a factor.
+ */
+export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: FactorKind): Promise<void> {
+  const { db, clock } = deps;
+  const { userId } = principal;
+  const verdict = await db.transaction(async tx => {
+    const factors = await selectFactors(tx, userId);
+    if (!factors.some(factor => factor.kind === kind)) return 'factor_not_found';
+    const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
+    if (others.length === 0 && (await roleRequiresFactor(tx, userId))) return 'factor_required';
+    await deleteFactors(tx, { userId, kind, now: clock.now() });
+    await tell(deps, tx, principal, 'removed', kind);
+    return 'removed';
+  });
+  if (verdict !== 'removed') throw new Problem(verdict);
+}
+
+async function tell(
+  deps: Deps,
+  tx: Parameters<Parameters<Deps['db']['transaction']>[0]>[0],
+  principal: UserPrincipal,
+  change: 'added' | 'removed',
+  kind: FactorKind,
+): Promise<void> {
+  const { account, userId, sessionId, caller } = principal;
+  await recordEvent(deps, tx, {
+    type: change === 'added' ? 'mfa.enabled' : 'mfa.disabled',
+    outcome: 'success',
+    reason: kind,
+    actor: actorOf(principal),
+    userId,
+    sessionId,
+    caller,
+  });
+  await enqueueMail(deps, tx, {
+    template: `factor-${change}`,
+    to: account.email,
+    userId,
+    params: { factor: kind, ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+  });
+}

@@ -1,0 +1,47 @@
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { countRecoveryCodes, roleRequiresFactor, selectFactorKinds, selectFactors } from './queries.ts';
+
+export interface FactorBody {
+  readonly id: string;
+  readonly kind: string;
+  /** All but the last digits are hidden. */
+  readonly phone_number: string | null;
+  readonly created_at: string;
+  readonly last_used_at: string | null;
+}
+
+/** The user's confirmed factors, and how many recovery codes are left. */
+export async function listFactors({ db }: Deps, { userId }: UserPrincipal) {
+  const rows = await selectFactors(db, userId);
+  const factors: FactorBody[] = rows.map(row => ({
+    id: row.id,
+    kind: row.kind,
+    phone_number: row.phone_number === null ? null : maskNumber(row.phone_number),
+    created_at: row.created_at.toISOString(),
+    last_used_at: row.last_used_at?.toISOString() ?? null,
+  }));
+  return { factors, recovery_codes_left: await countRecoveryCodes(db, userId) };
+}
+
+/** What can answer the demand for a second factor: the kinds of `factorKindsOf`, and `passkey`. */
+export function secondFactorsOf(database: Sql, userId: string): Promise<string[]> {
+  return selectFactorKinds(database, userId);
+}
+
+/** The kinds of second factor that the user can type a code of: `totp`, `sms`, and `recovery_code` while any is left. */
+export async function factorKindsOf(database: Sql, userId: string): Promise<string[]> {
+  const kinds = await selectFactorKinds(database, userId);
+  return kinds.filter(kind => kind !== 'passkey');
+}
+
+/** Whether a role of the user permits nothing without a second factor. */
+export function roleDemandsFactor(database: Sql, userId: string): Promise<boolean> {
+  return roleRequiresFactor(database, userId);
+}
+
+/** `+25471•••••78`. */
+export function maskNumber(number: string): string {
+  return number.replace(/(?<=^.{6}).*(?=..$)/, hidden => '•'.repeat(hidden.length));
+}

@@ -1,0 +1,171 @@
+import { TOTP } from 'otpauth';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+
+let service: TestApp;
+beforeAll(async () => {
+  service = await testApp({ lockout: { attempts: 10, window: 900, duration: 900, maxDuration: 86_400 } });
+});
+afterAll(() => service.close());
+
+const codeAt = (uri: string, at: Date) => {
+  const { secret } = Object.fromEntries(new URL(uri).searchParams) as { secret: string };
+  return new TOTP({ secret }).generate({ timestamp: at.getTime() });
+};
+
+async function withTotp(): Promise<{ who: Person; uri: string; codes: string[]; token: string }> {
+  const who = await person(service);
+  const { access_token: token } = await logIn(service, who);
+  const enrolment = (await service.call('POST', '/mfa/totp', { token })).json();
+  expect(enrolment.qr_svg).toMatch(/^<svg/);
+  const uri: string = enrolment.otpauth_uri;
+  const confirmed = await service.call('POST', '/mfa/totp/confirm', {
+    token,
+    body: { code: codeAt(uri, service.deps.clock.now()) },
+  });
+  expect(confirmed.statusCode, confirmed.body).toBe(200);
+  service.deps.clock.advance(30);
+  return { who, uri, codes: confirmed.json().recovery_codes, token };
+}
+
+async function demand(who: Person): Promise<string> {
+  const answer = await service.call('POST', '/token', {
+    form: { username: who.email, password: who.password },
+  });
+  expect(answer.statusCode).toBe(401);
+  expect(answer.json()).toMatchObject({ code: 'mfa_required', error: 'mfa_required' });
+  return answer.json().mfa_token;
+}
+
+test('a login with an authenticator app needs a code of it, and says so in amr', async () => {
+  const { who, uri, codes } = await withTotp();
+  expect(codes).toHaveLength(10);
+  const mfaToken = await demand(who);
+  const answer = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: mfaToken, factor: 'totp', code: codeAt(uri, service.deps.clock.now()) },
+  });
+  expect(answer.statusCode, answer.body).toBe(200);
+  expect(service.deps.keys.verify(answer.json().access_token)).toHaveProperty('amr', ['pwd', 'otp', 'mfa']);
+});
+
+test('of ten submits of one code at once, one gets in (RFC 6238 §5.2)', async () => {
+  const { who, uri } = await withTotp();
+  const tokens = await Promise.all(Array.from({ length: 5 }, () => demand(who)));
+  const code = codeAt(uri, service.deps.clock.now());
+  const answers = await Promise.all(
+    [...tokens, ...tokens].map(mfa_token =>
+      service.call('POST', '/token/mfa', { body: { mfa_token, factor: 'totp', code } }),
+    ),
+  );
+  expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
+});
+
+test('a code of the step that confirmed the app is spent', async () => {
+  const { who, uri } = await withTotp();
+  service.deps.clock.advance(-30);
+  const code = codeAt(uri, service.deps.clock.now());
+  const answer = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: await demand(who), factor: 'totp', code },
+  });
+  expect(answer.json().code).toBe('invalid_mfa_code');
+  service.deps.clock.advance(30);
+});
+
+test('five wrong codes burn the mfa_token, and a right one after them is refused', async () => {
+  const { who, uri } = await withTotp();
+  const mfa_token = await demand(who);
+  for (let index = 0; index < 5; index++) {
+    const wrong = await service.call('POST', '/token/mfa', {
+      body: { mfa_token, factor: 'totp', code: '000000' },
+    });
+    expect(wrong.json().code).toBe('invalid_mfa_code');
+  }
+  const right = await service.call('POST', '/token/mfa', {
+    body: { mfa_token, factor: 'totp', code: codeAt(uri, service.deps.clock.now()) },
+  });
+  expect(right.json().code).toBe('invalid_mfa_token');
+});
+
+test('wrong codes count across demands, so that logging in again resets nothing', async () => {
+  const { who } = await withTotp();
+  const statuses: number[] = [];
+  for (let index = 0; index < 12; index++) {
+    const login = await service.call('POST', '/token', {
+      form: { username: who.email, password: who.password },
+    });
+    if (login.statusCode === 429) {
+      statuses.push(429);
+      continue;
+    }
+    const answer = await service.call('POST', '/token/mfa', {
+      body: { mfa_token: login.json().mfa_token, factor: 'totp', code: '000000' },
+    });
+    statuses.push(answer.statusCode);
+  }
+  expect(statuses.filter(status => status === 401)).toHaveLength(10);
+  expect(statuses.slice(10)).toEqual([429, 429]);
+});
+
+test('a recovery code works once, however it is written', async () => {
+  const { who, codes } = await withTotp();
+  const code = (codes[0] as string).toLowerCase().replaceAll('-', ' ');
+  const first = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: await demand(who), factor: 'recovery_code', code },
+  });
+  expect(first.statusCode, first.body).toBe(200);
+  const again = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: await demand(who), factor: 'recovery_code', code },
+  });
+  expect(again.json().code).toBe('invalid_mfa_code');
+});
+
+test('reauthentication answers tokens of the same session with a fresh auth_time, and keeps its refresh token', async () => {
+  const who = await person(service);
+  const tokens = await logIn(service, who);
+  service.deps.clock.advance(601);
+  const stale = await service.call('POST', '/mfa/totp', { token: tokens.access_token });
+  expect(stale.statusCode).toBe(401);
+  expect(stale.json().code).toBe('reauthentication_required');
+  const wrong = await service.call('POST', '/token/reauthenticate', {
+    token: tokens.access_token,
+    body: { password: 'no' },
+  });
+  expect(wrong.json().code).toBe('invalid_credentials');
+  const fresh = await service.call('POST', '/token/reauthenticate', {
+    token: tokens.access_token,
+    body: { password: who.password },
+  });
+  expect(fresh.statusCode, fresh.body).toBe(200);
+  expect(fresh.json().refresh_token).toBe(tokens.refresh_token);
+  expect((await service.call('POST', '/mfa/totp', { token: fresh.json().access_token })).statusCode).toBe(
+    200,
+  );
+});
+
+test('somebody with a factor reauthenticates with it, and can remove it', async () => {
+  const { who, uri, token } = await withTotp();
+  const password = await service.call('POST', '/token/reauthenticate', {
+    token,
+    body: { password: who.password },
+  });
+  expect(password.json().code).toBe('mfa_required');
+  const factor = await service.call('POST', '/token/reauthenticate', {
+    token,
+    body: { factor: 'totp', code: codeAt(uri, service.deps.clock.now()) },
+  });
+  expect(factor.statusCode, factor.body).toBe(200);
+  const removed = await service.call('DELETE', '/mfa/totp', { token: factor.json().access_token });
+  expect(removed.statusCode, removed.body).toBe(204);
+  expect(
+    (await service.call('POST', '/token', { form: { username: who.email, password: who.password } }))
+      .statusCode,
+  ).toBe(200);
+});
+
+test('text messages are off without a way to send them', async () => {
+  const { access_token: token } = await logIn(service, await person(service));
+  const answer = await service.call('POST', '/mfa/sms', { token, body: { phone_number: '+254712345678' } });
+  expect(answer.statusCode).toBe(404);
+  expect(answer.json().code).toBe('feature_disabled');
+});

@@ -1,0 +1,105 @@
+import { lockAccount } from '../accounts/find.ts';
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { invalid, Problem } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { deletePasskey, type PasskeyRow, renameRow, selectPasskeys } from './passkey-queries.ts';
+
+export interface PasskeyBody {
+  readonly id: string;
+  readonly name: string;
+  /** The model of the authenticator; zeros where it does not say. */
+  readonly aaguid: string;
+  readonly transports: string[];
+  /** `multi_device` passkeys are synced by whoever keeps them. */
+  readonly device_type: 'single_device' | 'multi_device';
+  readonly backed_up: boolean;
+  readonly created_at: string;
+  readonly last_used_at: string | null;
+}
+
+/** The caller's passkeys, the oldest first. */
+export async function listPasskeys({ db }: Deps, { userId }: UserPrincipal): Promise<PasskeyBody[]> {
+  return (await selectPasskeys(db, userId)).map(presentPasskey);
+}
+
+/** Gives one of the caller's passkeys another name. Refuses with `factor_not_found`. */
+export async function renamePasskey(
+  { db }: Deps,
+  { userId }: UserPrincipal,
+  { id, name }: { id: string; name: string },
+): Promise<PasskeyBody> {
+  const row = await renameRow(db, { id, userId, name: passkeyName(name) });
+  if (row === null) throw new Problem('factor_not_found');
+  return presentPasskey(row);
+}
+
+/**
+ * Removes one of the caller's passkeys and tells them. Refuses with `factor_not_found`, and with `last_way_in` where no
+ * password, identity or other passkey is left: two removals at once cannot both leave the other one.
+ */
+export async function removePasskey(deps: Deps, principal: UserPrincipal, id: string): Promise<void> {
+  const { userId } = principal;
+  const refusal = await deps.db.transaction(async tx => {
+    await lockAccount(tx, userId);
+    const removed = await deletePasskey(tx, { id, userId });
+    if (removed === null) {
+      const own = await selectPasskeys(tx, userId);
+      return own.some(row => row.id === id.toLowerCase()) ? 'last_way_in' : 'factor_not_found';
+    }
+    await tellOfPasskey(deps, tx, principal, 'removed');
+    return null;
+  });
+  if (refusal !== null) throw new Problem(refusal);
+}
+
+/** Records that a passkey came or went, and tells its owner, in the caller's transaction. */
+export async function tellOfPasskey(
+  deps: Deps,
+  tx: Tx,
+  principal: UserPrincipal,
+  change: 'added' | 'removed',
+): Promise<void> {
+  const { account, userId, sessionId, caller } = principal;
+  await recordEvent(deps, tx, {
+    type: `passkey.${change}`,
+    outcome: 'success',
+    actor: actorOf(principal),
+    userId,
+    sessionId,
+    caller,
+  });
+  await enqueueMail(deps, tx, {
+    template: `factor-${change}`,
+    to: account.email,
+    userId,
+    params: {
+      factor: 'passkey',
+      ip: caller.ip,
+      userAgent: caller.userAgent,
+      at: deps.clock.now().toISOString(),
+    },
+  });
+}
+
+/** A name that a person gave; 422 for one that is blank or cannot be shown. */
+export function passkeyName(name: string): string {
+  const trimmed = name.normalize('NFC').trim();
+  if (trimmed === '' || /\p{Cc}/u.test(trimmed)) throw invalid('name', 'invalid_name', 'Give it a name.');
+  return trimmed;
+}
+
+export function presentPasskey({ id, name, credential, created_at, last_used_at }: PasskeyRow): PasskeyBody {
+  return {
+    id,
+    name,
+    aaguid: credential.aaguid,
+    transports: [...credential.transports],
+    device_type: credential.device_type === 'multiDevice' ? 'multi_device' : 'single_device',
+    backed_up: credential.backed_up,
+    created_at: created_at.toISOString(),
+    last_used_at: last_used_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,67 @@
+import { recordEvent } from '../audit/record.ts';
+import { consumeChallenge } from '../challenges/consume.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Deps } from '../platform/deps.ts';
+import { countUse, selectByCredential, selectPasskeys } from './passkey-queries.ts';
+import {
+  type AssertionResponse,
+  CEREMONY_LIFETIME,
+  challengeOf,
+  type RequestOptions,
+  requestOptions,
+  verifyAssertion,
+} from './webauthn.ts';
+
+/** What a passkey is asked for. An answer for one is no answer for another. */
+export interface Ceremony {
+  readonly for: 'sign-in' | 'second-factor' | 'reauthentication';
+  /** Whose passkey must answer; null: whoever's, and the answer says whose (a discoverable credential). */
+  readonly userId: string | null;
+}
+
+/** What a browser is asked, with a challenge that is good for five minutes and one answer. */
+export async function askForPasskey(deps: Deps, ceremony: Ceremony): Promise<RequestOptions> {
+  const { db } = deps;
+  const { userId } = ceremony;
+  const present = userId === null ? [] : await selectPasskeys(db, userId);
+  const { token } = await issueChallenge(deps, db, {
+    purpose: 'passkey',
+    userId,
+    data: { for: ceremony.for },
+    lifetime: CEREMONY_LIFETIME,
+  });
+  return requestOptions(deps, { challenge: token, allowed: present.map(({ credential }) => credential) });
+}
+
+/**
+ * Whose passkey answered, with user verification; null where anything is off. The challenge is spent whatever comes of
+ * it. A counter that went back refuses, and is recorded: the passkey may have been copied (Web Authentication §7.2).
+ */
+export async function provePasskey(
+  deps: Deps,
+  caller: Caller,
+  ceremony: Ceremony,
+  response: AssertionResponse,
+): Promise<{ userId: string } | null> {
+  const { db, clock } = deps;
+  const challenge = challengeOf(response);
+  const asked = await consumeChallenge(deps, db, { purpose: 'passkey', token: challenge });
+  if (asked === null || asked.data.for !== ceremony.for || asked.userId !== ceremony.userId) return null;
+  const passkey = await selectByCredential(db, response.id);
+  if (passkey === null || (ceremony.userId !== null && passkey.user_id !== ceremony.userId)) return null;
+  const { id, user_id: userId, credential } = passkey;
+  const proof = await verifyAssertion(deps, response, { challenge, userId, credential });
+  if (proof === null) return null;
+  if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId };
+  await recordEvent(deps, db, {
+    type: 'passkey.cloned',
+    outcome: 'refusal',
+    reason: 'counter_went_back',
+    actor: { kind: 'anonymous' },
+    userId,
+    caller,
+    data: { passkey: id, stored: credential.counter, received: proof.counter },
+  });
+  return null;
+}

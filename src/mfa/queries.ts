@@ -1,0 +1,158 @@
+import type { Sql } from '../platform/database.ts';
+import { sql } from '../platform/sql.ts';
+
+export type FactorKind = 'totp' | 'sms';
+
+export interface FactorRow {
+  readonly id: string;
+  readonly kind: FactorKind | 'passkey';
+  readonly name: string;
+  readonly secret_sealed: Buffer | null;
+  readonly phone_number: string | null;
+  readonly last_step: number | null;
+  readonly created_at: Date;
+  readonly confirmed_at: Date | null;
+  readonly last_used_at: Date | null;
+}
+
+const columns = sql`id, kind, name, secret_sealed, phone_number, last_step, created_at, confirmed_at, last_used_at`;
+
+export function selectFactors(database: Sql, userId: string): Promise<FactorRow[]> {
+  return database.rows(sql`
+    select ${columns} from factors where user_id = ${userId}::uuid and confirmed_at is not null
+    order by created_at, id`);
+}
+
+export async function selectFactorKinds(database: Sql, userId: string): Promise<string[]> {
+  const rows = await database.rows<{ kind: string }>(sql`
+    select kind from factors where user_id = ${userId}::uuid and confirmed_at is not null
+    union
+    select 'recovery_code' from recovery_codes where user_id = ${userId}::uuid and used_at is null
+    order by kind`);
+  return rows.map(({ kind }) => kind);
+}
+
+/** The factor of a kind that is confirmed, or the newest that waits for its confirmation. */
+export function selectFactor(
+  database: Sql,
+  { userId, kind, confirmed }: { userId: string; kind: FactorKind; confirmed: boolean },
+): Promise<FactorRow | null> {
+  return database.row(sql`
+    select ${columns} from factors
+    where user_id = ${userId}::uuid and kind = ${kind}::text and (confirmed_at is not null) = ${confirmed}::bool
+    order by created_at desc, id desc limit 1`);
+}
+
+/** Puts an unconfirmed factor in place of any other unconfirmed one of its kind. */
+export function replaceUnconfirmed(
+  database: Sql,
+  factor: {
+    id: string;
+    userId: string;
+    kind: FactorKind;
+    secretSealed: Buffer | null;
+    phoneNumber: string | null;
+    now: Date;
+  },
+): Promise<number> {
+  return database.run(sql`
+    with gone as (
+      delete from factors where user_id = ${factor.userId}::uuid and kind = ${factor.kind}::text and confirmed_at is null)
+    insert into factors (id, user_id, kind, secret_sealed, phone_number, created_at)
+    values (${factor.id}::uuid, ${factor.userId}::uuid, ${factor.kind}::text, ${factor.secretSealed}::bytea,
+      ${factor.phoneNumber}::text, ${factor.now}::timestamptz)`);
+}
+
+/** Confirms a factor once; the unique index on confirmed kinds refuses a second one. */
+export async function confirmFactor(
+  database: Sql,
+  { id, userId, step, now }: { id: string; userId: string; step: number | null; now: Date },
+): Promise<boolean> {
+  const confirmed = await database.row(sql`
+    with confirmed as (
+      update factors set confirmed_at = ${now}::timestamptz, last_step = ${step}::bigint
+      where id = ${id}::uuid and confirmed_at is null returning user_id)
+    update users set mfa_enabled = true, updated_at = ${now}::timestamptz
+    from confirmed where users.id = confirmed.user_id and users.id = ${userId}::uuid
+    returning users.id`);
+  return confirmed !== null;
+}
+
+/** Spends a time step: false when it, or a later one, was used before (RFC 6238 §5.2). */
+export async function spendStep(
+  database: Sql,
+  { id, step, now }: { id: string; step: number; now: Date },
+): Promise<boolean> {
+  const written = await database.run(sql`
+    update factors set last_step = ${step}::bigint, last_used_at = ${now}::timestamptz
+    where id = ${id}::uuid and confirmed_at is not null and (last_step is null or last_step < ${step}::bigint)`);
+  return written === 1;
+}
+
+/** Removes the confirmed factors of a kind, and with the last one the recovery codes and `mfa_enabled`. */
+export async function deleteFactors(
+  database: Sql,
+  { userId, kind, now }: { userId: string; kind: FactorKind | null; now: Date },
+): Promise<number> {
+  const removed = await database.run(sql`
+    delete from factors where user_id = ${userId}::uuid and (${kind}::text is null or kind = ${kind}::text)
+      and kind in ('totp', 'sms')`);
+  if (removed === 0) return 0;
+  await database.run(sql`
+    with off as (
+      update users set mfa_enabled = false, updated_at = ${now}::timestamptz
+      where id = ${userId}::uuid and not exists (
+        select from factors where user_id = ${userId}::uuid and confirmed_at is not null and kind in ('totp', 'sms'))
+      returning id)
+    delete from recovery_codes where user_id in (select id from off)`);
+  return removed;
+}
+
+export function replaceRecoveryCodes(
+  database: Sql,
+  {
+    userId,
+    ids,
+    hashes,
+    now,
+  }: { userId: string; ids: readonly string[]; hashes: readonly Buffer[]; now: Date },
+): Promise<number> {
+  return database.run(sql`
+    with gone as (delete from recovery_codes where user_id = ${userId}::uuid)
+    insert into recovery_codes (id, user_id, code_hash, created_at)
+    select id, ${userId}::uuid, code_hash, ${now}::timestamptz
+    from unnest(${ids}::uuid[], ${hashes}::bytea[]) as made (id, code_hash)`);
+}
+
+/** Spends a recovery code: of N callers at once one gets true. */
+export async function spendRecoveryCode(
+  database: Sql,
+  { userId, hash, now }: { userId: string; hash: Buffer; now: Date },
+): Promise<boolean> {
+  const written = await database.run(sql`
+    update recovery_codes set used_at = ${now}::timestamptz
+    where user_id = ${userId}::uuid and code_hash = ${hash}::bytea and used_at is null`);
+  return written === 1;
+}
+
+export async function countRecoveryCodes(database: Sql, userId: string): Promise<number> {
+  const row = await database.row<{ left: number }>(sql`
+    select count(*) as left from recovery_codes where user_id = ${userId}::uuid and used_at is null`);
+  return row?.left ?? 0;
+}
+
+/** True when a role of the user requires a second factor. */
+export async function roleRequiresFactor(database: Sql, userId: string): Promise<boolean> {
+  const row = await database.row(sql`
+    select from user_roles ur join roles r on r.name = ur.role_name
+    where ur.user_id = ${userId}::uuid and r.mfa_required limit 1`);
+  return row !== null;
+}
+
+/** Removes every factor, passkeys too, and every recovery code; returns how many factors there were. */
+export function deleteFactorsOf(tx: Sql, userId: string): Promise<number> {
+  return tx.run(sql`
+    with codes as (delete from recovery_codes where user_id = ${userId}::uuid),
+    account as (update users set mfa_enabled = false where id = ${userId}::uuid and mfa_enabled)
+    delete from factors where user_id = ${userId}::uuid`);
+}

@@ -1,0 +1,70 @@
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Sql, Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { replaceRecoveryCodes, selectFactorKinds, spendRecoveryCode } from './queries.ts';
+
+const COUNT = 10;
+// No I, L, O or U: what is copied from paper must not be ambiguous. 32 characters, so a byte's low bits are uniform.
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const LENGTH = 12;
+
+/** Ten new codes of 60 bits; the old ones die. Refuses with `factor_not_found` where there is no factor to recover. */
+export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Promise<string[]> {
+  const { account, userId, sessionId, caller } = principal;
+  const codes = await deps.db.transaction(async tx => {
+    const kinds = await selectFactorKinds(tx, userId);
+    if (!kinds.includes('totp') && !kinds.includes('sms')) return null;
+    const made = await regenerateRecoveryCodes(deps, tx, userId);
+    await recordEvent(deps, tx, {
+      type: 'mfa.recovery_codes_made',
+      outcome: 'success',
+      actor: actorOf(principal),
+      userId,
+      sessionId,
+      caller,
+    });
+    await enqueueMail(deps, tx, {
+      template: 'recovery-codes-regenerated',
+      to: account.email,
+      userId,
+      params: { ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+    });
+    return made;
+  });
+  if (codes === null) throw new Problem('factor_not_found');
+  return codes;
+}
+
+/** Puts ten new codes in place of all others, in the caller's transaction; only their keyed hashes are stored. */
+export async function regenerateRecoveryCodes(deps: Deps, tx: Tx, userId: string): Promise<string[]> {
+  const { random, clock } = deps;
+  const codes = Array.from({ length: COUNT }, () => {
+    const text = [...random.bytes(LENGTH)].map(byte => ALPHABET[byte % ALPHABET.length]).join('');
+    return `${text.slice(0, 4)}-${text.slice(4, 8)}-${text.slice(8)}`;
+  });
+  await replaceRecoveryCodes(tx, {
+    userId,
+    ids: codes.map(() => random.uuid()),
+    hashes: codes.map(code => hashCode(deps, userId, code)),
+    now: clock.now(),
+  });
+  return codes;
+}
+
+/** Whether the code was one of the user's and unused: true for one of N callers at once (ASVS 6.5.1). */
+export function useRecoveryCode(deps: Deps, database: Sql, userId: string, code: string): Promise<boolean> {
+  return spendRecoveryCode(database, { userId, hash: hashCode(deps, userId, code), now: deps.clock.now() });
+}
+
+// Keyed, so that the table alone cannot be searched for codes; read as people type, without case, dashes or look-alikes.
+function hashCode({ secrets }: Deps, userId: string, code: string): Buffer {
+  const canonical = code
+    .toUpperCase()
+    .replaceAll(/[^0-9A-Z]/g, '')
+    .replaceAll('O', '0')
+    .replaceAll(/[IL]/g, '1');
+  return secrets.mac('challenge', `recovery-code\0${userId}\0${canonical}`);
+}

@@ -1,0 +1,154 @@
+import { TOTP } from 'otpauth';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { noticeToken } from '../delivery/notice.ts';
+import { sql } from '../platform/sql.ts';
+import { carryOutDueRemovals } from './removal.ts';
+
+let service: TestApp;
+let admin: Person;
+beforeAll(async () => {
+  service = await testApp();
+  admin = await person(service, { roles: ['admin'] });
+});
+afterAll(() => service.close());
+
+const codeOf = (uri: string) =>
+  new TOTP({ secret: new URL(uri).searchParams.get('secret') ?? '' }).generate({
+    timestamp: service.deps.clock.now().getTime(),
+  });
+
+async function withTotp(roles: string[] = []) {
+  const who = await person(service, { roles });
+  const { access_token: token } = await logIn(service, who);
+  const uri: string = (await service.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
+  const confirmed = await service.call('POST', '/mfa/totp/confirm', { token, body: { code: codeOf(uri) } });
+  expect(confirmed.statusCode, confirmed.body).toBe(200);
+  service.deps.clock.advance(30);
+  return { who, uri, token };
+}
+
+const login = ({ email, password }: Person) =>
+  service.call('POST', '/token', { form: { username: email, password } });
+
+async function askRemoval(id: string) {
+  const { access_token: token } = await logIn(service, admin);
+  return service.call('DELETE', `/users/${id}/mfa`, { token });
+}
+
+const mailsTo = async (who: Person) =>
+  service.deps.db.rows<{ id: string; template: string }>(
+    sql`select id, template from outbox where user_id = ${who.id}::uuid order by created_at, id`,
+  );
+
+test('a lost factor goes 24 hours after an administrator asked, and not a second before; the owner is told both times', async () => {
+  const { who } = await withTotp();
+  const asked = await askRemoval(who.id);
+  expect(asked.statusCode, asked.body).toBe(202);
+  const due = new Date(service.deps.clock.now().getTime() + 86_400_000).toISOString();
+  expect(asked.json()).toEqual({ due_at: due });
+
+  service.deps.clock.advance(86_399);
+  expect((await login(who)).json().code).toBe('mfa_required');
+  service.deps.clock.advance(1);
+  expect((await login(who)).statusCode).toBe(200);
+  const templates = (await mailsTo(who)).map(({ template }) => template);
+  expect(templates.filter(each => each === 'mfa-removal-scheduled')).toHaveLength(1);
+  expect(templates.filter(each => each === 'factor-removed')).toHaveLength(1);
+});
+
+test('asked again, the first date stands and no second mail goes out', async () => {
+  const { who } = await withTotp();
+  const first = (await askRemoval(who.id)).json();
+  service.deps.clock.advance(3600);
+  expect((await askRemoval(who.id)).json()).toEqual(first);
+  const templates = (await mailsTo(who)).map(({ template }) => template);
+  expect(templates.filter(each => each === 'mfa-removal-scheduled')).toHaveLength(1);
+});
+
+test('maintenance carries it out for somebody who does not log in', async () => {
+  const { who } = await withTotp();
+  await askRemoval(who.id);
+  service.deps.clock.advance(86_400);
+  expect(await carryOutDueRemovals(service.deps, { limit: 500 })).toBeGreaterThan(0);
+  const row = await service.deps.db.row<{ mfa_enabled: boolean }>(
+    sql`select mfa_enabled from users where id = ${who.id}::uuid`,
+  );
+  expect(row).toEqual({ mfa_enabled: false });
+});
+
+test('an owner who logs in with the factor keeps it', async () => {
+  const { who, uri } = await withTotp();
+  await askRemoval(who.id);
+  const answer = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: (await login(who)).json().mfa_token, factor: 'totp', code: codeOf(uri) },
+  });
+  expect(answer.statusCode, answer.body).toBe(200);
+  service.deps.clock.advance(86_401);
+  expect((await login(who)).json().code).toBe('mfa_required');
+});
+
+test('an owner who is logged in sees it and keeps the factor', async () => {
+  const { who, token } = await withTotp();
+  const { due_at } = (await askRemoval(who.id)).json();
+  expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBe(due_at);
+  expect((await service.call('DELETE', '/users/me/mfa-removal', { token })).statusCode).toBe(204);
+  const again = await service.call('DELETE', '/users/me/mfa-removal', { token });
+  expect([again.statusCode, again.json().code]).toEqual([404, 'removal_not_found']);
+  service.deps.clock.advance(86_401);
+  expect((await login(who)).json().code).toBe('mfa_required');
+});
+
+test('"this was not me" in the mail keeps the factor', async () => {
+  const { who } = await withTotp();
+  await askRemoval(who.id);
+  const mail = (await mailsTo(who)).find(({ template }) => template === 'mfa-removal-scheduled');
+  const { disownNotice } = await import('../notices/disown.ts');
+  const caller = { requestId: 'r', ip: '127.0.0.1', userAgent: '' };
+  await disownNotice(service.deps, caller, noticeToken(service.deps.secrets, mail?.id ?? ''));
+  service.deps.clock.advance(86_401);
+  expect((await login(who)).json().code).toBe('mfa_required');
+});
+
+test('nobody removes the factors of somebody who holds more, nor factors that are not there', async () => {
+  const { who: chief } = await withTotp(['admin']);
+  const { access_token: token } = await logIn(service, admin);
+  const made = await service.call('POST', '/roles', {
+    token,
+    body: { name: 'desk', description: '', permissions: ['users:write'] },
+  });
+  expect(made.statusCode, made.body).toBe(201);
+  const desk = await logIn(service, await person(service, { roles: ['desk'] }));
+  const refused = await service.call('DELETE', `/users/${chief.id}/mfa`, { token: desk.access_token });
+  expect([refused.statusCode, refused.json().code]).toEqual([403, 'target_outranks_caller']);
+  const none = await askRemoval((await person(service)).id);
+  expect([none.statusCode, none.json().code]).toEqual([404, 'factor_not_found']);
+});
+
+test('a role that requires a factor permits nothing until the session has one, and the refusal says so', async () => {
+  const { access_token: chief } = await logIn(service, admin);
+  const body = { name: 'auditor', description: '', permissions: ['audit:read'] };
+  await service.call('POST', '/roles', { token: chief, body });
+  const { who, uri, token } = await withTotp(['auditor']);
+  expect((await service.call('GET', '/audit-events', { token })).statusCode).toBe(200);
+
+  const { name: _name, ...change } = { ...body, mfa_required: true };
+  const changed = await service.call('PUT', '/roles/auditor', { token: chief, body: change });
+  expect(changed.json(), changed.body).toMatchObject({ mfa_required: true });
+  const refused = await service.call('GET', '/audit-events', { token });
+  expect(refused.statusCode).toBe(403);
+  expect(refused.json()).toMatchObject({
+    code: 'permission_denied',
+    permission: 'audit:read',
+    factor_required: true,
+    message: 'Your role gives the permission audit:read only after a login with a second factor.',
+  });
+
+  const { mfa_token } = (await login(who)).json();
+  const proven = await service.call('POST', '/token/mfa', {
+    body: { mfa_token, factor: 'totp', code: codeOf(uri) },
+  });
+  const answer = await service.call('GET', '/audit-events', { token: proven.json().access_token });
+  expect(answer.statusCode, answer.body).toBe(200);
+});

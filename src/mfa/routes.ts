@@ -1,0 +1,197 @@
+import type { Deps } from '../platform/deps.ts';
+import type { App } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { userOf } from '../sessions/principal.ts';
+import { removeFactor } from './enrolment.ts';
+import { listFactors } from './factors.ts';
+import { newRecoveryCodes } from './recovery-codes.ts';
+import { cancelRemoval, plannedRemoval } from './removal.ts';
+import { confirmSms, enrolSms } from './sms.ts';
+import { confirmTotp, enrolTotp } from './totp.ts';
+
+const nullable = (schema: ReturnType<typeof Type.String>) => Type.Union([schema, Type.Null()]);
+const closed = { additionalProperties: false };
+
+const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
+const recoveryCodes = Type.Object(
+  { recovery_codes: Type.Array(Type.String(), { description: 'Shown once. Each works once.' }) },
+  { title: 'RecoveryCodes' },
+);
+const factorsBody = Type.Object(
+  {
+    factors: Type.Array(
+      Type.Object({
+        id: Type.String({ format: 'uuid' }),
+        kind: Type.String(),
+        phone_number: nullable(Type.String()),
+        created_at: Type.String({ format: 'date-time' }),
+        last_used_at: nullable(Type.String({ format: 'date-time' })),
+      }),
+    ),
+    recovery_codes_left: Type.Integer(),
+    removal_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      description: 'When an administrator has the factors removed.',
+    }),
+  },
+  { title: 'Factors' },
+);
+
+export function routes(app: App, deps: Deps): void {
+  app.get(
+    '/mfa',
+    {
+      config: { access: 'user' },
+      schema: { tags: ['Multi-factor'], summary: 'My factors', response: { 200: factorsBody } },
+    },
+    async request => {
+      const user = userOf(request);
+      const removal = await plannedRemoval(deps, user.userId);
+      return { ...(await listFactors(deps, user)), removal_at: removal?.toISOString() ?? null };
+    },
+  );
+
+  app.delete(
+    '/users/me/mfa-removal',
+    {
+      config: { access: 'user', problems: ['removal_not_found'] },
+      schema: {
+        tags: ['Multi-factor'],
+        summary: 'Keep my factors, which an administrator was asked to remove',
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { userId, caller } = userOf(request);
+      const kept = await deps.db.transaction(tx =>
+        cancelRemoval(deps, tx, { userId, reason: 'kept_by_owner', caller }),
+      );
+      if (!kept) throw new Problem('removal_not_found');
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.post(
+    '/mfa/totp',
+    {
+      config: { access: 'user', recent: true, limit: 'mfa', problems: ['factor_exists'] },
+      schema: {
+        tags: ['Multi-factor'],
+        summary: 'Set up an authenticator app',
+        response: {
+          200: Type.Object(
+            {
+              factor_id: Type.String({ format: 'uuid' }),
+              secret: Type.String({ description: 'Base32, for typing.' }),
+              otpauth_uri: Type.String(),
+              qr_svg: Type.String({ description: 'An SVG image of the URI.' }),
+            },
+            { title: 'TotpEnrolment' },
+          ),
+        },
+      },
+    },
+    request => enrolTotp(deps, userOf(request)),
+  );
+
+  app.post(
+    '/mfa/totp/confirm',
+    {
+      config: {
+        access: 'user',
+        recent: true,
+        limit: 'mfa',
+        problems: ['factor_not_found', 'invalid_mfa_code', 'factor_exists', 'too_many_attempts'],
+      },
+      schema: {
+        tags: ['Multi-factor'],
+        summary: 'Confirm the app with a code of it',
+        body: codeBody,
+        response: { 200: recoveryCodes },
+      },
+    },
+    async request => ({ recovery_codes: await confirmTotp(deps, userOf(request), request.body.code) }),
+  );
+
+  app.post(
+    '/mfa/sms',
+    {
+      config: {
+        access: 'user',
+        recent: true,
+        limit: 'mfa',
+        problems: ['feature_disabled', 'factor_exists', 'phone_not_allowed', 'sms_budget_spent'],
+      },
+      schema: {
+        tags: ['Multi-factor'],
+        summary: 'Set up a phone for text messages',
+        description: 'An authenticator app or a passkey is safer: numbers can be taken over.',
+        body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 32 }) }, closed),
+        response: { 202: Type.Object({ factor_id: Type.String({ format: 'uuid' }) }) },
+      },
+    },
+    async (request, reply) =>
+      reply.code(202).send(await enrolSms(deps, userOf(request), request.body.phone_number)),
+  );
+
+  app.post(
+    '/mfa/sms/confirm',
+    {
+      config: {
+        access: 'user',
+        recent: true,
+        limit: 'mfa',
+        problems: [
+          'feature_disabled',
+          'factor_not_found',
+          'invalid_mfa_code',
+          'factor_exists',
+          'too_many_attempts',
+        ],
+      },
+      schema: {
+        tags: ['Multi-factor'],
+        summary: 'Confirm the phone with the code that it was sent',
+        body: codeBody,
+        response: { 200: recoveryCodes },
+      },
+    },
+    async request => ({ recovery_codes: await confirmSms(deps, userOf(request), request.body.code) }),
+  );
+
+  app.post(
+    '/mfa/recovery-codes',
+    {
+      config: { access: 'user', recent: true, limit: 'mfa', problems: ['factor_not_found'] },
+      schema: {
+        tags: ['Multi-factor'],
+        summary: 'Ten new recovery codes; the old ones die',
+        response: { 200: recoveryCodes },
+      },
+    },
+    async request => ({ recovery_codes: await newRecoveryCodes(deps, userOf(request)) }),
+  );
+
+  for (const kind of ['totp', 'sms'] as const) {
+    app.delete(
+      `/mfa/${kind}`,
+      {
+        config: {
+          access: 'user',
+          recent: true,
+          limit: 'mfa',
+          problems: ['factor_not_found', 'factor_required'],
+        },
+        schema: {
+          tags: ['Multi-factor'],
+          summary: kind === 'totp' ? 'Remove the authenticator app' : 'Remove the phone',
+          response: { 204: Type.Null() },
+        },
+      },
+      async (request, reply) => {
+        await removeFactor(deps, userOf(request), kind);
+        return reply.code(204).send(null);
+      },
+    );
+  }
+}

@@ -1,0 +1,55 @@
+import { consumeChallenge } from '../challenges/consume.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Fragment } from '../platform/sql.ts';
+import { type Credential, insertingPasskey } from './passkey-queries.ts';
+import { passkeyName } from './passkeys.ts';
+import {
+  CEREMONY_LIFETIME,
+  type CreationOptions,
+  type CreationResponse,
+  challengeOf,
+  creationOptions,
+  verifyCreation,
+} from './webauthn.ts';
+
+/** What a browser is asked to make a passkey with for an account that is not there yet; good for one sign-up. */
+export async function beginSignUpPasskey(
+  deps: Deps,
+  { signupId, name, displayName }: { signupId: string; name: string; displayName: string },
+): Promise<CreationOptions> {
+  // The authenticator keeps the account's id (Web Authentication §5.4.3), so it is chosen before the account is made.
+  const userId = deps.random.uuid();
+  const { token } = await issueChallenge(deps, deps.db, {
+    purpose: 'passkey',
+    data: { for: 'sign-up', signup: signupId, user: userId },
+    lifetime: CEREMONY_LIFETIME,
+  });
+  return creationOptions(deps, { userId, name, displayName }, { challenge: token, present: [] });
+}
+
+/** The passkey that was made for a sign-up, and the id that its account must get; null where anything is off. */
+export async function verifySignUpPasskey(
+  deps: Deps,
+  signupId: string,
+  response: CreationResponse,
+): Promise<{ userId: string; credential: Credential } | null> {
+  const challenge = challengeOf(response);
+  const asked = await consumeChallenge(deps, deps.db, { purpose: 'passkey', token: challenge });
+  if (asked === null || asked.data.for !== 'sign-up' || asked.data.signup !== signupId) return null;
+  const credential = await verifyCreation(deps, response, challenge);
+  return credential === null ? null : { userId: String(asked.data.user), credential };
+}
+
+/**
+ * `insert into factors …` for the statement that creates an account; `source` has its `id`. A credential that somebody
+ * has registered fails on `factors_credential_id_idx`, and the account with it.
+ */
+export function newPasskey(
+  { clock, random }: Pick<Deps, 'clock' | 'random'>,
+  { name, credential }: { name: string; credential: Credential },
+  source: Fragment,
+): Fragment {
+  const passkey = { id: random.uuid(), name: passkeyName(name), credential, now: clock.now() };
+  return insertingPasskey(passkey, source);
+}

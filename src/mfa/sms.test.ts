@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { type SmsProvider, smsProvider } from '../../test/support/sms.ts';
+import { type Delivery, startDelivery } from '../delivery/worker.ts';
+
+let provider: SmsProvider;
+let service: TestApp;
+let delivery: Delivery;
+beforeAll(async () => {
+  provider = await smsProvider();
+  service = await testApp({
+    rateLimit: { sms_number: { points: 3, seconds: 86_400 } },
+    sms: { webhook: { url: provider.url, secret: 'sixteen bytes or more' }, countries: ['KE'] },
+  });
+  delivery = startDelivery(service.deps, { pollSeconds: 0.05 });
+});
+afterAll(async () => {
+  await delivery.stop();
+  await service.close();
+  await provider.close();
+});
+
+async function nextCode(number: string, count: number): Promise<string> {
+  const texts = () => provider.requests.map(({ body }) => JSON.parse(body)).filter(({ to }) => to === number);
+  await expect.poll(texts).toHaveLength(count);
+  return /^\d{6}/.exec(texts().at(-1).body)?.[0] ?? '';
+}
+
+async function demand({ email, password }: Person): Promise<string> {
+  const answer = await service.call('POST', '/token', { form: { username: email, password } });
+  expect(answer.json()).toMatchObject({ code: 'mfa_required', factors: expect.arrayContaining(['sms']) });
+  return answer.json().mfa_token;
+}
+
+test('a phone is set up and answers a login by texted codes, until its budget is spent', async () => {
+  const who = await person(service);
+  const { access_token: token } = await logIn(service, who);
+  const enrol = (phone_number: string) => service.call('POST', '/mfa/sms', { token, body: { phone_number } });
+  expect((await enrol('+4915112345678')).json()).toMatchObject({ code: 'phone_not_allowed' });
+  expect((await enrol('+254712345678')).statusCode).toBe(202);
+  expect((await enrol('+254712345678')).json()).toMatchObject({ code: 'rate_limited' });
+  const confirmed = await service.call('POST', '/mfa/sms/confirm', {
+    token,
+    body: { code: await nextCode('+254712345678', 1) },
+  });
+  expect(confirmed.statusCode, confirmed.body).toBe(200);
+
+  const send = async (mfa_token: string) => service.call('POST', '/token/mfa/sms', { body: { mfa_token } });
+  const mfaToken = await demand(who);
+  expect((await send(mfaToken)).statusCode).toBe(202);
+  const code = await nextCode('+254712345678', 2);
+  const let_in = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: mfaToken, factor: 'sms', code },
+  });
+  expect(let_in.statusCode, let_in.body).toBe(200);
+  expect(service.deps.keys.verify(let_in.json().access_token)).toHaveProperty('amr', ['pwd', 'sms', 'mfa']);
+
+  service.deps.clock.advance(60);
+  expect((await send(await demand(who))).statusCode).toBe(202);
+  await nextCode('+254712345678', 3);
+  service.deps.clock.advance(60);
+  const spent = await send(await demand(who));
+  expect(spent.json()).toMatchObject({ code: 'sms_budget_spent' });
+  expect(spent.statusCode).toBe(429);
+  expect(Number(spent.headers['retry-after'])).toBe(86_400 - 120);
+  expect(provider.requests).toHaveLength(3);
+});

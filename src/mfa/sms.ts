@@ -1,0 +1,141 @@
+import { normalizePhone } from '../accounts/phone.ts';
+import { answerCode } from '../challenges/answer-code.ts';
+import { newestChallenge } from '../challenges/consume.ts';
+import { resendWait } from '../challenges/cooldown.ts';
+import { issueCode } from '../challenges/issue.ts';
+import { enqueueSms } from '../delivery/enqueue.ts';
+import { assertPhoneAllowed, smsBudgetSpent, takeSmsBudget } from '../delivery/sms-budget.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { completeEnrolment } from './enrolment.ts';
+import { replaceUnconfirmed, selectFactor } from './queries.ts';
+
+/** How long a texted code is good for, in seconds (ASVS 6.5.5: at most ten minutes). */
+const CODE_LIFETIME = 600;
+
+/** Refuses with `feature_disabled` where no way to send text messages is configured. */
+export function requireSms({ config: { sms } }: Deps): void {
+  if (sms.webhook === null && sms.twilio === null) throw new Problem('feature_disabled');
+}
+
+/**
+ * Begins to set up a phone: texts it a code. Refuses with `factor_exists`, `phone_not_allowed`, `sms_budget_spent`, and
+ * with `rate_limited` when the last code was sent less than a minute ago.
+ */
+export async function enrolSms(
+  deps: Deps,
+  principal: UserPrincipal,
+  phoneNumber: string,
+): Promise<{ factor_id: string }> {
+  requireSms(deps);
+  const { db, clock, random } = deps;
+  const { userId } = principal;
+  const number = await assertPhoneAllowed(deps, await normalizePhone(phoneNumber));
+  if ((await selectFactor(db, { userId, kind: 'sms', confirmed: true })) !== null)
+    throw new Problem('factor_exists');
+  const id = random.uuid();
+  const refusal = await db.transaction(async tx => {
+    const refused = await refuseCode(deps, tx, { purpose: 'sms-enrol', userId, number });
+    if (refused !== null) return refused;
+    await replaceUnconfirmed(tx, {
+      id,
+      userId,
+      kind: 'sms',
+      secretSealed: null,
+      phoneNumber: number,
+      now: clock.now(),
+    });
+    await sendCode(deps, tx, { purpose: 'sms-enrol', userId, number });
+    return null;
+  });
+  if (refusal !== null) throw refusal;
+  return { factor_id: id };
+}
+
+/** Confirms the phone with the code that it was sent, and returns ten recovery codes. */
+export async function confirmSms(deps: Deps, principal: UserPrincipal, code: string): Promise<string[]> {
+  requireSms(deps);
+  const { userId } = principal;
+  const factor = await selectFactor(deps.db, { userId, kind: 'sms', confirmed: false });
+  if (factor === null) throw new Problem('factor_not_found');
+  return completeEnrolment(deps, principal, {
+    id: factor.id,
+    kind: 'sms',
+    prove: async () => ((await answerNewest(deps, 'sms-enrol', userId, code)) ? true : null),
+  });
+}
+
+/**
+ * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` within a minute, and
+ * with `sms_budget_spent`.
+ */
+export async function textLoginCode(deps: Deps, userId: string): Promise<void> {
+  requireSms(deps);
+  const refusal = await deps.db.transaction(async tx => {
+    const factor = await selectFactor(tx, { userId, kind: 'sms', confirmed: true });
+    if (factor === null || factor.phone_number === null) return new Problem('factor_not_found');
+    const to = { purpose: 'sms-login', userId, number: factor.phone_number } as const;
+    const refused = await refuseCode(deps, tx, to);
+    if (refused === null) await sendCode(deps, tx, to);
+    return refused;
+  });
+  if (refusal !== null) throw refusal;
+}
+
+/** Whether the code is the newest that was texted for a login; true for one of N callers at once. */
+export function spendSmsCode(deps: Deps, userId: string, code: string): Promise<boolean> {
+  return answerNewest(deps, 'sms-login', userId, code);
+}
+
+async function answerNewest(
+  deps: Deps,
+  purpose: 'sms-enrol' | 'sms-login',
+  userId: string,
+  code: string,
+): Promise<boolean> {
+  const newest = await newestChallenge(deps, deps.db, { purpose, userId });
+  if (newest === null) return false;
+  const answer = await answerCode(deps, deps.db, {
+    purpose,
+    id: newest.id,
+    code: code.trim(),
+    maxAttempts: 5,
+  });
+  return typeof answer === 'object';
+}
+
+interface Destination {
+  readonly purpose: 'sms-enrol' | 'sms-login';
+  readonly userId: string;
+  readonly number: string;
+}
+
+async function refuseCode(
+  deps: Deps,
+  tx: Tx,
+  { purpose, userId, number }: Destination,
+): Promise<Problem | null> {
+  const cooldown = await resendWait(deps, tx, { purpose, userId });
+  if (cooldown > 0) return new Problem('rate_limited', { retryAfter: cooldown });
+  const wait = await takeSmsBudget(deps, tx, number);
+  return wait > 0 ? smsBudgetSpent(wait) : null;
+}
+
+async function sendCode(deps: Deps, tx: Tx, { purpose, userId, number }: Destination): Promise<void> {
+  const { code, expiresAt } = await issueCode(deps, tx, {
+    purpose,
+    userId,
+    sentTo: number,
+    lifetime: CODE_LIFETIME,
+  });
+  await enqueueSms(deps, tx, {
+    template: purpose,
+    to: number,
+    userId,
+    params: {},
+    secrets: { code },
+    expiresAt,
+  });
+}

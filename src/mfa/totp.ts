@@ -1,0 +1,90 @@
+import { Secret, TOTP } from 'otpauth';
+import { renderSVG } from 'uqr';
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { completeEnrolment } from './enrolment.ts';
+import { replaceUnconfirmed, selectFactor, spendStep } from './queries.ts';
+
+const PERIOD = 30;
+/** Steps before and after the present one that are accepted, for clocks that are off (RFC 6238 §5.2). */
+const WINDOW = 1;
+
+export interface TotpEnrolment {
+  readonly factor_id: string;
+  /** Base32, for typing. */
+  readonly secret: string;
+  readonly otpauth_uri: string;
+  /** An SVG image of the URI. */
+  readonly qr_svg: string;
+}
+
+/**
+ * Begins to set up an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s); nothing is asked of it before it is
+ * confirmed. Refuses with `factor_exists`.
+ */
+export async function enrolTotp(
+  { db, clock, random, secrets }: Deps,
+  principal: UserPrincipal,
+): Promise<TotpEnrolment> {
+  const { userId, account } = principal;
+  if ((await selectFactor(db, { userId, kind: 'totp', confirmed: true })) !== null)
+    throw new Problem('factor_exists');
+  const id = random.uuid();
+  const raw = random.bytes(20);
+  await replaceUnconfirmed(db, {
+    id,
+    userId,
+    kind: 'totp',
+    secretSealed: secrets.seal(contextOf(id), raw),
+    phoneNumber: null,
+    now: clock.now(),
+  });
+  const totp = totpOf(raw, account.username);
+  const uri = totp.toString();
+  return { factor_id: id, secret: totp.secret.base32, otpauth_uri: uri, qr_svg: renderSVG(uri) };
+}
+
+/** Confirms the app with a code of it, and returns ten recovery codes. Refuses with `factor_not_found`, `invalid_mfa_code`. */
+export async function confirmTotp(deps: Deps, principal: UserPrincipal, code: string): Promise<string[]> {
+  const factor = await selectFactor(deps.db, { userId: principal.userId, kind: 'totp', confirmed: false });
+  if (factor === null || factor.secret_sealed === null) throw new Problem('factor_not_found');
+  const { id, secret_sealed } = factor;
+  return completeEnrolment(deps, principal, {
+    id,
+    kind: 'totp',
+    prove: async () => stepOf(deps, { id, secret_sealed }, code),
+  });
+}
+
+/** Whether the code is of the user's app, now, and was not used before: true for one of N callers at once. */
+export async function spendTotp(deps: Deps, database: Sql, userId: string, code: string): Promise<boolean> {
+  const factor = await selectFactor(database, { userId, kind: 'totp', confirmed: true });
+  if (factor === null || factor.secret_sealed === null) return false;
+  const step = stepOf(deps, { id: factor.id, secret_sealed: factor.secret_sealed }, code);
+  return step !== null && spendStep(database, { id: factor.id, step, now: deps.clock.now() });
+}
+
+function stepOf(
+  { secrets, clock }: Deps,
+  factor: { id: string; secret_sealed: Buffer },
+  code: string,
+): number | null {
+  const timestamp = clock.now().getTime();
+  const token = code.replaceAll(/\s/g, '');
+  if (!/^\d{6}$/.test(token)) return null;
+  const delta = totpOf(secrets.open(contextOf(factor.id), factor.secret_sealed)).validate({
+    token,
+    timestamp,
+    window: WINDOW,
+  });
+  return delta === null ? null : Math.floor(timestamp / 1000 / PERIOD) + delta;
+}
+
+function totpOf(raw: Buffer, label = ''): TOTP {
+  const secret = new Secret({ buffer: new Uint8Array(raw).buffer });
+  return new TOTP({ issuer: 'Entrecore', label, algorithm: 'SHA1', digits: 6, period: PERIOD, secret });
+}
+
+const contextOf = (id: string) => `factors:${id}`;

@@ -1,0 +1,149 @@
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
+} from '@simplewebauthn/server';
+import { brandOf } from '../delivery/render.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Credential } from './passkey-queries.ts';
+
+export type CreationOptions = PublicKeyCredentialCreationOptionsJSON;
+export type RequestOptions = PublicKeyCredentialRequestOptionsJSON;
+export type CreationResponse = RegistrationResponseJSON;
+export type AssertionResponse = AuthenticationResponseJSON;
+
+/** How long a browser may take, in seconds; a challenge lives as long. */
+export const CEREMONY_LIFETIME = 300;
+
+/** EdDSA, ES256, RS256 (RFC 9053, RFC 8812). */
+const ALGORITHMS = [-8, -7, -257];
+
+type ConfigDeps = Pick<Deps, 'config' | 'log'>;
+
+// Parsers of certificates and CBOR: loaded by the first passkey, so that a start does not pay for them.
+const library = () => import('@simplewebauthn/server');
+
+export interface Holder {
+  readonly userId: string;
+  readonly name: string;
+  readonly displayName: string;
+}
+
+/** What `navigator.credentials.create` is asked: a discoverable credential with user verification, no attestation. */
+export async function creationOptions(
+  { config }: ConfigDeps,
+  holder: Holder,
+  { challenge, present }: { challenge: string; present: readonly Credential[] },
+): Promise<CreationOptions> {
+  const { generateRegistrationOptions } = await library();
+  return generateRegistrationOptions({
+    rpName: config.brand.name ?? brandOf(config),
+    rpID: config.passkeys.rpId,
+    userID: new Uint8Array(handleOf(holder.userId)),
+    userName: holder.name,
+    userDisplayName: holder.displayName,
+    challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
+    timeout: CEREMONY_LIFETIME * 1000,
+    attestationType: 'none',
+    excludeCredentials: present.map(({ id, transports }) => ({ id, transports: [...transports] })),
+    authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+    supportedAlgorithmIDs: ALGORITHMS,
+  });
+}
+
+/** What `navigator.credentials.get` is asked; without `allowed`, the browser offers whatever passkeys it has for us. */
+export async function requestOptions(
+  { config }: ConfigDeps,
+  { challenge, allowed = [] }: { challenge: string; allowed?: readonly Credential[] },
+): Promise<RequestOptions> {
+  const { generateAuthenticationOptions } = await library();
+  return generateAuthenticationOptions({
+    rpID: config.passkeys.rpId,
+    challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
+    timeout: CEREMONY_LIFETIME * 1000,
+    userVerification: 'required',
+    allowCredentials: allowed.map(({ id, transports }) => ({ id, transports: [...transports] })),
+  });
+}
+
+/** The credential that a browser made, if all of Web Authentication §7.1 holds; else null. */
+export async function verifyCreation(
+  deps: ConfigDeps,
+  response: CreationResponse,
+  challenge: string,
+): Promise<Credential | null> {
+  const { rpId, origins } = deps.config.passkeys;
+  const { verifyRegistrationResponse } = await library();
+  const verified = await verifyRegistrationResponse({
+    response,
+    expectedChallenge: challenge,
+    expectedOrigin: [...origins],
+    expectedRPID: rpId,
+    supportedAlgorithmIDs: ALGORITHMS,
+  }).catch(refused(deps));
+  if (verified?.verified !== true) return null;
+  const { credential, credentialDeviceType, credentialBackedUp, aaguid } = verified.registrationInfo;
+  return {
+    id: credential.id,
+    public_key: Buffer.from(credential.publicKey).toString('base64url'),
+    counter: credential.counter,
+    transports: (credential.transports ?? []).slice(0, 10).map(transport => transport.slice(0, 32)),
+    device_type: credentialDeviceType,
+    backed_up: credentialBackedUp,
+    aaguid,
+  };
+}
+
+/**
+ * What an assertion says, if all of Web Authentication §7.2 holds but the counter, which is for the statement that
+ * writes it; else null.
+ */
+export async function verifyAssertion(
+  deps: ConfigDeps,
+  response: AssertionResponse,
+  { challenge, userId, credential }: { challenge: string; userId: string; credential: Credential },
+): Promise<{ counter: number; backedUp: boolean } | null> {
+  const { rpId, origins } = deps.config.passkeys;
+  const { userHandle } = response.response;
+  // Absent where the browser was told which passkeys to ask.
+  if (typeof userHandle === 'string' && userHandle !== handleOf(userId).toString('base64url')) return null;
+  const { verifyAuthenticationResponse } = await library();
+  const verified = await verifyAuthenticationResponse({
+    response,
+    expectedChallenge: challenge,
+    expectedOrigin: [...origins],
+    expectedRPID: rpId,
+    credential: {
+      id: credential.id,
+      publicKey: new Uint8Array(Buffer.from(credential.public_key, 'base64url')),
+      counter: 0,
+    },
+  }).catch(refused(deps));
+  if (verified?.verified !== true) return null;
+  const { newCounter, credentialBackedUp, credentialDeviceType } = verified.authenticationInfo;
+  // Whether it may be copied never changes (§6.1.3): another answer comes from another key.
+  if (credentialDeviceType !== credential.device_type) return null;
+  return { counter: newCounter, backedUp: credentialBackedUp };
+}
+
+/** The challenge that a response answers, as it says itself; '' where it cannot be read. */
+export function challengeOf(response: CreationResponse | AssertionResponse): string {
+  try {
+    const text = Buffer.from(response.response.clientDataJSON, 'base64url').toString('utf8');
+    const { challenge } = JSON.parse(text) as { challenge?: unknown };
+    return typeof challenge === 'string' ? challenge : '';
+  } catch {
+    return '';
+  }
+}
+
+const handleOf = (userId: string) => Buffer.from(userId.replaceAll('-', ''), 'hex');
+
+// The library throws for whatever a response gets wrong.
+const refused =
+  ({ log }: ConfigDeps) =>
+  (error: unknown): null => {
+    log.debug({ err: error }, 'a passkey was refused');
+    return null;
+  };

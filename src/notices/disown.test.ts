@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { Browser } from '../../test/support/browser.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import { readMailbox } from '../delivery/mailbox.ts';
+import { disownNotice } from './disown.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+const caller = { requestId: 'test', ip: '192.0.2.1', userAgent: '' };
+
+/** Sends a notice to an address of somebody and returns the token in its "this was not me". */
+async function notice({ id }: Person, to: string): Promise<string> {
+  await world.deps.db.transaction(tx =>
+    enqueueMail(world.deps, tx, { template: 'password-changed', to, userId: id, params: {} }),
+  );
+  const [mail] = await readMailbox(world.deps, { to });
+  const link = mail?.links.find(url => url.includes('/account/not-me?'));
+  return new URL(link ?? '').searchParams.get('token') ?? '';
+}
+
+const templates = async (to: string) => (await mailsTo(world, to)).map(({ template }) => template);
+
+test('"this was not me" ends sessions, voids links and mails a reset, for one of five callers at once', async () => {
+  const ada = await person(world);
+  const { access_token, refresh_token } = await logIn(world, ada);
+  await world.call('POST', '/password-reset/request', { body: { email: ada.email } });
+  const [stolen] = await mailsTo(world, ada.email);
+  const token = await notice(ada, ada.email);
+
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 5 }, () => disownNotice(world.deps, caller, token)),
+  );
+  const won = outcomes.filter(({ status }) => status === 'fulfilled');
+  expect(won.map(outcome => 'value' in outcome && outcome.value)).toEqual([
+    { addressRestored: false, resetSent: true },
+  ]);
+  expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(4);
+  expect((await world.call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
+  expect((await world.call('POST', '/refresh-token', { body: { refresh_token } })).statusCode).toBe(401);
+  const reset = await world.call('POST', '/password-reset/confirm', {
+    body: {
+      token: stolen?.secrets.token,
+      new_password: 'Stolen-horse-battery-9',
+      confirm_new_password: 'Stolen-horse-battery-9',
+    },
+  });
+  expect(reset.json().code).toBe('invalid_reset_token');
+  expect((await templates(ada.email)).filter(name => name === 'reset-password')).toHaveLength(2);
+});
+
+test('a notice to the former address puts it back within 72 hours, and the new mailbox is told nothing more', async () => {
+  const ada = await person(world);
+  const { access_token } = await logIn(world, ada);
+  const email = `thief-${ada.email}`;
+  await world.call('PUT', '/users/me', { token: access_token, body: { email } });
+  const [confirm] = await mailsTo(world, email);
+  await world.call('POST', `/verify-email/${confirm?.secrets.token}`);
+  const [changed] = (await readMailbox(world.deps, { to: ada.email })).filter(
+    ({ template }) => template === 'email-changed',
+  );
+  const link = changed?.links.find(url => url.includes('/account/not-me?')) ?? '';
+  world.deps.clock.advance(71 * 3600);
+
+  const browser = new Browser(world);
+  const page = await browser.get(link.slice(new URL(link).origin.length));
+  expect(page.body).toContain(ada.email);
+  expect((await browser.submit(page)).headers.location).toBe('/account/not-me/done');
+  const { access_token: fresh } = await logIn(world, ada);
+  const me = (await world.call('GET', '/users/me', { token: fresh })).json();
+  expect([me.email, me.pending_email]).toEqual([ada.email, null]);
+  expect(await templates(ada.email)).toContain('reset-password');
+  expect(await templates(email)).not.toContain('reset-password');
+});
+
+test('a change that waits is called off', async () => {
+  const ada = await person(world);
+  const { access_token } = await logIn(world, ada);
+  const email = `waiting-${ada.email}`;
+  await world.call('PUT', '/users/me', { token: access_token, body: { email } });
+  await disownNotice(world.deps, caller, await notice(ada, ada.email));
+  const [confirm] = await mailsTo(world, email);
+  expect((await world.call('POST', `/verify-email/${confirm?.secrets.token}`)).statusCode).toBe(404);
+});
+
+test("a mailbox that is not the account's, a token after 72 hours and a forged one are refused", async () => {
+  const ada = await person(world);
+  await expect(
+    disownNotice(world.deps, caller, await notice(ada, 'stranger@example.com')),
+  ).rejects.toMatchObject({ code: 'invalid_link' });
+  const token = await notice(ada, ada.email);
+  const forged = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
+  await expect(disownNotice(world.deps, caller, forged)).rejects.toMatchObject({ code: 'invalid_link' });
+  world.deps.clock.advance(72 * 3600 + 1);
+  await expect(disownNotice(world.deps, caller, token)).rejects.toMatchObject({ code: 'invalid_link' });
+});
+
+test('a second factor stays, and is still asked for', async () => {
+  const ada = await person(world);
+  const { access_token } = await logIn(world, ada);
+  const { secret } = (await world.call('POST', '/mfa/totp', { token: access_token })).json();
+  const { Secret, TOTP } = await import('otpauth');
+  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({
+    timestamp: world.deps.clock.now().getTime(),
+  });
+  await world.call('POST', '/mfa/totp/confirm', { token: access_token, body: { code } });
+  await disownNotice(world.deps, caller, await notice(ada, ada.email));
+  const login = await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } });
+  expect([login.statusCode, login.json().code]).toEqual([401, 'mfa_required']);
+});

@@ -1,0 +1,105 @@
+import type { Account } from '../accounts/account.ts';
+import { restoreAddress } from '../accounts/address.ts';
+import { lockAccount } from '../accounts/find.ts';
+import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import type { Purpose } from '../challenges/challenge.ts';
+import { voidChallenges } from '../challenges/consume.ts';
+import { spendOnce } from '../challenges/spend-once.ts';
+import { findNotice, NOTICE_LIFETIME, type Notice } from '../delivery/notice.ts';
+import { cancelRemoval } from '../mfa/removal.ts';
+import { sendReset } from '../passwords/request-reset.ts';
+import type { Caller } from '../platform/caller.ts';
+import { addSeconds } from '../platform/clock.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+
+/** What was done about a notice that its receiver disowned. */
+export interface Disowned {
+  /** A former address is back. */
+  readonly addressRestored: boolean;
+  /** A link to choose a new password is on its way; false for a disabled account, or after too many mails. */
+  readonly resetSent: boolean;
+}
+
+// Ways in, or half-way in, that a stranger may have opened. Links that undo something stay: they are the owner's.
+const WAYS_IN: readonly Purpose[] = [
+  'reset-password',
+  'change-email',
+  'mfa',
+  'sms-login',
+  'sms-enrol',
+  'sign-in',
+  'oauth-code',
+  'passkey',
+];
+
+/**
+ * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours),
+ * voids open links and half-finished sign-ins, and mails a link for a new password. Second factors stay and are asked for
+ * as ever. Once per notice, by the token in its mail; refuses with `invalid_link`.
+ */
+export async function disownNotice(deps: Deps, caller: Caller, token: string): Promise<Disowned> {
+  const { db } = deps;
+  const notice = await findNotice(deps, db, token);
+  const verdict = notice === null ? null : await db.transaction(tx => undo(deps, tx, { notice, caller }));
+  if (verdict === null) {
+    await recordEvent(deps, db, {
+      type: 'notice.disowned',
+      outcome: 'refusal',
+      reason: 'invalid_link',
+      actor: anonymous,
+      userId: notice?.userId ?? null,
+      caller,
+    });
+    throw new Problem('invalid_link');
+  }
+  await publishEnded(deps, verdict.ended);
+  return verdict.done;
+}
+
+async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; caller: Caller }) {
+  const { id, userId, template, createdAt } = notice;
+  const expiresAt = addSeconds(createdAt, NOTICE_LIFETIME);
+  if (!(await spendOnce(deps, tx, { id, purpose: 'notice', userId, expiresAt }))) return null;
+  const found = await lockAccount(tx, userId);
+  const account = found === null ? null : await backAt(deps, tx, found, notice.sentTo);
+  if (account === null) return null;
+
+  const addressRestored = account.email !== found?.email;
+  const actor = { kind: 'user', id: userId } as const;
+  await voidChallenges(deps, tx, { userId, ...(!addressRestored && { purposes: WAYS_IN }) });
+  await cancelRemoval(deps, tx, { userId, reason: 'notice_disowned', caller });
+  const ended = await endSessionsOf(deps, tx, {
+    userId,
+    reason: 'notice_disowned',
+    actor,
+    caller,
+    forgetDevices: true,
+  });
+  await recordEvent(deps, tx, {
+    type: 'notice.disowned',
+    outcome: 'success',
+    reason: template,
+    actor,
+    userId,
+    caller,
+    data: { address_restored: addressRestored },
+  });
+  const resetSent = account.disabled_at === null && (await sendReset(deps, tx, { account, actor, caller }));
+  return { ended, done: { addressRestored, resetSent } };
+}
+
+/**
+ * The account with the mailbox that the notice went to: a change that waits is called off, one that happened is undone.
+ * Null where that mailbox has nothing to do with the account any more.
+ */
+async function backAt(deps: Deps, tx: Tx, account: Account, mailbox: string): Promise<Account | null> {
+  if (normalizeEmail(mailbox).key !== normalizeEmail(account.email).key)
+    return restoreAddress(deps, tx, { account, address: mailbox });
+  await clearPendingEmail(deps, tx, account.id);
+  return account;
+}

@@ -1,0 +1,95 @@
+import { recordEvent } from '../audit/record.ts';
+import type { AuthenticatedClient } from '../clients/authenticate.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import { numericDate } from '../platform/clock.ts';
+import { Problem } from '../platform/problems.ts';
+import { authenticate } from '../sessions/authenticate.ts';
+import { inspectRefreshToken } from '../sessions/revoke.ts';
+
+/** What is said of a token that is not good, whatever the reason (RFC 7662 §2.2). */
+const INACTIVE = { active: false } as const;
+
+export type Introspection = { readonly active: boolean } & Readonly<Record<string, unknown>>;
+
+/**
+ * Whether a token would be accepted by this service now, and what it stands for (RFC 7662). An access token passes the
+ * whole bearer check: signature, session, account and revocation; its roles and permissions are those of this moment.
+ * Refuses a client that lacks `tokens:introspect` with `permission_denied`.
+ */
+export async function introspect(
+  deps: KeysDeps,
+  caller: Caller,
+  client: AuthenticatedClient,
+  token: string,
+): Promise<Introspection> {
+  await requirePermission(deps, caller, client, 'tokens:introspect');
+  return (
+    (await introspectAccessToken(deps, caller, token)) ??
+    (await introspectRefreshToken(deps, token)) ??
+    INACTIVE
+  );
+}
+
+/** Refuses a client with `permission_denied`, naming the permission, when it does not hold it. */
+export async function requirePermission(
+  deps: KeysDeps,
+  caller: Caller,
+  { clientId, permissions }: AuthenticatedClient,
+  permission: string,
+): Promise<void> {
+  if (permissions.has(permission)) return;
+  await recordEvent(deps, deps.db, {
+    type: 'permission.denied',
+    outcome: 'refusal',
+    reason: permission,
+    actor: { kind: 'client', id: clientId },
+    caller,
+  });
+  throw new Problem('permission_denied', {
+    message: `This needs the permission ${permission}.`,
+    members: { permission },
+  });
+}
+
+async function introspectAccessToken(
+  deps: KeysDeps,
+  caller: Caller,
+  token: string,
+): Promise<Introspection | null> {
+  try {
+    const claims = await deps.keys.verifyFresh(token);
+    const principal = await authenticate(deps, token, caller, {
+      access: 'any',
+      recent: false,
+      permissions: true,
+    });
+    if (principal.kind === 'token') return null;
+    const permissions = [...principal.permissions];
+    return {
+      active: true,
+      ...claims,
+      token_type: 'Bearer',
+      scope: permissions.join(' '),
+      permissions,
+      ...(principal.kind === 'user' && { username: principal.account.username, roles: principal.roles }),
+    };
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) return null;
+    throw error;
+  }
+}
+
+async function introspectRefreshToken(deps: KeysDeps, token: string): Promise<Introspection | null> {
+  const found = await inspectRefreshToken(deps, token);
+  if (found === null) return null;
+  return {
+    active: true,
+    token_type: 'refresh_token',
+    iss: deps.config.http.publicUrl,
+    sub: found.userId,
+    sid: found.sessionId,
+    iat: numericDate(found.issuedAt),
+    exp: numericDate(found.expiresAt),
+  };
+}

@@ -1,0 +1,54 @@
+import type { AuthenticatedClient } from '../clients/authenticate.ts';
+import type { AccessClaims } from '../keys/claims.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { revokeAccessToken, sessionOfRefreshToken } from '../sessions/revoke.ts';
+import { requirePermission } from './introspect.ts';
+
+/**
+ * Revokes a token (RFC 7009): an access token dies by itself, a refresh token ends its whole session. A client revokes
+ * its own tokens; anybody else's need `sessions:revoke`, else `permission_denied`. What is no live token is passed over in
+ * silence (§2.2).
+ */
+export async function revoke(
+  deps: KeysDeps,
+  caller: Caller,
+  client: AuthenticatedClient,
+  token: string,
+): Promise<void> {
+  const claims = await readAccessToken(deps, token);
+  if (claims !== null) return revokeAccess(deps, caller, client, claims);
+  const session = await sessionOfRefreshToken(deps, token);
+  if (session === null) return;
+  await requirePermission(deps, caller, client, 'sessions:revoke');
+  const ended = await deps.db.transaction(tx =>
+    endSessionsOf(deps, tx, {
+      ...session,
+      reason: 'revoked_by_client',
+      actor: { kind: 'client', id: client.clientId },
+      caller,
+    }),
+  );
+  await publishEnded(deps, ended);
+}
+
+async function readAccessToken({ keys }: KeysDeps, token: string): Promise<AccessClaims | null> {
+  try {
+    return await keys.verifyFresh(token);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) return null;
+    throw error;
+  }
+}
+
+async function revokeAccess(
+  deps: KeysDeps,
+  caller: Caller,
+  client: AuthenticatedClient,
+  claims: AccessClaims,
+): Promise<void> {
+  if (claims.client_id !== client.clientId) await requirePermission(deps, caller, client, 'sessions:revoke');
+  await revokeAccessToken(deps, claims, { actor: { kind: 'client', id: client.clientId }, caller });
+}

@@ -1,0 +1,148 @@
+import { authenticateClient } from '../clients/authenticate.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { JWKS_MAX_AGE } from '../keys/rotate.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { readFormBodies } from '../platform/http/bodies.ts';
+import { Type } from '../platform/json-schema.ts';
+import { introspect } from './introspect.ts';
+import { describeServer } from './metadata.ts';
+import { revoke } from './revoke.ts';
+
+const uri = Type.String({ format: 'uri' });
+const words = Type.Array(Type.String());
+const metadata = Type.Object(
+  {
+    issuer: uri,
+    token_endpoint: uri,
+    jwks_uri: uri,
+    introspection_endpoint: uri,
+    revocation_endpoint: uri,
+    service_documentation: uri,
+    grant_types_supported: words,
+    response_types_supported: words,
+    token_endpoint_auth_methods_supported: words,
+    introspection_endpoint_auth_methods_supported: words,
+    revocation_endpoint_auth_methods_supported: words,
+    access_token_signing_alg_values_supported: words,
+  },
+  { $id: 'ServerMetadata', title: 'ServerMetadata' },
+);
+const jwks = Type.Object(
+  { keys: Type.Array(Type.Record(Type.String(), Type.String())) },
+  { title: 'JSON Web Key Set', examples: [{ keys: [] }] },
+);
+
+// Unknown parameters are ignored (RFC 6749 §3.2). A token that is longer than any of ours is inactive, not an error.
+const tokenForm = Type.Object({
+  token: Type.String({ minLength: 1 }),
+  token_type_hint: Type.Optional(Type.String()),
+  client_id: Type.Optional(Type.String({ maxLength: 200 })),
+  client_secret: Type.Optional(Type.String({ maxLength: 400 })),
+});
+const forms = ['application/x-www-form-urlencoded', 'application/json'];
+const cacheable = `public, max-age=${JWKS_MAX_AGE}`;
+
+/** Keys and metadata for verifiers (RFC 7517, 8414), introspection (RFC 7662) and revocation (RFC 7009). */
+export async function routes(app: App, deps: KeysDeps): Promise<void> {
+  await readFormBodies(app);
+
+  app.get(
+    '/.well-known/jwks.json',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['OAuth'],
+        summary: 'The public keys of access tokens',
+        description: 'Empty under HS256, HS384 and HS512. A new key is here ten minutes before it signs.',
+        response: { 200: jwks },
+      },
+    },
+    (_request, reply) => {
+      // Every origin may read public keys: verifiers also run in browsers.
+      reply.headers({ 'cache-control': cacheable, 'cross-origin-resource-policy': 'cross-origin' });
+      return { keys: deps.keys.jwks().keys.map(key => ({ ...key })) };
+    },
+  );
+
+  for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
+    app.get(
+      path,
+      {
+        config: { access: 'public' },
+        schema: {
+          tags: ['OAuth'],
+          summary: 'What this authorization server offers',
+          response: { 200: metadata },
+        },
+      },
+      (_request, reply) => {
+        reply.headers({ 'cache-control': cacheable, 'cross-origin-resource-policy': 'cross-origin' });
+        return describeServer(deps.config);
+      },
+    );
+  }
+
+  app.post(
+    '/introspect',
+    {
+      config: {
+        access: 'public',
+        limit: 'oauth',
+        oauth: true,
+        problems: ['invalid_client', 'permission_denied'],
+      },
+      schema: {
+        tags: ['OAuth'],
+        summary: 'Whether a token is good now',
+        description:
+          'For service clients with `tokens:introspect`, by HTTP Basic or `client_id` and `client_secret`. Access and refresh tokens. What is not good, for whatever reason, is `{"active": false}`.',
+        security: [{ client: [] }],
+        consumes: forms,
+        body: tokenForm,
+        response: {
+          200: Type.Object(
+            { active: Type.Boolean() },
+            { additionalProperties: true, title: 'Introspection', examples: [{ active: false }] },
+          ),
+        },
+      },
+    },
+    async request => {
+      const { token, client_id, client_secret } = request.body;
+      const { authorization } = request.headers;
+      const caller = callerOf(request);
+      const client = await authenticateClient(deps, caller, { authorization, client_id, client_secret });
+      return introspect(deps, caller, client, token);
+    },
+  );
+
+  app.post(
+    '/revoke',
+    {
+      config: {
+        access: 'public',
+        limit: 'oauth',
+        oauth: true,
+        problems: ['invalid_client', 'permission_denied'],
+      },
+      schema: {
+        tags: ['OAuth'],
+        summary: 'Revoke a token',
+        description:
+          "A service client revokes its own tokens; anybody else's need `sessions:revoke`. An access token dies by itself, a refresh token with its session. A token that is unknown or dead already is 200 too.",
+        security: [{ client: [] }],
+        consumes: forms,
+        body: tokenForm,
+        response: { 200: Type.Object({}) },
+      },
+    },
+    async request => {
+      const { token, client_id, client_secret } = request.body;
+      const { authorization } = request.headers;
+      const caller = callerOf(request);
+      const client = await authenticateClient(deps, caller, { authorization, client_id, client_secret });
+      await revoke(deps, caller, client, token);
+      return {};
+    },
+  );
+}

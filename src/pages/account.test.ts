@@ -1,0 +1,290 @@
+import { Secret, TOTP } from 'otpauth';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { Browser } from '../../test/support/browser.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { PASSWORD, type Person, person } from '../../test/support/people.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+async function signIn(ada: Person, browser = new Browser(world)): Promise<Browser> {
+  const page = await browser.get('/account/sign-in');
+  const answer = await browser.submit(page, { username: ada.email, password: ada.password });
+  expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account']);
+  return browser;
+}
+
+const codeOf = (page: string) => {
+  const secret = /<code>([A-Z2-7 ]+)<\/code>/.exec(page)?.[1]?.replaceAll(' ', '') ?? '';
+  return () =>
+    new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: world.deps.clock.now().getTime() });
+};
+
+describe('signing in', () => {
+  test('keeps tokens in cookies that no script reads, and leads on to the page that was asked for', async () => {
+    const ada = await person(world);
+    const browser = new Browser(world);
+    const asked = await browser.get('/account/sessions');
+    expect([asked.statusCode, asked.headers.location]).toEqual([
+      303,
+      '/account/sign-in?next=%2Faccount%2Fsessions',
+    ]);
+    const page = await browser.follow(asked);
+    const answer = await browser.submit(page, { username: ada.email, password: ada.password });
+    expect(answer.headers.location).toBe('/account/sessions');
+    expect(
+      answer.cookies.map(({ name, httpOnly, sameSite, path }) => [
+        name.slice(0, 16),
+        httpOnly,
+        sameSite,
+        path,
+      ]),
+    ).toEqual([
+      ['entrecore_access', true, 'Lax', '/'],
+      ['entrecore_refres', true, 'Lax', '/'],
+      ['entrecore_device', true, 'Lax', '/'],
+    ]);
+    expect((await browser.get('/account/sessions')).body).toContain('This device');
+  });
+
+  test('under https the cookies are bound to the host', async () => {
+    const secure = await testApp({ http: { publicUrl: 'https://id.example.com' } });
+    try {
+      const ada = await person(secure);
+      const browser = new Browser(secure);
+      const answer = await browser.submit(await browser.get('/account/sign-in'), {
+        username: ada.email,
+        password: ada.password,
+      });
+      const ours = answer.cookies.filter(({ name }) => !name.includes('device'));
+      expect(ours.map(({ name, secure: only, domain }) => [name, only, domain])).toEqual([
+        ['__Host-entrecore_access', true, undefined],
+        ['__Host-entrecore_refresh', true, undefined],
+      ]);
+    } finally {
+      await secure.close();
+    }
+  });
+
+  test('says alike of an unknown name and a wrong password, and keeps the name', async () => {
+    const ada = await person(world);
+    const browser = new Browser(world);
+    const page = await browser.get('/account/sign-in');
+    const [wrong, unknown] = [
+      await browser.submit(page, { username: ada.email, password: 'no' }),
+      await browser.submit(page, { username: 'nobody@example.com', password: 'no' }),
+    ];
+    expect([wrong.statusCode, unknown.statusCode]).toEqual([401, 401]);
+    expect(wrong.body.replaceAll(ada.email, '')).toBe(unknown.body.replaceAll('nobody@example.com', ''));
+    expect(wrong.body).toContain(`value="${ada.email}"`);
+    expect(wrong.body).toContain('role="alert"');
+  });
+
+  test('never leads to another site', async () => {
+    const ada = await person(world);
+    for (const next of ['https://evil.example/', '//evil.example', '/account/../x', '/token']) {
+      const browser = new Browser(world);
+      const page = await browser.get(`/account/sign-in?next=${encodeURIComponent(next)}`);
+      const answer = await browser.submit(page, { username: ada.email, password: ada.password });
+      expect(answer.headers.location).toBe('/account');
+    }
+  });
+
+  test('lasts past the access token, and ends with signing out, on the server too', async () => {
+    const browser = await signIn(await person(world));
+    const refresh = browser.cookies.get('entrecore_refresh');
+    world.deps.clock.advance(1900);
+    expect((await browser.get('/account')).statusCode).toBe(200);
+    expect(browser.cookies.get('entrecore_refresh')).not.toBe(refresh);
+    const token = browser.cookies.get('entrecore_access');
+    const answer = await browser.submit(await browser.get('/account'), {}, {}, '/account/sign-out');
+    expect(answer.headers.location).toBe('/account/sign-in');
+    expect([...browser.cookies.keys()].filter(name => /access|refresh/.test(name))).toEqual([]);
+    expect((await world.call('GET', '/users/me', { ...(token !== undefined && { token }) })).statusCode).toBe(
+      401,
+    );
+  });
+
+  test('the cookies open nothing of the API', async () => {
+    const browser = await signIn(await person(world));
+    expect((await browser.get('/users/me')).statusCode).toBe(401);
+  });
+});
+
+test('an address that does not exist is told with a page', async () => {
+  const answer = await new Browser(world).get('/account/nowhere');
+  expect([answer.statusCode, answer.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+  expect(answer.body).toContain('There is no page at this address.');
+});
+
+test('signing up in two steps leads into the account; what is wrong stands at its field', async () => {
+  const browser = new Browser(world);
+  const email = 'grace@example.com';
+  const start = await browser.get('/account/sign-up');
+  const refused = await browser.submit(start, {
+    first_name: 'Grace',
+    last_name: 'Hopper',
+    email: 'not an address',
+    phone_number: '12',
+  });
+  expect(refused.statusCode).toBe(422);
+  expect(refused.body).toMatch(/id="(email|phone_number)-error"/);
+  expect(refused.body).toContain('value="Grace"');
+
+  const step2 = await browser.submitAndFollow(start, {
+    first_name: 'Grace',
+    last_name: '<b>Hopper</b>',
+    email,
+    phone_number: '+254 712 345-678',
+  });
+  expect(step2.body).toContain(email);
+  const differ = await browser.submit(step2, { password: PASSWORD, confirm_password: 'x' });
+  expect(differ.body).toContain('id="confirm_password-error"');
+  const done = await browser.submitAndFollow(step2, { password: PASSWORD, confirm_password: PASSWORD });
+  expect(done.body).toContain('Welcome.');
+  expect(done.body).toContain('&lt;b&gt;Hopper&lt;/b&gt;');
+  expect(done.body).not.toContain('<b>Hopper');
+  const again = await new Browser(world).get('/account/sign-up/password');
+  expect(again.headers.location).toBe('/account/sign-up');
+});
+
+test('a forgotten password: the same answer for known and unknown addresses, and a mail for the known one', async () => {
+  const ada = await person(world);
+  const browser = new Browser(world);
+  for (const email of [ada.email, 'unknown@example.com']) {
+    const answer = await browser.submit(await browser.get('/account/forgot-password'), { email });
+    expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account/forgot-password/sent']);
+  }
+  expect((await mailsTo(world, ada.email)).map(({ template }) => template)).toEqual(['reset-password']);
+});
+
+describe('the account', () => {
+  test('shows and saves the profile, and tells a taken username at its field', async () => {
+    const [ada, other] = [await person(world), await person(world)];
+    const browser = await signIn(ada);
+    const page = await browser.get('/account');
+    const values = { first_name: 'Augusta', last_name: 'King', username: 'augusta', phone_number: '' };
+    const saved = await browser.submitAndFollow(page, values, '/account/profile');
+    expect(saved.body).toContain('Your profile was saved.');
+    expect(saved.body).toContain('value="augusta"');
+    const rival = await signIn(other);
+    const refused = await rival.submit(await rival.get('/account'), values, {}, '/account/profile');
+    expect(refused.statusCode).toBe(409);
+    expect(refused.body).toContain('<p class="error" id="username-error">');
+  });
+
+  test('asks for another proof when the last one is old, before an address is changed', async () => {
+    const ada = await person(world);
+    const browser = await signIn(ada);
+    world.deps.clock.advance(700);
+    const change = { email: `new-${ada.email}` };
+    const asked = await browser.submit(await browser.get('/account'), change, {}, '/account/email');
+    expect(asked.headers.location).toBe('/account/confirm');
+    const confirm = await browser.get('/account/confirm');
+    expect((await browser.submit(confirm, { password: 'no' })).statusCode).toBe(401);
+    expect((await browser.submit(confirm, { password: ada.password })).headers.location).toBe('/account');
+    const done = await browser.submitAndFollow(await browser.get('/account'), change, '/account/email');
+    expect(done.body).toContain('Waiting for confirmation');
+    expect((await mailsTo(world, change.email)).map(({ template }) => template)).toEqual([
+      'email-change-confirm',
+    ]);
+    const kept = await browser.submitAndFollow(done, { email: ada.email }, '/account/email');
+    expect(kept.body).not.toContain('Waiting for confirmation');
+  });
+
+  test('changes the password, and signs the other devices out', async () => {
+    const ada = await person(world);
+    const [browser, other] = [await signIn(ada), await signIn(ada)];
+    const page = await browser.get('/account/password');
+    const wrong = await browser.submit(page, {
+      current_password: 'no',
+      new_password: 'Another-horse-battery-2',
+      confirm_new_password: 'Another-horse-battery-2',
+    });
+    expect(wrong.body).toContain('<p class="error" id="current_password-error">');
+    const done = await browser.submitAndFollow(page, {
+      current_password: ada.password,
+      new_password: 'Another-horse-battery-2',
+      confirm_new_password: 'Another-horse-battery-2',
+    });
+    expect(done.body).toContain('Your password was changed');
+    expect((await other.get('/account')).statusCode).toBe(303);
+  });
+
+  test('ends one device, and all of them', async () => {
+    const ada = await person(world);
+    const [browser, other] = [await signIn(ada), await signIn(ada)];
+    const page = await browser.get('/account/sessions');
+    const ended = await browser.submitAndFollow(page, {}, '/account/sessions/end');
+    expect(ended.body).toContain('That device was signed out.');
+    expect((await other.get('/account')).statusCode).toBe(303);
+    await browser.submit(ended, {}, {}, '/account/sessions/end-all');
+    expect((await browser.get('/account')).statusCode).toBe(303);
+  });
+
+  test('sets up an app, asks for it at the next sign-in, takes a recovery code, and removes it', async () => {
+    const ada = await person(world);
+    const browser = await signIn(ada);
+    const setUp = await browser.get('/account/security/authenticator');
+    expect(setUp.body).toContain('<svg');
+    const code = codeOf(setUp.body);
+    const wrong = await browser.submit(setUp, { code: '000000' }, {}, '/account/security/authenticator');
+    expect(wrong.body).toContain('<p class="error" id="code-error">');
+    expect(codeOf(wrong.body)()).toBe(code());
+    const codes = await browser.submit(wrong, { code: code() }, {}, '/account/security/authenticator');
+    const recovery = [...codes.body.matchAll(/<li><code>([^<]+)<\/code>/g)].map(([, text]) => text as string);
+    expect(recovery).toHaveLength(10);
+
+    const next = new Browser(world);
+    const half = await next.submitAndFollow(await next.get('/account/sign-in'), {
+      username: ada.email,
+      password: ada.password,
+    });
+    expect(half.body).toContain('Six-digit code');
+    expect((await next.get('/account')).statusCode).toBe(303);
+    expect((await next.submit(half, { code: '000000' })).statusCode).toBe(401);
+    world.deps.clock.advance(30);
+    expect((await next.submit(half, { code: code() })).headers.location).toBe('/account');
+
+    const third = new Browser(world);
+    const asked = await third.submitAndFollow(await third.get('/account/sign-in'), {
+      username: ada.email,
+      password: ada.password,
+    });
+    const byCode = await third.get('/account/sign-in/second-factor?factor=recovery_code');
+    expect(byCode.body).toContain('Recovery code');
+    expect(asked.body).toContain('Use a recovery code');
+    expect((await third.submit(byCode, { code: recovery[0] as string })).headers.location).toBe('/account');
+
+    const security = await third.get('/account/security');
+    expect(security.body).toContain('You have 9 left');
+    const removed = await third.submitAndFollow(security, {}, '/account/security/totp/remove');
+    expect(removed.body).toContain('It was removed.');
+  });
+
+  test('shows what happened, hands everything out, and closes', async () => {
+    const ada = await person(world);
+    const browser = await signIn(ada);
+    expect((await browser.get('/account/activity')).body).toContain('Signed in');
+    const data = await browser.get('/account/data');
+    const file = await browser.submit(data, {}, {}, '/account/data/export');
+    expect(file.headers['content-disposition']).toBe('attachment; filename="account.json"');
+    expect(file.json().user.email).toBe(ada.email);
+    const kept = await browser.submit(data, { confirmation: 'yes' }, {}, '/account/data/close');
+    expect(kept.body).toContain('<p class="error" id="confirmation-error">');
+    const closed = await browser.submitAndFollow(data, { confirmation: ada.email }, '/account/data/close');
+    expect(closed.body).toContain('Your account is closed');
+    expect((await browser.get('/account')).statusCode).toBe(303);
+  });
+
+  test('refuses a form without its token, also from somebody who is signed in', async () => {
+    const browser = await signIn(await person(world));
+    const answer = await browser.submit(await browser.get('/account/data'), { form_token: '' });
+    expect(answer.statusCode).toBe(403);
+    expect(answer.body).toContain('Go back, reload it and try again');
+  });
+});

@@ -1,0 +1,114 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { Problem } from '../platform/problems.ts';
+import { authenticate } from '../sessions/authenticate.ts';
+import { logout } from '../sessions/logout.ts';
+import type { TokenPrincipal, UserPrincipal } from '../sessions/principal.ts';
+import { refresh } from '../sessions/refresh.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { deviceCookie } from '../throttle/device-cookie.ts';
+import { readCookie, writeCookie } from './cookies.ts';
+import { callerIn, type PageReply, type PageRequest } from './exchange.ts';
+
+/** Puts a session's tokens where only these pages read them: cookies that no script and no other site can use. */
+export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody): void {
+  const { config } = deps;
+  reply.header('set-cookie', writeCookie(config, 'access', tokens.access_token, tokens.expires_in));
+  reply.header(
+    'set-cookie',
+    writeCookie(config, 'refresh', tokens.refresh_token, config.sessions.idleLifetime),
+  );
+  if (tokens.device_token !== undefined) reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+}
+
+/** Makes the browser forget its session. */
+export function dropTokens({ config }: KeysDeps, reply: PageReply): void {
+  reply.header('set-cookie', writeCookie(config, 'access', '', 0));
+  reply.header('set-cookie', writeCookie(config, 'refresh', '', 0));
+}
+
+/**
+ * Who uses this browser, by its access token or, when that is over, by one that its refresh token gives. Refuses with
+ * `not_authenticated`; with `recent`, also with `reauthentication_required`.
+ */
+export async function personOf(
+  deps: KeysDeps,
+  request: PageRequest,
+  reply: PageReply,
+  { recent = false } = {},
+): Promise<UserPrincipal> {
+  return (await sessionOf(deps, request, reply, recent)).principal;
+}
+
+/** As `personOf`; null where nobody is signed in. */
+export function personOrNull(
+  deps: KeysDeps,
+  request: PageRequest,
+  reply: PageReply,
+): Promise<UserPrincipal | null> {
+  return personOf(deps, request, reply).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'not_authenticated') return null;
+    throw error;
+  });
+}
+
+/** Ends the session of this browser, if there is one. */
+export async function signOut(deps: KeysDeps, request: PageRequest, reply: PageReply): Promise<void> {
+  try {
+    const { token } = await sessionOf(deps, request, reply, false);
+    const principal = await authenticate(deps, token, callerIn(request), { access: 'token', recent: false });
+    await logout(deps, principal as TokenPrincipal);
+  } catch (error) {
+    if (!isSignedOut(error)) throw error;
+  }
+  dropTokens(deps, reply);
+}
+
+async function sessionOf(
+  deps: KeysDeps,
+  request: PageRequest,
+  reply: PageReply,
+  recent: boolean,
+): Promise<{ principal: UserPrincipal; token: string }> {
+  const cookies = request.headers.cookie;
+  const caller = callerIn(request);
+  const known = async (token: string) => {
+    const principal = await authenticate(deps, token, caller, { access: 'user', recent });
+    return { principal: principal as UserPrincipal, token };
+  };
+  const access = readCookie(deps.config, cookies, 'access');
+  if (access !== null) {
+    const found = await known(access).catch(unlessSignedOut);
+    if (found !== null) return found;
+  }
+  const refreshToken = readCookie(deps.config, cookies, 'refresh');
+  if (refreshToken !== null) {
+    const tokens = await refresh(deps, caller, refreshToken).catch(unlessSignedOut);
+    if (tokens !== null) {
+      keepTokens(deps, reply, tokens);
+      return known(tokens.access_token);
+    }
+  }
+  if (access !== null || refreshToken !== null) dropTokens(deps, reply);
+  throw new Problem('not_authenticated');
+}
+
+const SIGNED_OUT: ReadonlySet<string> = new Set([
+  'not_authenticated',
+  'invalid_token',
+  'token_expired',
+  'token_revoked',
+  'account_disabled',
+  'user_required',
+  'invalid_refresh_token',
+  'refresh_token_reused',
+]);
+
+function isSignedOut(error: unknown): boolean {
+  return error instanceof Problem && SIGNED_OUT.has(error.code);
+}
+
+// A database that is away signs nobody out.
+function unlessSignedOut(error: unknown): null {
+  if (isSignedOut(error)) return null;
+  throw error;
+}

@@ -1,0 +1,55 @@
+import type { Deps } from '../platform/deps.ts';
+import { toProblem } from '../platform/http/errors.ts';
+import { Problem } from '../platform/problems.ts';
+import type { PageReply, PageRequest } from './exchange.ts';
+import { html } from './html.ts';
+import { cardPage } from './layout.ts';
+import { confirmPath, signInPath } from './paths.ts';
+import { viewOf } from './view.ts';
+
+interface FailingReply extends PageReply {
+  code(status: number): FailingReply;
+  type(type: string): FailingReply;
+  send(body: string): FailingReply;
+  redirect(url: string, code: number): FailingReply;
+}
+
+const SIGNED_OUT: ReadonlySet<string> = new Set([
+  'not_authenticated',
+  'invalid_token',
+  'token_expired',
+  'token_revoked',
+  'account_disabled',
+]);
+
+/**
+ * Answers what was thrown with a page for people: signed out leads to signing in, an old proof to proving it again,
+ * everything else to a few words and the request's id.
+ */
+export function answerFailure(
+  deps: Deps,
+  error: unknown,
+  request: PageRequest,
+  reply: FailingReply,
+): FailingReply {
+  const told = toProblem(error);
+  if (told !== null && SIGNED_OUT.has(told.code)) return reply.redirect(signInPath(request), 303);
+  if (told?.code === 'reauthentication_required') return reply.redirect(confirmPath(request), 303);
+  const problem = told ?? new Problem('internal_error');
+  if (told === null || problem.status >= 500) {
+    deps.log.error(
+      { request_id: request.id, problem: problem.code, err: told?.cause ?? error },
+      'page failed',
+    );
+  }
+  const view = viewOf(deps, request, reply);
+  const { words } = view;
+  if (problem.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfter)));
+  const body = cardPage(view, {
+    title: words.error.title,
+    body: html`<p>${words.problems[problem.code] ?? problem.message}</p>
+<p class="hint">${words.error.reference} <code>${request.id}</code></p>
+<p><a class="button quiet" href="/account">${words.error.home}</a></p>`,
+  });
+  return reply.code(problem.status).type('text/html; charset=utf-8').send(body.markup);
+}

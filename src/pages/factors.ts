@@ -1,0 +1,122 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { removeFactor } from '../mfa/enrolment.ts';
+import { newRecoveryCodes } from '../mfa/recovery-codes.ts';
+import { confirmSms, enrolSms, requireSms } from '../mfa/sms.ts';
+import { confirmTotp, enrolTotp } from '../mfa/totp.ts';
+import type { App } from '../platform/http/app.ts';
+import { personOf } from './browser-session.ts';
+import { authenticatorPage, phoneCodePage, phonePage, recoveryCodesPage } from './factor-pages.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { page, show } from './prepare.ts';
+import { securityPage } from './security.ts';
+import { phoneOf } from './sign-up-page.ts';
+import { viewOf } from './view.ts';
+
+const PATH = '/account/security';
+const config = { ...page, limit: 'mfa' } as const;
+const recent = { recent: true };
+
+/** Setting up and removing second factors; all of it needs a recent proof. */
+export function factorPages(app: App, deps: KeysDeps): void {
+  authenticatorPages(app, deps);
+  phonePages(app, deps);
+
+  app.post(`${PATH}/recovery-codes`, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    try {
+      return show(reply, recoveryCodesPage(view, principal, await newRecoveryCodes(deps, principal)));
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+    }
+  });
+
+  for (const kind of ['totp', 'sms'] as const) {
+    app.post(`${PATH}/${kind}/remove`, { config }, async (request, reply) => {
+      const view = viewOf(deps, request, reply);
+      const principal = await personOf(deps, request, reply, recent);
+      try {
+        await removeFactor(deps, principal, kind);
+      } catch (error) {
+        const failure = failureOf(view.words, error);
+        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      }
+      return reply.redirect(`${PATH}?done=factor_removed`, 303);
+    });
+  }
+}
+
+function authenticatorPages(app: App, deps: KeysDeps): void {
+  const path = `${PATH}/authenticator`;
+
+  // Nothing is asked of the new secret before it is confirmed, so a GET that is repeated changes nothing that counts.
+  app.get(path, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    try {
+      const { secret, otpauth_uri: uri } = await enrolTotp(deps, principal);
+      return show(reply, authenticatorPage(view, principal, { secret, uri, failure: null }));
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+    }
+  });
+
+  app.post(path, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    try {
+      const codes = await confirmTotp(deps, principal, textOf(request, 'code', 64));
+      return show(reply, recoveryCodesPage(view, principal, codes, 'totp'));
+    } catch (error) {
+      const failure = failureOf(view.words, error, ['code']);
+      const uri = textOf(request, 'uri', 1000);
+      const secret = /^otpauth:\/\/totp\/.*[?&]secret=([A-Z2-7]+)/.exec(uri)?.[1];
+      if (secret === undefined) return reply.redirect(path, 303);
+      return show(reply, authenticatorPage(view, principal, { secret, uri, failure }), failure.status);
+    }
+  });
+}
+
+function phonePages(app: App, deps: KeysDeps): void {
+  const path = `${PATH}/phone`;
+
+  app.get(path, { config }, async (request, reply) => {
+    requireSms(deps);
+    const principal = await personOf(deps, request, reply, recent);
+    const number = principal.account.phone_number ?? '';
+    return show(reply, phonePage(viewOf(deps, request, reply), principal, { number, failure: null }));
+  });
+
+  app.post(path, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    const number = textOf(request, 'phone_number', 64);
+    try {
+      await enrolSms(deps, principal, phoneOf(number));
+    } catch (error) {
+      const failure = failureOf(view.words, error, ['phone_number']);
+      return show(reply, phonePage(view, principal, { number, failure }), failure.status);
+    }
+    return reply.redirect(`${path}/code`, 303);
+  });
+
+  app.get(`${path}/code`, { config }, async (request, reply) => {
+    const principal = await personOf(deps, request, reply, recent);
+    return show(reply, phoneCodePage(viewOf(deps, request, reply), principal, null));
+  });
+
+  app.post(`${path}/code`, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    try {
+      const codes = await confirmSms(deps, principal, textOf(request, 'code', 64));
+      return show(reply, recoveryCodesPage(view, principal, codes, 'sms'));
+    } catch (error) {
+      const failure = failureOf(view.words, error, ['code']);
+      return show(reply, phoneCodePage(view, principal, failure), failure.status);
+    }
+  });
+}

@@ -1,0 +1,60 @@
+import { Problem } from '../platform/problems.ts';
+import type { Words } from './words.ts';
+
+/** A refusal as a form shows it: what is wrong as a whole, and at which field. */
+export interface Failure {
+  readonly status: number;
+  readonly summary: string | null;
+  readonly fields: Readonly<Record<string, string>>;
+  /** The first field that is wrong. */
+  readonly first: string | null;
+}
+
+// Refusals that are about one field, though the API answers them as a whole.
+const AT_FIELD: Readonly<Record<string, string>> = {
+  email_taken: 'email',
+  address_taken: 'email',
+  username_taken: 'username',
+  passwords_differ: 'confirm_new_password',
+  wrong_password: 'current_password',
+  invalid_mfa_code: 'code',
+  invalid_sign_in_code: 'code',
+  phone_not_allowed: 'phone_number',
+};
+
+/** What a form says about a refusal. Anything that is not one, or that no form can mend, is thrown again. */
+export function failureOf(words: Words, error: unknown, names: readonly string[] = []): Failure {
+  if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
+  const { status, code, issues } = error;
+  const problem = words.problems[code] ?? error.message;
+  const at = AT_FIELD[code];
+  if (issues === undefined && at !== undefined && names.includes(at))
+    return { status, summary: null, fields: { [at]: problem }, first: at };
+  if (issues === undefined) return { status, summary: problem, fields: {}, first: null };
+
+  const fields: Record<string, string> = {};
+  for (const { type, loc, msg } of issues) {
+    const name = String(loc.at(-1));
+    const text = words.issues[type] ?? msg;
+    fields[name] = fields[name] === undefined ? text : `${fields[name]} ${text}`;
+  }
+  const shown = Object.keys(fields).filter(name => names.includes(name));
+  const rest = Object.keys(fields).filter(name => !names.includes(name));
+  return {
+    status,
+    summary: rest.length === 0 ? null : rest.map(name => fields[name]).join(' '),
+    fields,
+    first: names.find(name => shown.includes(name)) ?? null,
+  };
+}
+
+// The page as a whole answers these: by asking to sign in, or to reload.
+const PASSED_ON: ReadonlySet<string> = new Set([
+  'not_authenticated',
+  'invalid_token',
+  'token_expired',
+  'token_revoked',
+  'account_disabled',
+  'reauthentication_required',
+  'form_refused',
+]);

@@ -1,0 +1,99 @@
+import { findChallenge } from '../challenges/consume.ts';
+import { acceptInvitation } from '../invitations/accept.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { type Failure, failureOf } from './failure.ts';
+import { field, form, textOf } from './form.ts';
+import { donePage, gonePage } from './gone-page.ts';
+import { type Html, html } from './html.ts';
+import { cardPage } from './layout.ts';
+import { page, show } from './prepare.ts';
+import { newPasswordFields } from './reset-page.ts';
+import { type View, viewOf } from './view.ts';
+
+const PATH = '/account/invitation';
+const FIELDS = ['first_name', 'last_name', 'password', 'confirm_password'];
+
+interface Invited {
+  readonly token: string;
+  readonly address: string;
+  readonly firstName?: string;
+  readonly lastName?: string;
+  readonly failure?: Failure | null;
+}
+
+/** Accepting an invitation. The GET spends nothing, and neither does what is refused. */
+export function invitationPages(app: App, deps: Deps): void {
+  app.get(PATH, { config: page }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const { token } = request.query as { token?: unknown };
+    const address = await addressOf(deps, token);
+    if (address === null) return show(reply, gonePage(view), 410);
+    return show(reply, invitationPage(view, { token: String(token), address }));
+  });
+
+  app.post(PATH, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const token = textOf(request, 'token', 200);
+    const [firstName, lastName] = [textOf(request, 'first_name', 100), textOf(request, 'last_name', 100)];
+    try {
+      await acceptInvitation(deps, callerOf(request), {
+        token,
+        first_name: firstName,
+        last_name: lastName,
+        password: textOf(request, 'password', 4096),
+        confirm_password: textOf(request, 'confirm_password', 4096),
+      });
+    } catch (error) {
+      const failure = differing(view, failureOf(view.words, error, FIELDS), error);
+      const gone = error instanceof Problem && error.code === 'invitation_invalid';
+      const address = gone ? null : await addressOf(deps, token);
+      if (address === null) return show(reply, gonePage(view), 410);
+      const body = invitationPage(view, { token, address, firstName, lastName, failure });
+      return show(reply, body, failure.status);
+    }
+    return reply.redirect(`${PATH}/done`, 303);
+  });
+
+  app.get(`${PATH}/done`, { config: page }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const { doneTitle: title, done: text } = view.words.invitation;
+    return show(
+      reply,
+      donePage(view, { title, text, label: view.words.links.signIn, href: '/account/sign-in' }),
+    );
+  });
+}
+
+// The form of a reset names its fields otherwise.
+function differing(view: View, failure: Failure, error: unknown): Failure {
+  if (!(error instanceof Problem) || error.code !== 'passwords_differ') return failure;
+  const text = view.words.issues.passwords_differ ?? '';
+  return { ...failure, summary: null, fields: { confirm_password: text }, first: 'confirm_password' };
+}
+
+async function addressOf(deps: Deps, token: unknown): Promise<string | null> {
+  if (typeof token !== 'string') return null;
+  return (await findChallenge(deps, deps.db, { purpose: 'invitation', token }))?.sentTo ?? null;
+}
+
+function invitationPage(view: View, { token, address, firstName, lastName, failure = null }: Invited): Html {
+  const { invitation: words, signUp } = view.words;
+  return cardPage(view, {
+    title: words.title(view.brand.name),
+    body: html`<p>${words.about}<strong class="address">${address}</strong></p>
+${form(view, {
+  action: PATH,
+  submit: words.submit,
+  hidden: { token },
+  failure,
+  fields: html`<div class="pair">
+${field(view, failure, { name: 'first_name', label: signUp.firstName, value: firstName, autocomplete: 'given-name', maxLength: 100, autofocus: true })}
+${field(view, failure, { name: 'last_name', label: signUp.lastName, value: lastName, autocomplete: 'family-name', maxLength: 100 })}
+</div>
+<input class="visually-hidden" type="text" name="username" value="${address}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${newPasswordFields(view, failure, { labels: signUp, email: address, names: ['password', 'confirm_password'] })}`,
+})}`,
+  });
+}

@@ -1,0 +1,92 @@
+import type {
+  AssertionResponse,
+  CreationOptions,
+  CreationResponse,
+  RequestOptions,
+} from '../mfa/webauthn.ts';
+import { Problem } from '../platform/problems.ts';
+import type { PageRequest } from './exchange.ts';
+import { textOf } from './form.ts';
+import { type Html, html, type Renderable } from './html.ts';
+import type { View } from './view.ts';
+
+export interface PasskeyForm {
+  readonly action: string;
+  readonly submit: string;
+  /** What the browser is asked; a path where it is fetched when it is needed. */
+  readonly ask:
+    | { readonly create: CreationOptions }
+    | { readonly get: RequestOptions }
+    | { readonly from: string };
+  readonly hidden?: Readonly<Record<string, string>>;
+  readonly fields?: Renderable;
+  readonly tone?: 'quiet';
+}
+
+/**
+ * A form that the browser's passkeys fill: hidden until the script finds that the browser knows them, and sent like any
+ * other form once a passkey has answered.
+ */
+export function passkeyForm(
+  view: View,
+  { action, submit, ask, hidden = {}, fields, tone }: PasskeyForm,
+): Html {
+  const what =
+    'create' in ask
+      ? html`data-passkey="create" data-options="${JSON.stringify(ask.create)}"`
+      : 'get' in ask
+        ? html`data-passkey="get" data-options="${JSON.stringify(ask.get)}"`
+        : html`data-passkey="get" data-options-from="${ask.from}"`;
+  return html`<form method="post" action="${action}" ${what} hidden>
+<p class="alert" role="alert" hidden>${view.words.passkeys.failed}</p>
+<input type="hidden" name="form_token" value="${view.formToken}">
+<input type="hidden" name="response">
+${Object.entries(hidden).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+${fields}
+<button class="button ${tone}">${submit}</button>
+</form>`;
+}
+
+/** What a passkey answered, as the script put it into the form. Refuses with `passkey_refused` what is of another shape. */
+export function assertionIn(request: Pick<PageRequest, 'body'>): AssertionResponse {
+  return credentialIn(request, ['clientDataJSON', 'authenticatorData', 'signature']) as AssertionResponse;
+}
+
+/** A new passkey, as the script put it into the form. Refuses with `passkey_refused` what is of another shape. */
+export function creationIn(request: Pick<PageRequest, 'body'>): CreationResponse {
+  return credentialIn(request, ['clientDataJSON', 'attestationObject']) as CreationResponse;
+}
+
+function credentialIn(request: Pick<PageRequest, 'body'>, needed: readonly string[]): unknown {
+  const sent = parsed(textOf(request, 'response', 40_000));
+  const response = record(sent.response);
+  const whole = [sent.id, sent.rawId, ...needed.map(name => response[name])].every(
+    value => typeof value === 'string' && value !== '',
+  );
+  if (!whole) throw new Problem('passkey_refused');
+  const { userHandle, transports } = response;
+  return {
+    id: sent.id,
+    rawId: sent.rawId,
+    type: sent.type,
+    clientExtensionResults: {},
+    response: {
+      ...Object.fromEntries(needed.map(name => [name, response[name]])),
+      ...(typeof userHandle === 'string' && { userHandle }),
+      ...(Array.isArray(transports) && {
+        transports: transports.filter(transport => typeof transport === 'string'),
+      }),
+    },
+  };
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return record(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+const record = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

@@ -1,0 +1,88 @@
+import { signInWithPasskey } from '../authentication/passkey.ts';
+import { canRedirect, providersOf } from '../federation/provider.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { addPasskey, beginPasskey } from '../mfa/add-passkey.ts';
+import { removePasskey, renamePasskey } from '../mfa/passkeys.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { devicesOf } from '../throttle/device-cookie.ts';
+import { keepTokens, personOf } from './browser-session.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { assertionIn, creationIn } from './passkey-form.ts';
+import { addPasskeyPage } from './passkey-pages.ts';
+import { nextPage } from './paths.ts';
+import { page, show } from './prepare.ts';
+import { securityPage } from './security.ts';
+import { signInPage } from './sign-in-page.ts';
+import { viewOf } from './view.ts';
+
+const PATH = '/account/security/passkeys';
+const config = { ...page, limit: 'mfa' } as const;
+const recent = { recent: true };
+
+/** Passkeys: as a way in, as a second factor, as a fresh proof, and their own page. */
+export function passkeyPages(app: App, deps: KeysDeps): void {
+  waysIn(app, deps);
+
+  app.get(PATH, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    try {
+      const options = await beginPasskey(deps, principal);
+      return show(reply, addPasskeyPage(view, principal, { options, failure: null }));
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+    }
+  });
+
+  app.post(PATH, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    const name = textOf(request, 'name', 64);
+    try {
+      await addPasskey(deps, principal, { name, response: creationIn(request) });
+    } catch (error) {
+      const failure = failureOf(view.words, error, ['name']);
+      const options = await beginPasskey(deps, principal);
+      return show(reply, addPasskeyPage(view, principal, { options, name, failure }), failure.status);
+    }
+    return reply.redirect('/account/security?done=passkey_added', 303);
+  });
+
+  app.post(`${PATH}/:act`, { config }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, recent);
+    const { act } = request.params as { act: string };
+    const id = textOf(request, 'id', 64);
+    try {
+      if (act === 'rename') await renamePasskey(deps, principal, { id, name: textOf(request, 'name', 64) });
+      else await removePasskey(deps, principal, id);
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+    }
+    const done = act === 'rename' ? 'passkey_renamed' : 'factor_removed';
+    return reply.redirect(`/account/security?done=${done}`, 303);
+  });
+}
+
+function waysIn(app: App, deps: KeysDeps): void {
+  app.post('/account/sign-in/passkey', { config: { ...page, limit: 'login' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const next = nextPage(textOf(request, 'next'));
+    try {
+      const tokens = await signInWithPasskey(deps, callerOf(request), {
+        response: assertionIn(request),
+        devices: devicesOf(deps, request.headers.cookie, undefined),
+      });
+      keepTokens(deps, reply, tokens);
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      const providers = providersOf(deps.config).filter(canRedirect);
+      const byMail = deps.config.signInByMail;
+      return show(reply, signInPage(view, { next, failure, providers, byMail }), failure.status);
+    }
+    return reply.redirect(next, 303);
+  });
+}

@@ -1,0 +1,77 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { changePassword } from '../passwords/change.ts';
+import { requestReset } from '../passwords/request-reset.ts';
+import type { App } from '../platform/http/app.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
+import { accountPage, section } from './account-page.ts';
+import { personOf } from './browser-session.ts';
+import { type Failure, failureOf } from './failure.ts';
+import { field, form, textOf } from './form.ts';
+import { type Html, html } from './html.ts';
+import { page, show } from './prepare.ts';
+import { newPasswordFields } from './reset-page.ts';
+import { type View, viewOf } from './view.ts';
+
+const PATH = '/account/password';
+const FIELDS = ['current_password', 'new_password', 'confirm_new_password'];
+
+/** Another password; every other session ends. Whoever has none, or forgot it, gets a link by mail. */
+export function passwordPages(app: App, deps: KeysDeps): void {
+  app.get(PATH, { config: page }, async (request, reply) => {
+    const principal = await personOf(deps, request, reply, { recent: true });
+    return show(reply, passwordPage(viewOf(deps, request, reply), principal, null));
+  });
+
+  app.post(PATH, { config: { ...page, limit: 'login' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, { recent: true });
+    const typed = (name: string) => textOf(request, name, 4096);
+    try {
+      await changePassword(deps, principal, {
+        current: typed('current_password'),
+        password: typed('new_password'),
+        confirmation: typed('confirm_new_password'),
+      });
+    } catch (error) {
+      const failure = failureOf(view.words, error, FIELDS);
+      return show(reply, passwordPage(view, principal, failure), failure.status);
+    }
+    return reply.redirect('/account/security?done=password', 303);
+  });
+
+  app.post(`${PATH}/mail`, { config: { ...page, limit: 'reset' } }, async (request, reply) => {
+    const { account, caller } = await personOf(deps, request, reply);
+    await limitAccount(deps, 'reset', { ip: caller.ip, account: account.email });
+    await requestReset(deps, caller, account.email);
+    return reply.redirect('/account/security?done=password_mail', 303);
+  });
+}
+
+function passwordPage(view: View, principal: UserPrincipal, failure: Failure | null): Html {
+  const { password: words, reset } = view.words;
+  const { email } = principal.account;
+  return accountPage(view, principal, {
+    current: '/account/security',
+    title: words.title,
+    intro: words.intro,
+    sections: html`${section({
+      id: 'change',
+      title: words.change,
+      body: form(view, {
+        action: PATH,
+        submit: words.submit,
+        failure,
+        fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${field(view, failure, { name: 'current_password', label: words.current, type: 'password', autocomplete: 'current-password', autofocus: true })}
+${newPasswordFields(view, failure, { labels: reset, email })}`,
+      }),
+    })}
+${section({
+  id: 'mail',
+  title: words.forgot,
+  body: html`<p>${words.forgotText}</p>
+${form(view, { action: `${PATH}/mail`, submit: words.mail, tone: 'quiet' })}`,
+})}`,
+  });
+}

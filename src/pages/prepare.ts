@@ -1,0 +1,39 @@
+import type { Deps } from '../platform/deps.ts';
+import type { App } from '../platform/http/app.ts';
+import { readFormBodies } from '../platform/http/bodies.ts';
+import { answerFailure } from './error-page.ts';
+import { requireOwnForm } from './form-token.ts';
+import type { Html } from './html.ts';
+
+/**
+ * No script or style inline, nothing from another host, no frame around it. Links to providers leave by navigation, so
+ * forms need go nowhere else.
+ */
+export const PAGE_POLICY =
+  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/** What every page route of a module stands on: form bodies, the check of where a form came from, headers, error pages. */
+export async function preparePages(app: App, deps: Deps): Promise<void> {
+  await readFormBodies(app);
+  app.addHook('preHandler', async request => {
+    if (request.method === 'POST') requireOwnForm(deps, request);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('content-security-policy', PAGE_POLICY);
+  });
+  app.setErrorHandler((error, request, reply) => answerFailure(deps, error, request, reply));
+}
+
+/** The config of a page's route: people without a bearer, and no place in the OpenAPI document. */
+export const page = { access: 'public', hidden: true } as const;
+
+interface HtmlReply {
+  code(status: number): HtmlReply;
+  type(type: string): HtmlReply;
+  send(body: string): HtmlReply;
+}
+
+/** Answers with a page. */
+export function show(reply: HtmlReply, { markup }: Html, status = 200): HtmlReply {
+  return reply.code(status).type('text/html; charset=utf-8').send(markup);
+}

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { Browser } from '../../test/support/browser.ts';
+import { type RealProvider, realProvider } from '../../test/support/oidc-provider.ts';
+import { person } from '../../test/support/people.ts';
+
+let provider: RealProvider;
+let world: TestApp;
+beforeAll(async () => {
+  provider = await realProvider('http://localhost:8000/oauth/acme/callback');
+  world = await testApp({ oidcProviders: [provider.entry], redirectUris: ['https://app.example.com'] });
+  world.deps.clock.set(new Date());
+});
+afterAll(async () => {
+  await world.close();
+  await provider.stop();
+});
+
+const pathOf = (url: URL | string) => {
+  const { pathname, search } = new URL(url, 'http://localhost:8000');
+  return `${pathname}${search}`;
+};
+
+/** Follows redirects of ours until one leaves for the provider; signs in there, and comes back. */
+async function throughProvider(browser: Browser, path: string, login: string | null) {
+  let answer = await browser.get(path);
+  while (!answer.headers.location?.startsWith(provider.issuer)) {
+    if (answer.headers.location === undefined) throw new Error(answer.body);
+    answer = await browser.get(pathOf(answer.headers.location));
+  }
+  const back = await provider.signIn(answer.headers.location, login);
+  answer = await browser.get(pathOf(back));
+  return browser.get(pathOf(answer.headers.location ?? ''));
+}
+
+const linkOf = (page: string, start: string) =>
+  new RegExp(`href="(${start}[^"]*)"`).exec(page)?.[1]?.replaceAll('&amp;', '&') ?? '';
+
+test("a provider's button signs somebody in, and leads to the page that was asked for", async () => {
+  const browser = new Browser(world);
+  const page = await browser.get('/account/sign-in?next=%2Faccount%2Fsecurity');
+  expect(page.body).toContain('Continue with Acme');
+  const answer = await throughProvider(browser, linkOf(page.body, '/account/sign-in/with/acme'), 'grace');
+  expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account/security']);
+  const security = await browser.get('/account/security');
+  expect(security.body).toContain('Unlink: Acme');
+  const kept = await browser.submit(security, {}, {}, '/account/security/identities/unlink');
+  expect(kept.statusCode).toBe(409);
+  expect(kept.body).toContain('This is the only way into your account');
+});
+
+test('a sign-in that is cancelled, or comes back to another browser, signs nobody in', async () => {
+  const browser = new Browser(world);
+  const cancelled = await throughProvider(browser, '/account/sign-in/with/acme', null);
+  expect(cancelled.statusCode).toBe(400);
+  expect(cancelled.body).toContain('The sign-in was not finished there.');
+  const stolen = await new Browser(world).get(`/account/sign-in/callback?code=${'a'.repeat(43)}&state=x`);
+  expect(stolen.statusCode).toBe(400);
+  expect((await browser.get('/account')).statusCode).toBe(303);
+});
+
+test('a provider is linked from the account alone, by this browser, and unlinked again', async () => {
+  const ada = await person(world);
+  const browser = new Browser(world);
+  await browser.submit(await browser.get('/account/sign-in'), {
+    username: ada.email,
+    password: ada.password,
+  });
+  const lured = await browser.get('/account/security/identities/acme');
+  expect(lured.statusCode).toBe(403);
+  const page = await browser.get('/account/security');
+  const answer = await throughProvider(
+    browser,
+    linkOf(page.body, '/account/security/identities/acme'),
+    'ada-elsewhere',
+  );
+  expect(answer.headers.location).toBe('/account/security?done=linked');
+  const linked = await browser.get('/account/security?done=linked');
+  expect(linked.body).toContain('It was linked.');
+  const unlinked = await browser.submitAndFollow(linked, {}, '/account/security/identities/unlink');
+  expect(unlinked.body).toContain('It was unlinked.');
+});

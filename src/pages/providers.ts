@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { authorize, hostedCallback } from '../federation/authorize.ts';
+import { exchange } from '../federation/exchange.ts';
+import { beginLink, finishLink } from '../federation/link.ts';
+import { canRedirect, providersOf } from '../federation/provider.ts';
+import { unlinkIdentity } from '../federation/unlink.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { devicesOf } from '../throttle/device-cookie.ts';
+import { keepTokens, personOf } from './browser-session.ts';
+import { readCookie, writeCookie } from './cookies.ts';
+import type { PageReply, PageRequest } from './exchange.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { requireFormToken } from './form-token.ts';
+import { nextPage } from './paths.ts';
+import { page, show } from './prepare.ts';
+import { securityPage } from './security.ts';
+import { keepPending } from './sign-in.ts';
+import { signInPage } from './sign-in-page.ts';
+import { type View, viewOf } from './view.ts';
+
+const config = { ...page, limit: 'oauth' } as const;
+// How long a person may take at the provider, in seconds.
+const VERIFIER_AGE = 600;
+const LINKING = 'link';
+
+/** Signing in with a provider, linking and unlinking it: the client of the redirect flow that these pages are. */
+export function providerPages(app: App, deps: KeysDeps): void {
+  app.get('/account/sign-in/with/:provider', { config, exposeHeadRoute: false }, async (request, reply) => {
+    const { provider } = request.params as { provider: string };
+    const next = nextPage((request.query as { next?: unknown }).next);
+    const { location, cookie } = await authorize(deps, provider, {
+      redirectUri: hostedCallback(deps.config),
+      codeChallenge: keepVerifier(deps, reply),
+      clientState: next,
+      linkTicket: null,
+    });
+    if (cookie !== null) reply.header('set-cookie', cookie);
+    return reply.redirect(location, 303);
+  });
+
+  // Begun by a link rather than a form, because a form may lead to no other host; so the link carries the form's token.
+  app.get(
+    '/account/security/identities/:provider',
+    { config, exposeHeadRoute: false },
+    async (request, reply) => {
+      const { provider } = request.params as { provider: string };
+      const principal = await personOf(deps, request, reply, { recent: true });
+      requireFormToken(deps, request, (request.query as { form_token?: unknown }).form_token);
+      const { authorize_url } = await beginLink(deps, principal, provider, {
+        redirectUri: hostedCallback(deps.config),
+        codeChallenge: keepVerifier(deps, reply),
+        clientState: LINKING,
+      });
+      return reply.redirect(authorize_url, 303);
+    },
+  );
+
+  app.get('/account/sign-in/callback', { config, exposeHeadRoute: false }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const { code, state } = request.query as { code?: unknown; state?: unknown };
+    const codeVerifier = readCookie(deps.config, request.headers.cookie, 'provider');
+    reply.header('set-cookie', writeCookie(deps.config, 'provider', '', 0));
+    if (typeof code !== 'string' || codeVerifier === null)
+      return show(reply, failedPage(deps, view, view.words.signIn.providerFailed), 400);
+    const proof = { code, codeVerifier };
+
+    if (state === LINKING) {
+      const principal = await personOf(deps, request, reply);
+      try {
+        await finishLink(deps, principal, proof);
+      } catch (error) {
+        const failure = failureOf(view.words, error);
+        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      }
+      return reply.redirect('/account/security?done=linked', 303);
+    }
+    const next = nextPage(state);
+    try {
+      await signInWithCode(deps, request, reply, proof);
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'mfa_required') {
+        keepPending(deps, reply, String(error.members.mfa_token));
+        return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
+      }
+      if (error instanceof Problem && error.code === 'account_disabled')
+        return show(reply, failedPage(deps, view, error.message), error.status);
+      const { status, summary } = failureOf(view.words, error);
+      return show(reply, failedPage(deps, view, summary ?? view.words.signIn.providerFailed), status);
+    }
+    return reply.redirect(next, 303);
+  });
+
+  app.post('/account/security/identities/unlink', { config: page }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const principal = await personOf(deps, request, reply, { recent: true });
+    try {
+      await unlinkIdentity(deps, principal, textOf(request, 'id', 64));
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+    }
+    return reply.redirect('/account/security?done=unlinked', 303);
+  });
+}
+
+async function signInWithCode(
+  deps: KeysDeps,
+  request: PageRequest & Parameters<typeof callerOf>[0],
+  reply: PageReply,
+  proof: { code: string; codeVerifier: string },
+): Promise<void> {
+  const devices = devicesOf(deps, request.headers.cookie, undefined);
+  keepTokens(deps, reply, await exchange(deps, callerOf(request), proof, devices));
+}
+
+/** A new PKCE verifier for this browser's cookie; returns its challenge (RFC 7636 §4.2). */
+function keepVerifier({ config: { http }, random }: KeysDeps, reply: PageReply): string {
+  const verifier = random.bytes(32).toString('base64url');
+  reply.header('set-cookie', writeCookie({ http }, 'provider', verifier, VERIFIER_AGE));
+  return createHash('sha256').update(verifier).digest('base64url');
+}
+
+function failedPage(deps: KeysDeps, view: View, summary: string) {
+  return signInPage(view, {
+    next: '/account',
+    failure: { status: 400, summary, fields: {}, first: null },
+    providers: providersOf(deps.config).filter(canRedirect),
+    byMail: deps.config.signInByMail,
+  });
+}

@@ -1,0 +1,57 @@
+import { findChallenge } from '../challenges/consume.ts';
+import { resetPassword } from '../passwords/reset.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { donePage, gonePage } from './gone-page.ts';
+import { page, show } from './prepare.ts';
+import { resetPage } from './reset-page.ts';
+import { viewOf } from './view.ts';
+
+const PATH = '/account/reset-password';
+const FIELDS = ['new_password', 'confirm_new_password'];
+
+/** Choosing a new password with a mailed link. The GET spends nothing, and a password that is refused spends nothing. */
+export function resetPasswordPages(app: App, deps: Deps): void {
+  app.get(PATH, { config: page }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const { token } = request.query as { token?: unknown };
+    const address = await addressOf(deps, token);
+    if (address === null) return show(reply, gonePage(view), 410);
+    return show(reply, resetPage(view, { token: String(token), address, failure: null }));
+  });
+
+  app.post(PATH, { config: { ...page, limit: 'reset' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const token = textOf(request, 'token', 200);
+    try {
+      await resetPassword(deps, callerOf(request), {
+        token,
+        password: textOf(request, 'new_password', 4096),
+        confirmation: textOf(request, 'confirm_new_password', 4096),
+      });
+    } catch (error) {
+      const failure = failureOf(view.words, error, FIELDS);
+      const address = isGone(error) ? null : await addressOf(deps, token);
+      if (address === null) return show(reply, gonePage(view), 410);
+      return show(reply, resetPage(view, { token, address, failure }), failure.status);
+    }
+    return reply.redirect(`${PATH}/done`, 303);
+  });
+
+  app.get(`${PATH}/done`, { config: page }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const { doneTitle: title, done: text } = view.words.reset;
+    const label = view.words.links.signIn;
+    return show(reply, donePage(view, { title, text, label, href: '/account/sign-in' }));
+  });
+}
+
+const isGone = (error: unknown) => error instanceof Problem && error.code === 'invalid_reset_token';
+
+async function addressOf(deps: Deps, token: unknown): Promise<string | null> {
+  if (typeof token !== 'string') return null;
+  return (await findChallenge(deps, deps.db, { purpose: 'reset-password', token }))?.sentTo ?? null;
+}

@@ -1,0 +1,132 @@
+import type { AnsweredFactor } from '../authentication/answer-factor.ts';
+import { answerWithPasskey, beginPasskeySecondFactor } from '../authentication/passkey.ts';
+import { answerSecondFactor, textSecondFactor } from '../authentication/second-factor.ts';
+import { findChallenge } from '../challenges/consume.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { factorKindsOf, secondFactorsOf } from '../mfa/factors.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { keepTokens } from './browser-session.ts';
+import { readCookie } from './cookies.ts';
+import type { PageRequest } from './exchange.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { assertionIn, passkeyForm } from './passkey-form.ts';
+import { nextPage } from './paths.ts';
+import { page, show } from './prepare.ts';
+import { resetPage } from './reset-page.ts';
+import { chosenFactor, secondFactorPage } from './second-factor-page.ts';
+import { keepPending } from './sign-in.ts';
+import { type View, viewOf } from './view.ts';
+
+const PATH = '/account/sign-in/second-factor';
+
+/** The second factor of a sign-in that a password began. The browser holds its token in a cookie for ten minutes. */
+export function secondFactorPages(app: App, deps: KeysDeps): void {
+  const pendingIn = (request: PageRequest) =>
+    readCookie(deps.config, request.headers.cookie, 'pending') ?? '';
+
+  /** What the account can answer with; null where no sign-in waits. */
+  const kindsFor = async (token: string): Promise<AnsweredFactor[] | null> => {
+    const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token });
+    if (asked === null || asked.userId === null) return null;
+    return (await factorKindsOf(deps.db, asked.userId)) as AnsweredFactor[];
+  };
+
+  const passkeyFor = async (view: View, token: string, next: string) => {
+    const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token });
+    if (asked === null || asked.userId === null) return null;
+    if (!(await secondFactorsOf(deps.db, asked.userId)).includes('passkey')) return null;
+    return passkeyForm(view, {
+      action: `${PATH}/passkey`,
+      submit: view.words.passkeys.confirm,
+      ask: { get: await beginPasskeySecondFactor(deps, token) },
+      hidden: { next },
+    });
+  };
+
+  app.get(PATH, { config: page }, async (request, reply) => {
+    const { next, factor, sent } = request.query as Record<string, unknown>;
+    const kinds = await kindsFor(pendingIn(request));
+    if (kinds === null) return reply.redirect('/account/sign-in', 303);
+    const view = viewOf(deps, request, reply);
+    return show(
+      reply,
+      secondFactorPage(view, {
+        action: PATH,
+        next: nextPage(next),
+        kinds,
+        factor: chosenFactor(kinds, factor),
+        sent: sent !== undefined,
+        passkey: await passkeyFor(view, pendingIn(request), nextPage(next)),
+      }),
+    );
+  });
+
+  for (const [path, answer] of [
+    [PATH, answerWithCode],
+    [`${PATH}/passkey`, answerWithKey],
+  ] as const) {
+    app.post(path, { config: { ...page, limit: 'mfa' } }, async (request, reply) => {
+      const view = viewOf(deps, request, reply);
+      const token = pendingIn(request);
+      const next = nextPage(textOf(request, 'next'));
+      const kinds = (await kindsFor(token)) ?? [];
+      const factor = chosenFactor(kinds, textOf(request, 'factor'));
+      try {
+        keepTokens(deps, reply, await answer(deps, request, { token, factor }));
+      } catch (error) {
+        const expired = passwordExpired(view, error);
+        if (expired !== null) return show(reply, expired, 403);
+        const failure = failureOf(view.words, error, ['code']);
+        // The fifth wrong code burns the token: then there is nothing left to answer.
+        if ((await kindsFor(token)) === null) return reply.redirect('/account/sign-in', 303);
+        const passkey = await passkeyFor(view, token, next);
+        const body = secondFactorPage(view, { action: PATH, next, kinds, factor, failure, passkey });
+        return show(reply, body, failure.status);
+      }
+      keepPending(deps, reply, '');
+      return reply.redirect(next, 303);
+    });
+  }
+
+  app.post(`${PATH}/text`, { config: { ...page, limit: 'mfa' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const token = pendingIn(request);
+    const next = nextPage(textOf(request, 'next'));
+    try {
+      await textSecondFactor(deps, token);
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      const kinds = await kindsFor(token);
+      if (kinds === null) return reply.redirect('/account/sign-in', 303);
+      const body = secondFactorPage(view, { action: PATH, next, kinds, factor: 'sms', failure });
+      return show(reply, body, failure.status);
+    }
+    return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
+  });
+}
+
+type Request = PageRequest & Parameters<typeof callerOf>[0];
+interface Pending {
+  readonly token: string;
+  readonly factor: AnsweredFactor;
+}
+
+function answerWithCode(deps: KeysDeps, request: Request, { token, factor }: Pending) {
+  return answerSecondFactor(deps, callerOf(request), {
+    mfaToken: token,
+    factor,
+    code: textOf(request, 'code', 64),
+  });
+}
+
+async function answerWithKey(deps: KeysDeps, request: Request, { token }: Pending) {
+  return answerWithPasskey(deps, callerOf(request), { mfaToken: token, response: assertionIn(request) });
+}
+
+function passwordExpired(view: View, error: unknown) {
+  if (!(error instanceof Problem) || error.code !== 'password_expired') return null;
+  const failure = failureOf(view.words, error);
+  return resetPage(view, { token: String(error.members.reset_token), address: '', failure });
+}

@@ -1,0 +1,83 @@
+import { canRedirect, providersOf } from '../federation/provider.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { requestTokenOf } from '../mail-sign-in/request-token.ts';
+import { login } from '../passwords/login.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { devicesOf } from '../throttle/device-cookie.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
+import { keepTokens, personOrNull, signOut } from './browser-session.ts';
+import { writeCookie } from './cookies.ts';
+import type { PageReply, PageRequest } from './exchange.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { mailedSignInPage } from './mail-sign-in-page.ts';
+import { nextPage } from './paths.ts';
+import { page, show } from './prepare.ts';
+import { resetPage } from './reset-page.ts';
+import { signInPage } from './sign-in-page.ts';
+import { viewOf } from './view.ts';
+
+/** How long the browser keeps a half-finished sign-in, in seconds; the token in it dies by itself. */
+const PENDING_AGE = 600;
+
+/** Signing in with a password, and out. */
+export function signInPages(app: App, deps: KeysDeps): void {
+  const providers = providersOf(deps.config).filter(canRedirect);
+  const byMail = deps.config.signInByMail;
+
+  app.get('/account/sign-in', { config: page }, async (request, reply) => {
+    const { next: asked, token } = request.query as { next?: unknown; token?: unknown };
+    const next = nextPage(asked);
+    if (typeof token === 'string' && deps.config.signInByMail) {
+      const begun = requestTokenOf(request.headers.cookie) !== null;
+      return show(reply, mailedSignInPage(viewOf(deps, request, reply), { token, asked: begun }));
+    }
+    if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect(next, 303);
+    return show(reply, signInPage(viewOf(deps, request, reply), { next, providers, byMail }));
+  });
+
+  app.post('/account/sign-in', { config: { ...page, limit: 'login' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const next = nextPage(textOf(request, 'next'));
+    const name = textOf(request, 'username');
+    try {
+      await signInWithPassword(deps, request, reply, { name, password: textOf(request, 'password', 4096) });
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'mfa_required') {
+        keepPending(deps, reply, String(error.members.mfa_token));
+        return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
+      }
+      const failure = failureOf(view.words, error, ['username', 'password']);
+      if (error instanceof Problem && error.code === 'password_expired') {
+        const token = String(error.members.reset_token);
+        return show(reply, resetPage(view, { token, address: name, failure }), failure.status);
+      }
+      return show(reply, signInPage(view, { next, name, failure, providers, byMail }), failure.status);
+    }
+    return reply.redirect(next, 303);
+  });
+
+  app.post('/account/sign-out', { config: page }, async (request, reply) => {
+    await signOut(deps, request, reply);
+    return reply.redirect('/account/sign-in', 303);
+  });
+}
+
+/** `login` for a browser: its device cookies go in, its session cookies come out. Refuses as `login` does. */
+export async function signInWithPassword(
+  deps: KeysDeps,
+  request: PageRequest & Parameters<typeof callerOf>[0],
+  reply: PageReply,
+  { name, password }: { name: string; password: string },
+): Promise<void> {
+  const caller = callerOf(request);
+  await limitAccount(deps, 'login', { ip: caller.ip, account: name });
+  const devices = devicesOf(deps, request.headers.cookie, undefined);
+  keepTokens(deps, reply, await login(deps, caller, { name, password, devices }));
+}
+
+/** Keeps the token of a sign-in that waits for its second factor; '' forgets it. */
+export function keepPending({ config }: KeysDeps, reply: PageReply, token: string): void {
+  reply.header('set-cookie', writeCookie(config, 'pending', token, token === '' ? 0 : PENDING_AGE));
+}

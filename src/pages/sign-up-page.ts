@@ -1,0 +1,63 @@
+import type { Failure } from './failure.ts';
+import { field, form } from './form.ts';
+import { type Html, html } from './html.ts';
+import { cardPage } from './layout.ts';
+import { newPasswordFields } from './reset-page.ts';
+import type { View } from './view.ts';
+
+export interface SignUpValues {
+  readonly first_name: string;
+  readonly last_name: string;
+  readonly email: string;
+  readonly phone_number: string;
+}
+
+/** A number without the signs that people write between digits. */
+export function phoneOf(text: string): string {
+  return text.replaceAll(/[\s().\-/]/g, '');
+}
+
+/** Step 1: who somebody is. */
+export function signUpPage(
+  view: View,
+  { values, failure }: { values?: SignUpValues; failure: Failure | null },
+): Html {
+  const { signUp } = view.words;
+  return cardPage(view, {
+    title: signUp.title,
+    body: html`<p class="step">${signUp.step(1)}</p>
+${form(view, {
+  action: '/account/sign-up',
+  submit: signUp.next,
+  failure,
+  fields: html`<div class="pair">
+${field(view, failure, { name: 'first_name', label: signUp.firstName, value: values?.first_name, autocomplete: 'given-name', maxLength: 100, autofocus: true })}
+${field(view, failure, { name: 'last_name', label: signUp.lastName, value: values?.last_name, autocomplete: 'family-name', maxLength: 100 })}
+</div>
+${field(view, failure, { name: 'email', label: signUp.email, type: 'email', value: values?.email, autocomplete: 'email' })}
+${field(view, failure, { name: 'phone_number', label: signUp.phone, type: 'tel', value: values?.phone_number, autocomplete: 'tel', hint: signUp.phoneHint })}`,
+})}`,
+    after: html`${signUp.known} <a href="/account/sign-in">${signUp.signIn}</a>`,
+  });
+}
+
+/** Step 2: a password. */
+export function choosePasswordPage(
+  view: View,
+  { email, failure }: { email: string; failure: Failure | null },
+): Html {
+  const { signUp } = view.words;
+  return cardPage(view, {
+    title: signUp.passwordTitle,
+    body: html`<p class="step">${signUp.step(2)}</p>
+<p>${signUp.passwordFor}<strong class="address">${email}</strong></p>
+${form(view, {
+  action: '/account/sign-up/password',
+  submit: signUp.submit,
+  failure,
+  fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${newPasswordFields(view, failure, { labels: { password: signUp.password, confirm: signUp.confirm }, email, names: ['password', 'confirm_password'] })}`,
+})}`,
+    after: html`<a href="/account/sign-up">${signUp.back}</a>`,
+  });
+}

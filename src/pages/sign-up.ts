@@ -1,0 +1,95 @@
+import { findChallenge } from '../challenges/consume.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { begin } from '../signup/begin.ts';
+import { finish } from '../signup/finish.ts';
+import { signupCookie, signupTokenOf } from '../signup/signup-cookie.ts';
+import { personOrNull } from './browser-session.ts';
+import type { PageRequest } from './exchange.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { donePage } from './gone-page.ts';
+import { page, show } from './prepare.ts';
+import { signInWithPassword } from './sign-in.ts';
+import { choosePasswordPage, phoneOf, type SignUpValues, signUpPage } from './sign-up-page.ts';
+import { viewOf } from './view.ts';
+
+const PATH = '/account/sign-up';
+const FIELDS = ['first_name', 'last_name', 'email', 'phone_number'];
+
+/** Signing up in two steps, as the API does it: who one is, then a password. */
+export function signUpPages(app: App, deps: KeysDeps): void {
+  app.get(PATH, { config: page }, async (request, reply) => {
+    if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect('/account', 303);
+    return show(reply, signUpPage(viewOf(deps, request, reply), { failure: null }));
+  });
+
+  app.post(PATH, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const values: SignUpValues = {
+      first_name: textOf(request, 'first_name', 400),
+      last_name: textOf(request, 'last_name', 400),
+      email: textOf(request, 'email'),
+      phone_number: textOf(request, 'phone_number', 64),
+    };
+    try {
+      const begun = await begin(deps, callerOf(request), {
+        firstName: values.first_name,
+        lastName: values.last_name,
+        email: values.email,
+        phoneNumber: phoneOf(values.phone_number),
+      });
+      reply.header('set-cookie', signupCookie(deps.config, begun.token));
+    } catch (error) {
+      const failure = failureOf(view.words, error, FIELDS);
+      return show(reply, signUpPage(view, { values, failure }), failure.status);
+    }
+    return reply.redirect(`${PATH}/password`, 303);
+  });
+
+  app.get(`${PATH}/password`, { config: page }, async (request, reply) => {
+    const email = await pendingAddress(deps, request);
+    if (email === null) return reply.redirect(PATH, 303);
+    return show(reply, choosePasswordPage(viewOf(deps, request, reply), { email, failure: null }));
+  });
+
+  app.post(`${PATH}/password`, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const email = await pendingAddress(deps, request);
+    if (email === null) return reply.redirect(PATH, 303);
+    const password = textOf(request, 'password', 4096);
+    try {
+      const user = await finish(deps, callerOf(request), {
+        email,
+        password,
+        confirmation: textOf(request, 'confirm_password', 4096),
+        token: signupTokenOf(request.headers.cookie) ?? '',
+      });
+      reply.header('set-cookie', signupCookie(deps.config, ''));
+      if (user === null) return reply.redirect(`${PATH}/sent`, 303);
+    } catch (error) {
+      const failure = failureOf(view.words, error, ['password', 'confirm_password']);
+      return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
+    }
+    try {
+      await signInWithPassword(deps, request, reply, { name: email, password });
+    } catch (error) {
+      // The account is made all the same: what stopped this sign-in may be over at the next one.
+      if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
+      throw error;
+    }
+    return reply.redirect('/account?done=welcome', 303);
+  });
+
+  app.get(`${PATH}/sent`, { config: page }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const { sentTitle: title, sent: text, signIn: label } = view.words.signUp;
+    return show(reply, donePage(view, { title, text, label, href: '/account/sign-in' }));
+  });
+}
+
+async function pendingAddress(deps: KeysDeps, request: PageRequest): Promise<string | null> {
+  const token = signupTokenOf(request.headers.cookie) ?? '';
+  return (await findChallenge(deps, deps.db, { purpose: 'signup', token }))?.sentTo ?? null;
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import type { Deps } from '../platform/deps.ts';
+
+const TIMEOUT_MS = 1_000;
+const PREFIX_LENGTH = 5;
+
+/**
+ * How often a password was seen in breaches, by k-anonymity: only the first five hex digits of its SHA-1 leave the
+ * server, and the answer is padded so that its length tells nothing. 0 where the check is off, or is not answered within
+ * a second: the check fails open, and says so in the log.
+ */
+export async function timesBreached(
+  { config, log }: Pick<Deps, 'config' | 'log'>,
+  password: string,
+): Promise<number> {
+  const base = config.passwords.breachCheckUrl;
+  if (base === null) return 0;
+  const digest = createHash('sha1').update(password.normalize('NFC')).digest('hex').toUpperCase();
+  try {
+    const response = await fetch(rangeUrl(base, digest.slice(0, PREFIX_LENGTH)), {
+      headers: { 'add-padding': 'true', 'user-agent': 'entrecore-auth' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+    });
+    if (!response.ok) throw new Error(`the range API answered ${response.status}`);
+    return countOf(await response.text(), digest.slice(PREFIX_LENGTH));
+  } catch (error) {
+    log.warn({ reason: reasonOf(error) }, 'the breach check could not be made; the password was let through');
+    return 0;
+  }
+}
+
+// "…/range/", "…/range" and "…/range/{prefix}" all name the same API.
+function rangeUrl(base: string, prefix: string): string {
+  return `${base.replace(/\{[^}]*\}/g, '').replace(/\/+$/, '')}/${prefix}`;
+}
+
+// Lines of "SUFFIX:count"; padding has count 0.
+function countOf(body: string, suffix: string): number {
+  for (const line of body.split('\n')) {
+    const [candidate, count] = line.trim().split(':');
+    if (candidate?.toUpperCase() === suffix) return Number(count) || 0;
+  }
+  return 0;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,100 @@
+import { recordEvent } from '../audit/record.ts';
+import { voidChallenges } from '../challenges/consume.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Deps } from '../platform/deps.ts';
+import { invalid, Problem } from '../platform/problems.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
+import { requirePolicy } from './policy.ts';
+import { selectPassword } from './queries.ts';
+import { refuseUsedBefore, setPassword } from './set.ts';
+
+export interface Change {
+  readonly current: string;
+  readonly password: string;
+  readonly confirmation: string;
+}
+
+/**
+ * Replaces the caller's password; every other session ends, and open reset links with them. The current password is
+ * checked on the account's lockout counters. Refuses with `no_password`, `too_many_attempts`, `wrong_password`, and with
+ * `validation_failed` a new one that breaks the policy, was used before, or differs from its confirmation.
+ */
+export async function changePassword(
+  deps: Deps,
+  principal: UserPrincipal,
+  { current, password, confirmation }: Change,
+): Promise<void> {
+  const { db, hasher } = deps;
+  const { userId, account, caller, sessionId } = principal;
+  const member = 'new_password';
+  if (password !== confirmation) {
+    throw invalid('confirm_new_password', 'passwords_differ', 'The two passwords differ.');
+  }
+  const owner = {
+    email: account.email,
+    username: account.username,
+    names: [account.first_name, account.last_name],
+  };
+  await requirePolicy(deps, { password, member, owner });
+
+  const stored = await selectPassword(db, userId);
+  if (stored === null) throw new Problem('no_password');
+  const attempt = await takeAttempt(deps, db, { userId, deviceId: principal.deviceId });
+  const matches = await checkOrGiveBack(deps, attempt.subject, () => hasher.verify(stored.hash, current));
+  if (!matches) return refuse(deps, principal, 'wrong_password');
+  await forgive(db, attempt);
+  await refuseUsedBefore(deps, { userId, password, member });
+  const hash = await hasher.hash(password);
+
+  const ended = await db.transaction(async tx => {
+    if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.hash }))) return null;
+    const actor = { kind: 'user', id: userId } as const;
+    // A link that removes the password stays: it was mailed to the owner, and this may be somebody else.
+    await voidChallenges(deps, tx, { userId, purposes: ['reset-password', 'mfa'] });
+    await recordEvent(deps, tx, {
+      type: 'password.changed',
+      outcome: 'success',
+      actor,
+      userId,
+      sessionId,
+      caller,
+    });
+    await enqueueMail(deps, tx, {
+      template: 'password-changed',
+      to: account.email,
+      userId,
+      params: {
+        name: account.first_name,
+        ip: caller.ip,
+        userAgent: caller.userAgent,
+        at: deps.clock.now().toISOString(),
+      },
+    });
+    return endSessionsOf(deps, tx, {
+      userId,
+      exceptSessionId: sessionId,
+      reason: 'password_changed',
+      actor,
+      caller,
+    });
+  });
+  // Of two changes at once, the second no longer knows the current password.
+  if (ended === null) return refuse(deps, principal, 'wrong_password');
+  await publishEnded(deps, ended);
+}
+
+async function refuse(deps: Deps, principal: UserPrincipal, reason: 'wrong_password'): Promise<never> {
+  const { userId, sessionId, caller } = principal;
+  await recordEvent(deps, deps.db, {
+    type: 'password.refused',
+    outcome: 'failure',
+    reason,
+    actor: { kind: 'user', id: userId },
+    userId,
+    sessionId,
+    caller,
+  });
+  throw new Problem(reason);
+}

@@ -1,0 +1,149 @@
+import { hash as bcrypt } from '@node-rs/bcrypt';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { openHasher } from '../platform/hasher.ts';
+import { sql } from '../platform/sql.ts';
+import { login as loginVerb } from './login.ts';
+import { setPassword } from './set.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+const store = (id: string, hash: string) =>
+  world.deps.db.run(sql`update passwords set hash = ${hash} where user_id = ${id}::uuid`);
+const stored = (id: string) =>
+  world.deps.db.row<{ hash: string; weak: boolean }>(
+    sql`select hash, weak from passwords where user_id = ${id}::uuid`,
+  );
+const events = async (id: string) =>
+  (
+    await world.deps.db.rows<{ type: string }>(
+      sql`select type from audit_events where user_id = ${id}::uuid order by created_at, id`,
+    )
+  ).map(({ type }) => type);
+const login = (email: string, password: string, at = world) =>
+  at.call('POST', '/token', { form: { username: email, password } });
+
+test('a login stores a stronger hash of another algorithm, a lower cost, or a truncated password', async () => {
+  const ada = await person(world);
+  const long = 'Correct horse battery staple '.repeat(4);
+  const argon2 = openHasher({ ...world.deps.config.passwords, hash: 'argon2id' });
+  for (const [password, weaker] of [
+    [PASSWORD, await argon2.hash(PASSWORD)],
+    [long, await bcrypt(Buffer.from(long), { cost: 4 })],
+  ] as const) {
+    await store(ada.id, weaker);
+    expect((await login(ada.email, password)).statusCode).toBe(200);
+    const { hash } = (await stored(ada.id)) ?? {};
+    expect(hash).not.toBe(weaker);
+    expect(hash).toMatch(password === long ? /^\$bcrypt-sha256\$v=2,t=2b,r=4\$/ : /^\$2b\$04\$/);
+    expect((await login(ada.email, password)).statusCode).toBe(200);
+    expect((await stored(ada.id))?.hash).toBe(hash);
+  }
+  expect((await login(ada.email, `${long.slice(0, 100)}!`)).statusCode).toBe(401);
+  expect((await events(ada.id)).filter(type => type === 'password.rehashed')).toHaveLength(2);
+});
+
+test('a password that the policy refuses today lets in, is flagged, and is not once it is changed', async () => {
+  const ada = await person(world);
+  await store(ada.id, await world.deps.hasher.hash('password1'));
+  const answer = await login(ada.email, 'password1');
+  expect(answer.json()).toMatchObject({ token_type: 'bearer', password_weak: true });
+  expect((await stored(ada.id))?.weak).toBe(true);
+  const changed = await world.call('POST', '/users/me/password', {
+    token: answer.json().access_token,
+    body: { current_password: 'password1', new_password: PASSWORD, confirm_new_password: PASSWORD },
+  });
+  expect(changed.statusCode).toBe(204);
+  expect((await stored(ada.id))?.weak).toBe(false);
+  expect((await login(ada.email, PASSWORD)).json()).not.toHaveProperty('password_weak');
+});
+
+test('a login that finds the hash queue full is told to come back, and costs no attempt', async () => {
+  const busy = await testApp({ passwords: { bcryptCost: 10, queueMax: 1 } });
+  try {
+    const ada = await person(busy);
+    const answers = await Promise.all(Array.from({ length: 30 }, () => login(ada.email, 'wrong', busy)));
+    const overloaded = answers.filter(({ statusCode }) => statusCode === 503);
+    expect(overloaded.length).toBeGreaterThan(0);
+    for (const answer of overloaded) {
+      expect(answer.json().code).toBe('overloaded');
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    const guesses = answers.filter(({ statusCode }) => statusCode === 401).length;
+    expect(guesses).toBeLessThanOrEqual(5);
+    if (guesses < 5) await logIn(busy, ada);
+  } finally {
+    await busy.close();
+  }
+});
+
+test('an expired password lets nobody in, and the answer carries the way to a new one', async () => {
+  const strict = await testApp({ passwords: { maxAgeDays: 90 } });
+  try {
+    const ada = await person(strict);
+    expect((await login(ada.email, PASSWORD, strict)).statusCode).toBe(200);
+    strict.deps.clock.advance(90 * 86_400 + 1);
+    expect((await login(ada.email, 'wrong', strict)).json().code).toBe('invalid_credentials');
+    const expired = await login(ada.email, PASSWORD, strict);
+    expect(expired.statusCode).toBe(403);
+    expect(expired.json()).toMatchObject({
+      code: 'password_expired',
+      reset_token: expect.stringMatching(/^[\w-]{43}$/),
+    });
+    const NEW = 'Entirely-other-7';
+    const reset = await strict.call('POST', '/password-reset/confirm', {
+      body: { token: expired.json().reset_token, new_password: NEW, confirm_new_password: NEW },
+    });
+    expect(reset.statusCode).toBe(200);
+    expect((await login(ada.email, NEW, strict)).statusCode).toBe(200);
+  } finally {
+    await strict.close();
+  }
+});
+
+test('a login whose password is replaced while it is checked starts no session', async () => {
+  const { deps } = world;
+  const ada = await person(world);
+  const [checked, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gated: typeof deps = {
+    ...deps,
+    hasher: {
+      ...deps.hasher,
+      async verify(...args) {
+        const matches = await deps.hasher.verify(...args);
+        checked.resolve();
+        await go.promise;
+        return matches;
+      },
+    },
+  };
+  const attempt = loginVerb(
+    gated,
+    { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+    {
+      name: ada.email,
+      password: PASSWORD,
+      devices: [],
+    },
+  );
+  await checked.promise;
+  deps.clock.advance(1);
+  await deps.db.transaction(async tx => {
+    await setPassword(deps, tx, { userId: ada.id, hash: await deps.hasher.hash('Entirely-other-7') });
+    go.resolve();
+    // The login has come to its last statement, and waits for this transaction.
+    for (let waiting = 0; waiting === 0; ) {
+      waiting =
+        (await deps.db.row<{ n: number }>(sql`select count(*) as n from pg_locks where not granted`))?.n ?? 0;
+    }
+  });
+  await expect(attempt).rejects.toMatchObject({ code: 'invalid_credentials' });
+  expect(await deps.db.row(sql`select count(*) as n from sessions where user_id = ${ada.id}::uuid`)).toEqual({
+    n: 0,
+  });
+});

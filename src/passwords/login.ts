@@ -1,0 +1,140 @@
+import { normalizeLogin } from '../accounts/normalize.ts';
+import { recordEvent } from '../audit/record.ts';
+import { completeAuthentication } from '../authentication/complete.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import { Problem } from '../platform/problems.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import type { DeviceClaim } from '../throttle/devices.ts';
+import { checkOrGiveBack, markLockNotified, refuseLocked, unknownSubject } from '../throttle/lockout.ts';
+import { hasExpired } from './expiry.ts';
+import { type LoginRow, readLogin, replaceHash } from './login-queries.ts';
+import { isWeakPassword } from './policy.ts';
+import { updateWeak } from './queries.ts';
+
+export interface Credentials {
+  /** A username or an address, in any case. */
+  readonly name: string;
+  readonly password: string;
+  /** The known devices that the request carries, by cookie or `device_token`. */
+  readonly devices: readonly DeviceClaim[];
+}
+
+/**
+ * Exchanges a name and a password for tokens (RFC 6749 §4.3, for first-party clients only). One statement reads the
+ * account and takes an attempt, the hash follows, one statement lets the person in. A name that nobody has, an account
+ * without a password and a disabled one cost the same and answer `invalid_credentials`. Refuses further with
+ * `too_many_attempts`, and after the right password with what `completeAuthentication` names.
+ */
+export function login(deps: KeysDeps, caller: Caller, credentials: Credentials): Promise<TokenBody> {
+  // A crowd is refused before it costs the database two writes each: an attempt taken, and given back.
+  return deps.hasher.admit(() => tryToLogIn(deps, caller, credentials));
+}
+
+async function tryToLogIn(
+  deps: KeysDeps,
+  caller: Caller,
+  { name, password, devices }: Credentials,
+): Promise<TokenBody> {
+  const { hasher } = deps;
+  const key = normalizeLogin(name);
+  const found = await readLogin(deps, { key, unknown: unknownSubject(deps, key), devices });
+  if (!found.allowed) {
+    await recordFailure(deps, caller, found, name, 'refusal', 'too_many_attempts');
+    refuseLocked(deps, found);
+  }
+
+  const { account } = found;
+  const hash = account?.password_hash ?? null;
+  const matches = await checkOrGiveBack(deps, found.subject, () =>
+    hash === null ? hasher.verifyDecoy(password) : hasher.verify(hash, password),
+  );
+  if (!matches || account === null || hash === null || account.disabled_at !== null) {
+    await recordFailure(deps, caller, found, name, 'failure', reasonOf(account, matches));
+    throw new Problem('invalid_credentials');
+  }
+
+  const weak = await refreshStored(deps, caller, { account, hash, password });
+  const tokens = await completeAuthentication(deps, caller, {
+    account,
+    amr: ['pwd'],
+    subject: found.subject,
+    deviceId: found.deviceId,
+    passwordExpired: hasExpired(deps, account.password_changed_at),
+    passwordSetAt: account.password_changed_at,
+  });
+  return weak ? { ...tokens, password_weak: true } : tokens;
+}
+
+// What only a login can do, because only then the password is known: a stronger hash, and a look at today's policy,
+// whose verdict it returns.
+async function refreshStored(
+  deps: KeysDeps,
+  caller: Caller,
+  { account, hash, password }: { account: LoginRow; hash: string; password: string },
+): Promise<boolean> {
+  const { db, hasher } = deps;
+  const userId = account.id;
+  const names = [account.first_name, account.last_name];
+  const owner = { email: account.email, username: account.username, names };
+  const weak = await isWeakPassword(deps, password, owner);
+  if (weak !== account.password_weak) await updateWeak(db, userId, weak);
+  if (!hasher.needsRehash(hash, password)) return weak;
+  // A full queue is no reason to refuse somebody who is in: the next login tries again.
+  const stronger = await hasher.hash(password).catch(() => null);
+  if (stronger === null || (await replaceHash(db, { userId, from: hash, to: stronger })) === 0) return weak;
+  await recordEvent(deps, db, {
+    type: 'password.rehashed',
+    outcome: 'success',
+    actor: { kind: 'user', id: userId },
+    userId,
+    caller,
+  });
+  return weak;
+}
+
+function reasonOf(account: LoginRow | null, matches: boolean): string {
+  if (account === null) return 'unknown_name';
+  if (account.password_hash === null) return 'no_password';
+  return matches ? 'account_disabled' : 'wrong_password';
+}
+
+// The failure that locks tells the owner by mail, once until a day without failure has passed.
+async function recordFailure(
+  deps: KeysDeps,
+  caller: Caller,
+  found: Awaited<ReturnType<typeof readLogin>>,
+  name: string,
+  outcome: 'failure' | 'refusal',
+  reason: string,
+): Promise<void> {
+  const { account, lockedUntil, subject } = found;
+  const event = {
+    type: outcome === 'failure' ? 'login.failed' : 'login.refused',
+    outcome,
+    reason,
+    actor: { kind: 'anonymous' },
+    userId: account?.id ?? null,
+    caller,
+    personal: { name },
+  } as const;
+  if (outcome === 'refusal' || lockedUntil === null) return recordEvent(deps, deps.db, event);
+  await deps.db.transaction(async tx => {
+    await recordEvent(deps, tx, event);
+    await recordEvent(deps, tx, {
+      ...event,
+      type: 'lockout.started',
+      outcome: 'refusal',
+      data: { until: lockedUntil.toISOString() },
+    });
+    const first = await markLockNotified(deps, tx, subject);
+    if (account === null || !first) return;
+    await enqueueMail(deps, tx, {
+      template: 'account-locked',
+      to: account.email,
+      userId: account.id,
+      params: { until: lockedUntil.toISOString(), ip: caller.ip, at: deps.clock.now().toISOString() },
+    });
+  });
+}

@@ -1,0 +1,109 @@
+import { addSeconds } from '../platform/clock.ts';
+import type { Sql, Tx } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+
+export interface StoredPassword {
+  readonly hash: string;
+  readonly changed_at: Date;
+  readonly weak: boolean;
+}
+
+export function selectPassword(database: Sql, userId: string): Promise<StoredPassword | null> {
+  return database.row(sql`select hash, changed_at, weak from passwords where user_id = ${userId}::uuid`);
+}
+
+/** The present hash, then the newest `count` of the earlier ones. */
+export async function selectHashes(database: Sql, userId: string, count: number): Promise<string[]> {
+  const rows = await database.rows<{ hash: string }>(sql`
+    (select hash from passwords where user_id = ${userId}::uuid)
+    union all
+    (select hash from password_history where user_id = ${userId}::uuid order by created_at desc, id desc
+      limit ${count}::int)`);
+  return rows.map(({ hash }) => hash);
+}
+
+export interface NewPassword {
+  readonly userId: string;
+  readonly hash: string;
+  /** Only where this hash is the present one. */
+  readonly replacing?: string | null;
+  /** The id of the row that the replaced hash becomes. */
+  readonly historyId: string;
+  /** How many earlier hashes are kept. */
+  readonly kept: number;
+  readonly now: Date;
+}
+
+/** Sets a password and moves the one before it into the history; 0 where `replacing` is not the present one any more. */
+export function upsertPassword(
+  database: Sql,
+  { userId, hash, replacing = null, historyId, kept, now }: NewPassword,
+): Promise<number> {
+  return database.run(sql`
+    with old as (select user_id, hash from passwords where user_id = ${userId}::uuid for update),
+    new as (
+      insert into passwords as p (user_id, hash, changed_at)
+      select ${userId}::uuid, ${hash}::text, ${now}::timestamptz
+      where ${replacing}::text is null or exists (select from old where hash = ${replacing}::text)
+      on conflict (user_id) do update set hash = excluded.hash, changed_at = excluded.changed_at, weak = false
+      returning p.user_id),
+    remembered as (
+      insert into password_history (id, user_id, hash, created_at)
+      select ${historyId}::uuid, old.user_id, old.hash, ${now}::timestamptz from old, new where ${kept}::int > 0),
+    forgotten as (
+      delete from password_history where id in (
+        select id from password_history where user_id = ${userId}::uuid
+        order by created_at desc, id desc offset greatest(${kept}::int - 1, 0)))
+    select from new`);
+}
+
+/** `insert into passwords …` for the statement that creates the account, whose source has its `id`. */
+export function insertPassword(hash: string, now: Date, source: Fragment): Fragment {
+  return sql`
+    insert into passwords (user_id, hash, changed_at) select id, ${hash}::text, ${now}::timestamptz from ${source}`;
+}
+
+export async function deletePassword(database: Sql, userId: string): Promise<boolean> {
+  const deleted = await database.run(sql`
+    with forgotten as (delete from password_history where user_id = ${userId}::uuid)
+    delete from passwords where user_id = ${userId}::uuid`);
+  return deleted === 1;
+}
+
+export function updateWeak(database: Sql, userId: string, weak: boolean): Promise<number> {
+  return database.run(sql`
+    update passwords set weak = ${weak} where user_id = ${userId}::uuid and weak <> ${weak}`);
+}
+
+/**
+ * How many reset links an account was mailed in the last hour. Its row is locked first, so that of several requests at
+ * once each counts those before it.
+ */
+export async function countRecentResets(tx: Tx, userId: string, now: Date): Promise<number> {
+  await tx.row(sql`select from users where id = ${userId}::uuid for no key update`);
+  const row = await tx.row<{ count: number }>(sql`
+    select count(*) as count from challenges
+    where user_id = ${userId}::uuid and purpose = 'reset-password' and data @> '{"mailed": true}'
+      and created_at > ${addSeconds(now, -3600)}::timestamptz`);
+  return row?.count ?? 0;
+}
+
+/**
+ * Unlinks every provider. The table is federation's, which stands below this slice and comes to it for the same rule:
+ * what was set before an address was proven goes, whoever proves it.
+ */
+export function deleteIdentitiesOf(tx: Sql, userId: string): Promise<number> {
+  return tx.run(sql`delete from identities where user_id = ${userId}::uuid`);
+}
+
+export function insertPasswords(
+  tx: Sql,
+  passwords: readonly { readonly userId: string; readonly hash: string }[],
+  now: Date,
+): Promise<number> {
+  return tx.run(sql`
+    insert into passwords (user_id, hash, changed_at)
+    select user_id, hash, ${now}::timestamptz
+    from unnest(${passwords.map(({ userId }) => userId)}::uuid[], ${passwords.map(({ hash }) => hash)}::text[])
+      as p (user_id, hash)`);
+}

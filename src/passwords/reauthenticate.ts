@@ -1,0 +1,51 @@
+import { recordEvent } from '../audit/record.ts';
+import { type AnsweredFactor, answerFactor, FACTOR_AMR } from '../authentication/answer-factor.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { Problem } from '../platform/problems.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { renewSession } from '../sessions/renew.ts';
+import type { TokenBody } from '../sessions/token.ts';
+import { checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
+import { selectPassword } from './queries.ts';
+
+export type Proof =
+  | { readonly password: string }
+  | { readonly factor: AnsweredFactor; readonly code: string };
+
+/**
+ * Proves again who holds the session, and renews its `auth_time` (RFC 9470). Somebody with a second factor answers with
+ * that. Draws on the account's attempts. Refuses with `mfa_required`, `invalid_credentials`, `invalid_mfa_code`,
+ * `too_many_attempts`.
+ */
+export async function reauthenticate(
+  deps: KeysDeps,
+  principal: UserPrincipal,
+  proof: Proof,
+): Promise<TokenBody> {
+  const { db } = deps;
+  const { userId, account } = principal;
+  if ('password' in proof && account.mfa_enabled) throw new Problem('mfa_required');
+  const attempt = await takeAttempt(deps, db, principal);
+  const proven = await checkOrGiveBack(deps, attempt.subject, () =>
+    'password' in proof
+      ? provePassword(deps, userId, proof.password)
+      : answerFactor(deps, userId, proof.factor, proof.code),
+  );
+  await recordEvent(deps, db, {
+    type: 'session.reauthenticated',
+    outcome: proven ? 'success' : 'failure',
+    reason: 'password' in proof ? 'password' : proof.factor,
+    actor: actorOf(principal),
+    userId,
+    sessionId: principal.sessionId,
+    caller: principal.caller,
+  });
+  if (!proven) throw new Problem('password' in proof ? 'invalid_credentials' : 'invalid_mfa_code');
+  await forgive(db, attempt);
+  return renewSession(deps, principal, 'password' in proof ? ['pwd'] : [FACTOR_AMR[proof.factor], 'mfa']);
+}
+
+async function provePassword({ db, hasher }: KeysDeps, userId: string, password: string): Promise<boolean> {
+  const stored = await selectPassword(db, userId);
+  return stored === null ? hasher.verifyDecoy(password) : hasher.verify(stored.hash, password);
+}

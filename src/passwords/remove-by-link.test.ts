@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+test('the mailed link removes the password once, ends every session, and tells the owner', async () => {
+  const { deps, call } = world;
+  const ada = await person(world);
+  const { access_token } = await logIn(world, ada);
+  const { token } = await issueChallenge(deps, deps.db, {
+    purpose: 'remove-password',
+    userId: ada.id,
+    sentTo: ada.email,
+    lifetime: 3600,
+  });
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, () => call('POST', '/password/remove', { body: { token } })),
+  );
+  expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([
+    200, 400, 400, 400, 400,
+  ]);
+  expect(answers.find(({ statusCode }) => statusCode === 400)?.json().code).toBe('invalid_link');
+  expect((await call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
+  const login = await call('POST', '/token', { form: { username: ada.email, password: PASSWORD } });
+  expect(login.json().code).toBe('invalid_credentials');
+  expect((await mailsTo(world, ada.email)).map(({ template }) => template)).toContain('password-removed');
+});
+
+test('a link that went to a former address, or is of another purpose, removes nothing', async () => {
+  const { deps, call } = world;
+  const ada = await person(world);
+  for (const [purpose, sentTo] of [
+    ['remove-password', 'former@example.com'],
+    ['reset-password', ada.email],
+  ] as const) {
+    const { token } = await issueChallenge(deps, deps.db, { purpose, userId: ada.id, sentTo, lifetime: 60 });
+    expect((await call('POST', '/password/remove', { body: { token } })).json().code).toBe('invalid_link');
+  }
+  await logIn(world, ada);
+});

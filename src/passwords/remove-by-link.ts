@@ -1,0 +1,56 @@
+import { lockAccount } from '../accounts/find.ts';
+import { recordEvent } from '../audit/record.ts';
+import { consumeChallenge, voidChallenges } from '../challenges/consume.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { removePassword } from './set.ts';
+
+/**
+ * Removes a password with the link that its owner was mailed when a provider was linked (http-api.md, **Registration**):
+ * sessions and half-finished sign-ins end with it, and devices are forgotten. Works once; refuses with `invalid_link`.
+ */
+export async function removeByLink(deps: Deps, caller: Caller, token: string): Promise<void> {
+  const ended = await deps.db.transaction(async tx => {
+    const challenge = await consumeChallenge(deps, tx, { purpose: 'remove-password', token });
+    const account = typeof challenge?.userId !== 'string' ? null : await lockAccount(tx, challenge.userId);
+    if (account === null || challenge?.sentTo !== account.email) return null;
+    const userId = account.id;
+    const actor = { kind: 'user', id: userId } as const;
+    if (!(await removePassword(tx, userId))) return [];
+    await voidChallenges(deps, tx, {
+      userId,
+      purposes: ['reset-password', 'mfa', 'sms-login', 'sign-in', 'oauth-code', 'change-email'],
+    });
+    await recordEvent(deps, tx, {
+      type: 'password.removed',
+      outcome: 'success',
+      reason: 'mailed_link',
+      actor,
+      userId,
+      caller,
+    });
+    await enqueueMail(deps, tx, {
+      template: 'password-removed',
+      to: account.email,
+      userId,
+      params: {
+        name: account.first_name,
+        ip: caller.ip,
+        userAgent: caller.userAgent,
+        at: deps.clock.now().toISOString(),
+      },
+    });
+    return endSessionsOf(deps, tx, {
+      userId,
+      reason: 'password_removed',
+      actor,
+      caller,
+      forgetDevices: true,
+    });
+  });
+  if (ended === null) throw new Problem('invalid_link');
+  await publishEnded(deps, ended);
+}

@@ -1,0 +1,87 @@
+import type { Account } from '../accounts/account.ts';
+import { findAccountByAddress } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { type Actor, anonymous, recordEvent } from '../audit/record.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { countRecentResets } from './queries.ts';
+
+/** How long a reset link works, in seconds. */
+export const RESET_LIFETIME = 3600;
+
+// Nobody's mailbox is flooded through us, from however many addresses it is tried.
+const MAILS_AN_HOUR = 5;
+
+/** What a mailed reset token's challenge says: that whoever brings it has read the mailbox. */
+export const MAILED = { mailed: true } as const;
+
+/**
+ * Mails a reset link to the owner of an address, and to nobody when no account has it or it is disabled. Takes the same
+ * time and answers nothing either way.
+ */
+export async function requestReset(deps: Deps, caller: Caller, email: string): Promise<void> {
+  const { address } = normalizeEmail(email);
+  await noSoonerThan(HIDDEN_MS, async () => {
+    const account = await findAccountByAddress(deps.db, address);
+    const reason =
+      account === null ? 'unknown_address' : account.disabled_at === null ? null : 'account_disabled';
+    await deps.db.transaction(async tx => {
+      const sent = account !== null && reason === null && (await mailReset(deps, tx, account));
+      await recordEvent(deps, tx, {
+        type: 'password.reset_requested',
+        outcome: sent ? 'success' : 'refusal',
+        ...(!sent && { reason: reason ?? 'too_many_mails' }),
+        actor: anonymous,
+        userId: account?.id ?? null,
+        caller,
+        personal: { email: address },
+      });
+    });
+  });
+}
+
+/** Mails a reset link at the wish of somebody who may act on the account; false where it got enough of them this hour. */
+export async function sendReset(
+  deps: Deps,
+  tx: Tx,
+  { account, actor, caller }: { account: Account; actor: Actor; caller: Caller | null },
+): Promise<boolean> {
+  const sent = await mailReset(deps, tx, account);
+  await recordEvent(deps, tx, {
+    type: 'password.reset_requested',
+    outcome: sent ? 'success' : 'refusal',
+    ...(!sent && { reason: 'too_many_mails' }),
+    actor,
+    userId: account.id,
+    caller,
+  });
+  return sent;
+}
+
+async function mailReset(deps: Deps, tx: Tx, account: Account): Promise<boolean> {
+  if (deps.config.rateLimit !== 'off') {
+    const recent = await countRecentResets(tx, account.id, deps.clock.now());
+    if (recent >= MAILS_AN_HOUR) return false;
+  }
+  const { token, expiresAt } = await issueChallenge(deps, tx, {
+    purpose: 'reset-password',
+    userId: account.id,
+    sentTo: account.email,
+    data: MAILED,
+    lifetime: RESET_LIFETIME,
+  });
+  await enqueueMail(deps, tx, {
+    template: 'reset-password',
+    to: account.email,
+    userId: account.id,
+    // An unproven mailbox may be a stranger's: it is not told what somebody typed as a name.
+    params: account.email_verified_at === null ? {} : { name: account.first_name },
+    secrets: { token },
+    expiresAt,
+  });
+  return true;
+}

@@ -1,0 +1,284 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+const NEW = 'Entirely-other-7';
+const SAID = { message: 'If the email exists, a reset link has been sent' };
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+const request = (email: string, at = world) =>
+  at.call('POST', '/password-reset/request', { body: { email } });
+const confirm = (token: string | undefined, password = NEW, confirmation = password, at = world) =>
+  at.call('POST', '/password-reset/confirm', {
+    body: { token, new_password: password, confirm_new_password: confirmation },
+  });
+const tokensTo = async (email: string, at = world) =>
+  (await mailsTo(at, email))
+    .filter(({ template }) => template === 'reset-password')
+    .map(({ secrets }) => secrets.token);
+const linkFor = async ({ email }: Person, at = world) => {
+  await request(email, at);
+  return (await tokensTo(email, at)).at(-1) as string;
+};
+const logsIn = async ({ email }: Person, password: string, at = world) =>
+  (await at.call('POST', '/token', { form: { username: email, password } })).statusCode === 200;
+
+describe('asking', () => {
+  test('the answer is the same for a known, an unknown and a disabled address, and the token goes by mail only', async () => {
+    const ada = await person(world);
+    const off = await person(world);
+    await world.deps.db.run(
+      sql`update users set disabled_at = ${world.deps.clock.now()}::timestamptz where id = ${off.id}::uuid`,
+    );
+    const answers = [await request(ada.email), await request('nobody@example.com'), await request(off.email)];
+    for (const answer of answers) {
+      expect(answer.statusCode).toBe(200);
+      expect(answer.json()).toEqual(SAID);
+    }
+    const [sent] = await tokensTo(ada.email);
+    expect(sent).toMatch(/^[\w-]{43}$/);
+    expect(answers[0]?.body).not.toContain(sent);
+    expect(await tokensTo(off.email)).toEqual([]);
+    expect(await mailsTo(world, 'nobody@example.com')).toEqual([]);
+  });
+
+  test('?email= is accepted, in any case; no address at all is a 422', async () => {
+    const ada = await person(world);
+    const asked = await world.call('POST', `/password-reset/request?email=${ada.email.toUpperCase()}`);
+    expect(asked.json()).toEqual(SAID);
+    expect(await tokensTo(ada.email)).toHaveLength(1);
+    const none = await world.call('POST', '/password-reset/request', { body: {} });
+    expect(none.statusCode).toBe(422);
+    expect(none.json().detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'email'] });
+  });
+
+  test('the token lies in the database neither readable nor usable', async () => {
+    const ada = await person(world);
+    const token = await linkFor(ada);
+    const [row] = await world.deps.db.rows<{ text: string }>(sql`
+      select (select string_agg(c::text, '') from challenges c) || (select string_agg(o::text, '') from outbox o) as text`);
+    expect(row?.text).not.toContain(token);
+    expect(row?.text).not.toContain(Buffer.from(token).toString('hex'));
+  });
+
+  test('an address gets five mails an hour, however many ask at once', async () => {
+    const limited = await testApp({ rateLimit: 'on' });
+    try {
+      const ada = await person(limited);
+      const answers = await Promise.all(Array.from({ length: 12 }, () => request(ada.email, limited)));
+      expect(new Set(answers.map(answer => answer.body)).size).toBe(1);
+      expect(await tokensTo(ada.email, limited)).toHaveLength(5);
+      limited.deps.clock.advance(3601);
+      await request(ada.email, limited);
+      expect(await tokensTo(ada.email, limited)).toHaveLength(6);
+    } finally {
+      await limited.close();
+    }
+  });
+});
+
+describe('confirming', () => {
+  test('sets the password, ends every session, forgets devices, and starts no session', async () => {
+    const ada = await person(world);
+    const { access_token, refresh_token } = await logIn(world, ada);
+    const token = await linkFor(ada);
+    const done = await confirm(token);
+    expect(done.statusCode, done.body).toBe(200);
+    expect(done.json()).toEqual({ message: 'Password updated successfully' });
+    expect(done.headers['set-cookie']).toBeUndefined();
+    expect((await world.call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
+    expect((await world.call('POST', '/refresh-token', { body: { refresh_token } })).statusCode).toBe(401);
+    expect(await logsIn(ada, ada.password)).toBe(false);
+    expect(await logsIn(ada, NEW)).toBe(true);
+    expect((await mailsTo(world, ada.email)).map(({ template }) => template)).toContain('password-changed');
+  });
+
+  test('works once, for an hour, and voids the other reset tokens', async () => {
+    const ada = await person(world);
+    const [first, second] = [await linkFor(ada), await linkFor(ada)];
+    expect((await confirm(first)).statusCode).toBe(200);
+    for (const dead of [first, second]) {
+      const answer = await confirm(dead, 'Yet-another-one-8');
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json()).toMatchObject({
+        code: 'invalid_reset_token',
+        detail: 'Invalid or expired reset token',
+      });
+    }
+    const late = await linkFor(ada);
+    world.deps.clock.advance(3601);
+    expect((await confirm(late)).json().code).toBe('invalid_reset_token');
+  });
+
+  test('of ten at once with one token, one wins', async () => {
+    const ada = await person(world);
+    const token = await linkFor(ada);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => confirm(token, `Entirely-other-${index}`)),
+    );
+    expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
+    expect(answers.filter(({ statusCode }) => statusCode === 400)).toHaveLength(9);
+  });
+
+  test('two passwords that differ, and one that breaks the policy, spend nothing', async () => {
+    const ada = await person(world);
+    const token = await linkFor(ada);
+    const differ = await confirm(token, NEW, `${NEW}x`);
+    expect(differ.statusCode).toBe(400);
+    expect(differ.json()).toMatchObject({ code: 'passwords_differ', detail: 'Passwords do not match' });
+    const weak = await confirm(token, 'short');
+    expect(weak.statusCode).toBe(422);
+    expect(weak.json().detail[0].loc).toEqual(['body', 'new_password']);
+    const own = await confirm(token, 'AdaLovelace1');
+    expect(own.json().detail[0].type).toBe('password_own_words');
+    expect((await confirm(token)).statusCode).toBe(200);
+  });
+
+  test('passwords and tokens in the URL are refused', async () => {
+    const ada = await person(world);
+    const token = await linkFor(ada);
+    const inUrl = await world.call(
+      'POST',
+      `/password-reset/confirm?token=${token}&new_password=${NEW}&confirm_new_password=${NEW}`,
+    );
+    expect(inUrl.statusCode).toBe(422);
+    const both = await world.call('POST', `/password-reset/confirm?new_password=${NEW}`, {
+      body: { token, new_password: NEW, confirm_new_password: NEW },
+    });
+    expect(both.statusCode).toBe(422);
+    expect(both.json().detail[0]).toMatchObject({ type: 'extra_forbidden', loc: ['query', 'new_password'] });
+    expect((await confirm(token)).statusCode).toBe(200);
+  });
+
+  test('lifts a lock', async () => {
+    const ada = await person(world);
+    for (let attempt = 0; attempt < 5; attempt++) await logsIn(ada, 'wrong');
+    expect(
+      (await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } }))
+        .statusCode,
+    ).toBe(429);
+    expect((await confirm(await linkFor(ada))).statusCode).toBe(200);
+    expect(await logsIn(ada, NEW)).toBe(true);
+  });
+
+  test('an access token, a refresh token and a verification token are no reset token', async () => {
+    const ada = await person(world);
+    const { access_token, refresh_token } = await logIn(world, ada);
+    for (const token of [access_token.slice(0, 200), refresh_token, 'A'.repeat(43), '']) {
+      expect((await confirm(token)).json().code).toBe('invalid_reset_token');
+    }
+  });
+
+  test('a second factor stays, and is still asked for', async () => {
+    const ada = await person(world);
+    await world.deps.db.run(sql`
+      insert into factors (id, user_id, kind, created_at, confirmed_at)
+      values (${world.deps.random.uuid()}::uuid, ${ada.id}::uuid, 'totp', ${world.deps.clock.now()}::timestamptz, ${world.deps.clock.now()}::timestamptz)`);
+    await world.deps.db.run(sql`update users set mfa_enabled = true where id = ${ada.id}::uuid`);
+    const { mfa_token } = (
+      await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } })
+    ).json();
+    expect((await confirm(await linkFor(ada))).statusCode).toBe(200);
+    const login = await world.call('POST', '/token', { form: { username: ada.email, password: NEW } });
+    expect(login.json().code).toBe('mfa_required');
+    expect(login.json().mfa_token).not.toBe(mfa_token);
+    const stale = await world.call('POST', '/token/mfa', {
+      body: { mfa_token, factor: 'totp', code: '000000' },
+    });
+    expect(stale.json().code).toBe('invalid_mfa_token');
+  });
+
+  test('the address that the link went to must still be the account’s own', async () => {
+    const ada = await person(world);
+    const token = await linkFor(ada);
+    await world.deps.db.run(sql`update users set email = 'moved@example.com' where id = ${ada.id}::uuid`);
+    expect((await confirm(token)).json().code).toBe('invalid_reset_token');
+  });
+});
+
+describe('the first proof of an unverified mailbox', () => {
+  test('removes everything that was set before it, and verifies the address', async () => {
+    const { deps } = world;
+    const eve = await person(world, { verified: false });
+    const { access_token } = await logIn(world, eve);
+    const now = deps.clock.now();
+    const make = (purpose: string) => sql`
+      insert into challenges (id, purpose, user_id, secret_hash, created_at, expires_at)
+      values (${deps.random.uuid()}::uuid, ${purpose}, ${eve.id}::uuid, ${deps.random.bytes(32)}::bytea,
+        ${now}::timestamptz, ${new Date(now.getTime() + 1e9)}::timestamptz)`;
+    await deps.db.run(sql`
+      insert into factors (id, user_id, kind, credential, created_at, confirmed_at) values
+        (${deps.random.uuid()}::uuid, ${eve.id}::uuid, 'passkey', '{"id": "planted"}', ${now}::timestamptz, ${now}::timestamptz)`);
+    await deps.db.run(sql`
+      insert into recovery_codes (id, user_id, code_hash, created_at)
+      values (${deps.random.uuid()}::uuid, ${eve.id}::uuid, 'x', ${now}::timestamptz)`);
+    await deps.db.run(sql`
+      insert into identities (issuer, subject, user_id, provider, created_at)
+      values ('https://issuer', 'eve', ${eve.id}::uuid, 'google', ${now}::timestamptz)`);
+    await deps.db.run(
+      sql`update users set pending_email = 'eve@evil.example', mfa_enabled = false where id = ${eve.id}::uuid`,
+    );
+    for (const purpose of ['change-email', 'verify-email', 'oauth-code', 'undo-email-change']) {
+      await deps.db.run(make(purpose));
+    }
+
+    const done = await confirm(await linkFor(eve));
+    expect(done.statusCode, done.body).toBe(200);
+
+    const [left] = await deps.db.rows(sql`
+      select u.email_verified_at = ${now}::timestamptz as verified, u.pending_email, u.mfa_enabled,
+        (select count(*) from sessions s where s.user_id = u.id and s.ended_at is null) as sessions,
+        (select count(*) from factors where user_id = u.id) as factors,
+        (select count(*) from recovery_codes where user_id = u.id) as codes,
+        (select count(*) from identities where user_id = u.id) as identities,
+        (select count(*) from known_devices where user_id = u.id) as devices,
+        (select count(*) from password_history where user_id = u.id) as history,
+        (select count(*) from challenges c where c.user_id = u.id and c.consumed_at is null) as challenges
+      from users u where id = ${eve.id}::uuid`);
+    expect(left).toEqual({
+      verified: true,
+      pending_email: null,
+      mfa_enabled: false,
+      sessions: 0,
+      factors: 0,
+      codes: 0,
+      identities: 0,
+      devices: 0,
+      history: 0,
+      challenges: 0,
+    });
+    expect((await world.call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
+    expect(await logsIn(eve, eve.password)).toBe(false);
+    expect(await logsIn(eve, NEW)).toBe(true);
+  });
+
+  test('is not made by a token that came with password_expired, which no mail carried', async () => {
+    const strict = await testApp({ passwords: { maxAgeDays: 30 } });
+    try {
+      const ada = await person(strict, { verified: false });
+      strict.deps.clock.advance(31 * 86_400);
+      const login = await strict.call('POST', '/token', {
+        form: { username: ada.email, password: ada.password },
+      });
+      expect(login.statusCode).toBe(403);
+      expect(login.json().code).toBe('password_expired');
+      const used = await confirm(login.json().reset_token, ada.password, ada.password, strict);
+      expect(used.json().detail[0].type).toBe('password_used_before');
+      expect((await confirm(login.json().reset_token, NEW, NEW, strict)).statusCode).toBe(200);
+      const row = await strict.deps.db.row(
+        sql`select email_verified_at from users where id = ${ada.id}::uuid`,
+      );
+      expect(row).toEqual({ email_verified_at: null });
+      expect(await logsIn(ada, NEW, strict)).toBe(true);
+    } finally {
+      await strict.close();
+    }
+  });
+});

@@ -1,0 +1,146 @@
+import type { Account } from '../accounts/account.ts';
+import { findAccountById, lockAccount } from '../accounts/find.ts';
+import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import type { Challenge, Purpose } from '../challenges/challenge.ts';
+import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { unlockAccount } from '../throttle/lockout.ts';
+import { claimMailbox } from './claim-mailbox.ts';
+import { requirePolicy } from './policy.ts';
+import { refuseUsedBefore, setPassword } from './set.ts';
+
+export interface Reset {
+  readonly token: string;
+  readonly password: string;
+  readonly confirmation: string;
+}
+
+// Ways in, or half-way in, that somebody else may hold: they end with the old password. Links that undo stay.
+const VOIDED: readonly Purpose[] = [
+  'reset-password',
+  'remove-password',
+  'mfa',
+  'sms-login',
+  'sign-in',
+  'oauth-code',
+  'change-email',
+];
+
+/**
+ * Sets a new password with a reset token. Ends every session, forgets known devices, lifts a lock, and voids the other
+ * reset tokens and half-finished sign-ins; starts no session and touches no second factor - except that the first proof
+ * of an unverified mailbox removes all that was set before (`claimMailbox`). Refuses with `passwords_differ`,
+ * `invalid_reset_token`, or `validation_failed`, which spends nothing.
+ */
+export async function resetPassword(
+  deps: Deps,
+  caller: Caller,
+  { token, password, confirmation }: Reset,
+): Promise<void> {
+  if (password !== confirmation) throw new Problem('passwords_differ');
+  const { db, hasher } = deps;
+  const challenge = await findChallenge(deps, db, { purpose: 'reset-password', token });
+  const account = await ownerOf(deps, challenge);
+  if (account === null) return refuse(deps, caller, challenge);
+  await requirePolicy(deps, {
+    password,
+    member: 'new_password',
+    owner: {
+      email: account.email,
+      username: account.username,
+      names: [account.first_name, account.last_name],
+    },
+  });
+  // What an unverified account had before was not chosen by whoever proves its mailbox now.
+  if (!claims(challenge, account)) {
+    await refuseUsedBefore(deps, { userId: account.id, password, member: 'new_password' });
+  }
+  const hash = await hasher.hash(password);
+
+  const ended = await db.transaction(async tx => {
+    const spent = await consumeChallenge(deps, tx, { purpose: 'reset-password', token });
+    const owner = spent === null ? null : await lockAccount(tx, account.id);
+    if (owner === null || !stands(spent, owner)) return null;
+    return replace(deps, tx, { challenge: spent, account: owner, hash, caller });
+  });
+  if (ended === null) return refuse(deps, caller, challenge);
+  await publishEnded(deps, ended);
+}
+
+async function replace(
+  deps: Deps,
+  tx: Tx,
+  {
+    challenge,
+    account,
+    hash,
+    caller,
+  }: { challenge: Challenge | null; account: Account; hash: string; caller: Caller },
+) {
+  const userId = account.id;
+  const actor = { kind: 'user', id: userId } as const;
+  const ended = claims(challenge, account)
+    ? await claimMailbox(deps, tx, { account, reason: 'mailed_reset', actor, caller })
+    : await endSessionsOf(deps, tx, {
+        userId,
+        reason: 'password_reset',
+        actor,
+        caller,
+        forgetDevices: true,
+      });
+  await setPassword(deps, tx, { userId, hash });
+  await voidChallenges(deps, tx, { userId, purposes: VOIDED });
+  await clearPendingEmail(deps, tx, userId);
+  if ((await unlockAccount(tx, userId)) > 0) {
+    await recordEvent(deps, tx, {
+      type: 'lockout.lifted',
+      outcome: 'success',
+      reason: 'password_reset',
+      actor,
+      userId,
+      caller,
+    });
+  }
+  await recordEvent(deps, tx, { type: 'password.reset', outcome: 'success', actor, userId, caller });
+  await enqueueMail(deps, tx, {
+    template: 'password-changed',
+    to: account.email,
+    userId,
+    params: { ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+  });
+  return ended;
+}
+
+async function ownerOf(deps: Deps, challenge: Challenge | null): Promise<Account | null> {
+  if (challenge === null || challenge.userId === null) return null;
+  const account = await findAccountById(deps.db, challenge.userId);
+  return account !== null && stands(challenge, account) ? account : null;
+}
+
+// A link that went to a former address, or whose account was disabled since, is worth nothing.
+function stands(challenge: Challenge | null, account: Account): boolean {
+  return challenge?.sentTo === account.email && account.disabled_at === null;
+}
+
+// A token that came with `password_expired` was handed out after a login, and proves no mailbox.
+function claims(challenge: Challenge | null, account: Account): boolean {
+  return challenge?.data.mailed === true && account.email_verified_at === null;
+}
+
+async function refuse(deps: Deps, caller: Caller, challenge: Challenge | null): Promise<never> {
+  await recordEvent(deps, deps.db, {
+    type: 'password.refused',
+    outcome: 'refusal',
+    reason: 'invalid_reset_token',
+    actor: anonymous,
+    userId: challenge?.userId ?? null,
+    caller,
+  });
+  throw new Problem('invalid_reset_token');
+}

@@ -1,0 +1,168 @@
+import type { Deps } from '../platform/deps.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { invalid } from '../platform/problems.ts';
+import { userOf } from '../sessions/principal.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
+import { changePassword } from './change.ts';
+import { checkPassword } from './check.ts';
+import { removeByLink } from './remove-by-link.ts';
+import { requestReset } from './request-reset.ts';
+import { resetPassword } from './reset.ts';
+
+const exact = { additionalProperties: false } as const;
+const password = Type.String({ maxLength: 4096 });
+const address = Type.String({ maxLength: 320 });
+const message = Type.Object({ message: Type.String() });
+const issue = Type.Object({
+  type: Type.String(),
+  loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
+  msg: Type.String(),
+});
+
+export function routes(app: App, deps: Deps): void {
+  app.post(
+    '/password-reset/request',
+    {
+      config: { access: 'public', limit: 'reset' },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Ask for a reset link by mail',
+        description: 'Answers the same in the same time, whether the address has an account or not.',
+        querystring: Type.Object({ email: Type.Optional(address) }, exact),
+        body: Type.Optional(Type.Union([Type.Null(), Type.Object({ email: Type.Optional(address) }, exact)])),
+        response: { 200: message },
+      },
+    },
+    async request => {
+      const email = request.body?.email ?? request.query.email;
+      if (email === undefined) throw invalid('email', 'missing', 'Field required');
+      const caller = callerOf(request);
+      await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
+      await requestReset(deps, caller, email);
+      return { message: 'If the email exists, a reset link has been sent' };
+    },
+  );
+
+  app.post(
+    '/password-reset/confirm',
+    {
+      config: {
+        access: 'public',
+        limit: 'reset',
+        problems: ['passwords_differ', 'invalid_reset_token', 'overloaded'],
+      },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Set a new password with a reset token',
+        description:
+          'Works once, within an hour. Ends every session and lifts a lock; starts no session and satisfies no second factor. Nothing is read from the URL.',
+        querystring: Type.Object({}, exact),
+        body: Type.Object(
+          { token: Type.String({ maxLength: 200 }), new_password: password, confirm_new_password: password },
+          exact,
+        ),
+        response: { 200: message },
+      },
+    },
+    async request => {
+      const { token, new_password, confirm_new_password } = request.body;
+      await resetPassword(deps, callerOf(request), {
+        token,
+        password: new_password,
+        confirmation: confirm_new_password,
+      });
+      return { message: 'Password updated successfully' };
+    },
+  );
+
+  app.post(
+    '/users/me/password',
+    {
+      config: {
+        access: 'user',
+        recent: true,
+        limit: 'login',
+        problems: ['wrong_password', 'no_password', 'too_many_attempts', 'overloaded'],
+      },
+      schema: {
+        tags: ['Users'],
+        summary: 'Change my password',
+        description: 'Every other session ends.',
+        body: Type.Object(
+          { current_password: password, new_password: password, confirm_new_password: password },
+          exact,
+        ),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { current_password, new_password, confirm_new_password } = request.body;
+      await changePassword(deps, userOf(request), {
+        current: current_password,
+        password: new_password,
+        confirmation: confirm_new_password,
+      });
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.post(
+    '/password/remove',
+    {
+      config: { access: 'public', limit: 'reset', problems: ['invalid_link'] },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Remove a password by the link in a mail',
+        description:
+          'For the owner of an account that a provider was linked to: removes the password that was set before, and ends every session.',
+        querystring: Type.Object({}, exact),
+        body: Type.Object({ token: Type.String({ maxLength: 200 }) }, exact),
+        response: { 200: message },
+      },
+    },
+    async request => {
+      await removeByLink(deps, callerOf(request), request.body.token);
+      return { message: 'Password removed' };
+    },
+  );
+
+  app.post(
+    '/password/check',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Judge a password before it is chosen',
+        description:
+          'For live feedback beside a password field: what the policy says, a strength from 0 to 4, and advice. Nothing is stored.',
+        body: Type.Object(
+          {
+            password,
+            email: Type.Optional(address),
+            names: Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 10 })),
+          },
+          exact,
+        ),
+        response: {
+          200: Type.Object({
+            score: Type.Integer({ minimum: 0, maximum: 4 }),
+            acceptable: Type.Boolean(),
+            issues: Type.Array(issue),
+            advice: Type.Array(Type.String()),
+          }),
+        },
+      },
+    },
+    async request => {
+      const { password: candidate, email, names } = request.body;
+      const report = await checkPassword(deps, { password: candidate, owner: { email, names } });
+      return {
+        score: report.score,
+        acceptable: report.acceptable,
+        issues: report.issues.map(({ type, loc, msg }) => ({ type, loc: [...loc], msg })),
+        advice: [...report.advice],
+      };
+    },
+  );
+}

@@ -1,0 +1,75 @@
+import type { Sql, Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { invalid } from '../platform/problems.ts';
+import type { Fragment } from '../platform/sql.ts';
+import { deletePassword, insertPassword, insertPasswords, selectHashes, upsertPassword } from './queries.ts';
+
+/**
+ * Stores a password's hash in the caller's transaction; the one before it is remembered, so that it can be refused.
+ * False where `replacing` is given and is not the present hash any more: somebody else was faster.
+ */
+export async function setPassword(
+  { clock, random, config }: Pick<Deps, 'clock' | 'random' | 'config'>,
+  tx: Tx,
+  { userId, hash, replacing }: { userId: string; hash: string; replacing?: string | undefined },
+): Promise<boolean> {
+  const written = await upsertPassword(tx, {
+    userId,
+    hash,
+    replacing: replacing ?? null,
+    historyId: random.uuid(),
+    kept: config.passwords.history,
+    now: clock.now(),
+  });
+  return written === 1;
+}
+
+/** `insert into passwords …` for the statement that creates an account; `source` has its `id`. */
+export function newPassword({ clock }: Pick<Deps, 'clock'>, hash: string, source: Fragment): Fragment {
+  return insertPassword(hash, clock.now(), source);
+}
+
+/** Takes a password away with its history; true where there was one. */
+export function removePassword(tx: Tx, userId: string): Promise<boolean> {
+  return deletePassword(tx, userId);
+}
+
+/**
+ * Whether a password is the present one or among the PASSWORD_HISTORY before it. Hashes up to that many plus one times,
+ * one after the other; never with a history of 0.
+ */
+async function wasUsedBefore(
+  { config, hasher }: Pick<Deps, 'config' | 'hasher'>,
+  database: Sql,
+  { userId, password }: { userId: string; password: string },
+): Promise<boolean> {
+  const { history } = config.passwords;
+  if (history === 0) return false;
+  for (const hash of await selectHashes(database, userId, history)) {
+    if (await hasher.verify(hash, password)) return true;
+  }
+  return false;
+}
+
+/** Refuses a password that was used before, with `validation_failed` on `member`. */
+export async function refuseUsedBefore(
+  deps: Pick<Deps, 'config' | 'hasher' | 'db'>,
+  { userId, password, member }: { userId: string; password: string; member: string },
+): Promise<void> {
+  if (await wasUsedBefore(deps, deps.db, { userId, password })) {
+    throw invalid(
+      member,
+      'password_used_before',
+      'You used this password before. Choose one that is new here.',
+    );
+  }
+}
+
+/** Stores the hashes of new accounts that come from another program, as they are. */
+export function importPasswords(
+  tx: Tx,
+  passwords: readonly { readonly userId: string; readonly hash: string }[],
+  now: Date,
+): Promise<number> {
+  return insertPasswords(tx, passwords, now);
+}

@@ -1,0 +1,129 @@
+import { clientTokenBody, issueClientToken } from '../clients/token.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { readFormBodies } from '../platform/http/bodies.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { userOf } from '../sessions/principal.ts';
+import { tokenBody } from '../sessions/token.ts';
+import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
+import { login } from './login.ts';
+import { reauthenticate } from './reauthenticate.ts';
+
+const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+
+/** `POST /token`, the one place where a password becomes tokens. */
+export async function routes(app: App, deps: KeysDeps): Promise<void> {
+  await readFormBodies(app);
+  app.post(
+    '/token',
+    {
+      config: {
+        access: 'public',
+        limit: 'login',
+        oauth: true,
+        problems: [
+          'invalid_credentials',
+          'mfa_required',
+          'email_not_verified',
+          'password_expired',
+          'too_many_attempts',
+          'unsupported_grant_type',
+          'invalid_client',
+          'overloaded',
+        ],
+      },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'Log in',
+        description:
+          'For first-party clients: a username or an address, and a password. Service clients send grant_type=client_credentials.',
+        consumes: ['application/x-www-form-urlencoded', 'application/json'],
+        // RFC 6749 §3.2: parameters that are not known are ignored.
+        body: Type.Object({
+          grant_type: text(100),
+          username: text(320),
+          password: text(4096),
+          device_token: text(200),
+          client_id: text(200),
+          client_secret: text(400),
+        }),
+        response: { 200: Type.Union([tokenBody, clientTokenBody]) },
+      },
+    },
+    async (request, reply) => {
+      const { grant_type = 'password', username, password, device_token } = request.body;
+      if (grant_type === 'client_credentials') {
+        const { client_id, client_secret } = request.body;
+        const { authorization } = request.headers;
+        return issueClientToken(deps, callerOf(request), { authorization, client_id, client_secret });
+      }
+      if (grant_type !== 'password') throw new Problem('unsupported_grant_type');
+      const issues = [
+        ...(username === undefined ? [missing('username')] : []),
+        ...(password === undefined ? [missing('password')] : []),
+      ];
+      if (username === undefined || password === undefined)
+        throw new Problem('validation_failed', { issues });
+      const caller = callerOf(request);
+      await limitAccount(deps, 'login', { ip: caller.ip, account: username });
+      const tokens = await login(deps, caller, {
+        name: username,
+        password,
+        devices: devicesOf(deps, request.headers.cookie, device_token),
+      });
+      if (tokens.device_token !== undefined)
+        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      return tokens;
+    },
+  );
+
+  app.post(
+    '/token/reauthenticate',
+    {
+      config: {
+        access: 'user',
+        limit: 'login',
+        oauth: true,
+        problems: [
+          'invalid_credentials',
+          'mfa_required',
+          'invalid_mfa_code',
+          'too_many_attempts',
+          'overloaded',
+        ],
+      },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'Prove again that it is you',
+        description:
+          'Answers tokens of the same session with a fresh `auth_time`. Somebody with a second factor answers with that.',
+        body: Type.Object(
+          {
+            password: text(4096),
+            factor: Type.Optional(
+              Type.Union([Type.Literal('totp'), Type.Literal('sms'), Type.Literal('recovery_code')]),
+            ),
+            code: text(64),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: tokenBody },
+      },
+    },
+    request => {
+      const { password, factor, code } = request.body;
+      if (factor !== undefined && code !== undefined)
+        return reauthenticate(deps, userOf(request), { factor, code });
+      if (password === undefined) {
+        throw new Problem('validation_failed', {
+          issues: [missing(factor === undefined ? 'password' : 'code')],
+        });
+      }
+      return reauthenticate(deps, userOf(request), { password });
+    },
+  );
+}
+
+const missing = (member: string) => ({ type: 'missing', loc: ['body', member], msg: 'Field required' });

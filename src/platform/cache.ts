@@ -1,0 +1,41 @@
+/** How often a key was counted in its present window. */
+export interface Hit {
+  /** This one included. */
+  readonly count: number;
+  /** Milliseconds until the window ends and counting begins anew. */
+  readonly resetMs: number;
+}
+
+export type RevocationKind = 'jti' | 'sid' | 'user';
+
+/** A revocation that still matters: its tokens would be accepted otherwise. */
+export interface Revocation {
+  readonly kind: RevocationKind;
+  readonly id: string;
+  readonly revokedAt: Date;
+  /** When the last token that it kills would have expired. */
+  readonly expiresAt: Date;
+}
+
+/**
+ * What replicas share when Redis is set, and one process keeps when it is not. Nothing here throws, nothing waits for a
+ * server longer than one command timeout, and losing all of it logs nobody out and opens no door.
+ */
+export interface Cache {
+  /**
+   * Stores a copy of a revocation, for `seconds`, where gateways and sibling services read it (docs/redis.md).
+   * PostgreSQL holds the truth: what could not be written is written again when the server is back.
+   */
+  publishRevocation(kind: RevocationKind, id: string, seconds: number): Promise<void>;
+  /** Where to read all live revocations, after a flush, an outage or a failover. */
+  refillFrom(source: () => Promise<readonly Revocation[]>): void;
+  /** Counts a use of the key in a fixed window. In memory while Redis does not answer, and then at once. */
+  hit(key: string, seconds: number): Hit | Promise<Hit>;
+  /** Tells every process that subscribed, this one too. At most once: who misses it must find out by itself. */
+  broadcast(channel: string, message: string): Promise<void>;
+  /** Listens to a channel until the returned function is called. */
+  subscribe(channel: string, listener: (message: string) => void): () => void;
+  /** `memory` where Redis is not set; `down` while it is skipped. */
+  status(): 'memory' | 'up' | 'down';
+  close(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import type { Given } from './sources.ts';
+import { type Name, sections, variableOf } from './table.ts';
+
+/** The effective value of every variable, by section: `NAME=value  (source)`. What is secret is masked. */
+export function describeValues(effective: ReadonlyMap<Name, Given>): string {
+  const lines: string[] = [];
+  for (const [section, table] of Object.entries(sections)) {
+    lines.push('', `# ${section}`);
+    for (const name of Object.keys(table) as Name[]) {
+      const given = effective.get(name);
+      if (given === undefined) {
+        lines.push(`${name}  (not set: ${variableOf(name).fallbackText ?? 'none'})`);
+      } else {
+        lines.push(`${name}=${shown(name, given.text)}  (${SOURCES[given.source]})`);
+      }
+    }
+  }
+  return lines.slice(1).join('\n');
+}
+
+const SOURCES: Readonly<Record<Given['source'], string>> = {
+  environment: 'environment',
+  '.env': '.env',
+  file: 'its _FILE',
+  default: 'default',
+};
+
+function shown(name: Name, text: string): string {
+  if (!variableOf(name).secret) return text;
+  // Of a URL the host is worth seeing; its password, user and query are not.
+  const host = /^([a-z+]+:\/\/)(?:[^@/]*@)?([^@?]*)(\?.*)?$/.exec(text);
+  if (host !== null) return `${host[1]}${text.includes('@') ? '***@' : ''}${host[2]}${host[3] ? '?***' : ''}`;
+  return text === '[]' ? text : '***';
+}

@@ -1,0 +1,16 @@
+import type { Name, Values } from './table.ts';
+
+/** What the rules see: a value is missing where its own text was refused already. */
+export interface Judged {
+  readonly values: Partial<Values>;
+  readonly folder: string;
+  /** True where the variable was given rather than left to its default. */
+  isGiven(name: Name): boolean;
+  fault(message: string): void;
+  warn(message: string): void;
+}
+
+/** True when the database is a PostgreSQL server, and not the embedded one. */
+export function hasServer({ isGiven }: Pick<Judged, 'isGiven'>): boolean {
+  return isGiven('DATABASE_URL') || isGiven('DB_HOST');
+}

@@ -1,0 +1,366 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Config } from '../config.ts';
+import { envExample } from './document.ts';
+import { ConfigError, loadConfig } from './load.ts';
+
+const JWT = 'ugM3tGfGW0bq6a7ASXkjd7yrA2Lb8kXo';
+const ROOT = 'q6pZyRzmM1sTRWnbXcsxYhZq7x2hM1LdWfWc';
+const SERVER = { DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRET_KEY: JWT, AUTH_ROOT_SECRET: ROOT };
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'entrecore-config-'));
+});
+beforeEach(() => rmSync(join(folder, '.env'), { force: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const load = (env: Record<string, string> = {}) => loadConfig({ env, cwd: folder });
+const dotenv = (text: string) => writeFileSync(join(folder, '.env'), text);
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    load(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+}
+
+test('nothing set is a development service on the embedded database, as environment.md says', () => {
+  const { config, warnings } = load();
+  expect(warnings).toEqual([]);
+  expect(config).toEqual({
+    dataDir: './data',
+    database: { url: null, poolMax: 10, prepare: true, migrateOnStart: true, migrateUrl: null },
+    http: {
+      host: '127.0.0.1',
+      port: 8000,
+      publicUrl: 'http://localhost:8000',
+      appUrl: 'http://localhost:8000',
+      corsOrigins: ['http://localhost:8000'],
+      trustProxy: null,
+      tls: null,
+    },
+    secrets: { root: null, previousRoots: [] },
+    tokens: {
+      algorithm: 'HS256',
+      jwtSecret: null,
+      previousJwtSecrets: [],
+      audience: 'entrecore',
+      accessLifetime: 1800,
+      keyRotationAge: 7_776_000,
+    },
+    sessions: { idleLifetime: 604_800, maxAge: 2_592_000, reuseGrace: 10, reauthAge: 600 },
+    mail: { smtpUrl: null, from: 'Entrecore <no-reply@localhost>' },
+    sms: { webhook: null, twilio: null, countries: null },
+    google: { clientIds: [], clientSecret: null, issuer: 'https://accounts.google.com' },
+    oidcProviders: [],
+    redirectUris: ['http://localhost:8000'],
+    bootstrap: null,
+    requireVerifiedEmail: false,
+    signInByMail: false,
+    passkeys: { rpId: 'localhost', origins: ['http://localhost:8000'] },
+    passwords: {
+      minLength: 8,
+      maxLength: 256,
+      require: ['lower', 'upper', 'digit_or_symbol'],
+      blocklist: true,
+      breachCheckUrl: null,
+      maxAgeDays: 0,
+      history: 5,
+      hash: 'bcrypt',
+      bcryptCost: 12,
+      argon2MemoryKib: 19_456,
+      argon2Passes: 2,
+      queueMax: 128,
+    },
+    lockout: { attempts: 5, window: 900, duration: 900, maxDuration: 86_400 },
+    rateLimit: 'on',
+    audit: { checkpointFile: null, checkpointUrl: null, retentionDays: 0 },
+    brand: { name: null, color: '#1f4fd8', logoUrl: null },
+    redisUrl: null,
+    logLevel: 'info',
+  } satisfies Config);
+});
+
+describe('defaults that depend on others', () => {
+  test('the seed variables alone start against a server', () => {
+    const { config } = load({ DB_HOST: 'db.internal', JWT_SECRET_KEY: JWT });
+    expect(config.database).toMatchObject({
+      url: 'postgres://postgres:password@db.internal:5432/entrecore_auth',
+      migrateOnStart: false,
+    });
+    expect(config.secrets.root).toBeNull();
+  });
+
+  test('addresses follow PORT, PUBLIC_URL and APP_URL', () => {
+    expect(load({ PORT: '9000' }).config.http.publicUrl).toBe('http://localhost:9000');
+    const { http, redirectUris, mail } = load({
+      PUBLIC_URL: 'https://auth.example.com/',
+      APP_URL: 'https://app.example.com/welcome/',
+      TRUST_PROXY: '1',
+    }).config;
+    expect(http).toMatchObject({
+      publicUrl: 'https://auth.example.com',
+      appUrl: 'https://app.example.com/welcome',
+      corsOrigins: ['https://app.example.com'],
+      trustProxy: 1,
+    });
+    expect(redirectUris).toEqual(['https://app.example.com/welcome']);
+    expect(mail.from).toBe('Entrecore <no-reply@auth.example.com>');
+  });
+
+  test('passkeys belong to the host of the service, or to that of the client where it is a parent', () => {
+    const passkeys = (env: Record<string, string>) => load({ TRUST_PROXY: '1', ...env }).config.passkeys;
+    expect(passkeys({ PUBLIC_URL: 'https://auth.example.com', APP_URL: 'https://example.com/app' })).toEqual({
+      rpId: 'example.com',
+      origins: ['https://auth.example.com', 'https://example.com'],
+    });
+    expect(
+      passkeys({ PUBLIC_URL: 'https://auth.example.com', APP_URL: 'https://app.example.com' }).rpId,
+    ).toBe('auth.example.com');
+  });
+
+  test('DATABASE_URL wins over DB_*, and a warning says so', () => {
+    const url = 'postgres://me:pw@other:5433/accounts?sslmode=verify-full';
+    const { config, warnings } = load({ ...SERVER, DATABASE_URL: url });
+    expect(config.database.url).toBe(url);
+    expect(warnings.join()).toContain('DATABASE_URL wins');
+  });
+
+  test('names and passwords of any characters, IPv6 hosts and socket folders make valid URLs', () => {
+    const url = (env: Record<string, string>) => load({ ...SERVER, ...env }).config.database.url;
+    expect(url({ DB_PASSWORD: 'p@ss/w:rd', DB_USER: 'a b' })).toBe(
+      'postgres://a%20b:p%40ss%2Fw%3Ard@db:5432/entrecore_auth',
+    );
+    expect(url({ DB_HOST: '::1' })).toBe('postgres://postgres:pw@[::1]:5432/entrecore_auth');
+    expect(url({ DB_HOST: '/run/postgresql' })).toBe(
+      'postgres://postgres:pw@/entrecore_auth?host=%2Frun%2Fpostgresql&port=5432',
+    );
+  });
+});
+
+test('all faults are told at once, each with what to do', () => {
+  dotenv('JWT_SECRETKEY=x\nPORT=80000\n');
+  const faults = faultsOf({
+    DB_HOST: 'db',
+    ALGORITHM: 'none',
+    PUBLIC_URL: 'http://auth.example.com',
+    BCRYPT_COST: '3',
+    TLS_CERT_FILE: '/nowhere.pem',
+    TWILIO_FROM: '+254700000000',
+  });
+  expect(faults).toEqual([
+    'JWT_SECRETKEY in .env is unknown: did you mean JWT_SECRET_KEY?',
+    'ALGORITHM must be one of HS256, HS384, HS512, RS256, PS256, ES256, EdDSA.',
+    'PORT must be a whole number from 0 to 65535.',
+    'PUBLIC_URL must start with https:// (plain http is accepted on localhost only).',
+    'BCRYPT_COST must be a whole number from 4 to 16.',
+    'JWT_SECRET_KEY is required with a PostgreSQL server: set it to at least 32 bytes. Make one: openssl rand -base64 48',
+    'TLS_CERT_FILE and TLS_KEY_FILE belong together: set both, or neither.',
+    'TLS_CERT_FILE: /nowhere.pem cannot be read. Check the path and its permissions.',
+    'Twilio needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN too: set all of TWILIO_*, or none.',
+  ]);
+});
+
+test.each([
+  [{ DB_NAME: 'x' }, 'DB_NAME set without DB_HOST'],
+  [{ DATABASE_URL: 'mysql://x', JWT_SECRET_KEY: JWT }, 'DATABASE_URL must look like postgres://'],
+  [{ MIGRATE_DATABASE_URL: 'postgres://a@b/c' }, 'MIGRATE_DATABASE_URL needs a PostgreSQL server'],
+  [{ PUBLIC_URL: 'https://a.example/?x' }, 'PUBLIC_URL must be a URL without'],
+  [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins'],
+  [{ CORS_ORIGINS: 'https://a.example/path' }, 'CORS_ORIGINS must be origins'],
+  [{ REDIRECT_URIS: 'javascript:alert(1)' }, 'REDIRECT_URIS must be absolute'],
+  [{ REDIRECT_URIS: 'https://a.example/#x' }, 'REDIRECT_URIS must be absolute'],
+  [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be'],
+  [{ TRUST_PROXY: 'loopback' }, 'TRUST_PROXY must be'],
+  [{ TRUST_PROXY: '0' }, 'TRUST_PROXY must be'],
+  [{ RATE_LIMIT: '{"logins": 3}' }, 'RATE_LIMIT must name groups'],
+  [{ RATE_LIMIT: '{"login": 0}' }, 'RATE_LIMIT must give "login" points'],
+  [{ RATE_LIMIT: 'yes' }, 'RATE_LIMIT must be on, off, or JSON'],
+  [{ BOOTSTRAP_ADMIN_EMAIL: 'a@example.com' }, 'BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD'],
+  [{ SMS_WEBHOOK_URL: 'https://s.example', SMS_WEBHOOK_SECRET: 'short' }, 'at least 16 bytes'],
+  [{ SMS_WEBHOOK_URL: 'https://s.example' }, 'SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET'],
+  [{ OIDC_PROVIDERS: '{}' }, 'OIDC_PROVIDERS must be a JSON list'],
+  [{ OIDC_PROVIDERS: '[{"id":"x"}]' }, '"name" must be a text'],
+  [{ OIDC_PROVIDERS: '[{"id":"x","name":"X","type":"saml"}]' }, '"issuer" must be a text'],
+  [
+    { OIDC_PROVIDERS: '[{"id":"x","name":"X","type":"apple","client_id":"c","client_secret":"s"}]' },
+    '"team_id" and "key_id" must be given',
+  ],
+  [
+    {
+      OIDC_PROVIDERS:
+        '[{"id":"x","name":"X","type":"saml","issuer":"https://x.example","client_id":"c","client_secret":"s"}]',
+    },
+    '"type" must be one of oidc, google, microsoft, github, apple',
+  ],
+  [{ GOOGLE_ISSUER: 'http://issuer.example' }, 'GOOGLE_ISSUER must start with https://'],
+  [{ PASSWORD_REQUIRE: 'upper,emoji' }, 'PASSWORD_REQUIRE must be one of'],
+  [{ PASSWORD_MIN_LENGTH: '100', PASSWORD_MAX_LENGTH: '64' }, 'PASSWORD_MIN_LENGTH is greater'],
+  [{ LOCKOUT_MINUTES: '2000' }, 'LOCKOUT_MINUTES is greater'],
+  [{ REDIS_URL: 'http://r' }, 'REDIS_URL must look like redis://'],
+  [{ REDIS_URL: 'redis+sentinel://a:1,b:2' }, 'REDIS_URL must look like redis://'],
+  [{ DB_PREPARE: 'perhaps' }, 'DB_PREPARE must be true or false'],
+  [{ SMTP_URL: 'mail.example.com' }, 'must look like smtp://'],
+] as const)('%o is refused', (env, message) => {
+  const faults = faultsOf(env);
+  expect(faults.join('\n')).toContain(message);
+  expect(faults).toHaveLength(1);
+});
+
+describe('secrets', () => {
+  test.each([
+    ['HS256', 32],
+    ['HS384', 48],
+    ['HS512', 64],
+  ])('%s needs %i bytes, counted in UTF-8 (RFC 7518 §3.2)', (algorithm, bytes) => {
+    const exact = `${JWT}${JWT}`.slice(0, bytes);
+    expect(faultsOf({ ALGORITHM: algorithm, JWT_SECRET_KEY: exact })).toEqual([]);
+    expect(faultsOf({ ALGORITHM: algorithm, JWT_SECRET_KEY: exact.slice(1) })).toEqual([
+      `JWT_SECRET_KEY has ${bytes - 1} bytes and needs at least ${bytes} for ${algorithm} (RFC 7518 §3.2). Make one: openssl rand -base64 ${Math.max(48, bytes)}`,
+    ]);
+    expect(faultsOf({ ALGORITHM: algorithm, JWT_SECRET_KEY: `ü${exact.slice(2)}` })).toEqual([]);
+  });
+
+  test('the root secret needs 32 bytes, its predecessors too, and is never the JWT secret', () => {
+    expect(faultsOf({ AUTH_ROOT_SECRET: 'short' })).toHaveLength(1);
+    expect(faultsOf({ AUTH_ROOT_SECRET: ROOT, AUTH_ROOT_SECRET_PREVIOUS: 'short' })).toHaveLength(1);
+    expect(faultsOf({ ...SERVER, AUTH_ROOT_SECRET: JWT }).join()).toContain('are the same');
+  });
+
+  test.each([
+    'your-super-secret-jwt-key-change-this-in-production',
+    'changeme-changeme-changeme-changeme',
+    'a'.repeat(64),
+    '0123456789abcdef0123456789abcdef',
+  ])('%s is refused with a server, and a warning in development', secret => {
+    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY: secret })).toHaveLength(1);
+    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY: secret })[0]).not.toContain(secret);
+    expect(load({ JWT_SECRET_KEY: secret }).warnings).toHaveLength(1);
+  });
+
+  test('previous ones are a list, in JSON where one holds a comma', () => {
+    const { secrets } = load({
+      AUTH_ROOT_SECRET: ROOT,
+      AUTH_ROOT_SECRET_PREVIOUS: `${JWT}, ${ROOT}2`,
+    }).config;
+    expect(secrets.previousRoots).toEqual([JWT, `${ROOT}2`]);
+    const odd = `${JWT},with a comma`;
+    const { tokens } = load({ JWT_SECRET_KEY_PREVIOUS: JSON.stringify([odd]) }).config;
+    expect(tokens.previousJwtSecrets).toEqual([odd]);
+  });
+
+  test('an algorithm with keys of its own needs no JWT_SECRET_KEY', () => {
+    expect(load({ ...SERVER, JWT_SECRET_KEY: '', ALGORITHM: 'EdDSA' }).config.tokens.jwtSecret).toBeNull();
+    expect(load({ ...SERVER, ALGORITHM: 'EdDSA' }).warnings).toEqual([
+      'JWT_SECRET_KEY is not used: ALGORITHM=EdDSA has keys of its own.',
+    ]);
+  });
+
+  test('every secret comes from NAME_FILE too, without the newline at its end', () => {
+    writeFileSync(join(folder, 'jwt'), `${JWT}\n`);
+    expect(load({ JWT_SECRET_KEY_FILE: 'jwt' }).config.tokens.jwtSecret).toBe(JWT);
+    dotenv(`JWT_SECRET_KEY_FILE=${join(folder, 'jwt')}`);
+    expect(load().config.tokens.jwtSecret).toBe(JWT);
+    expect(faultsOf({ JWT_SECRET_KEY: JWT })).toEqual([
+      'JWT_SECRET_KEY and JWT_SECRET_KEY_FILE are both set: keep one of them.',
+    ]);
+  });
+
+  test('an unreadable or empty file is a fault', () => {
+    writeFileSync(join(folder, 'empty'), '\n');
+    expect(faultsOf({ JWT_SECRET_KEY_FILE: 'nowhere' }).join()).toMatch(
+      /nowhere, which cannot be read \(ENOENT\)/,
+    );
+    expect(faultsOf({ JWT_SECRET_KEY_FILE: 'empty' }).join()).toMatch(/empty, which is empty/);
+    expect(load({ PORT_FILE: 'x' }).warnings).toEqual([
+      'PORT_FILE is not read: only secrets can come from files.',
+    ]);
+  });
+});
+
+describe('.env', () => {
+  test('the process environment wins, and an empty value counts as unset', () => {
+    dotenv('PORT=9001\nLOG_LEVEL=debug\nJWT_AUDIENCE=\n');
+    const { config } = load({ PORT: '9002', LOG_LEVEL: '' });
+    expect([config.http.port, config.logLevel, config.tokens.audience]).toEqual([9002, 'debug', 'entrecore']);
+  });
+
+  test('a near-miss in the process environment is a warning, an everyday name is not', () => {
+    const { warnings } = load({ JWT_SECRETKEY: 'x', PATH: '/bin', HOME: '/', POST: '1', HOSTNAME: 'h' });
+    expect(warnings).toEqual([
+      'JWT_SECRETKEY is not a variable of this service. Did you mean JWT_SECRET_KEY?',
+    ]);
+  });
+
+  test('the example changes nothing when it is copied', () => {
+    const before = load();
+    dotenv(envExample());
+    const after = load();
+    expect(after.config).toEqual(before.config);
+    const lines = envExample().split('\n');
+    expect(lines.filter(line => line !== '' && !line.startsWith('#'))).toEqual([]);
+    // With the marks taken away, every line that assigns is a variable that is known.
+    dotenv(
+      lines
+        .filter(line => /^#[A-Z]/.test(line))
+        .map(line => line.slice(1))
+        .join('\n'),
+    );
+    expect(load().config).toEqual(before.config);
+  });
+
+  test('the committed example is the generated one', () => {
+    expect(readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8')).toBe(envExample());
+  });
+});
+
+test.each([
+  [{ BCRYPT_COST: '4' }, 'BCRYPT_COST=4 is below 10'],
+  [{ PASSWORD_HASH: 'argon2id', ARGON2_MEMORY_KIB: '4096' }, "below OWASP's floor"],
+  [{ PASSWORD_MAX_AGE_DAYS: '90' }, 'NIST SP 800-63B forbids'],
+  [{ LOCKOUT_ATTEMPTS: '0' }, 'can be guessed without end'],
+  [{ HOST: '0.0.0.0' }, 'set PUBLIC_URL'],
+  [{ APP_URL: 'http://app.example.com' }, 'APP_URL is plain http'],
+] as const)('%o is accepted with a warning', (env, message) => {
+  const { warnings } = load(env);
+  expect(warnings.join()).toContain(message);
+  expect(warnings).toHaveLength(1);
+});
+
+test('argon2id at an OWASP equivalent is accepted without a word', () => {
+  expect(load({ PASSWORD_HASH: 'argon2id', ARGON2_MEMORY_KIB: '7168', ARGON2_PASSES: '5' }).warnings).toEqual(
+    [],
+  );
+});
+
+test('RATE_LIMIT takes points alone, or with the seconds of their window', () => {
+  const { rateLimit } = load({ RATE_LIMIT: '{"login": 60, "reset": {"points": 20, "seconds": 30}}' }).config;
+  expect(rateLimit).toEqual({ login: { points: 60 }, reset: { points: 20, seconds: 30 } });
+  expect(load({ RATE_LIMIT: 'off' }).config.rateLimit).toBe('off');
+});
+
+test('the effective values are shown with their source, and no secret among them', () => {
+  const shown = load({
+    ...SERVER,
+    REDIS_URL: 'rediss://user:redispw@cache:6380/1?sentinel_password=other',
+    OIDC_PROVIDERS:
+      '[{"id":"acme","name":"Acme","issuer":"https://acme.example","client_id":"c","client_secret":"oidcpw"}]',
+  }).describe();
+  expect(shown).toContain('DB_HOST=db  (environment)');
+  expect(shown).toContain('DB_PORT=5432  (default)');
+  expect(shown).toContain('REDIS_URL=rediss://***@cache:6380/1?***  (environment)');
+  expect(shown).toContain('JWT_SECRET_KEY=***  (environment)');
+  expect(shown).toContain('SMTP_URL  (not set: none: mails stay in the outbox, shown at /dev/mailbox)');
+  for (const secret of [JWT, ROOT, 'redispw', 'other', 'oidcpw']) expect(shown).not.toContain(secret);
+});
+
+test('the configuration is frozen, all the way down', () => {
+  const { config } = load({ CORS_ORIGINS: 'https://a.example' });
+  expect(Object.isFrozen(config.http.corsOrigins)).toBe(true);
+});

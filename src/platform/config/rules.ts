@@ -1,0 +1,154 @@
+import { accessSync, constants } from 'node:fs';
+import { resolve } from 'node:path';
+import { hasServer, type Judged } from './judged.ts';
+import { secretRules } from './secret-rules.ts';
+import { byteLength } from './secret-strength.ts';
+import { isLoopback } from './url-parsers.ts';
+
+/** Checks that need more than one variable, the file system, or end in a warning. */
+export function applyRules(judged: Judged): void {
+  for (const rule of [
+    databaseRules,
+    secretRules,
+    addressRules,
+    tlsRules,
+    deliveryRules,
+    accountRules,
+    passkeyRules,
+    costRules,
+  ]) {
+    rule(judged);
+  }
+}
+
+function databaseRules(judged: Judged): void {
+  const { isGiven, fault, warn } = judged;
+  const parts = (['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const).filter(isGiven);
+  if (!hasServer(judged) && parts.length > 0) {
+    fault(`${parts.join(', ')} set without DB_HOST: set DB_HOST too (localhost), or remove it.`);
+  }
+  if (isGiven('DATABASE_URL') && (isGiven('DB_HOST') || parts.length > 0)) {
+    warn('DATABASE_URL wins: DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD are not used.');
+  }
+  if (isGiven('DB_HOST') && !isGiven('DATABASE_URL') && !isGiven('DB_PASSWORD')) {
+    warn('DB_PASSWORD is not set: the default "password" is used. Give the role a password of its own.');
+  }
+  if (isGiven('MIGRATE_DATABASE_URL') && !hasServer(judged)) {
+    fault('MIGRATE_DATABASE_URL needs a PostgreSQL server: set DATABASE_URL or DB_HOST, or remove it.');
+  }
+}
+
+function addressRules({ values, isGiven, warn }: Judged): void {
+  const { PUBLIC_URL: publicUrl, APP_URL: appUrl, HOST: host } = values;
+  if (appUrl?.startsWith('http:') && !isLoopback(new URL(appUrl).hostname)) {
+    warn('APP_URL is plain http: the links in mails carry secrets. Use https.');
+  }
+  if (host !== undefined && !isLoopback(host) && publicUrl !== undefined && !isGiven('PUBLIC_URL')) {
+    warn(`HOST=${host} listens beyond this machine, yet PUBLIC_URL is ${publicUrl}: set PUBLIC_URL.`);
+  }
+  if (values.TRUST_PROXY === null && publicUrl?.startsWith('https:') && values.TLS_CERT_FILE === null) {
+    warn('PUBLIC_URL is https but nothing here serves TLS: set TRUST_PROXY for the proxy that does.');
+  }
+}
+
+function tlsRules({ values, folder, isGiven, fault }: Judged): void {
+  if (isGiven('TLS_CERT_FILE') !== isGiven('TLS_KEY_FILE')) {
+    fault('TLS_CERT_FILE and TLS_KEY_FILE belong together: set both, or neither.');
+  }
+  for (const name of ['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const) {
+    const file = values[name];
+    if (file === null || file === undefined) continue;
+    try {
+      accessSync(resolve(folder, file), constants.R_OK);
+    } catch {
+      fault(`${name}: ${file} cannot be read. Check the path and its permissions.`);
+    }
+  }
+}
+
+function deliveryRules({ values, isGiven, fault, warn }: Judged): void {
+  if (isGiven('SMS_WEBHOOK_URL') !== isGiven('SMS_WEBHOOK_SECRET')) {
+    fault('SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET belong together: set both, or neither.');
+  }
+  const secret = values.SMS_WEBHOOK_SECRET;
+  if (typeof secret === 'string' && byteLength(secret) < 16) {
+    fault('SMS_WEBHOOK_SECRET must have at least 16 bytes. Make one: openssl rand -base64 24');
+  }
+  const webhook = values.SMS_WEBHOOK_URL;
+  if (webhook?.startsWith('http:') && !isLoopback(new URL(webhook).hostname)) {
+    warn('SMS_WEBHOOK_URL is plain http: text messages carry codes. Use https.');
+  }
+  const twilio = ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'] as const;
+  const missing = twilio.filter(name => !isGiven(name));
+  if (missing.length > 0 && missing.length < twilio.length) {
+    fault(`Twilio needs ${missing.join(' and ')} too: set all of TWILIO_*, or none.`);
+  }
+  if (missing.length === 0 && isGiven('SMS_WEBHOOK_URL')) {
+    fault('SMS_WEBHOOK_URL and TWILIO_* are both set: keep the one that should send.');
+  }
+  if (isGiven('SMTP_URL') && !isGiven('MAIL_FROM')) {
+    warn(`MAIL_FROM is not set: mails come from ${values.MAIL_FROM}, which many servers refuse.`);
+  }
+}
+
+function accountRules({ values, isGiven, fault, warn }: Judged): void {
+  if (isGiven('BOOTSTRAP_ADMIN_EMAIL') !== isGiven('BOOTSTRAP_ADMIN_PASSWORD')) {
+    fault('BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD belong together: set both, or neither.');
+  }
+  if (isGiven('GOOGLE_CLIENT_SECRET') && !isGiven('GOOGLE_CLIENT_ID')) {
+    fault('GOOGLE_CLIENT_SECRET is set without GOOGLE_CLIENT_ID: set both, or remove the secret.');
+  }
+  const { PASSWORD_MIN_LENGTH: least, PASSWORD_MAX_LENGTH: most } = values;
+  if (least !== undefined && most !== undefined && least > most) {
+    fault('PASSWORD_MIN_LENGTH is greater than PASSWORD_MAX_LENGTH: no password would do.');
+  }
+  if (least !== undefined && least < 8) {
+    warn('PASSWORD_MIN_LENGTH is below 8, the least that NIST SP 800-63B accepts.');
+  }
+  if ((values.PASSWORD_MAX_AGE_DAYS ?? 0) > 0) {
+    warn('PASSWORD_MAX_AGE_DAYS: NIST SP 800-63B forbids expiring passwords by age; they get weaker.');
+  }
+  const { LOCKOUT_MINUTES: lock, LOCKOUT_MAX_MINUTES: longest } = values;
+  if (lock !== undefined && longest !== undefined && lock > longest) {
+    fault('LOCKOUT_MINUTES is greater than LOCKOUT_MAX_MINUTES: raise the latter.');
+  }
+  if (values.LOCKOUT_ATTEMPTS === 0) warn('LOCKOUT_ATTEMPTS=0: passwords can be guessed without end.');
+  if (values.RATE_LIMIT === 'off') warn('RATE_LIMIT=off: nothing limits requests, nor repeated mails.');
+  const { REFRESH_TOKEN_EXPIRE_DAYS: idle, SESSION_MAX_AGE_DAYS: age } = values;
+  if (idle !== undefined && age !== undefined && idle > age) {
+    warn(`REFRESH_TOKEN_EXPIRE_DAYS=${idle} has no effect past SESSION_MAX_AGE_DAYS=${age}.`);
+  }
+}
+
+// A browser refuses a relying party id that is not the page's host or a parent of it (Web Authentication §5.1.3).
+function passkeyRules({ values, isGiven, fault }: Judged): void {
+  const { WEBAUTHN_RP_ID: id, WEBAUTHN_ORIGINS: origins } = values;
+  if (id === undefined || !(isGiven('WEBAUTHN_RP_ID') || isGiven('WEBAUTHN_ORIGINS'))) return;
+  for (const origin of isGiven('WEBAUTHN_ORIGINS') ? (origins ?? []) : []) {
+    const host = URL.parse(origin)?.hostname ?? '';
+    if (origin.startsWith('android:') || host === id || host.endsWith(`.${id}`)) continue;
+    fault(
+      `WEBAUTHN_ORIGINS: ${origin} is not below WEBAUTHN_RP_ID=${id}, so browsers refuse passkeys there.`,
+    );
+  }
+}
+
+// OWASP's equivalents for Argon2id: so many passes at this much memory, in KiB.
+const ARGON2_FLOORS: readonly (readonly [memory: number, passes: number])[] = [
+  [47_104, 1],
+  [19_456, 2],
+  [12_288, 3],
+  [9216, 4],
+  [7168, 5],
+];
+
+function costRules({ values, warn }: Judged): void {
+  const { PASSWORD_HASH: hash, BCRYPT_COST: cost, ARGON2_MEMORY_KIB: memory, ARGON2_PASSES: passes } = values;
+  if (hash === 'bcrypt' && cost !== undefined && cost < 10) {
+    warn(`BCRYPT_COST=${cost} is below 10, the least that OWASP accepts: a stolen table is guessed quickly.`);
+  }
+  if (hash !== 'argon2id' || memory === undefined || passes === undefined) return;
+  if (!ARGON2_FLOORS.some(([least, times]) => memory >= least && passes >= times)) {
+    warn(`ARGON2_MEMORY_KIB=${memory} with ARGON2_PASSES=${passes} is below OWASP's floor (19456 and 2).`);
+  }
+}

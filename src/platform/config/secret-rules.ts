@@ -1,0 +1,55 @@
+import { hasServer, type Judged } from './judged.ts';
+import { byteLength, weaknessOf } from './secret-strength.ts';
+
+// RFC 7518 §3.2: a key of the hash's size or larger.
+const LEAST_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
+const ROOT_BYTES = 32;
+
+/** Secrets are there, long enough, and no well-known examples: the last stops a start against a PostgreSQL server. */
+export function secretRules(judged: Judged): void {
+  const { values, isGiven, fault, warn } = judged;
+  const algorithm = values.ALGORITHM ?? 'HS256';
+  const least = LEAST_BYTES[algorithm];
+  const jwt = values.JWT_SECRET_KEY;
+
+  if (least === undefined) {
+    if (isGiven('JWT_SECRET_KEY'))
+      warn(`JWT_SECRET_KEY is not used: ALGORITHM=${algorithm} has keys of its own.`);
+  } else if (typeof jwt === 'string') {
+    judgeSecret(judged, 'JWT_SECRET_KEY', jwt, least, ` for ${algorithm} (RFC 7518 §3.2)`);
+  } else if (jwt === null && hasServer(judged)) {
+    fault(
+      `JWT_SECRET_KEY is required with a PostgreSQL server: set it to at least ${least} bytes. Make one: ${recipe(least)}`,
+    );
+  }
+  if (least !== undefined) {
+    for (const secret of values.JWT_SECRET_KEY_PREVIOUS ?? []) {
+      judgeSecret(judged, 'JWT_SECRET_KEY_PREVIOUS', secret, 32);
+    }
+  }
+
+  const root = values.AUTH_ROOT_SECRET;
+  if (typeof root === 'string') judgeSecret(judged, 'AUTH_ROOT_SECRET', root, ROOT_BYTES);
+  for (const secret of values.AUTH_ROOT_SECRET_PREVIOUS ?? []) {
+    judgeSecret(judged, 'AUTH_ROOT_SECRET_PREVIOUS', secret, ROOT_BYTES);
+  }
+  if (typeof root === 'string' && root === jwt) {
+    fault(
+      'AUTH_ROOT_SECRET and JWT_SECRET_KEY are the same: whoever verifies access tokens could make refresh tokens. Give each its own.',
+    );
+  }
+}
+
+function judgeSecret(judged: Judged, name: string, secret: string, least: number, why = ''): void {
+  const bytes = byteLength(secret);
+  if (bytes < least) {
+    judged.fault(`${name} has ${bytes} bytes and needs at least ${least}${why}. Make one: ${recipe(least)}`);
+    return;
+  }
+  const weakness = weaknessOf(secret);
+  if (weakness === null) return;
+  const say = hasServer(judged) ? judged.fault : judged.warn;
+  say(`${name} ${weakness}. Make one: ${recipe(least)}`);
+}
+
+const recipe = (bytes: number) => `openssl rand -base64 ${Math.max(bytes, 48)}`;

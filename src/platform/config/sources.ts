@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnvFile } from './env-file.ts';
+import { nearestName } from './near-miss.ts';
+import { type Name, names, variableOf } from './table.ts';
+
+/** The text of a variable and where it came from. */
+export interface Given {
+  readonly text: string;
+  readonly source: 'environment' | '.env' | 'file' | 'default';
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Sources {
+  readonly given: ReadonlyMap<Name, Given>;
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+const SECRET_FILES = names.filter(name => variableOf(name).secret).map(name => `${name}_FILE`);
+const KNOWN: readonly string[] = [...names, ...SECRET_FILES];
+
+/**
+ * Collects what is given: the process environment first, then `.env`, then the files that NAME_FILE names. Empty means
+ * unset. An unknown name in `.env` is a fault; a near-miss in the environment is a warning.
+ */
+export function collect(environment: Environment, folder: string, envFile: string): Sources {
+  const faults: string[] = [];
+  const path = resolve(folder, envFile);
+  const file = readEnvFile(path, faults);
+  for (const name of file.keys()) if (!KNOWN.includes(name)) faults.push(unknownName(name));
+
+  const lookup = (name: string): Given | null => {
+    const fromProcess = environment[name];
+    if (fromProcess !== undefined && fromProcess !== '') return { text: fromProcess, source: 'environment' };
+    const fromFile = file.get(name);
+    return fromFile !== undefined && fromFile !== '' ? { text: fromFile, source: '.env' } : null;
+  };
+  const given = new Map<Name, Given>();
+  for (const name of names) {
+    const own = lookup(name);
+    const inFile = variableOf(name).secret ? lookup(`${name}_FILE`) : null;
+    if (own !== null && inFile !== null) {
+      faults.push(`${name} and ${name}_FILE are both set: keep one of them.`);
+    } else if (own !== null) given.set(name, own);
+    else if (inFile !== null) {
+      const text = readSecretFile(name, resolve(folder, inFile.text), faults);
+      if (text !== null) given.set(name, { text, source: 'file' });
+    }
+  }
+  return { given, faults, warnings: misspelt(environment) };
+}
+
+function readEnvFile(path: string, faults: string[]): ReadonlyMap<string, string> {
+  if (!existsSync(path)) return new Map();
+  try {
+    const { values, faults: unreadable } = parseEnvFile(readFileSync(path, 'utf8'));
+    faults.push(...unreadable);
+    return values;
+  } catch (error) {
+    faults.push(`${path} cannot be read (${codeOf(error)}): make it readable for this user, or remove it.`);
+    return new Map();
+  }
+}
+
+function readSecretFile(name: Name, path: string, faults: string[]): string | null {
+  try {
+    // The newline that editors and `echo` leave at the end is not part of a secret.
+    const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    if (text !== '') return text;
+    faults.push(`${name}_FILE names ${path}, which is empty: write the value into it.`);
+  } catch (error) {
+    faults.push(
+      `${name}_FILE names ${path}, which cannot be read (${codeOf(error)}): check the path and its permissions.`,
+    );
+  }
+  return null;
+}
+
+function unknownName(name: string): string {
+  if (isPlainFile(name)) return `${name} in .env is unknown: only secrets can be read from files.`;
+  const near = nearestName(name, KNOWN);
+  const advice = near === null ? 'remove it, or set it in the process environment' : `did you mean ${near}?`;
+  return `${name} in .env is unknown: ${advice}`;
+}
+
+function misspelt(environment: Environment): string[] {
+  return Object.keys(environment).flatMap(name => {
+    if (KNOWN.includes(name)) return [];
+    if (isPlainFile(name)) return [`${name} is not read: only secrets can come from files.`];
+    const near = nearestName(name, KNOWN);
+    return near === null ? [] : [`${name} is not a variable of this service. Did you mean ${near}?`];
+  });
+}
+
+const isPlainFile = (name: string) =>
+  name.endsWith('_FILE') && (names as string[]).includes(name.slice(0, -'_FILE'.length));
+
+const codeOf = (error: unknown) => (error as { code?: string }).code ?? String(error);

@@ -1,0 +1,22 @@
+import { matching } from '../parsers.ts';
+import { optional, setting } from '../variable.ts';
+
+export const brand = {
+  BRAND_NAME: optional(
+    matching(/^[^\p{C}<>]{1,60}$/u, 'a name of at most 60 characters'),
+    'What the hosted pages under /account call the service.',
+    { fallbackText: 'the name in MAIL_FROM' },
+  ),
+  BRAND_COLOR: setting(
+    matching(/^#[0-9a-f]{6}$/i, 'a colour such as #1f4fd8'),
+    'Colour of buttons and links on the hosted pages; shades that are too pale to read are corrected.',
+    '#1f4fd8',
+  ),
+  BRAND_LOGO_URL: optional(
+    matching(
+      /^(\/(?!\/)\S*|data:image\/(png|svg\+xml|webp|jpeg);\S+)$/,
+      'a path such as /logo.svg, or a data: URL',
+    ),
+    'Logo of the hosted pages: a path on this origin or a data: URL, because they load nothing from another host.',
+  ),
+};

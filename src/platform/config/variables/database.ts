@@ -1,0 +1,48 @@
+import { flag, integer, text } from '../parsers.ts';
+import { postgresUrl } from '../url-parsers.ts';
+import { type Lookup, optional, setting } from '../variable.ts';
+
+const withHost = (value: string) => (lookup: Lookup) => (lookup('DB_HOST') === null ? null : value);
+const hasServer = (lookup: Lookup) => lookup('DB_HOST') !== null || lookup('DATABASE_URL') !== null;
+
+export const database = {
+  DB_HOST: optional(text, 'Host of the PostgreSQL server, or the folder of its socket.', {
+    fallbackText: 'none: the embedded PostgreSQL under DATA_DIR',
+  }),
+  DB_PORT: optional(integer(1, 65_535), 'Port of the PostgreSQL server.', {
+    fallback: withHost('5432'),
+    fallbackText: '5432 once DB_HOST is set',
+  }),
+  DB_NAME: optional(text, 'Name of the database.', {
+    fallback: withHost('entrecore_auth'),
+    fallbackText: 'entrecore_auth once DB_HOST is set',
+  }),
+  DB_USER: optional(text, 'Role to connect as.', {
+    fallback: withHost('postgres'),
+    fallbackText: 'postgres once DB_HOST is set',
+  }),
+  DB_PASSWORD: optional(text, 'Password of that role.', {
+    secret: true,
+    fallback: withHost('password'),
+    fallbackText: 'password once DB_HOST is set',
+  }),
+  DATABASE_URL: optional(
+    postgresUrl,
+    'The same in one URL, with sslmode; wins over DB_*. postgres://user:password@host:5432/name?sslmode=verify-full',
+    { secret: true },
+  ),
+  DB_POOL_MAX: setting(integer(1, 1000), 'Connections that a process opens at most.', '10'),
+  DB_PREPARE: setting(flag, 'Named prepared statements; off behind an old pgbouncer.', 'on'),
+  MIGRATE_ON_START: setting(
+    flag,
+    'Upgrade the schema at start, under the advisory lock. Otherwise a start against an older schema stops.',
+    lookup => (hasServer(lookup) ? 'false' : 'true'),
+    { fallbackText: 'true with the embedded PostgreSQL, else false' },
+  ),
+  MIGRATE_DATABASE_URL: optional(
+    postgresUrl,
+    "The owner's role for migrations, where the service itself runs as a lesser one.",
+    { secret: true, fallbackText: "the service's own" },
+  ),
+  DATA_DIR: setting(text, 'Folder of the embedded database and of generated development secrets.', './data'),
+};

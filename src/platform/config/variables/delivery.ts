@@ -1,0 +1,52 @@
+import { parseSmtpUrl } from '../../smtp-url.ts';
+import { list, matching, text } from '../parsers.ts';
+import { endpoint } from '../url-parsers.ts';
+import { optional, setting, Unacceptable } from '../variable.ts';
+
+const smtpUrl = (value: string) => {
+  try {
+    parseSmtpUrl(value);
+  } catch (error) {
+    throw new Unacceptable(`is refused: ${(error as Error).message.replace(/\.$/, '')}`);
+  }
+  return value;
+};
+
+export const delivery = {
+  SMTP_URL: optional(
+    smtpUrl,
+    'The mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host. ?tls=required insists on encryption (docs/mail.md).',
+    { secret: true, fallbackText: 'none: mails stay in the outbox, shown at /dev/mailbox' },
+  ),
+  MAIL_FROM: setting(
+    matching(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'an address, such as Entrecore <no-reply@example.com>'),
+    'The sender of every mail.',
+    lookup => `Entrecore <no-reply@${URL.parse(`${lookup('PUBLIC_URL')}`)?.hostname ?? 'localhost'}>`,
+    { fallbackText: 'Entrecore <no-reply@ the host of PUBLIC_URL>' },
+  ),
+  SMS_WEBHOOK_URL: optional(
+    endpoint,
+    'Each text message is POSTed there as JSON {to, body}, with X-Signature: sha256=… (HMAC of the body).',
+    { fallbackText: 'none: SMS factors are off' },
+  ),
+  SMS_WEBHOOK_SECRET: optional(text, 'Key of that signature; at least 16 bytes.', { secret: true }),
+  TWILIO_ACCOUNT_SID: optional(
+    matching(/^AC[0-9a-zA-Z]+$/, 'an account SID (AC…)'),
+    'Text messages by Twilio.',
+  ),
+  TWILIO_AUTH_TOKEN: optional(text, "Twilio's auth token.", { secret: true }),
+  TWILIO_FROM: optional(
+    matching(
+      /^(\+[0-9]{5,15}|MG[0-9a-zA-Z]+|[A-Za-z0-9 ]{1,11})$/,
+      'a number (+…), a messaging service (MG…) or a sender name',
+    ),
+    'The number, sender name or messaging service (MG…) that texts come from.',
+  ),
+  SMS_COUNTRIES: optional(
+    list((value: string) =>
+      matching(/^[A-Z]{2}$/, 'ISO 3166 country codes such as KE,UG,TZ')(value.toUpperCase()),
+    ),
+    'Countries that texts are sent to, as two-letter codes separated by commas.',
+    { fallbackText: 'all' },
+  ),
+};

@@ -1,0 +1,54 @@
+import { choice, integer, list, matching, text } from '../parsers.ts';
+import { origin, proxies, redirectUri, secureUrl, webUrl } from '../url-parsers.ts';
+import { type Lookup, optional, setting } from '../variable.ts';
+
+const originOf = (url: string) => URL.parse(url)?.origin ?? url;
+
+export const http = {
+  HOST: setting(
+    matching(/^[^\s/]+$/, 'an address or a host name'),
+    'Address to listen on; 0.0.0.0 for all of IPv4, :: for all.',
+    '127.0.0.1',
+  ),
+  PORT: setting(integer(0, 65_535), 'Port to listen on; 0 takes a free one.', '8000'),
+  PUBLIC_URL: setting(
+    secureUrl,
+    "Where the service is reached from outside: issuer (iss) and base of the service's own links. https, or http on loopback.",
+    lookup => `${lookup('TLS_CERT_FILE') === null ? 'http' : 'https'}://localhost:${lookup('PORT')}`,
+    { fallbackText: 'http://localhost:$PORT' },
+  ),
+  APP_URL: setting(
+    webUrl,
+    'Base of the links in mails: where the web client lives. Left out, they open pages of this service.',
+    lookup => `${lookup('PUBLIC_URL')}`,
+    { fallbackText: 'PUBLIC_URL' },
+  ),
+  CORS_ORIGINS: setting(
+    list(origin),
+    'Origins of web clients that may call from a browser, credentials allowed; separated by commas.',
+    (lookup: Lookup) => originOf(`${lookup('APP_URL')}`),
+    { fallbackText: 'the origin of APP_URL' },
+  ),
+  REDIRECT_URIS: setting(
+    list(redirectUri),
+    'Where federation and the hosted pages may send people back to; exact match, separated by commas.',
+    lookup => `${lookup('APP_URL')}`.replace(/\/+$/, ''),
+    { fallbackText: 'APP_URL' },
+  ),
+  TRUST_PROXY: optional(
+    proxies,
+    'Whose X-Forwarded-* is believed: how many proxies stand before the service, or their CIDRs separated by commas.',
+    { fallbackText: 'none: those headers are ignored' },
+  ),
+  TLS_CERT_FILE: optional(
+    text,
+    'PEM file with the certificate chain, to serve HTTPS directly; read again when it changes.',
+    { fallbackText: 'off' },
+  ),
+  TLS_KEY_FILE: optional(text, 'PEM file with its private key.', { fallbackText: 'off' }),
+  LOG_LEVEL: setting(
+    choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'The least severe lines that are logged: fatal, error, warn, info, debug, trace, silent.',
+    'info',
+  ),
+};

@@ -1,0 +1,42 @@
+import type { PasswordClass } from '../../config.ts';
+import { choice, flag, integer, list } from '../parsers.ts';
+import { endpoint } from '../url-parsers.ts';
+import { optional, setting } from '../variable.ts';
+
+const classes = (value: string): readonly PasswordClass[] =>
+  value === 'none' ? [] : list(choice('lower', 'upper', 'digit', 'symbol', 'digit_or_symbol'))(value);
+
+export const passwords = {
+  PASSWORD_MIN_LENGTH: setting(integer(1, 128), 'Least length of a password, in characters.', '8'),
+  PASSWORD_MAX_LENGTH: setting(integer(64, 4096), 'Greatest length of a password, in characters.', '256'),
+  PASSWORD_REQUIRE: setting(
+    classes,
+    'Classes that a password must contain: lower, upper, digit, symbol, digit_or_symbol, separated by commas, or none.',
+    'lower,upper,digit_or_symbol',
+  ),
+  PASSWORD_BLOCKLIST: setting(
+    flag,
+    "Refuse common passwords, and the account's own names and address.",
+    'on',
+  ),
+  PASSWORD_BREACH_CHECK_URL: optional(
+    endpoint,
+    'Refuse breached passwords, asked by k-anonymity: https://api.pwnedpasswords.com/range',
+    { fallbackText: 'off' },
+  ),
+  PASSWORD_MAX_AGE_DAYS: setting(integer(0, 3650), 'Days until a password expires; 0: never.', '0'),
+  PASSWORD_HISTORY: setting(integer(0, 50), 'How many earlier passwords are refused.', '5'),
+  PASSWORD_HASH: setting(
+    choice('bcrypt', 'argon2id'),
+    'How passwords are hashed: bcrypt or argon2id. A login rehashes what is weaker.',
+    'bcrypt',
+  ),
+  BCRYPT_COST: setting(integer(4, 16), 'Cost of bcrypt: each step doubles the time.', '12'),
+  ARGON2_MEMORY_KIB: setting(integer(8, 4_194_304), 'Memory of argon2id, in KiB.', '19456'),
+  ARGON2_PASSES: setting(integer(1, 64), 'Passes of argon2id.', '2'),
+  HASH_QUEUE_MAX: setting(
+    integer(1, 100_000),
+    'Hashes that may wait; past it a login is told to come back (503).',
+    '128',
+  ),
+};

@@ -1,0 +1,58 @@
+import { Problem } from './problems.ts';
+
+/** One page of a list, as every list route answers. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Opaque; null on the last page. */
+  readonly next_cursor: string | null;
+}
+
+/** Packs the sort key of the last item of a page. */
+function encodeCursor(...key: readonly string[]): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/**
+ * The sort key in a cursor of ours; null where none was sent. `patterns` are what its parts must look like, so that a
+ * made-up cursor is a 422 and never a failing statement.
+ */
+export function decodeCursor(
+  cursor: string | undefined,
+  patterns: readonly RegExp[],
+): readonly string[] | null {
+  if (cursor === undefined) return null;
+  let key: unknown = null;
+  try {
+    key = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    // Refused below, like any other text that is no cursor.
+  }
+  const parts: unknown[] = Array.isArray(key) ? key : [];
+  const whole =
+    parts.length === patterns.length &&
+    parts.every((part, index) => typeof part === 'string' && patterns[index]?.test(part) === true);
+  if (!whole) {
+    const issue = {
+      type: 'cursor_invalid',
+      loc: ['query', 'cursor'],
+      msg: 'Input should be a next_cursor of this list',
+    };
+    throw new Problem('validation_failed', { issues: [issue] });
+  }
+  return parts as string[];
+}
+
+/** Makes a page of `limit + 1` rows that were asked for: the extra one only tells that there are more. */
+export function pageOf<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  { keyOf, present }: { keyOf: (row: Row) => readonly string[]; present: (row: Row) => Item },
+): Page<Item> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return { items: shown.map(present), next_cursor: more ? encodeCursor(...keyOf(last)) : null };
+}
+
+/** A UUID as this program writes it, for `decodeCursor`. */
+export const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;

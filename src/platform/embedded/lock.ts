@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Lock {
+  release(): void;
+}
+
+const SQLITE_BUSY = 5;
+const RETRY_MS = 10;
+
+/**
+ * Waits for the lock that only one process at a time holds. Node has no flock; an open SQLite transaction holds the
+ * operating system's own record lock, which the kernel lets go when its process dies, however it dies. `onWait` hears
+ * every ten seconds that the wait goes on.
+ */
+export async function takeExclusive(file: string, onWait: () => void): Promise<Lock> {
+  for (let waited = 0; ; waited += RETRY_MS) {
+    const lock = tryExclusive(file);
+    if (lock !== null) return lock;
+    if (waited % 10_000 === 5_000) onWait();
+    await sleep(RETRY_MS);
+  }
+}
+
+/** The exclusive lock if nobody holds the file in either way, else null. */
+export function tryExclusive(file: string): Lock | null {
+  return begin(file, 'begin exclusive');
+}
+
+/** A lock that many processes hold at once, and that keeps `tryExclusive` away. Null while one holds it exclusively. */
+export function tryShared(file: string): Lock | null {
+  return begin(file, 'begin; select count(*) from sqlite_master');
+}
+
+function begin(file: string, statements: string): Lock | null {
+  // The file is made beforehand, with its mode and owner: SQLite would make it for everybody to read.
+  if (!existsSync(file)) throw new Error(`The lock file ${file} is missing.`);
+  const database = new DatabaseSync(file, { timeout: 0 });
+  try {
+    database.exec(statements);
+  } catch (error) {
+    database.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return null;
+    throw error;
+  }
+  return {
+    release() {
+      if (database.isOpen) database.close();
+    },
+  };
+}

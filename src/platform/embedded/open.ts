@@ -1,0 +1,128 @@
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import type { Log } from '../log.ts';
+import { StartError } from '../start-error.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { DATABASE, ensureCluster, ROLE, SUPERUSER } from './cluster.ts';
+import { prepareFolders } from './folders.ts';
+import { type Lock, takeExclusive, tryExclusive, tryShared } from './lock.ts';
+import { readPidFile } from './postmaster.ts';
+import { ensureServer, PORT, type Running, stopServer } from './server.ts';
+
+export interface EmbeddedOptions {
+  readonly dataDir: string;
+  readonly log: Log;
+  /** False only for throw-away test databases: no fsync, so a power cut loses them. */
+  readonly durable?: boolean;
+}
+
+export interface Embedded {
+  /** The service's role on its database. */
+  readonly connection: pg.ClientConfig;
+  /** The same for tools on this machine, as DATABASE_URL. */
+  readonly url: string;
+  /** The superuser's, for tests and measurements. */
+  readonly superuserUrl: string;
+  /** Lets go of the server; the last holder to do so stops it. */
+  release(): Promise<void>;
+}
+
+const WATCH_MS = 500;
+const RESTART_PAUSE_MS = 2_000;
+
+/**
+ * The PostgreSQL under `dataDir`: made at the first start, adopted where it runs, started else. It is shared with every
+ * other process that opens the same folder, started again should it die, and stopped by the last one that releases it.
+ */
+export async function openEmbedded({ dataDir, log, durable = true }: EmbeddedOptions): Promise<Embedded> {
+  if (process.platform === 'win32') {
+    throw new StartError(
+      'The embedded PostgreSQL runs on Linux and macOS. Set DATABASE_URL to a PostgreSQL server, or use WSL.',
+    );
+  }
+  const folders = prepareFolders(dataDir, log);
+  const gate = () =>
+    takeExclusive(folders.gate, () =>
+      log.info('Another process starts or stops the embedded PostgreSQL; waiting'),
+    );
+
+  let holder: Lock | null = null;
+  const enter = await gate();
+  let binaries: Binaries;
+  let password: string;
+  let running: Running;
+  try {
+    binaries = findBinaries(folders, log);
+    // Nobody takes it exclusively but under the gate, which is ours.
+    holder = tryShared(folders.holders);
+    if (holder === null) throw new StartError(`${folders.holders} is locked by another program.`);
+    password = await ensureCluster(folders, binaries, durable, log);
+    running = await ensureServer(folders, binaries, { durable, log });
+  } catch (error) {
+    holder?.release();
+    throw error;
+  } finally {
+    enter.release();
+  }
+
+  let released: Promise<void> | null = null;
+  let restarting = false;
+  const watch = setInterval(() => {
+    const found = readPidFile(folders.cluster);
+    if (!restarting && (found?.pid !== running.pid || !found.alive)) void restart();
+  }, WATCH_MS).unref();
+
+  async function restart(): Promise<void> {
+    restarting = true;
+    try {
+      const again = await gate();
+      try {
+        if (released !== null) return;
+        running = await ensureServer(folders, binaries, { durable, log });
+        if (running.started) log.error('The embedded PostgreSQL had died; it was started again');
+      } finally {
+        again.release();
+      }
+    } catch (error) {
+      log.error({ err: error }, 'The embedded PostgreSQL died and does not start; trying again');
+    }
+    await sleep(RESTART_PAUSE_MS, undefined, { ref: false });
+    restarting = false;
+  }
+
+  async function leave(): Promise<void> {
+    clearInterval(watch);
+    const exit = await gate();
+    let last: Lock | null = null;
+    try {
+      holder?.release();
+      last = tryExclusive(folders.holders);
+      const found = last === null ? null : readPidFile(folders.cluster);
+      if (found === null) return;
+      if (found.alive) await stopServer(found.pid, log);
+      if (!found.socketFolder.startsWith(folders.root))
+        rmSync(found.socketFolder, { recursive: true, force: true });
+    } finally {
+      last?.release();
+      exit.release();
+    }
+  }
+
+  const urlFor = (role: string) =>
+    `postgresql://${role}:${password}@localhost:${PORT}/${DATABASE}?host=${encodeURIComponent(running.socketFolder)}&sslmode=disable`;
+  return {
+    // All of it, so that no PG* variable of the environment fills a gap.
+    connection: {
+      host: running.socketFolder,
+      port: PORT,
+      user: ROLE,
+      password,
+      database: DATABASE,
+      ssl: false,
+    },
+    url: urlFor(ROLE),
+    superuserUrl: urlFor(SUPERUSER),
+    release: () => (released ??= leave()),
+  };
+}

@@ -1,0 +1,72 @@
+import { lchownSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Account } from './account.ts';
+
+/** What PostgreSQL writes about itself into its data folder (src/include/utils/pidfile.h). */
+export interface PidFile {
+  readonly pid: number;
+  readonly socketFolder: string;
+  readonly status: string;
+  /** Whether this process lives, and is the server of this very folder. */
+  readonly alive: boolean;
+  readonly lines: readonly string[];
+}
+
+const PID = 0;
+const SOCKET_FOLDER = 4;
+const STATUS = 7;
+
+/** The server's own pid file, or null where no server was left. */
+export function readPidFile(cluster: string): PidFile | null {
+  let lines: string[];
+  try {
+    lines = readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  const pid = Math.abs(Number(lines[PID]));
+  return {
+    pid,
+    socketFolder: lines[SOCKET_FOLDER]?.trim() ?? '',
+    status: lines[STATUS]?.trim() ?? 'starting',
+    alive: pid > 0 && isAlive(pid) && worksIn(pid, cluster),
+    lines,
+  };
+}
+
+/** True while the process runs. One that ended and was not reaped by its parent does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return process.platform !== 'linux';
+  }
+}
+
+/**
+ * Makes the pid file of a dead server harmless. PostgreSQL refuses to start while the pid in it belongs to any process,
+ * be it a zombie or a stranger that got the number; only the pid of its own parent it disregards, so that is what we
+ * write. The rest stays, since PostgreSQL looks there for backends that outlived their server.
+ */
+export function disownPidFile(cluster: string, { lines }: PidFile, account: Account | null): void {
+  const path = join(cluster, 'postmaster.pid');
+  writeFileSync(path, [process.pid, ...lines.slice(1)].join('\n'), { mode: 0o600 });
+  if (account !== null) lchownSync(path, account.uid, account.gid);
+}
+
+// A server works inside its data folder. Where the system does not tell, the pid alone must do.
+function worksIn(pid: number, cluster: string): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === cluster;
+  } catch {
+    return false;
+  }
+}

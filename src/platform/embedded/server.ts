@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import { StartError } from '../start-error.ts';
+import type { Binaries } from './binaries.ts';
+import { asMissingLoader } from './cluster.ts';
+import { type Folders, socketFolder } from './folders.ts';
+import { disownPidFile, isAlive, readPidFile } from './postmaster.ts';
+
+export interface Running {
+  readonly pid: number;
+  readonly socketFolder: string;
+  /** False when it ran already, left by a process that died or held by another. */
+  readonly started: boolean;
+}
+
+/** Only the name of the socket: nothing listens on TCP. */
+export const PORT = 5432;
+
+const POLL_MS = 5;
+// How long what is left of a killed server may hold its shared memory.
+const LEFTOVER_MS = 20_000;
+
+/** The server of this cluster: the one that runs, or a new one that survives us. To be called under the gate. */
+export async function ensureServer(
+  folders: Folders,
+  binaries: Binaries,
+  options: { readonly durable: boolean; readonly log: Log },
+): Promise<Running> {
+  const adopted = await settle(folders, options.log);
+  if (adopted !== null) return adopted;
+  const giveUpAt = performance.now() + LEFTOVER_MS;
+  for (;;) {
+    try {
+      return await start(folders, binaries, options);
+    } catch (error) {
+      const leftover = /lock file|shared memory block/.test((error as Error).message);
+      if (!leftover || performance.now() > giveUpAt) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+/** Stops the server as PostgreSQL's fast shutdown does, and returns when nothing of it is left. */
+export async function stopServer(pid: number, log: Log): Promise<void> {
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  signal('SIGINT');
+  for (let waited = 0; isAlive(pid); waited += POLL_MS) {
+    if (waited === 30_000) {
+      log.warn(
+        'The embedded PostgreSQL did not stop in 30 s; stopping it at once. It recovers at the next start.',
+      );
+      signal('SIGQUIT');
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+// Waits until a server that is starting or stopping is one or the other.
+async function settle(folders: Folders, log: Log): Promise<Running | null> {
+  for (let waited = 0; ; waited += POLL_MS) {
+    const found = readPidFile(folders.cluster);
+    if (found === null) return null;
+    if (!found.alive) {
+      disownPidFile(folders.cluster, found, folders.account);
+      return null;
+    }
+    if (found.status === 'ready') return { pid: found.pid, socketFolder: found.socketFolder, started: false };
+    if (waited % 10_000 === 5_000) log.info(`The embedded PostgreSQL is ${found.status}; waiting`);
+    await sleep(POLL_MS);
+  }
+}
+
+async function start(
+  folders: Folders,
+  { postgres, env }: Binaries,
+  { durable, log }: { durable: boolean; log: Log },
+): Promise<Running> {
+  const { cluster, account } = folders;
+  const socket = socketFolder(folders, readPidFile(cluster)?.socketFolder);
+  // The folder is this cluster's alone, and no server lives: its pid may by now be a zombie's or a stranger's.
+  for (const left of [`.s.PGSQL.${PORT}`, `.s.PGSQL.${PORT}.lock`])
+    rmSync(join(socket, left), { force: true });
+  const settings = {
+    listen_addresses: '',
+    port: String(PORT),
+    unix_socket_directories: socket,
+    unix_socket_permissions: '0700',
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  // In a session of its own: a Ctrl-C in the terminal is ours to answer, and the server outlives us until released.
+  const child = spawn(postgres, ['-D', cluster, ...args], {
+    cwd: cluster,
+    env,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    ...account,
+  });
+  let said = '';
+  let ended: Error | null = null;
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-4_000);
+  });
+  child.on('error', error => {
+    ended = asMissingLoader(error, postgres);
+  });
+  child.on('close', code => {
+    ended ??= new StartError(
+      `The embedded PostgreSQL ended (${code}) while it started: ${said.trim()}\n${lastWords(folders)}`.trim(),
+    );
+  });
+  child.unref();
+  (child.stderr as unknown as { unref(): void }).unref();
+
+  for (let waited = 0; ; waited += POLL_MS) {
+    if (ended !== null) throw ended;
+    const found = readPidFile(cluster);
+    if (found !== null && found.pid === child.pid && found.status === 'ready') {
+      return { pid: found.pid, socketFolder: socket, started: true };
+    }
+    if (waited % 10_000 === 5_000) log.info('The embedded PostgreSQL is recovering; waiting');
+    await sleep(POLL_MS);
+  }
+}
+
+// Once its log is open, the server complains there only.
+function lastWords({ cluster }: Folders): string {
+  try {
+    const [, file] = /^stderr (.+)$/m.exec(readFileSync(join(cluster, 'current_logfiles'), 'utf8')) ?? [];
+    return file === undefined ? '' : readFileSync(join(cluster, file), 'utf8').slice(-1_000);
+  } catch {
+    return '';
+  }
+}

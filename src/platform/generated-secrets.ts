@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Sql } from './database.ts';
+import type { Deps } from './deps.ts';
+import { sql } from './sql.ts';
+
+const JWT_FILE = 'jwt-secret-key';
+const ROOT_FILE = 'auth-root-secret';
+const ROOT_ROW = 'auth-root-secret';
+// Enough for HS512 (RFC 7518 §3.2).
+const SECRET_BYTES = 64;
+const LEAST_LENGTH = 64;
+
+export interface CompletedSecrets {
+  /** The configuration with every secret that it needs. */
+  readonly config: Config;
+  /** What the operator must hear: what was made, where it lies, and where it belongs. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Adds the secrets that were not configured, made once: under DATA_DIR (0600) with the embedded database, the root
+ * secret in `service_secrets` with a PostgreSQL server. Of two processes at once, both get the same ones. A generated
+ * root that was replaced by AUTH_ROOT_SECRET stays in the ring until `keys forget-root`, so that what it sealed opens.
+ */
+export async function completeSecrets(config: Config, db: Sql, clock: Clock): Promise<CompletedSecrets> {
+  const notices: string[] = [];
+  const { root, previousRoots } =
+    config.database.url === null
+      ? rootInFolder(config, notices)
+      : await rootInDatabase(config, db, clock, notices);
+  const jwtSecret =
+    config.tokens.jwtSecret ??
+    (needsJwtSecret(config) ? secretInFolder(config.dataDir, JWT_FILE, notices) : null);
+  return {
+    config: Object.freeze({
+      ...config,
+      secrets: Object.freeze({ root, previousRoots: Object.freeze(previousRoots) }),
+      tokens: Object.freeze({ ...config.tokens, jwtSecret }),
+    }),
+    notices,
+  };
+}
+
+/**
+ * Forgets a generated root secret that AUTH_ROOT_SECRET has replaced; false where there is none. What it sealed must
+ * have been rewrapped, and refresh tokens from its time are refused from now on.
+ */
+export async function forgetGeneratedRoot({ db, config }: Pick<Deps, 'db' | 'config'>): Promise<boolean> {
+  const { root } = config.secrets;
+  if (config.database.url === null) {
+    const path = resolve(config.dataDir, ROOT_FILE);
+    const kept = readSecret(path);
+    if (kept === null || kept === root) return false;
+    unlinkSync(path);
+    return true;
+  }
+  const removed = await db.run(sql`
+    delete from service_secrets where name = ${ROOT_ROW} and value <> ${Buffer.from(root ?? '')}::bytea`);
+  return removed > 0;
+}
+
+function needsJwtSecret({ database, tokens }: Config): boolean {
+  return database.url === null && tokens.algorithm.startsWith('HS');
+}
+
+interface Roots {
+  readonly root: string;
+  readonly previousRoots: readonly string[];
+}
+
+function rootInFolder({ dataDir, secrets }: Config, notices: string[]): Roots {
+  if (secrets.root === null) {
+    return { ...secrets, root: secretInFolder(dataDir, ROOT_FILE, notices) };
+  }
+  return ringOf(secrets.root, secrets.previousRoots, readSecret(resolve(dataDir, ROOT_FILE)));
+}
+
+async function rootInDatabase(config: Config, db: Sql, clock: Clock, notices: string[]): Promise<Roots> {
+  const { root, previousRoots } = config.secrets;
+  const stored = await storedRoot(db);
+  if (root !== null) {
+    if (stored !== null && stored !== root) {
+      notices.push(
+        'A generated root secret is still in the database: run "npm run cli -- keys rewrap" now, and "keys forget-root" after REFRESH_TOKEN_EXPIRE_DAYS.',
+      );
+    }
+    return ringOf(root, previousRoots, stored);
+  }
+  notices.push(
+    'AUTH_ROOT_SECRET is not set: the one in the database is used, so whoever copies the database can read what it encrypts. Set it: openssl rand -base64 48',
+  );
+  return { root: stored ?? (await makeStoredRoot(db, clock)), previousRoots };
+}
+
+function ringOf(root: string, previous: readonly string[], generated: string | null): Roots {
+  const kept = generated === null || generated === root || previous.includes(generated) ? [] : [generated];
+  return { root, previousRoots: [...previous, ...kept] };
+}
+
+async function storedRoot(db: Sql): Promise<string | null> {
+  const row = await db.row<{ value: Buffer }>(
+    sql`select value from service_secrets where name = ${ROOT_ROW}`,
+  );
+  return row === null ? null : row.value.toString('utf8');
+}
+
+async function makeStoredRoot(db: Sql, clock: Clock): Promise<string> {
+  const value = Buffer.from(newSecret());
+  await db.run(sql`
+    insert into service_secrets (name, value, created_at) values (${ROOT_ROW}, ${value}::bytea, ${clock.now()}::timestamptz)
+    on conflict (name) do nothing`);
+  const stored = await storedRoot(db);
+  if (stored === null) throw new Error('The generated root secret vanished from service_secrets.');
+  return stored;
+}
+
+function secretInFolder(dataDir: string, name: string, notices: string[]): string {
+  const path = resolve(dataDir, name);
+  const existing = readSecret(path);
+  if (existing !== null) return existing;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  // A finished file is linked into place: a reader never sees half of it, and of two makers one wins.
+  const draft = join(dataDir, `.${name}.${process.pid}.${randomBytes(4).toString('hex')}`);
+  writeFileSync(draft, `${newSecret()}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  try {
+    linkSync(draft, path);
+    notices.push(`Made ${path} for this development database. Keep it with the data.`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(draft);
+  }
+  return readSecret(path) as string;
+}
+
+function readSecret(path: string): string | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return null;
+    throw error;
+  }
+  if (text.length < LEAST_LENGTH) {
+    throw new Error(`${path} is damaged: it holds ${text.length} characters. Restore it from a backup.`);
+  }
+  chmodSync(path, 0o600);
+  return text;
+}
+
+const newSecret = () => randomBytes(SECRET_BYTES).toString('base64url');

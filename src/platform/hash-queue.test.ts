@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { openHashQueue } from './hash-queue.ts';
+
+const deferred = () => Promise.withResolvers<void>();
+const settle = () => new Promise<void>(resolve => setImmediate(resolve));
+
+test('never more than its slots run at once, and the rest start in the order they came', async () => {
+  const queue = openHashQueue(2, 10);
+  const gates = Array.from({ length: 5 }, deferred);
+  const started: number[] = [];
+  const all = gates.map((gate, index) =>
+    queue.run(async () => {
+      started.push(index);
+      await gate.promise;
+    }),
+  );
+  await settle();
+  expect(started).toEqual([0, 1]);
+  expect(queue.stats()).toEqual({ running: 2, waiting: 3 });
+  gates[1]?.resolve();
+  await settle();
+  expect(started).toEqual([0, 1, 2]);
+  for (const gate of gates) gate.resolve();
+  await Promise.all(all);
+  expect(started).toEqual([0, 1, 2, 3, 4]);
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+});
+
+test('what finds the queue full is refused at once with overloaded and a time to come back', async () => {
+  const queue = openHashQueue(1, 1);
+  const gate = deferred();
+  const running = queue.run(() => gate.promise);
+  const waiting = queue.run(async () => 'done');
+  await expect(queue.run(async () => 'never')).rejects.toMatchObject({ code: 'overloaded', retryAfter: 1 });
+  gate.resolve();
+  await running;
+  expect(await waiting).toBe('done');
+  expect(await queue.run(async () => 'again')).toBe('again');
+});
+
+test('no more work is admitted than the queue could hold, and what is refused has not begun', async () => {
+  const queue = openHashQueue(1, 2);
+  const gate = deferred();
+  let begun = 0;
+  const all = Array.from({ length: 5 }, () =>
+    queue.admit(async () => {
+      begun++;
+      await gate.promise;
+      return queue.run(async () => 'hashed');
+    }),
+  );
+  expect(begun).toBe(3);
+  gate.resolve();
+  const outcomes = await Promise.allSettled(all);
+  expect(outcomes.map(({ status }) => status)).toEqual([
+    ...Array.from({ length: 3 }, () => 'fulfilled'),
+    ...Array.from({ length: 2 }, () => 'rejected'),
+  ]);
+  expect(outcomes[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 1 } });
+  expect(await queue.admit(async () => 'again')).toBe('again');
+});
+
+test('a waiting job whose caller went away never runs, and gives its place back', async () => {
+  const queue = openHashQueue(1, 1);
+  const gate = deferred();
+  const running = queue.run(() => gate.promise);
+  const caller = new AbortController();
+  let ran = false;
+  const dropped = queue.run(async () => {
+    ran = true;
+  }, caller.signal);
+  caller.abort(new Error('gone'));
+  await expect(dropped).rejects.toThrow('gone');
+  const next = queue.run(async () => 'next');
+  gate.resolve();
+  await running;
+  expect(await next).toBe('next');
+  expect(ran).toBe(false);
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+});
+
+test('a job that throws frees its slot', async () => {
+  const queue = openHashQueue(1, 1);
+  await expect(
+    queue.run(async () => {
+      throw new Error('broken');
+    }),
+  ).rejects.toThrow('broken');
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+});

@@ -1,0 +1,116 @@
+import { availableParallelism } from 'node:os';
+import {
+  type Argon2Cost,
+  argon2Decoy,
+  argon2Hash,
+  argon2IsWeaker,
+  argon2Verify,
+  isArgon2Hash,
+} from './argon2-hash.ts';
+import { bcryptDecoy, bcryptHash, bcryptIsWeaker, bcryptVerify, isBcryptHash } from './bcrypt-hash.ts';
+import type { Config } from './config.ts';
+import { openHashQueue } from './hash-queue.ts';
+import { invalid } from './problems.ts';
+
+/**
+ * Password hashing off the main thread, a bounded number at once. `signal` is the caller's: a hash that still waits when
+ * its caller goes away is dropped.
+ */
+export interface Hasher {
+  /**
+   * A PHC or modular-crypt string of the password after NFC. Refuses with `overloaded` when the queue is full, and with
+   * `validation_failed` what no keyboard sends: U+0000, lone surrogates, more than 4,096 characters.
+   */
+  hash(password: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Whether the password makes this hash: as it was sent first (as the original stored it), then after NFC. Unknown
+   * formats are false. Refuses with `overloaded` when the queue is full.
+   */
+  verify(hash: string, password: string, signal?: AbortSignal): Promise<boolean>;
+  /** Costs what `verify` costs with the present parameters, and is always false: for accounts that do not exist. */
+  verifyDecoy(password: string, signal?: AbortSignal): Promise<false>;
+  /**
+   * True when a login with `password` should store a new hash: another algorithm, a lower cost, or one that reads only
+   * the password's first 72 bytes.
+   */
+  needsRehash(hash: string, password?: string): boolean;
+  /** Runs work that will hash. Refuses with `overloaded`, before it begins, when as many are at it as the queue can hold. */
+  admit<T>(work: () => Promise<T>): Promise<T>;
+  /** Hashes running and waiting, for the metrics. */
+  stats(): { running: number; waiting: number };
+}
+
+type Settings = Pick<
+  Config['passwords'],
+  'hash' | 'bcryptCost' | 'argon2MemoryKib' | 'argon2Passes' | 'queueMax'
+>;
+
+// passlib's own limit. Normalising a longer text of combining marks would hold the event loop.
+const PASSWORD_MAX = 4096;
+
+/** Opens the hasher with the configured algorithm and cost, one hash a core at once. Loads nothing until the first. */
+export function openHasher(settings: Settings): Hasher {
+  const queue = openHashQueue(slots(), settings.queueMax);
+  const argon2: Argon2Cost = { memoryKib: settings.argon2MemoryKib, passes: settings.argon2Passes };
+  const prefersBcrypt = settings.hash === 'bcrypt';
+  const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
+
+  const verify = async (hash: string, password: string, signal: AbortSignal | undefined) => {
+    if (!isHashable(password)) return false;
+    const matches = isBcryptHash(hash) ? bcryptVerify : isArgon2Hash(hash) ? argon2Verify : null;
+    if (matches === null) return false;
+    const forms = new Set([password, password.normalize('NFC')]);
+    // One slot for both forms, and both whatever the kind of hash, so that a decoy takes as long.
+    return queue.run(async () => {
+      for (const form of forms) if (await matches(hash, Buffer.from(form))) return true;
+      return false;
+    }, signal);
+  };
+
+  return {
+    async hash(password, signal) {
+      if (!isHashable(password)) {
+        throw invalid('password', 'password_invalid', 'Leave out characters that cannot be typed.');
+      }
+      const bytes = Buffer.from(password.normalize('NFC'));
+      return queue.run(
+        () => (prefersBcrypt ? bcryptHash(bytes, settings.bcryptCost) : argon2Hash(bytes, argon2)),
+        signal,
+      );
+    },
+    verify,
+    async verifyDecoy(password, signal) {
+      await verify(decoy, password, signal);
+      return false;
+    },
+    needsRehash(hash, password = '') {
+      if (prefersBcrypt) {
+        return !isBcryptHash(hash) || bcryptIsWeaker(hash, settings.bcryptCost, Buffer.from(password));
+      }
+      return !isArgon2Hash(hash) || argon2IsWeaker(hash, argon2);
+    },
+    admit: queue.admit,
+    stats: queue.stats,
+  };
+}
+
+/** Whether a password can be hashed at all: well-formed Unicode without U+0000, of at most 4,096 characters. */
+export function isHashable(password: string): boolean {
+  return password.length <= PASSWORD_MAX && password.isWellFormed() && !password.includes('\0');
+}
+
+// A hash a core, and two threads of libuv's pool left over for files, DNS and WebCrypto, which would wait behind hashes
+// otherwise. The pool reads its size once, when it is first used: after every module has been loaded.
+const SPARE_THREADS = 2;
+const DEFAULT_THREADS = 4;
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(DEFAULT_THREADS, availableParallelism() + SPARE_THREADS));
+
+function slots(): number {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE);
+  return Math.max(1, Math.min(availableParallelism(), threads - 1));
+}
+
+/** Whether a stored hash is of a kind that `verify` knows. */
+export function isKnownHash(hash: string): boolean {
+  return isBcryptHash(hash) || isArgon2Hash(hash);
+}

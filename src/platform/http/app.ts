@@ -1,0 +1,170 @@
+import cors from '@fastify/cors';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  fastify,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import type { Caller } from '../caller.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import { Problem } from '../problems.ts';
+import type { Random } from '../random.ts';
+import { BODY_LIMIT, readJsonBodies, unstorable } from './bodies.ts';
+import { addressReader } from './client-address.ts';
+import { answerProblem } from './errors.ts';
+import { securityHeaders } from './headers.ts';
+import { refuseConnection } from './refuse-connection.ts';
+import { compileSerializer, compileValidator } from './validation.ts';
+import './access.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** The prefix under which every route stands again, for clients of the original. */
+export const API_PREFIX = '/api/v1';
+
+const SANE_REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The peer, or whom believed proxies name (TRUST_PROXY). */
+    clientAddress: string;
+  }
+}
+
+export interface HttpOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly random: Random;
+  /** PEM texts; left out, the server speaks plain HTTP. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** How long the headers, and the whole request, may take to arrive; a client that is slower is cut off. */
+  readonly patience?: { readonly headersMs: number; readonly requestMs: number };
+}
+
+const PATIENCE = { headersMs: 10_000, requestMs: 30_000 };
+
+/** A server with the conventions of http-api.md and no routes: ids, bodies, errors, headers, limits of time and size. */
+export function createHttp({ config, log, random, tls, patience = PATIENCE }: HttpOptions): App {
+  // Node looks for slow clients at intervals only.
+  const limits = {
+    headersTimeout: patience.headersMs,
+    connectionsCheckingInterval: Math.min(1_000, patience.headersMs),
+    maxHeaderSize: 16_384,
+    insecureHTTPParser: false,
+  };
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: patience.requestMs,
+    connectionTimeout: 60_000,
+    clientErrorHandler: refuseConnection(random),
+    keepAliveTimeout: 75_000,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
+    genReqId: request => {
+      const sent = request.headers['x-request-id'];
+      return typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : random.uuid();
+    },
+    // What the router cannot read reaches no hook.
+    frameworkErrors: (error, request, reply) => {
+      securityHeaders(config).call(app, request, reply, () => {});
+      void answerProblem(error, request, reply, log);
+    },
+    rewriteUrl: ({ url = '/' }) => (isPrefixed(url) ? url.slice(API_PREFIX.length) || '/' : url),
+    ...(tls ? { https: { ...tls, minVersion: 'TLSv1.2', ...limits } } : { http: limits }),
+  } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
+
+  const readAddress = addressReader(config.http.trustProxy);
+  app.decorateRequest('clientAddress', '');
+  app.addHook('onRequest', (request, _reply, done) => {
+    const forwardedFor = request.headers['x-forwarded-for'] as string | undefined;
+    request.clientAddress = readAddress(request.raw.socket.remoteAddress, forwardedFor);
+    done();
+  });
+  readJsonBodies(app);
+  app.setValidatorCompiler(compileValidator as never);
+  app.setSerializerCompiler(compileSerializer);
+  app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
+  app.setNotFoundHandler((request, reply) => answerProblem(new Problem('not_found'), request, reply, log));
+  app.addHook('onRequest', securityHeaders(config));
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (namesTwoHosts(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
+    if (request.url.includes('%00')) return done(unstorable(['query']));
+    const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
+    done(
+      encoding === undefined || encoding.toLowerCase() === 'identity'
+        ? undefined
+        : new Problem('unsupported_media_type', { message: 'Send the body without a Content-Encoding.' }),
+    );
+  });
+  void app.register(cors, {
+    origin: [...config.http.corsOrigins],
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
+    maxAge: 600,
+  });
+  logRequests(app, log);
+  return app;
+}
+
+/** Where the request came from. */
+export function callerOf(request: FastifyRequest): Caller {
+  return {
+    requestId: request.id,
+    ip: request.clientAddress,
+    userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
+  };
+}
+
+function isPrefixed(url: string): boolean {
+  if (!url.startsWith(API_PREFIX)) return false;
+  const next = url[API_PREFIX.length];
+  return next === undefined || next === '/' || next === '?';
+}
+
+// RFC 9112 §3.2: a proxy before us may have gone by the other one. Node keeps the first and says nothing.
+function namesTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1;
+}
+
+const QUIET = new Set(['/livez', '/readyz', '/health', '/metrics']);
+
+// One line an answer. The query string stays out: it may carry a deprecated token.
+function logRequests(app: FastifyInstance, log: Log): void {
+  // These members alone, none of them a secret: to look for secrets in them cost four times the line.
+  const lines = log.child({}, { redact: [] });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url;
+    if (route === undefined || !QUIET.has(route)) {
+      lines.info(
+        {
+          request_id: request.id,
+          method: request.method,
+          route: route ?? null,
+          status: reply.statusCode,
+          ms: Math.round(reply.elapsedTime * 10) / 10,
+          ip: request.clientAddress,
+        },
+        'request',
+      );
+    }
+    done();
+  });
+}

@@ -1,0 +1,102 @@
+import { isUtf8 } from 'node:buffer';
+import formbody from '@fastify/formbody';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../problems.ts';
+
+/** The largest body that a route takes unless it says otherwise, in bytes. */
+export const BODY_LIMIT = 64 * 1024;
+
+/**
+ * Reads JSON bodies: UTF-8 only, no `__proto__`, no U+0000 and no lone surrogate, which PostgreSQL could not store.
+ * An empty body is none. Other media types are refused with `unsupported_media_type`.
+ */
+export function readJsonBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined);
+    const charset = /charset=["']?([^"';\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
+    if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+      return done(new Problem('unsupported_media_type', { message: 'Send the body in UTF-8.' }));
+    }
+    if (!isUtf8(body as Buffer))
+      return done(new Problem('malformed_request', { message: 'The body is not valid UTF-8.' }));
+    const text = body.toString();
+    void parse(request, text, (error: Error | null, value?: unknown) => {
+      if (error)
+        return done(
+          new Problem('malformed_request', { message: 'The body is not valid JSON.', cause: error }),
+        );
+      if (text.includes('\\u')) {
+        const loc = findUnstorable(value);
+        if (loc !== null) return done(unstorable(loc));
+      }
+      done(null, value);
+    });
+  });
+}
+
+/** Reads `application/x-www-form-urlencoded` too, within the plugin that calls it: for the endpoints of OAuth. */
+export async function readFormBodies(app: FastifyInstance): Promise<void> {
+  await app.register(formbody, { bodyLimit: BODY_LIMIT, parser: parseForm });
+}
+
+function parseForm(text: string): Record<string, string> {
+  const form: Record<string, string> = {};
+  let pairs: URLSearchParams;
+  try {
+    decodeURIComponent(text.replaceAll('+', ' '));
+    pairs = new URLSearchParams(text);
+  } catch (cause) {
+    throw new Problem('malformed_request', { message: 'The form is not valid UTF-8.', cause });
+  }
+  for (const [name, value] of pairs) {
+    // RFC 6749 §3.2: parameters must not be included more than once.
+    if (Object.hasOwn(form, name)) {
+      throw new Problem('malformed_request', {
+        message: `The parameter ${name.slice(0, 40)} is sent twice.`,
+      });
+    }
+    if (value.includes('\0')) throw unstorable(['body', name]);
+    Object.defineProperty(form, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return form;
+}
+
+// Where in a body a string cannot be stored. A list of what is left to look at, not a recursion: a body can be nested
+// deeper than the stack.
+function findUnstorable(body: unknown): (string | number)[] | null {
+  const left: Place[] = [{ value: body, key: 'body', parent: null }];
+  for (let place = left.pop(); place !== undefined; place = left.pop()) {
+    const { value } = place;
+    if (typeof value === 'string' && !isStorable(value)) return locOf(place);
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [key, member] of Object.entries(value)) {
+      if (!isStorable(key)) return locOf(place);
+      left.push({ value: member, key: Array.isArray(value) ? Number(key) : key, parent: place });
+    }
+  }
+  return null;
+}
+
+interface Place {
+  readonly value: unknown;
+  readonly key: string | number;
+  readonly parent: Place | null;
+}
+
+const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
+const LONGEST_LOC = 20;
+
+function locOf(place: Place): (string | number)[] {
+  const loc: (string | number)[] = [];
+  for (let at: Place | null = place; at !== null; at = at.parent) loc.push(at.key);
+  return loc.reverse().slice(0, LONGEST_LOC);
+}
+
+/** A 422 about a string with U+0000 or half a surrogate pair. */
+export function unstorable(loc: readonly (string | number)[]): Problem {
+  return new Problem('validation_failed', {
+    issues: [{ type: 'string_unicode', loc, msg: 'Input should be valid Unicode text without U+0000' }],
+  });
+}

@@ -1,0 +1,69 @@
+import { BlockList, isIP } from 'node:net';
+import type { Config } from '../config.ts';
+
+/** Says who called, from the peer of the connection and its X-Forwarded-For. */
+export type AddressReader = (peer: string | undefined, forwardedFor: string | undefined) => string;
+
+/**
+ * The client's address as TRUST_PROXY has it. X-Forwarded-For is read from the right, where each proxy added its own
+ * peer: as long as whoever spoke is a believed proxy, the next entry is believed, and no further. So a header that the
+ * client made up is never reached. Always an IP address, with mapped ones as IPv4; empty for a unix socket.
+ */
+export function addressReader(trust: Config['http']['trustProxy']): AddressReader {
+  if (trust === null) return peer => unmapped(peer ?? '');
+  const isBelieved = typeof trust === 'number' ? (_: string, hop: number) => hop < trust : withinAny(trust);
+  return (peer, forwardedFor) => {
+    let address = unmapped(peer ?? '');
+    if (forwardedFor === undefined) return address;
+    const entries = forwardedFor.split(',');
+    for (let hop = 0; entries.length > 0 && isBelieved(address, hop); hop++) {
+      const next = addressOf(entries.pop() as string);
+      // What is no address was not written by a proxy that works.
+      if (next === null) break;
+      address = next;
+    }
+    return address;
+  };
+}
+
+/** What limits count by: an IPv4 address, or the /64 of an IPv6 one, since a household or a host has all of that. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = (address.split('%')[0] as string).split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const after = tail === '' ? [] : tail.split(':');
+    // A dotted quad at the end stands for two groups.
+    const length = after.length + (after.at(-1)?.includes('.') === true ? 1 : 0);
+    while (groups.length + length < 8) groups.push('0');
+    groups.push(...after);
+  }
+  const network = groups.slice(0, 4).map(group => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
+}
+
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+function unmapped(address: string): string {
+  return address.charCodeAt(0) === 58 ? (MAPPED.exec(address)?.[1] ?? address) : address;
+}
+
+// An entry may carry a port: 192.0.2.1:4711, [2001:db8::1]:4711.
+function addressOf(entry: string): string | null {
+  const text = entry.trim();
+  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  return isIP(bare) === 0 || bare.includes('%') ? null : unmapped(bare);
+}
+
+function withinAny(cidrs: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = '', prefix] = cidr.split('/');
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
+    list.addSubnet(address, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family);
+  }
+  return address => {
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
+  };
+}

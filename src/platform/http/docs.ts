@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { Problem } from '../problems.ts';
+import type { App } from './app.ts';
+import { type DeclaredRoute, describeApi } from './openapi.ts';
+
+const require = createRequire(import.meta.url);
+
+// Only these: the page needs no other file of the package.
+const ASSETS: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+};
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Entrecore Auth · API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+
+const START = `window.ui = SwaggerUIBundle({
+  url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true,
+  displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null,
+});
+`;
+
+// swagger-ui sets style attributes and shows data: images; nothing may come from another host.
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** The OpenAPI document and its page. Both are made when first asked for, so that a start does not wait for them. */
+export function serveDocs(
+  app: App,
+  routes: readonly DeclaredRoute[],
+  { publicUrl, version }: { publicUrl: string; version: string },
+): void {
+  let document: string | undefined;
+  const config = { access: 'public', hidden: true } as const;
+
+  app.get('/openapi.json', { config }, (_request, reply) => {
+    document ??= JSON.stringify(describeApi(routes, { publicUrl, version }));
+    return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(document);
+  });
+  app.get('/docs', { config }, (_request, reply) =>
+    reply.header('content-security-policy', POLICY).type('text/html; charset=utf-8').send(PAGE),
+  );
+  app.get('/docs/start.js', { config }, (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(START),
+  );
+  app.get('/docs/:asset', { config }, async (request, reply) => {
+    const { asset } = request.params as { asset: string };
+    const type = ASSETS[asset];
+    if (type === undefined) throw new Problem('not_found');
+    const folder = join(dirname(require.resolve('@fastify/swagger-ui/package.json')), 'static');
+    return reply
+      .header('cache-control', 'public, max-age=3600')
+      .type(type)
+      .send(await readFile(join(folder, asset)));
+  });
+}

@@ -1,0 +1,100 @@
+import type { ErrorObject } from 'ajv';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from '../log.ts';
+import { type Issue, Problem, type ProblemCode } from '../problems.ts';
+import { toIssues } from './validation.ts';
+
+// What Fastify and Node refuse by themselves, in our words.
+const FROM_FASTIFY: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_request',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_request',
+  FST_ERR_BAD_URL: 'malformed_request',
+  FST_ERR_ASYNC_CONSTRAINT: 'not_found',
+  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
+};
+
+/** Turns whatever was thrown into the Problem that the caller is told; null when it is a defect of ours. */
+export function toProblem(error: unknown): Problem | null {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error)) return null;
+  const { validation, validationContext, code, statusCode } = error as FastifyError;
+  if (validation !== undefined) {
+    const issues = toIssues(validation as unknown as ErrorObject[], validationContext ?? 'body');
+    return new Problem('validation_failed', {
+      issues: missingBody(validation, validationContext) ?? issues,
+      cause: error,
+    });
+  }
+  const known = FROM_FASTIFY[code];
+  if (known !== undefined) return new Problem(known, { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new Problem('malformed_request', { cause: error });
+  }
+  return null;
+}
+
+function missingBody(validation: unknown, context: string | undefined): Issue[] | null {
+  const none = (validation as { keyword: string; instancePath: string; params: { type?: string } }[]).some(
+    ({ keyword, instancePath, params }) =>
+      keyword === 'type' && instancePath === '' && params.type === 'object',
+  );
+  return context === 'body' && none
+    ? [{ type: 'missing', loc: ['body'], msg: 'A JSON object is required' }]
+    : null;
+}
+
+/** The one place where an error becomes an answer: `{ detail, code, message, request_id }`, and a log line. */
+export function answerProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Log,
+): FastifyReply {
+  const told = toProblem(error);
+  const problem = told ?? new Problem('internal_error');
+  const line = {
+    request_id: request.id,
+    problem: problem.code,
+    method: request.method,
+    route: request.routeOptions.url,
+  };
+  if (told === null) log.error({ ...line, err: error }, 'defect');
+  else if (problem.status >= 500) log.warn({ ...line, err: problem.cause }, problem.message);
+
+  if (problem.status === 401) reply.header('www-authenticate', challengeOf(problem, request));
+  if (problem.retryAfter !== undefined)
+    reply.header('retry-after', Math.max(1, Math.ceil(problem.retryAfter)));
+  return reply
+    .code(problem.status)
+    .header('content-type', 'application/json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .send(JSON.stringify(bodyOf(problem, request)));
+}
+
+function bodyOf(problem: Problem, request: FastifyRequest): Record<string, unknown> {
+  return {
+    detail: problem.issues ?? problem.message,
+    code: problem.code,
+    message: problem.message,
+    request_id: request.id,
+    ...(request.routeOptions.config?.oauth === true && {
+      error: problem.oauth ?? (problem.status >= 500 ? 'temporarily_unavailable' : 'invalid_request'),
+      error_description: problem.message,
+    }),
+    ...problem.members,
+  };
+}
+
+// RFC 6750 §3: the error attribute is there only when a token was sent; RFC 6749 §5.2 for clients.
+function challengeOf(problem: Problem, request: FastifyRequest): string {
+  if (problem.code === 'invalid_client') return 'Basic realm="entrecore", charset="UTF-8"';
+  if (problem.code === 'reauthentication_required') {
+    return `Bearer error="insufficient_user_authentication", error_description="${problem.message}"`;
+  }
+  return request.headers.authorization === undefined
+    ? 'Bearer'
+    : `Bearer error="invalid_token", error_description="${problem.message}"`;
+}

@@ -1,0 +1,71 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../caller.ts';
+import { Problem } from '../problems.ts';
+import type { RateGroup } from '../rate-groups.ts';
+import type { Access } from './access.ts';
+import { callerOf } from './app.ts';
+
+export interface RateVerdict {
+  readonly allowed: boolean;
+  /** Whole seconds until a request may pass again. */
+  readonly retryAfter: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What the slices below give the platform to guard routes with. */
+export interface Guards {
+  /** Who the bearer of the token is. Refuses with the Problems of http-api.md **Tokens**. */
+  authenticate(
+    token: string,
+    caller: Caller,
+    needs: { access: Exclude<Access, 'public'>; recent: boolean },
+  ): Promise<object>;
+  /** Null where nothing is counted. Answers at once in memory, within one command timeout on Redis. */
+  checkRate(group: RateGroup, caller: Caller): RateVerdict | null | Promise<RateVerdict | null>;
+  /** Counts by who calls, once that is known. Refuses with `rate_limited`. */
+  limitPrincipal(group: RateGroup, principal: object, caller: Caller): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls; null on a public route. Read it through sessions/principal.ts. */
+    principal: object | null;
+  }
+}
+
+const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+
+/** Builds each route's guards from its `config`: first the rate limit, then the bearer and what the route needs of it. */
+export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, limitPrincipal }: Guards): void {
+  app.decorateRequest('principal', null);
+  app.addHook('onRoute', route => {
+    // The preflight route of the CORS plugin, which is answered before any guard.
+    if (route.method === 'OPTIONS') return;
+    const { access, recent = false, limit = 'general' } = route.config ?? {};
+    if (access === undefined)
+      throw new Error(`${String(route.method)} ${route.url} does not declare its access`);
+
+    const guard = async (request: FastifyRequest, reply: FastifyReply) => {
+      const caller = callerOf(request);
+      const counted = checkRate(limit, caller);
+      const rate = counted instanceof Promise ? await counted : counted;
+      if (rate !== null) {
+        reply.headers(rate.headers);
+        if (!rate.allowed) throw new Problem('rate_limited', { retryAfter: rate.retryAfter });
+      }
+      if (access !== 'public') {
+        request.principal = await authenticate(bearerOf(request), caller, { access, recent });
+        if (limit !== 'general') await limitPrincipal(limit, request.principal, caller);
+      }
+    };
+    const others = route.onRequest === undefined ? [] : [route.onRequest].flat();
+    route.onRequest = [guard, ...others];
+  });
+}
+
+function bearerOf({ headers: { authorization } }: FastifyRequest): string {
+  if (authorization === undefined) throw new Problem('not_authenticated');
+  const token = BEARER.exec(authorization)?.[1];
+  if (token === undefined) throw new Problem('invalid_token');
+  return token;
+}

@@ -1,0 +1,77 @@
+import type { FastifyInstance } from 'fastify';
+import type { Gauge } from 'prom-client';
+import type { Deps } from '../deps.ts';
+import type { App } from './app.ts';
+import { openDurations } from './histogram.ts';
+
+/** Figures of a slice, read at each scrape; a failing reader leaves its gauges out. */
+export interface Readings {
+  /** What each gauge means, by its name. */
+  readonly gauges: Readonly<Record<string, string>>;
+  read(): Promise<Readonly<Record<string, number>>>;
+}
+
+/** What is measured, and the route that Prometheus reads (text format 0.0.4). Counts; names nobody. */
+export function measure(
+  app: FastifyInstance,
+  { db, hasher }: Deps,
+  readings: readonly Readings[] = [],
+): (app: App) => void {
+  const durations = openDurations(
+    'http_request_duration_seconds',
+    'Time to answer, by route, method and status.',
+  );
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none';
+    durations.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    done();
+  });
+
+  let gauges: ReturnType<typeof openGauges> | null = null;
+  return scope => {
+    scope.get('/metrics', { config: { access: 'public', hidden: true } }, async (_request, reply) => {
+      gauges ??= openGauges({ db, hasher }, readings);
+      const { registry, refreshers } = await gauges;
+      await Promise.all(refreshers.map(refresh => refresh()));
+      return reply.type(registry.contentType).send(durations.text() + (await registry.metrics()));
+    });
+  };
+}
+
+// The library, a timer and an observer: what they cost begins with the first reader.
+async function openGauges({ db, hasher }: Pick<Deps, 'db' | 'hasher'>, readings: readonly Readings[]) {
+  const { collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
+  const registry = new Registry();
+  const gauge = (name: string, help: string, read?: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      ...(read && {
+        collect() {
+          this.set(read());
+        },
+      }),
+    });
+  gauge('database_connections', 'Open connections to PostgreSQL.', () => db.stats().total);
+  gauge('database_connections_idle', 'Idle connections to PostgreSQL.', () => db.stats().idle);
+  gauge('database_waiting', 'Requests that wait for a connection.', () => db.stats().waiting);
+  gauge('password_hashes_running', 'Password hashes in progress.', () => hasher.stats().running);
+  gauge('password_hashes_waiting', 'Password hashes that wait for a core.', () => hasher.stats().waiting);
+  collectDefaultMetrics({ register: registry });
+  return { registry, refreshers: readings.map(reading => refresherOf(reading, gauge)) };
+}
+
+function refresherOf(
+  { gauges, read }: Readings,
+  gauge: (name: string, help: string) => Gauge,
+): () => Promise<void> {
+  const made = Object.entries(gauges).map(([name, help]) => [name, gauge(name, help)] as const);
+  return async () => {
+    const figures = await read().catch(() => null);
+    for (const [name, gauge] of made) {
+      if (figures === null) gauge.remove();
+      else gauge.set(figures[name] ?? 0);
+    }
+  };
+}

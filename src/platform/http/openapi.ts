@@ -1,0 +1,253 @@
+import type { FastifyInstance, RouteOptions } from 'fastify';
+import { type ProblemCode, problems, reasonPhrase } from '../problems.ts';
+import type { RouteConfig } from './access.ts';
+import { exampleOf } from './examples.ts';
+
+type Json = Record<string, unknown>;
+
+/** A route as it was declared. */
+export interface DeclaredRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly config: RouteConfig;
+  readonly schema: RouteSchema;
+}
+
+interface RouteSchema {
+  readonly tags?: readonly string[];
+  readonly summary?: string;
+  readonly description?: string;
+  readonly consumes?: readonly string[];
+  readonly deprecated?: boolean;
+  readonly body?: Json;
+  readonly querystring?: Json;
+  readonly params?: Json;
+  readonly response?: Readonly<Record<string, Json>>;
+  readonly security?: readonly Json[];
+}
+
+/** Remembers every route that is declared after it; the document is made from them when it is first asked for. */
+export function collectRoutes(app: FastifyInstance): DeclaredRoute[] {
+  const declared: DeclaredRoute[] = [];
+  app.addHook('onRoute', (route: RouteOptions) => {
+    const { config, schema, url } = route;
+    if (config?.access === undefined || config.hidden === true) return;
+    for (const method of [route.method].flat()) {
+      if (method === 'HEAD' || method === 'OPTIONS') continue;
+      declared.push({ method, url, config: config as RouteConfig, schema: (schema ?? {}) as RouteSchema });
+    }
+  });
+  return declared;
+}
+
+/** The OpenAPI 3.1 document of the routes: their schemas, who may call them, and every refusal that they can answer. */
+export function describeApi(
+  routes: readonly DeclaredRoute[],
+  { publicUrl, version }: { publicUrl: string; version: string },
+): Json {
+  const components: Json = {};
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const path = route.url.replaceAll(/:(\w+)/g, '{$1}');
+    paths[path] ??= {};
+    paths[path][route.method.toLowerCase()] = describeOperation(route, components);
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Entrecore Auth',
+      version,
+      description:
+        'Sign-up, login, sessions, passwords, roles and second factors. Every route also stands under `/api/v1`. Errors carry a stable `code`.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: publicUrl }],
+    tags: [...new Set(routes.flatMap(({ schema }) => schema.tags ?? []))].map(name => ({ name })),
+    paths,
+    components: {
+      securitySchemes: {
+        login: {
+          type: 'oauth2',
+          flows: { password: { tokenUrl: '/token', refreshUrl: '/refresh-token', scopes: {} } },
+        },
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
+      },
+      schemas: { Error: errorSchema, ValidationError: validationErrorSchema, ...components },
+    },
+  };
+}
+
+function describeOperation({ method, url, config, schema }: DeclaredRoute, components: Json): Json {
+  const name = `${method.toLowerCase()}${url.replaceAll(/[^A-Za-z0-9]+(\w)?/g, (_, letter: string | undefined) => letter?.toUpperCase() ?? '')}`;
+  const permission = typeof config.access === 'object' ? config.access.permission : null;
+  const notes = [
+    schema.description,
+    permission === null ? null : `Needs the permission \`${permission}\`.`,
+    config.recent === true ? 'Needs a login within REAUTH_MINUTES.' : null,
+  ].filter(Boolean);
+  const security = schema.security ?? (config.access === 'public' ? [] : [{ bearer: [] }, { login: [] }]);
+  return {
+    operationId: name,
+    ...(schema.tags && { tags: schema.tags }),
+    ...(schema.summary && { summary: schema.summary }),
+    ...(notes.length > 0 && { description: notes.join('\n\n') }),
+    ...(schema.deprecated && { deprecated: true }),
+    security,
+    ...(permission !== null && { 'x-permission': permission }),
+    ...describeParameters(schema, components),
+    ...describeBody(schema, components),
+    responses: { ...describeRefusals(config, schema, method), ...describeAnswers(schema, components) },
+  };
+}
+
+function describeParameters({ params, querystring }: RouteSchema, components: Json): Json {
+  const from = (schema: Json | undefined, place: string) =>
+    Object.entries((schema?.properties ?? {}) as Record<string, Json>).map(([name, property]) => ({
+      name,
+      in: place,
+      required: place === 'path' || ((schema?.required ?? []) as string[]).includes(name),
+      ...(property.description !== undefined && { description: property.description }),
+      ...(property.deprecated === true && { deprecated: true }),
+      schema: toComponent(property, components),
+    }));
+  const parameters = [...from(params, 'path'), ...from(querystring, 'query')];
+  return parameters.length === 0 ? {} : { parameters };
+}
+
+function describeBody({ body, consumes = ['application/json'] }: RouteSchema, components: Json): Json {
+  if (body === undefined) return {};
+  const alternatives = body.anyOf as Json[] | undefined;
+  const bodies = alternatives?.filter(({ type }) => type !== 'null');
+  const schema = bodies?.length === 1 ? (bodies[0] as Json) : body;
+  const media = { schema: toComponent(schema, components), example: exampleOf(schema) };
+  return {
+    requestBody: {
+      required: bodies === undefined || bodies.length === alternatives?.length,
+      content: Object.fromEntries(consumes.map(type => [type, media])),
+    },
+  };
+}
+
+function describeAnswers({ response = {} }: RouteSchema, components: Json): Json {
+  return Object.fromEntries(
+    Object.entries(response).map(([status, schema]) => {
+      const description = (schema.description as string | undefined) ?? reasonPhrase(Number(status));
+      if (schema.type === 'null') return [status, { description }];
+      const type = (schema.contentType as string | undefined) ?? 'application/json';
+      const media = { schema: toComponent(schema, components), example: exampleOf(schema) };
+      return [status, { description, content: { [type]: media } }];
+    }),
+  );
+}
+
+/** The refusals that a route can answer: its own, and those that its access, schema and limits imply. */
+export function refusalsOf(config: RouteConfig, schema: RouteSchema, method: string): ProblemCode[] {
+  const codes = new Set<ProblemCode>(config.problems);
+  const add = (...more: ProblemCode[]) => {
+    for (const code of more) codes.add(code);
+  };
+  // A body is read before it is known that the route has no use for one.
+  if (method !== 'GET') add('malformed_request', 'payload_too_large', 'unsupported_media_type');
+  if (schema.params !== undefined) add('malformed_request');
+  if (schema.body ?? schema.querystring ?? schema.params) add('validation_failed');
+  if (config.access !== 'public') {
+    add('not_authenticated', 'invalid_token', 'token_expired', 'token_revoked');
+    if (config.access !== 'token') add('account_disabled');
+  }
+  if (config.access === 'user') add('user_required');
+  if (typeof config.access === 'object') add('permission_denied');
+  if (config.recent === true) add('reauthentication_required');
+  add('rate_limited', 'database_unavailable');
+  return [...codes];
+}
+
+function describeRefusals(config: RouteConfig, schema: RouteSchema, method: string): Json {
+  const byStatus = Map.groupBy(refusalsOf(config, schema, method), code => problems[code].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => {
+      const examples = Object.fromEntries(
+        codes.map(code => [
+          code,
+          { summary: problems[code].message, value: errorExample(code, config.oauth === true) },
+        ]),
+      );
+      const name = status === 422 ? 'ValidationError' : 'Error';
+      const headers = {
+        ...(status === 401 && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
+        ...((status === 429 || status === 503) && {
+          'Retry-After': { description: 'Seconds until a retry may succeed.', schema: { type: 'integer' } },
+        }),
+      };
+      return [
+        String(status),
+        {
+          description: codes.map(code => `\`${code}\``).join(', '),
+          ...(Object.keys(headers).length > 0 && { headers }),
+          content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` }, examples } },
+        },
+      ];
+    }),
+  );
+}
+
+function errorExample(code: ProblemCode, oauth: boolean): Json {
+  const {
+    message,
+    status,
+    oauth: word,
+  }: { message: string; status: number; oauth?: string } = problems[code];
+  return {
+    detail: status === 422 ? [{ type: 'missing', loc: ['body', 'email'], msg: 'Field required' }] : message,
+    code,
+    message,
+    request_id: '019300f4-6f00-7000-8000-000000000001',
+    ...(oauth && { error: word ?? 'invalid_request', error_description: message }),
+  };
+}
+
+// A schema with a title becomes a component, so that clients made from the document have types with names.
+function toComponent(schema: unknown, components: Json): unknown {
+  if (Array.isArray(schema)) return schema.map(item => toComponent(item, components));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { $id: _id, contentType: _type, ...rest } = schema as Json;
+  const mapped = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, toComponent(value, components)]),
+  );
+  if (typeof rest.title !== 'string' || rest.type !== 'object') return mapped;
+  const name = rest.title.replaceAll(/[^A-Za-z0-9]/g, '');
+  components[name] = mapped;
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+const errorMembers = {
+  code: { type: 'string', description: 'Stable and machine-readable.' },
+  message: { type: 'string', description: 'A sentence for a person.' },
+  request_id: { type: 'string' },
+  error: { type: 'string', description: 'RFC 6749 §5.2, at the endpoints that OAuth clients call.' },
+  error_description: { type: 'string' },
+};
+const errorSchema = {
+  type: 'object',
+  required: ['detail', 'code', 'message', 'request_id'],
+  properties: { detail: { type: 'string' }, ...errorMembers },
+};
+const validationErrorSchema = {
+  type: 'object',
+  required: ['detail', 'code', 'message', 'request_id'],
+  properties: {
+    detail: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['type', 'loc', 'msg'],
+        properties: {
+          type: { type: 'string' },
+          loc: { type: 'array', items: { type: ['string', 'integer'] } },
+          msg: { type: 'string' },
+        },
+      },
+    },
+    ...errorMembers,
+  },
+};

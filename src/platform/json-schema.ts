@@ -1,0 +1,53 @@
+import type { Type as TypeBox } from 'typebox';
+
+/** The JSON Schema that TypeBox would make, for what the routes use: the library alone takes longer to load than Fastify. */
+type Builder = Pick<
+  typeof TypeBox,
+  | 'Array'
+  | 'Boolean'
+  | 'Integer'
+  | 'Literal'
+  | 'Null'
+  | 'Number'
+  | 'Object'
+  | 'Optional'
+  | 'Record'
+  | 'String'
+  | 'Union'
+  | 'Unknown'
+>;
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const optional = new WeakSet<Schema>();
+
+const simple =
+  (type: string) =>
+  (options?: Schema): Schema => ({ type, ...options });
+
+/** Makes schemas, whose static types are TypeBox's; they say what they accept (JSON Schema 2020-12). */
+export const Type = {
+  String: simple('string'),
+  Boolean: simple('boolean'),
+  Integer: simple('integer'),
+  Number: simple('number'),
+  Null: simple('null'),
+  Unknown: (options?: Schema) => ({ ...options }),
+  Literal: (value: unknown, options?: Schema) => ({ type: typeof value, const: value, ...options }),
+  Array: (items: Schema, options?: Schema) => ({ type: 'array', items, ...options }),
+  Union: (anyOf: readonly Schema[], options?: Schema) => ({ anyOf, ...options }),
+  Record: (_key: Schema, value: Schema, options?: Schema) => ({
+    type: 'object',
+    patternProperties: { '^.*$': value },
+    ...options,
+  }),
+  Object(properties: Readonly<Record<string, Schema>>, options?: Schema) {
+    const required = Object.keys(properties).filter(name => !optional.has(properties[name] as Schema));
+    return { type: 'object', ...(required.length > 0 && { required }), properties, ...options };
+  },
+  Optional(schema: Schema) {
+    const marked = { ...schema };
+    optional.add(marked);
+    return marked;
+  },
+} as unknown as Builder;

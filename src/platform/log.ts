@@ -1,0 +1,34 @@
+import { destination, type Logger, pino } from 'pino';
+import type { Config } from './config.ts';
+
+export type Log = Logger;
+
+/** The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret is masked. */
+export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
+  return pino(
+    {
+      level,
+      base: undefined,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: label => ({ level: label }) },
+      redact: { paths: SECRET_PATHS, censor: '[redacted]' },
+    },
+    // Written in the background and together: a line costs a request no system call, and comes a moment later at most.
+    destination({ fd: descriptor, sync: false, minLength: 4096, periodicFlush: FLUSH_MS }),
+  );
+}
+
+// How long a line may wait for others. What waits is written when the process exits.
+const FLUSH_MS = 100;
+
+const SECRET_NAMES = [
+  'password',
+  'token',
+  'access_token',
+  'refresh_token',
+  'secret',
+  'authorization',
+  'cookie',
+  'code',
+];
+const SECRET_PATHS = SECRET_NAMES.flatMap(name => [name, `*.${name}`]);

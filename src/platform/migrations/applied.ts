@@ -1,0 +1,78 @@
+import pg, { type ClientBase } from 'pg';
+import { MigrationError } from './migration-error.ts';
+import type { Revision } from './revisions.ts';
+
+export const VERSION_TABLE = 'schema_revisions';
+
+export interface Applied {
+  readonly id: string;
+  readonly checksum: string;
+  readonly appliedAt: Date;
+}
+
+/** What the version table of this database says, oldest first; nothing where there is no such table yet. */
+export async function readApplied(client: ClientBase): Promise<Applied[]> {
+  const { rows } = await client.query<{ present: boolean }>(
+    `select to_regclass(quote_ident(current_schema()) || '.${VERSION_TABLE}') is not null as present`,
+  );
+  if (rows[0]?.present !== true) return [];
+  const applied = await client.query<Applied>(
+    `select id, checksum, applied_at as "appliedAt" from ${VERSION_TABLE} order by id`,
+  );
+  return applied.rows;
+}
+
+export async function createVersionTable(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ schema: string | null }>('select current_schema() as schema');
+  if (rows[0]?.schema === null) throw new MigrationError('The search_path of this role names no schema');
+  await client
+    .query(`create table if not exists ${VERSION_TABLE} (
+    id text primary key,
+    checksum text not null,
+    applied_at timestamptz not null default clock_timestamp()
+  )`)
+    .catch(explain);
+}
+
+function explain(error: unknown): never {
+  if (error instanceof pg.DatabaseError && error.code === '42501') {
+    throw new MigrationError(
+      `This role may not change the schema (${error.message}): set MIGRATE_DATABASE_URL to the role that owns it`,
+      { cause: error },
+    );
+  }
+  throw error;
+}
+
+export interface Standing {
+  /** How many of the known revisions are applied: they are the first ones. */
+  readonly position: number;
+  readonly pending: readonly Revision[];
+  /** Applied revisions whose file has another text by now. */
+  readonly edited: readonly string[];
+}
+
+/**
+ * Where a database stands among the revisions that this code knows. Refuses a database that is ahead of the code, and
+ * one where a revision was slipped in before another that is applied.
+ */
+export function standing(revisions: readonly Revision[], applied: readonly Applied[]): Standing {
+  const unknown = applied.filter(({ id }) => !revisions.some(revision => revision.id === id));
+  if (unknown.length > 0) {
+    throw new MigrationError(
+      `The database has revision ${unknown.map(({ id }) => id).join(', ')}, which this version of the program does not ` +
+        'know: run the newer version, or let it downgrade the database first',
+    );
+  }
+  const position = applied.length;
+  const late = revisions.slice(0, position).find(({ id }) => !applied.some(row => row.id === id));
+  if (late !== undefined) {
+    throw new MigrationError(
+      `Revision ${late.id} is older than ${applied.at(-1)?.id}, which is applied already: give its two files a newer id`,
+    );
+  }
+  const edited = applied
+    .filter(row => revisions.find(({ id }) => id === row.id)?.checksum !== row.checksum)
+    .map(({ id }) => id);
+  return { position, pending: revisions.slice(position), edited };
+}

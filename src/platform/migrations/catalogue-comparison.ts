@@ -1,0 +1,82 @@
+import type { Catalogue, Partition } from './catalogue.ts';
+
+/**
+ * One sentence for each way in which the live catalogue is not what the revisions make, ordered by object. Partitions
+ * come and go as time passes: an extra one is right when it is shaped like one that the revisions make, and of the
+ * missing ones only the default and the one for the present moment count.
+ */
+export function compareCatalogues(expected: Catalogue, live: Catalogue, now: Date): string[] {
+  const faults: string[] = [];
+  for (const [key, definition] of expected.objects) {
+    if (belongsToAbsent(key, definition, live) || grantOfPartition(key, expected, live)) continue;
+    const found = live.objects.get(key);
+    if (found === undefined) faults.push(`${key} is missing`);
+    else if (found !== definition)
+      faults.push(`${key} differs: expected ${quote(definition)}, found ${quote(found)}`);
+  }
+  for (const [key, definition] of live.objects) {
+    if (expected.objects.has(key)) continue;
+    if (belongsToAbsent(key, definition, expected) || grantOfPartition(key, expected, live)) continue;
+    faults.push(`${key} is not in any revision${definition === '' ? '' : `: ${quote(definition)}`}`);
+  }
+  return [...faults, ...partitionFaults(expected.partitions, live, now)].sort();
+}
+
+function partitionFaults(expected: readonly Partition[], live: Catalogue, now: Date): string[] {
+  const faults: string[] = [];
+  for (const partition of expected) {
+    const found = live.partitions.find(({ name }) => name === partition.name);
+    if (found === undefined && covers(partition.bound, now)) {
+      faults.push(`partition ${partition.name} of ${partition.parent} is missing (${partition.bound})`);
+    } else if (found !== undefined && found.bound !== partition.bound) {
+      faults.push(`partition ${partition.name} differs: expected ${partition.bound}, found ${found.bound}`);
+    }
+  }
+  for (const partition of live.partitions) {
+    const like = expected.filter(({ parent }) => parent === partition.parent);
+    if (like.length > 0 && !like.some(({ shape }) => shape === partition.shape)) {
+      faults.push(
+        `partition ${partition.name} is shaped unlike its parent: ${unlike(like[0]?.shape, partition.shape)}`,
+      );
+    }
+  }
+  // Rows are reached through the parent alone: a right on a partition is a way around it.
+  const names = new Set(live.partitions.map(({ name }) => name));
+  for (const [key, list] of live.objects) {
+    const [, name, role] = /^grant (\S+) to (.+)$/.exec(key) ?? [];
+    if (name !== undefined && names.has(name) && role !== 'its owner') faults.push(`${key}: ${list}`);
+  }
+  return faults;
+}
+
+// A table that one side has not is said once, not again for each of its columns.
+function belongsToAbsent(key: string, definition: string, other: Catalogue): boolean {
+  const table =
+    /^(?:column|constraint|trigger|policy|rule|comment) ([^.]+)/.exec(key)?.[1] ??
+    /^grant (\w+)(?:\.\w+)? to /.exec(key)?.[1] ??
+    (key.startsWith('index ') ? / ON (?:ONLY )?(\S+) /.exec(definition)?.[1] : undefined);
+  return (
+    table !== undefined &&
+    !['table', 'view', 'materialized view', 'sequence'].some(kind => other.objects.has(`${kind} ${table}`))
+  );
+}
+
+function grantOfPartition(key: string, ...catalogues: Catalogue[]): boolean {
+  const name = /^grant (\S+) to /.exec(key)?.[1];
+  return catalogues.some(({ partitions }) => partitions.some(partition => partition.name === name));
+}
+
+function covers(bound: string, now: Date): boolean {
+  const [, from, to] = /^FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)$/.exec(bound) ?? [];
+  if (from === undefined || to === undefined) return true;
+  return new Date(from) <= now && now < new Date(to);
+}
+
+function unlike(expected: string | undefined, found: string): string {
+  const [wanted, has] = [new Set(expected?.split('\n')), new Set(found.split('\n'))];
+  const missing = [...wanted].filter(line => !has.has(line)).map(line => `lacks ${quote(line)}`);
+  const extra = [...has].filter(line => !wanted.has(line)).map(line => `has ${quote(line)}`);
+  return [...missing, ...extra].join(', ');
+}
+
+const quote = (text: string) => `"${text.replaceAll(/\s+/g, ' ').trim()}"`;

@@ -1,0 +1,39 @@
+import { readApplied, standing } from './applied.ts';
+import { readCatalogue } from './catalogue.ts';
+import { compareCatalogues } from './catalogue-comparison.ts';
+import { connect } from './connect.ts';
+import { MigrationError } from './migration-error.ts';
+import { inScratchSchema } from './scratch-schema.ts';
+import type { Migration } from './upgrade.ts';
+
+export interface CheckResult {
+  /** What must be mended: the database is behind, or its catalogue is not what its revisions make. */
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Compares a live database with its revisions: where it stands, and every object of its catalogue. Changes nothing. */
+export async function checkDatabase({
+  connection,
+  revisions,
+  say,
+  serviceRole = null,
+}: Migration): Promise<CheckResult> {
+  const client = await connect({ ...connection, statement_timeout: 0 }, say);
+  try {
+    // Bounds of partitions and defaults are printed in the session's time zone.
+    await client.query("set timezone to 'UTC'");
+    const { position, pending, edited } = standing(revisions, await readApplied(client));
+    const faults = pending.map(({ id }) => `revision ${id} is not applied`);
+    const warnings = edited.map(id => `the file of revision ${id} was edited after it was applied here`);
+    const live = await readCatalogue(client);
+    const applied = revisions.slice(0, position);
+    const expected = await inScratchSchema(client, { revisions: applied, serviceRole }, readCatalogue);
+    const { rows } = await client.query<{ now: Date }>('select now()');
+    if (rows[0] === undefined) throw new MigrationError('The database does not say what time it is');
+    faults.push(...compareCatalogues(expected, live, rows[0].now));
+    return { faults, warnings };
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,83 @@
+// Compares the schema in code with a database. For development alone: production never loads MikroORM.
+import { EntityCaseNamingStrategy, type EntitySchema } from '@mikro-orm/core';
+import { DatabaseSchema, MikroORM } from '@mikro-orm/postgresql';
+import { VERSION_TABLE } from './applied.ts';
+import type { ScratchConnection } from './scratch-database.ts';
+
+export interface SchemaInCode {
+  readonly entities: readonly EntitySchema[];
+  /** Indexes and constraints that live in hand-written SQL alone, by name: neither made nor dropped. */
+  readonly handWritten: readonly string[];
+}
+
+export interface Difference {
+  readonly up: string;
+  readonly down: string;
+}
+
+/**
+ * The statements that lead from a database to the schema in code, and back; both empty where there is no
+ * difference. Triggers, functions, policies, views, partitions, comments, grants and storage settings belong to hand-written
+ * SQL: nothing here drops or changes what no entity says.
+ */
+export async function differenceOf(
+  { database, ssl, ...server }: ScratchConnection,
+  { entities, handWritten }: SchemaInCode,
+): Promise<Difference> {
+  const orm = await MikroORM.init({
+    entities: [...entities],
+    ...server,
+    dbName: database,
+    driverOptions: { ssl },
+    namingStrategy: PostgresNames,
+    schemaGenerator: { ignoreTriggers: true, ignoreRoutines: true, ignorePolicies: true },
+  });
+  try {
+    const fromSchema = await DatabaseSchema.create(
+      orm.em.getConnection(),
+      orm.em.getPlatform(),
+      orm.config,
+      undefined,
+      ['public'],
+      undefined,
+      [VERSION_TABLE],
+    );
+    fromSchema.setViews([]);
+    const target = orm.schema.getTargetSchema();
+    for (const table of fromSchema.getTables()) {
+      const wanted = target.getTable(table.name);
+      if (wanted?.comment === undefined) table.comment = undefined;
+      for (const column of table.getColumns()) {
+        if (wanted?.getColumn(column.name)?.comment === undefined) column.comment = undefined;
+      }
+      table.setTriggers([]);
+      table.setPolicies([]);
+      table.rlsEnabled = false;
+      table.rlsForced = false;
+      table.setPartitioning(wanted?.getPartitioning());
+      table.setIndexes(table.getIndexes().filter(({ keyName }) => !handWritten.includes(keyName)));
+      table.setChecks(table.getChecks().filter(({ name }) => !handWritten.includes(name)));
+    }
+    const { up, down } = await orm.schema.getUpdateSchemaMigrationSQL({ wrap: false, fromSchema });
+    return { up: up.trim(), down: down.trim() };
+  } finally {
+    await orm.close(true);
+  }
+}
+
+/** Names as PostgreSQL itself gives them, so that hand-written SQL has to name nothing. */
+class PostgresNames extends EntityCaseNamingStrategy {
+  override indexName(table: string, columns: string[], type: keyof typeof SUFFIXES): string {
+    return [table, ...(type === 'primary' ? [] : columns), SUFFIXES[type]].join('_');
+  }
+}
+
+const SUFFIXES = {
+  primary: 'pkey',
+  foreign: 'fkey',
+  unique: 'key',
+  index: 'idx',
+  sequence: 'seq',
+  check: 'check',
+  default: 'default',
+} as const;

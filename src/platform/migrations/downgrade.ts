@@ -1,0 +1,45 @@
+import { createVersionTable, readApplied, standing, VERSION_TABLE } from './applied.ts';
+import { withMigrationLock } from './lock.ts';
+import { MigrationError } from './migration-error.ts';
+import { findRevision, type Revision } from './revisions.ts';
+import { inTransaction } from './transaction.ts';
+import type { Migration } from './upgrade.ts';
+
+/**
+ * Takes revisions back, the newest first, until `target` (`base`, a revision that stays, `-n`) is the current one. Data
+ * that only the newer schema can hold is lost. Answers the ids that were taken back.
+ */
+export async function downgrade(
+  { connection, revisions, say }: Migration,
+  target: string,
+): Promise<string[]> {
+  return withMigrationLock({ connection, say }, async client => {
+    await createVersionTable(client);
+    const { position } = standing(revisions, await readApplied(client));
+    const undone = revisions.slice(startOf(revisions, position, target), position).reverse();
+    for (const revision of undone) {
+      const below = revisions[revisions.indexOf(revision) - 1]?.id ?? '';
+      say(`Running downgrade ${revision.id} -> ${below}`);
+      await inTransaction(client, `downgrade ${revision.id}`, async () => {
+        await client.query(revision.down);
+        await client.query(`delete from ${VERSION_TABLE} where id = $1`, [revision.id]);
+      });
+    }
+    return undone.map(({ id }) => id);
+  });
+}
+
+function startOf(revisions: readonly Revision[], position: number, target: string): number {
+  if (target === 'base') return 0;
+  if (/^-\d+$/.test(target)) {
+    const start = position + Number(target);
+    if (start < 0) {
+      throw new MigrationError(`Relative revision ${target} didn't produce ${target.slice(1)} migrations`);
+    }
+    return start;
+  }
+  const kept = findRevision(revisions, target);
+  if (kept >= position)
+    throw new MigrationError(`Revision ${revisions[kept]?.id} is not applied: nothing to take back`);
+  return kept + 1;
+}

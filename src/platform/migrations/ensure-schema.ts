@@ -1,0 +1,46 @@
+import type pg from 'pg';
+import { readApplied, standing } from './applied.ts';
+import { connect, type Say } from './connect.ts';
+import { MigrationError } from './migration-error.ts';
+import { readRevisions } from './revisions.ts';
+import { upgrade } from './upgrade.ts';
+
+export interface EnsureSchema {
+  /** As whom the service works. */
+  readonly connection: pg.ClientConfig;
+  /** As whom the schema is changed (`MIGRATE_DATABASE_URL`); null: the service's own role. */
+  readonly migrateConnection: pg.ClientConfig | null;
+  /** `MIGRATE_ON_START`: upgrade to head rather than refuse. */
+  readonly migrateOnStart: boolean;
+  readonly say: Say;
+  /** How long a server that is still booting is waited for. */
+  readonly waitSeconds?: number;
+  readonly folder?: URL;
+}
+
+/**
+ * What the service does before it serves: waits for the database, and goes on only with the very schema that this code
+ * was written for. Refuses with a `MigrationError` a schema that is behind (unless it may upgrade it) or ahead.
+ */
+export async function ensureSchema(options: EnsureSchema): Promise<void> {
+  const { connection, migrateConnection, migrateOnStart, say, waitSeconds, folder } = options;
+  const revisions = await readRevisions(folder);
+  const client = await connect(connection, say, waitSeconds);
+  const serviceRole = migrateConnection === null ? null : (client.user ?? null);
+  let behind: number;
+  try {
+    const { pending, edited } = standing(revisions, await readApplied(client));
+    for (const id of edited) say(`warning: the file of revision ${id} was edited after it was applied here`);
+    behind = pending.length;
+  } finally {
+    await client.end();
+  }
+  if (behind === 0) return;
+  if (!migrateOnStart) {
+    throw new MigrationError(
+      `The database is ${behind} revision${behind === 1 ? '' : 's'} behind this program. Run "npm run db -- upgrade head" ` +
+        '(in a container: node src/db.ts upgrade head), or set MIGRATE_ON_START=true',
+    );
+  }
+  await upgrade({ connection: migrateConnection ?? connection, revisions, say, serviceRole });
+}

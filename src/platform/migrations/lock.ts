@@ -1,0 +1,27 @@
+import type pg from 'pg';
+import { connect, type Say } from './connect.ts';
+
+// "entrecor" in ASCII: no other program will take this advisory lock by accident.
+const LOCK = '7308908137155817330';
+
+/**
+ * Runs `work` while no other process migrates this database. The lock belongs to the connection that does the work, so
+ * that a connection which breaks takes both along.
+ */
+export async function withMigrationLock<T>(
+  { connection, say }: { connection: pg.ClientConfig; say: Say },
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  // A pool's statement timeout would cut the wait and a long revision short.
+  const client = await connect({ ...connection, statement_timeout: 0 }, say);
+  try {
+    const { rows } = await client.query<{ free: boolean }>(`select pg_try_advisory_lock(${LOCK}) as free`);
+    if (rows[0]?.free !== true) {
+      say('another process is migrating this database: waiting for it');
+      await client.query(`select pg_advisory_lock(${LOCK})`);
+    }
+    return await work(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,2 @@
+/** A refusal of the migrations, in words for the person at the terminal; never a defect of the program. */
+export class MigrationError extends Error {}

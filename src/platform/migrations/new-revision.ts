@@ -1,0 +1,64 @@
+import { writeFile } from 'node:fs/promises';
+import { MigrationError } from './migration-error.ts';
+import { REVISIONS_FOLDER, type Revision } from './revisions.ts';
+
+export interface NewRevision {
+  readonly message: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/**
+ * Writes the two files of a new revision behind all that exist, named by the time (UTC) and the message's words, and
+ * answers its id.
+ */
+export async function writeRevision(
+  { message, up, down }: NewRevision,
+  { revisions, now, folder = REVISIONS_FOLDER }: { revisions: readonly Revision[]; now: Date; folder?: URL },
+): Promise<string> {
+  const slug = message
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .slice(0, 60)
+    .replaceAll(/^_+|_+$/g, '');
+  if (slug === '')
+    throw new MigrationError('The message of a revision needs a word: -m "describe your changes"');
+  const id = `${stampAfter(revisions.at(-1)?.id, now)}_${slug}`;
+  const header = `-- ${message.replaceAll(/\s+/g, ' ').trim()}\n`;
+  await writeFile(new URL(`${id}.up.sql`, folder), `${header}${up}\n`, { flag: 'wx' });
+  await writeFile(new URL(`${id}.down.sql`, folder), `${header}${down}\n`, { flag: 'wx' });
+  return id;
+}
+
+// A revision is always newer than the last one, whatever the clock of the machine that wrote that one.
+function stampAfter(last: string | undefined, now: Date): string {
+  const stamp = now.toISOString().replaceAll(/\D/g, '').slice(0, 14);
+  if (last === undefined || stamp > last.slice(0, 14)) return stamp;
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(last) ?? [];
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts.map(Number);
+  const next = new Date(Date.UTC(year, month - 1, day, hour, minute, second + 1));
+  return next.toISOString().replaceAll(/\D/g, '').slice(0, 14);
+}
+
+/** What a person should look at before committing generated SQL: data that goes, and columns that were renamed. */
+export function cautions(up: string): string[] {
+  const found: string[] = [];
+  for (const [, table, from, to] of up.matchAll(/alter table "(\w+)" rename column "(\w+)" to "(\w+)"/g)) {
+    found.push(
+      `detected that ${table}.${from} was renamed to ${to}: if it is another column, write a drop and an add`,
+    );
+  }
+  for (const [, table] of up.matchAll(/drop table (?:if exists )?"(\w+)"/g))
+    found.push(`drops the table ${table} and its rows`);
+  for (const [, table, rest = ''] of up.matchAll(/alter table "(\w+)" ([^;]*)/g)) {
+    for (const [, column] of rest.matchAll(/drop column "(\w+)"/g))
+      found.push(`drops the column ${table}.${column} and its data`);
+    for (const [, column, definition = ''] of rest.matchAll(/\badd "(\w+)" ([^,]*)/g)) {
+      if (/ not null/.test(definition) && !/ default /.test(definition)) {
+        found.push(`${table}.${column} is not null and has no default: this fails on a table that has rows`);
+      }
+    }
+  }
+  return found;
+}

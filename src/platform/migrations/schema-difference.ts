@@ -1,0 +1,95 @@
+// What the schema in code has that no revision carries. For development alone: production never loads MikroORM.
+import type pg from 'pg';
+import { type Catalogue, readCatalogue } from './catalogue.ts';
+import type { Say } from './connect.ts';
+import { type Difference, differenceOf, type SchemaInCode } from './difference.ts';
+import type { Revision } from './revisions.ts';
+import { withScratchDatabase } from './scratch-database.ts';
+
+export interface SchemaDifference extends Difference {
+  /** What the statements cannot bring about, or cannot take back: SQL that a person has to write. */
+  readonly byHand: readonly string[];
+}
+
+/**
+ * Builds the revisions in a scratch database and answers the SQL that leads from there to the schema in code, and back,
+ * after it has run both ways: what they leave undone is said in `byHand`. All empty when nothing differs.
+ */
+export async function schemaDifference(
+  { connection, revisions, say }: { connection: pg.ClientConfig; revisions: readonly Revision[]; say: Say },
+  schema: SchemaInCode,
+): Promise<SchemaDifference> {
+  return withScratchDatabase(connection, say, async (client, scratch) => {
+    await build(client, revisions);
+    // The tables anew, by the code alone; hand-written functions stay, since defaults may call them.
+    await client.query(DROP_TABLES);
+    await client.query((await differenceOf(scratch, schema)).up);
+    const wanted = statedIn(await readCatalogue(client), schema);
+    await client.query('drop schema public cascade; create schema public');
+    await build(client, revisions);
+    const before = statedIn(await readCatalogue(client), schema);
+    const statements = await differenceOf(scratch, schema);
+    await client.query(statements.up);
+    const indexes = indexDifference(statedIn(await readCatalogue(client), schema), wanted);
+    await client.query(indexes.up);
+    const after = statedIn(await readCatalogue(client), schema);
+    const up = join(statements.up, indexes.up);
+    const down = join(indexes.down, statements.down);
+    const failure = await client.query(down).then(
+      () => [],
+      (error: Error) => [`downgrade: ${error.message}`],
+    );
+    const back = statedIn(await readCatalogue(client), schema);
+    return {
+      up,
+      down,
+      byHand: [
+        ...failure,
+        ...apart(after, wanted).map(what => `upgrade: ${what}`),
+        ...apart(back, before).map(what => `downgrade: ${what}`),
+      ],
+    };
+  });
+}
+
+const DROP_TABLES = `do $$ declare name text; begin
+  for name in select oid::regclass from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+  loop execute 'drop table ' || name || ' cascade'; end loop;
+end $$`;
+
+async function build(client: pg.Client, revisions: readonly Revision[]): Promise<void> {
+  for (const { up } of revisions) await client.query(up);
+}
+
+/** Columns, constraints and indexes: what entities state. The rest of a catalogue is hand-written SQL. */
+function statedIn({ objects }: Catalogue, { handWritten }: SchemaInCode): Map<string, string> {
+  const stated = [...objects].filter(([key]) => /^(column|constraint|index) /.test(key));
+  return new Map(stated.filter(([key]) => !handWritten.includes(key.replace(/^\w+ (.*\.)?/, ''))));
+}
+
+// MikroORM does not compare the text of an expression index, so the catalogue is asked.
+function indexDifference(from: Map<string, string>, to: Map<string, string>): Difference {
+  const up: string[] = [];
+  const down: string[] = [];
+  for (const [key, definition] of to) {
+    const old = from.get(key);
+    if (!key.startsWith('index ') || old === undefined || old === definition) continue;
+    const drop = `drop index ${key.slice('index '.length)};`;
+    up.push(drop, `${definition};`);
+    down.push(drop, `${old};`);
+  }
+  return { up: up.join('\n'), down: down.join('\n') };
+}
+
+function apart(found: Map<string, string>, wanted: Map<string, string>): string[] {
+  const missing = [...wanted].filter(([key, text]) => found.get(key) !== text);
+  const extra = [...found].filter(([key]) => !wanted.has(key));
+  return [
+    ...missing.map(([key, text]) => `${key} should be "${text}", and is ${said(found.get(key))}`),
+    ...extra.map(([key, text]) => `${key} should not be there, and is "${text}"`),
+  ];
+}
+
+const said = (text: string | undefined) => (text === undefined ? 'not there' : `"${text}"`);
+const join = (...parts: string[]) => parts.filter(part => part !== '').join('\n\n');

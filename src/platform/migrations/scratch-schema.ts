@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { grantTo } from './grants.ts';
+import { MigrationError } from './migration-error.ts';
+import type { Revision } from './revisions.ts';
+
+/**
+ * Builds the revisions in a schema of their own inside a transaction that is rolled back, so that nothing of it is ever
+ * seen by anybody else, or left behind by a crash. `look` reads there with that schema first on the search path.
+ */
+export async function inScratchSchema<T>(
+  client: pg.ClientBase,
+  { revisions, serviceRole }: { revisions: readonly Revision[]; serviceRole: string | null },
+  look: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  const schema = `scratch_${randomBytes(6).toString('hex')}`;
+  await client.query('begin');
+  try {
+    await client.query(`create schema ${schema}`).catch(explain);
+    await client.query(`set local search_path to ${schema}`);
+    for (const { up } of revisions) await client.query(up);
+    if (serviceRole !== null) await grantTo(client, serviceRole);
+    return await look(client);
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+function explain(error: unknown): never {
+  if (error instanceof pg.DatabaseError && error.code === '42501') {
+    throw new MigrationError(
+      'Comparing catalogues builds the revisions in a scratch schema: this role may not create one. Set ' +
+        'MIGRATE_DATABASE_URL to the role that owns the schema',
+      { cause: error },
+    );
+  }
+  throw error;
+}

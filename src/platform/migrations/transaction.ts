@@ -1,0 +1,33 @@
+import pg from 'pg';
+import { MigrationError } from './migration-error.ts';
+
+// A revision that waits for a table makes everybody behind it wait as well.
+const LOCK_TIMEOUT = '10s';
+
+/** Runs one revision's half and its version row together: both are there afterwards, or neither. */
+export async function inTransaction(
+  client: pg.ClientBase,
+  what: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+    // Only this schema, so that what a function keeps of the path (SET … FROM CURRENT) names nothing else.
+    await client.query("select set_config('search_path', quote_ident(current_schema()), true)");
+    await work();
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw explained(what, error);
+  }
+}
+
+function explained(what: string, error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError)) return error;
+  const waited = error.code === '55P03';
+  const message = waited
+    ? `a table that it changes was in use for ${LOCK_TIMEOUT}; try again`
+    : [error.message, error.detail, error.hint, error.where].filter(Boolean).join('\n  ');
+  return new MigrationError(`${what} failed and left nothing behind: ${message}`, { cause: error });
+}

@@ -1,0 +1,27 @@
+// Imported before everything else (`node --import`): stops with a clear text under a Node.js that cannot run this
+// program. Plain JavaScript that Node.js 12 still parses, since older ones cannot read TypeScript at all.
+import module from 'module';
+
+const NEEDED = 26;
+const found = process.versions.node;
+
+if (Number(found.split('.')[0]) < NEEDED) {
+  process.stderr.write(
+    [
+      `Entrecore Auth needs Node.js ${NEEDED} or later, and this is Node.js ${found} (${process.execPath}).`,
+      '',
+      'npm installs the right one beside the project, as an optional dependency. It is not there, so either:',
+      '  npm ci --include=optional     and start again with npm (npm start, npm test), or',
+      `  install Node.js ${NEEDED}            where there is no package for this system, from https://nodejs.org`,
+      '',
+    ].join('\n'),
+  );
+  process.exit(1);
+}
+
+// Keeps what was compiled beside the packages, where only who installs them writes: not in the folder for temporary
+// files that Node.js would take, which is everybody's. Where it cannot be written, or NODE_COMPILE_CACHE names another
+// folder, nothing happens.
+if (process.env.NODE_COMPILE_CACHE === undefined) {
+  module.enableCompileCache(new URL('../../node_modules/.cache/compile', import.meta.url).pathname);
+}

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const GUARD = fileURLToPath(new URL('./process-guard.mjs', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+function run(node: string, ...before: string[]) {
+  return spawnSync(node, [...before, '--import', GUARD, '--eval', 'console.log("ran")'], {
+    encoding: 'utf8',
+  });
+}
+
+test('the program runs under the present Node.js', () => {
+  expect(run(process.execPath).stdout).toBe('ran\n');
+});
+
+test('an older Node.js is told what to do, and runs nothing', () => {
+  const pretend = 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"20.20.2"})';
+  const { status, stdout, stderr } = run(process.execPath, '--import', pretend);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^Entrecore Auth needs Node\.js 26 or later, and this is Node\.js 20\.20\.2/);
+  expect(stderr).toContain('npm ci --include=optional');
+});
+
+// The real thing, where the machine has one.
+const older = (process.env.PATH ?? '')
+  .split(':')
+  .map(folder => join(folder, 'node'))
+  .filter(path => !path.includes('node_modules') && existsSync(path))
+  .find(path => Number(/^v(\d+)/.exec(spawnSync(path, ['-v'], { encoding: 'utf8' }).stdout)?.[1]) < 26);
+
+test.runIf(older !== undefined)('an older Node.js on this machine reads the guard', () => {
+  const { status, stderr } = run(older as string);
+  expect(status).toBe(1);
+  expect(stderr).not.toContain('    at ');
+  expect(stderr).toContain('npm ci --include=optional');
+});
+
+test('every script that starts a program of ours starts the guard first', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  for (const name of ['start', 'dev', 'test', 'db', 'cli', 'bench', 'check']) {
+    expect(scripts[name], name).toMatch(/^node (--\S+ )*--import \.\/src\/platform\/process-guard\.mjs /);
+  }
+});

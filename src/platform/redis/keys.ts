@@ -1,0 +1,24 @@
+import type { RevocationKind } from '../cache.ts';
+
+/** Every key begins with this. The braces are a hash tag: in a cluster all keys are in one slot, so one MGET reads three. */
+export const PREFIX = '{entrecore}';
+
+export interface Keys {
+  revoked(kind: RevocationKind, id: string): string;
+  limit(key: string): string;
+  channel(name: string): string;
+  /** There once every live revocation was written; a flush removes it too. */
+  readonly filled: string;
+  readonly probe: string;
+}
+
+/** The names of the keys (docs/redis.md). They are read by other programs: a change is a breaking one. */
+export function keysUnder(prefix: string): Keys {
+  return {
+    revoked: (kind, id) => `${prefix}:revoked:${kind}:${id}`,
+    limit: key => `${prefix}:limit:${key}`,
+    channel: name => `${prefix}:channel:${name}`,
+    filled: `${prefix}:revoked:filled`,
+    probe: `${prefix}:probe`,
+  };
+}

@@ -1,0 +1,215 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  freePort,
+  hasRedisServer,
+  type RedisServer,
+  startRedis,
+  until,
+} from '../../../test/support/redis.ts';
+import type { Cache, Revocation } from '../cache.ts';
+import { systemClock } from '../clock.ts';
+import { openLog } from '../log.ts';
+import { openRedisCache } from './redis-cache.ts';
+
+const log = openLog('silent');
+const SID = '0193a5c2-0000-7000-8000-000000000001';
+const KEY = `{entrecore}:revoked:sid:${SID}`;
+
+describe.skipIf(!hasRedisServer)('Redis', () => {
+  let server: RedisServer;
+  let cache: Cache;
+  const open = (url = server.url) => openRedisCache({ url, clock: systemClock, log, checkInterval: 50 });
+
+  beforeEach(async () => {
+    server = await startRedis();
+    cache = await open();
+  });
+  afterEach(async () => {
+    await cache.close();
+    await server.close();
+  });
+
+  async function timed<T>(work: () => T | Promise<T>): Promise<{ ms: number; result: T }> {
+    const start = performance.now();
+    const result = await work();
+    return { ms: performance.now() - start, result };
+  }
+
+  test('a revocation is there when the promise resolves, with the remaining life as expiry', async () => {
+    await cache.publishRevocation('sid', SID, 1800);
+    expect(Math.abs(Number(await server.client.get(KEY)) - Date.now() / 1000)).toBeLessThan(2);
+    expect(await server.client.ttl(KEY)).toBeGreaterThan(1797);
+    await cache.publishRevocation('jti', 'abc', 0.2);
+    expect(await server.client.ttl('{entrecore}:revoked:jti:abc')).toBe(1);
+  });
+
+  test('two replicas count together', async () => {
+    const other = await open();
+    expect((await cache.hit('login', 60)).count).toBe(1);
+    expect((await other.hit('login', 60)).count).toBe(2);
+    await other.close();
+  });
+
+  test('a frozen server costs one command timeout once, then nothing; it is found again by itself', async () => {
+    await cache.hit('k', 60);
+    server.freeze();
+    const first = await timed(() => Promise.all(Array.from({ length: 20 }, async () => cache.hit('k', 60))));
+    expect(first.ms).toBeGreaterThan(200);
+    expect(first.ms).toBeLessThan(450);
+    expect(cache.status()).toBe('down');
+    const later = await timed(async () => {
+      for (let i = 0; i < 1_000; i++) {
+        await cache.hit('k', 60);
+        await cache.publishRevocation('sid', SID, 60);
+        await cache.broadcast('c', 'm');
+      }
+    });
+    expect(later.ms).toBeLessThan(250);
+    expect((await cache.hit('k', 60)).count).toBe(1021);
+    server.thaw();
+    await until(() => cache.status() === 'up');
+    expect((await cache.hit('k', 60)).resetMs).toBeLessThanOrEqual(60_000);
+  });
+
+  test('a killed server is skipped, and used again when it is back', async () => {
+    await server.kill();
+    const hits = await timed(async () => {
+      for (let i = 1; i <= 100; i++) expect((await cache.hit('k', 60)).count).toBe(i);
+    });
+    expect(hits.ms).toBeLessThan(450);
+    await server.restart();
+    await until(() => cache.status() === 'up');
+    await cache.publishRevocation('sid', SID, 60);
+    expect(await server.client.exists(KEY)).toBe(1);
+  });
+
+  test('a server that is not there delays the start by a second at most, and nobody afterwards', async () => {
+    const { ms, result: absent } = await timed(() => open('redis://127.0.0.1:1'));
+    expect(ms).toBeLessThan(1_400);
+    expect(absent.status()).toBe('down');
+    expect(await absent.hit('k', 60)).toEqual({ count: 1, resetMs: 60_000 });
+    await absent.close();
+  });
+
+  test('a server that is full refuses writes; limits go on, and revocations follow when there is room', async () => {
+    const live: Revocation[] = [];
+    cache.refillFrom(async () => live);
+    await until(async () => (await server.client.exists('{entrecore}:revoked:filled')) === 1);
+    await server.client.config('SET', 'maxmemory-policy', 'noeviction');
+    await server.client.config('SET', 'maxmemory', '1');
+    await cache.publishRevocation('sid', SID, 60);
+    live.push(revocation(SID));
+    expect(cache.status()).toBe('down');
+    expect((await cache.hit('k', 60)).count).toBe(1);
+    await server.client.config('SET', 'maxmemory', '0');
+    await until(async () => (await server.client.exists(KEY)) === 1);
+    expect(cache.status()).toBe('up');
+  });
+
+  test('FLUSHALL and an outage are noticed, and all live revocations are written again', async () => {
+    const live = Array.from({ length: 450 }, (_, index) => revocation(`session-${index}`));
+    let reads = 0;
+    cache.refillFrom(async () => {
+      reads += 1;
+      return live;
+    });
+    const complete = async () =>
+      (await server.client.exists('{entrecore}:revoked:filled')) === 1 &&
+      (await server.client.keys('{entrecore}:revoked:sid:*')).length === 450;
+    await until(complete);
+    await server.client.flushall();
+    await until(complete);
+    const ttl = await server.client.ttl('{entrecore}:revoked:sid:session-449');
+    expect(ttl).toBeGreaterThan(895);
+    expect(ttl).toBeLessThanOrEqual(900);
+    expect(await server.client.get('{entrecore}:revoked:sid:session-0')).toBe('1795435200');
+
+    await server.kill();
+    await cache.publishRevocation('sid', SID, 900);
+    live.push(revocation(SID));
+    live.splice(0, 1);
+    await server.restart();
+    await until(complete);
+    expect(await server.client.exists(KEY)).toBe(1);
+
+    const settled = reads;
+    await sleep(300);
+    expect(reads).toBe(settled);
+  });
+
+  test('what could not be written while it was frozen follows, though nothing was lost', async () => {
+    const live: Revocation[] = [];
+    cache.refillFrom(async () => live);
+    await until(async () => (await server.client.exists('{entrecore}:revoked:filled')) === 1);
+    server.freeze();
+    live.push(revocation('told-while-frozen'), revocation('skipped-while-open'));
+    await cache.publishRevocation('sid', 'told-while-frozen', 900);
+    await cache.publishRevocation('sid', 'skipped-while-open', 900);
+    server.thaw();
+    await until(async () => (await server.client.exists('{entrecore}:revoked:sid:skipped-while-open')) === 1);
+    expect(await server.client.exists('{entrecore}:revoked:sid:told-while-frozen')).toBe(1);
+  });
+
+  test('broadcasts reach other processes, also after the server was killed', async () => {
+    const other = await open();
+    const heard: string[] = [];
+    other.subscribe('keys', message => heard.push(message));
+    const told = (word: string) =>
+      until(async () => {
+        await cache.broadcast('keys', word);
+        return heard.includes(word);
+      });
+    await told('rotated');
+    await server.kill();
+    await server.restart();
+    await until(() => cache.status() === 'up');
+    await told('again');
+    expect(new Set(heard)).toEqual(new Set(['rotated', 'again']));
+    await other.close();
+  });
+
+  test('with nobody to reach, a broadcast still tells this process', async () => {
+    const heard: string[] = [];
+    cache.subscribe('keys', message => heard.push(message));
+    await server.kill();
+    await cache.broadcast('keys', 'rotated');
+    expect(heard).toEqual(['rotated']);
+  });
+
+  test('rediss:// speaks TLS, and believes only a certificate that verifies', async () => {
+    const port = await freePort();
+    const file = (name: string) =>
+      fileURLToPath(new URL(`../../../test/support/tls/${name}`, import.meta.url));
+    const [crt, key] = [file('localhost.crt'), file('localhost.key')];
+    const secured = await startRedis(
+      `--tls-port ${port} --tls-auth-clients no`,
+      `--tls-cert-file ${crt} --tls-key-file ${key} --tls-ca-cert-file ${crt}`,
+    );
+    const trusting = await open(`rediss://localhost:${port}?ca=${encodeURIComponent(crt)}`);
+    const wary = await open(`rediss://localhost:${port}`);
+    expect([trusting.status(), wary.status()]).toEqual(['up', 'down']);
+    await Promise.all([trusting.close(), wary.close(), secured.close()]);
+  });
+
+  test('a password and a database are taken from the URL', async () => {
+    await server.client.config('SET', 'requirepass', 'p@ss/word');
+    const inside = await open(`redis://:p%40ss%2Fword@127.0.0.1:${server.port}/3`);
+    await inside.publishRevocation('sid', SID, 60);
+    await server.client.select(3);
+    expect(await server.client.exists(KEY)).toBe(1);
+    const outside = await open(`redis://:wrong@127.0.0.1:${server.port}`);
+    expect(outside.status()).toBe('down');
+    await Promise.all([inside.close(), outside.close()]);
+  });
+});
+
+function revocation(id: string): Revocation {
+  return {
+    kind: 'sid',
+    id,
+    revokedAt: new Date('2026-11-23T12:00:00Z'),
+    expiresAt: new Date(Date.now() + 900_000),
+  };
+}

@@ -1,0 +1,140 @@
+import type { Cache } from '../cache.ts';
+import type { Clock } from '../clock.ts';
+import { parseRedisUrl } from '../config/redis-url.ts';
+import { openCounters } from '../counters.ts';
+import { openListeners } from '../listeners.ts';
+import type { Log } from '../log.ts';
+import { createBreaker } from './breaker.ts';
+import { COMMAND_TIMEOUT_MS, connectRedis } from './connect.ts';
+import { keysUnder, PREFIX } from './keys.ts';
+import { openRevocationCopy } from './revocations.ts';
+
+export interface RedisCacheOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Another prefix than `{entrecore}`, for tests. */
+  readonly prefix?: string;
+  /** Between two looks whether the revocations are still there, in milliseconds. */
+  readonly checkInterval?: number;
+}
+
+// More than the client's own timeout: for what it does in several steps, as when a cluster redirects.
+const DEADLINE_MS = COMMAND_TIMEOUT_MS + 50;
+const PROBE_INTERVAL_MS = 1_000;
+const CHECK_INTERVAL_MS = 5_000;
+const FIRST_CONNECTION_MS = 1_000;
+
+// One window: the first use of a key gives it its end.
+const HIT = `
+local count = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  left = tonumber(ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+return { count, left }`;
+
+/**
+ * The cache over Redis: one server, Sentinel or Cluster (config/redis-url.ts). Resolves within a second even where no
+ * server answers; then, and whenever it fails later, counters go on in memory until it is back.
+ */
+export async function openRedisCache(options: RedisCacheOptions): Promise<Cache> {
+  const { url, clock, log, prefix = PREFIX, checkInterval = CHECK_INTERVAL_MS } = options;
+  const target = parseRedisUrl(url);
+  const keys = keysUnder(prefix);
+  const client = connectRedis(target);
+  const subscriber = connectRedis(target, { listening: true });
+  const countInMemory = openCounters(clock);
+  const listeners = openListeners(err => log.error({ err }, 'a listener failed'));
+  let lastError: unknown = null;
+  let told = false;
+
+  const breaker = createBreaker({
+    // A write: a full or read-only server is of no use either.
+    ping: () => client.set(keys.probe, '1', 'EX', 60),
+    deadline: DEADLINE_MS,
+    interval: PROBE_INTERVAL_MS,
+    onOpen(error) {
+      told = true;
+      log.warn({ err: lastError ?? error }, 'Redis does not answer; limits go on in memory');
+    },
+    onClose() {
+      if (told) log.info('Redis answers again');
+      told = false;
+      lastError = null;
+      copy.markStale();
+      void copy.check();
+    },
+  });
+  const copy = openRevocationCopy({ client, breaker, keys, clock, log });
+
+  for (const connection of [client, subscriber]) {
+    connection.on('error', (error: unknown) => {
+      lastError = error;
+    });
+  }
+  client.on('ready', () => {
+    copy.markStale();
+    void breaker.probe().then(() => copy.check());
+  });
+  subscriber.on('message', (channel: string, message: string) => listeners.tell(channel, message));
+  const timer = setInterval(() => void copy.check(), checkInterval).unref();
+  await firstProbe(client, () => breaker.probe());
+  if (breaker.isOpen()) {
+    told = true;
+    log.warn({ err: lastError }, 'Redis does not answer yet; limits are kept in memory until it does');
+  }
+
+  return {
+    publishRevocation: (kind, id, seconds) => copy.publish(kind, id, seconds),
+    refillFrom(source) {
+      copy.refillFrom(source);
+      void copy.check();
+    },
+    hit(key, seconds) {
+      if (breaker.isOpen()) return countInMemory(key, seconds);
+      return breaker
+        .call(() => client.eval(HIT, 1, keys.limit(key), seconds * 1000) as Promise<[number, number]>)
+        .then(counted =>
+          counted === null ? countInMemory(key, seconds) : { count: counted[0], resetMs: counted[1] },
+        );
+    },
+    async broadcast(channel, message) {
+      const name = keys.channel(channel);
+      const reached = await breaker.call(() => client.publish(name, message));
+      // Nobody else can be told now; this process can.
+      if (reached === null) listeners.tell(name, message);
+    },
+    subscribe(channel, listener) {
+      const name = keys.channel(channel);
+      if (!listeners.channels().includes(name)) subscriber.subscribe(name).catch(() => {});
+      return listeners.add(name, listener);
+    },
+    status: () => (breaker.isOpen() ? 'down' : 'up'),
+    async close() {
+      clearInterval(timer);
+      copy.stop();
+      breaker.stop();
+      client.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}
+
+async function firstProbe(
+  client: ReturnType<typeof connectRedis>,
+  probe: () => Promise<void>,
+): Promise<void> {
+  if (client.status !== 'ready') {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, FIRST_CONNECTION_MS);
+    client.once('ready', resolve);
+    client.once('close', resolve);
+    await promise;
+    clearTimeout(timer);
+    client.off('ready', resolve);
+    client.off('close', resolve);
+  }
+  await probe();
+}

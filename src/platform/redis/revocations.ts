@@ -1,0 +1,95 @@
+import type { Revocation, RevocationKind } from '../cache.ts';
+import { type Clock, numericDate } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Breaker } from './breaker.ts';
+import type { Client } from './connect.ts';
+import type { Keys } from './keys.ts';
+
+export interface RevocationCopy {
+  publish(kind: RevocationKind, id: string, seconds: number): Promise<void>;
+  refillFrom(source: () => Promise<readonly Revocation[]>): void;
+  /** Something may be missing there: the next check writes all of it again. */
+  markStale(): void;
+  /** Writes every live revocation where that is needed. */
+  check(): Promise<void>;
+  stop(): void;
+}
+
+// Few enough that a batch is written within one command timeout, even by a busy server.
+const BATCH = 200;
+
+interface Parts {
+  readonly client: Client;
+  readonly breaker: Breaker;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * The copy of the revocations for gateways: written as they happen, and written anew from the source after a flush
+ * (the key `filled` is gone), an outage or a failover (marked stale), since those may have lost some.
+ */
+export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts): RevocationCopy {
+  let source: (() => Promise<readonly Revocation[]>) | null = null;
+  let stale = true;
+  let checking: Promise<void> | null = null;
+
+  const write = (kind: RevocationKind, id: string, revokedAt: Date, seconds: number) =>
+    client.set(keys.revoked(kind, id), numericDate(revokedAt), 'EX', Math.max(1, Math.ceil(seconds)));
+
+  const refill = async (read: () => Promise<readonly Revocation[]>) => {
+    // Before the reading: what fails to be written from now on makes the copy stale again.
+    stale = false;
+    const live = await read();
+    const now = clock.now().getTime();
+    for (let at = 0; at < live.length; at += BATCH) {
+      const batch = live.slice(at, at + BATCH);
+      const written = await breaker.call(() =>
+        Promise.all(
+          batch.map(({ kind, id, revokedAt, expiresAt }) =>
+            write(kind, id, revokedAt, (expiresAt.getTime() - now) / 1000),
+          ),
+        ),
+      );
+      if (written === null) throw new Error('Redis went away during the refill');
+    }
+    if ((await breaker.call(() => client.set(keys.filled, numericDate(clock.now())))) === null) {
+      throw new Error('Redis went away during the refill');
+    }
+    if (live.length > 0)
+      log.info({ revocations: live.length }, 'the revocations in Redis are complete again');
+  };
+  const checkOnce = async () => {
+    if (source === null || breaker.isOpen()) return;
+    const filled = await breaker.call(() => client.exists(keys.filled));
+    if (filled === null || (filled === 1 && !stale)) return;
+    try {
+      await refill(source);
+    } catch (err) {
+      stale = true;
+      if (source !== null) log.warn({ err }, 'the revocations in Redis are not complete yet');
+    }
+  };
+
+  return {
+    async publish(kind, id, seconds) {
+      // What fails opens the breaker, and when that closes the copy counts as stale.
+      await breaker.call(() => write(kind, id, clock.now(), seconds));
+    },
+    refillFrom(read) {
+      source = read;
+    },
+    markStale() {
+      stale = true;
+    },
+    check() {
+      return (checking ??= checkOnce().finally(() => {
+        checking = null;
+      }));
+    },
+    stop() {
+      source = null;
+    },
+  };
+}

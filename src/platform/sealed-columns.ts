@@ -1,0 +1,154 @@
+import type { Sql } from './database.ts';
+import type { Deps } from './deps.ts';
+import { Fragment, sql } from './sql.ts';
+
+/**
+ * Every column that holds values of `secrets.seal`. Each is sealed for the context `table:key`, so that a value that is
+ * moved to another row does not open. Audit events are sealed under their person's key, which is one of these.
+ */
+export const sealedColumns = [
+  { table: 'signing_keys', key: 'kid', type: 'text', column: 'private_key_sealed' },
+  { table: 'audit_keys', key: 'user_id', type: 'uuid', column: 'key_sealed' },
+  { table: 'audit_signing_keys', key: 'name', type: 'text', column: 'private_key_sealed' },
+  { table: 'factors', key: 'id', type: 'uuid', column: 'secret_sealed' },
+  { table: 'sessions', key: 'id', type: 'uuid', column: 'seed_sealed' },
+  { table: 'outbox', key: 'id', type: 'uuid', column: 'secrets_sealed' },
+] as const;
+
+type SealedColumn = (typeof sealedColumns)[number];
+
+/** A stored secret that no configured root opens: told to the operator without a stack. */
+export class SealedError extends Error {
+  readonly expected = true;
+}
+
+/** How many values of a column each kind of root holds. */
+export interface SealedCount {
+  readonly table: string;
+  readonly column: string;
+  readonly present: number;
+  /** Under a root of AUTH_ROOT_SECRET_PREVIOUS: `keys rewrap` moves them. */
+  readonly previous: number;
+  /** Under a root that is not configured: these cannot be opened. */
+  readonly unknown: number;
+}
+
+/** Counts what is sealed under which root, table by table. Reads whole tables. */
+export function countSealed({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Promise<SealedCount[]> {
+  const [present, ...previous] = secrets.rootIds;
+  return Promise.all(
+    sealedColumns.map(async sealed => {
+      const { table, key, column } = namesOf(sealed);
+      const row = await db.row<{ present: number; previous: number; unknown: number }>(sql`
+        select count(*) filter (where root = ${present}::bytea) as present,
+          count(*) filter (where root = any(${previous}::bytea[])) as previous,
+          count(*) filter (where root <> all(${[...secrets.rootIds]}::bytea[])) as unknown
+        from (select substring(${column} from 2 for 4) as root, ${key} from ${table} where length(${column}) > 0) sealed`);
+      const counts = row ?? { present: 0, previous: 0, unknown: 0 };
+      return { table: sealed.table, column: sealed.column, ...counts };
+    }),
+  );
+}
+
+/**
+ * Throws, with what to do, when a stored secret was sealed under a root that is not configured. It looks at a few rows
+ * of each table, so that a start stays quick; `config check` counts all.
+ */
+export async function refuseLostRoot({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Promise<void> {
+  const lost = await Promise.all(
+    sealedColumns.map(async sealed => {
+      const { table, column } = namesOf(sealed);
+      const row = await db.row(sql`
+        select from (select ${column} from ${table} where length(${column}) > 0 limit 50) as few
+        where substring(${column} from 2 for 4) <> all(${[...secrets.rootIds]}::bytea[])`);
+      return row === null ? [] : [`${sealed.table}.${sealed.column}`];
+    }),
+  );
+  if (lost.flat().length === 0) return;
+  throw new SealedError(
+    `AUTH_ROOT_SECRET is not the one that stored secrets were sealed under (${lost.flat().join(', ')}). ` +
+      'Put the former value into AUTH_ROOT_SECRET_PREVIOUS.',
+  );
+}
+
+const BATCH = 500;
+
+/** What a rewrap did with one column. `failed` are the keys of rows that did not open. */
+export interface Rewrapped {
+  readonly table: string;
+  readonly column: string;
+  readonly rewrapped: number;
+  readonly failed: readonly string[];
+}
+
+/** Seals everything anew under the present root, a batch at a time, beside a running service. May be run again. */
+export async function rewrapSealed(deps: Pick<Deps, 'db' | 'secrets'>): Promise<Rewrapped[]> {
+  const results: Rewrapped[] = [];
+  for (const sealed of sealedColumns) results.push(await rewrapColumn(deps, sealed));
+  return results;
+}
+
+async function rewrapColumn(
+  { db, secrets }: Pick<Deps, 'db' | 'secrets'>,
+  sealed: SealedColumn,
+): Promise<Rewrapped> {
+  const failed: string[] = [];
+  let rewrapped = 0;
+  let after: string | null = null;
+  for (;;) {
+    const rows: SealedRow[] = await staleRows(db, sealed, { present: secrets.rootIds[0] as Buffer, after });
+    const fresh = rows.flatMap(({ id, value }) => {
+      const context = `${sealed.table}:${id}`;
+      try {
+        return [{ id, value, sealed: secrets.seal(context, secrets.open(context, value)) }];
+      } catch {
+        failed.push(id);
+        return [];
+      }
+    });
+    rewrapped += await replaceValues(db, sealed, fresh);
+    after = rows.at(-1)?.id ?? null;
+    if (after === null || rows.length < BATCH) {
+      return { table: sealed.table, column: sealed.column, rewrapped, failed };
+    }
+  }
+}
+
+interface SealedRow {
+  readonly id: string;
+  readonly value: Buffer;
+}
+
+function staleRows(
+  db: Sql,
+  sealed: SealedColumn,
+  { present, after }: { present: Buffer; after: string | null },
+): Promise<SealedRow[]> {
+  const { table, key, type, column } = namesOf(sealed);
+  const rest = after === null ? sql`` : sql`and ${key} > ${after}::${type}`;
+  return db.rows(sql`
+    select ${key}::text as id, ${column} as value from ${table}
+    where length(${column}) > 0 and substring(${column} from 2 for 4) <> ${present}::bytea ${rest}
+    order by ${key} limit ${BATCH}::int`);
+}
+
+// Only where the value is still the one that was read: a service may have written a newer one meanwhile.
+function replaceValues(
+  db: Sql,
+  sealed: SealedColumn,
+  rows: readonly (SealedRow & { readonly sealed: Buffer })[],
+): Promise<number> {
+  if (rows.length === 0) return Promise.resolve(0);
+  const { table, key, type, column } = namesOf(sealed);
+  return db.run(sql`
+    update ${table} t set ${column} = fresh.sealed
+    from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map(({ value }) => value)}::bytea[],
+      ${rows.map(row => row.sealed)}::bytea[]) as fresh (id, value, sealed)
+    where t.${key} = fresh.id::${type} and t.${column} = fresh.value`);
+}
+
+// Names cannot be parameters; these are constants of this file.
+function namesOf({ table, key, type, column }: SealedColumn) {
+  const name = (text: string) => new Fragment([text], []);
+  return { table: name(table), key: name(key), type: name(type), column: name(column) };
+}

@@ -1,0 +1,112 @@
+import type { Account } from '../accounts/account.ts';
+import { ADDRESS_KEPT, otherHolder, setPendingEmail } from '../accounts/address.ts';
+import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { recordEvent } from '../audit/record.ts';
+import { voidChallenges } from '../challenges/consume.ts';
+import { resendWait } from '../challenges/cooldown.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+
+/** How long the link to the new address works, in seconds. */
+export const CHANGE_LIFETIME = 86_400;
+
+/** What a link that undoes a change puts back. */
+export interface FormerAddress {
+  readonly email: string;
+}
+
+/** Why a change of address was not begun: somebody has the address, or the last mail was sent a moment ago. */
+export type NotBegun = { readonly taken: true } | { readonly wait: number };
+
+/**
+ * Begins a change of address: a link to the new mailbox, and word to the old one with a link that stops or undoes it.
+ * The present address itself calls a change off. Where login needs a verified address, a taken one looks like any other,
+ * and its owner gets a mail.
+ */
+export async function beginEmailChange(
+  deps: Deps,
+  tx: Tx,
+  { account, principal, address }: { account: Account; principal: UserPrincipal; address: string },
+): Promise<NotBegun | null> {
+  const userId = account.id;
+  if (address === account.email) {
+    await clearPendingEmail(deps, tx, userId);
+    await voidChallenges(deps, tx, { userId, purposes: ['change-email'] });
+    return null;
+  }
+  const holder = await otherHolder(deps, tx, { userId, address });
+  const hidden = holder !== null && deps.config.requireVerifiedEmail;
+  if (holder !== null && !hidden) return { taken: true };
+  const wait = await resendWait(deps, tx, { purpose: 'change-email', userId });
+  if (wait > 0) return { wait };
+
+  await voidChallenges(deps, tx, { userId, purposes: ['change-email'] });
+  await setPendingEmail(deps, tx, { userId, address });
+  // Of a taken address nobody can have the token: nothing is sent that carries it.
+  const { token, expiresAt } = await issueChallenge(deps, tx, {
+    purpose: 'change-email',
+    userId,
+    sentTo: address,
+    lifetime: CHANGE_LIFETIME,
+  });
+  if (holder === null) {
+    await enqueueMail(deps, tx, {
+      template: 'email-change-confirm',
+      to: address,
+      userId,
+      secrets: { token },
+      expiresAt,
+    });
+  } else if (holder.current) {
+    await enqueueMail(deps, tx, { template: 'email-taken', to: holder.email, userId: holder.userId });
+  }
+  await tellOldAddress(deps, tx, { account, principal, address });
+  await recordEvent(deps, tx, {
+    type: 'email.change_requested',
+    outcome: 'success',
+    actor: { kind: 'user', id: userId },
+    userId,
+    sessionId: principal.sessionId,
+    caller: principal.caller,
+    personal: { from: account.email, to: address },
+  });
+  return null;
+}
+
+async function tellOldAddress(
+  deps: Deps,
+  tx: Tx,
+  { account, principal, address }: { account: Account; principal: UserPrincipal; address: string },
+): Promise<void> {
+  const undo = await issueUndo(deps, tx, account, CHANGE_LIFETIME + ADDRESS_KEPT);
+  const { ip, userAgent } = principal.caller;
+  await enqueueMail(deps, tx, {
+    template: 'email-change-notice',
+    to: account.email,
+    userId: account.id,
+    params: {
+      ...(account.email_verified_at !== null && { name: account.first_name }),
+      newEmail: address,
+      ip,
+      userAgent,
+      at: deps.clock.now().toISOString(),
+    },
+    secrets: { token: undo.token },
+    expiresAt: undo.expiresAt,
+  });
+}
+
+/** A link for the owner of the present address, which stops or undoes a change. */
+export function issueUndo(deps: Deps, tx: Tx, account: Account, lifetime: number) {
+  const former: FormerAddress = { email: account.email };
+  return issueChallenge(deps, tx, {
+    purpose: 'undo-email-change',
+    userId: account.id,
+    sentTo: account.email,
+    data: { ...former },
+    lifetime,
+  });
+}

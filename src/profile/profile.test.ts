@@ -1,0 +1,314 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+interface Member {
+  who: Person;
+  token: string;
+}
+
+async function member(options: Parameters<typeof person>[1] = {}): Promise<Member> {
+  const who = await person(world, options);
+  return { who, token: (await logIn(world, who)).access_token };
+}
+
+const put = ({ token }: Member, body: object) => world.call('PUT', '/users/me', { token, body });
+const me = async ({ token }: Member) => (await world.call('GET', '/users/me', { token })).json();
+const fresh = () => `${world.deps.random.uuid()}@example.com`;
+
+/** The token of the last mail of this kind to an address. */
+async function mailed(template: string, to: string): Promise<string> {
+  const mails = (await mailsTo(world, to)).filter(mail => mail.template === template);
+  return mails.at(-1)?.secrets.token ?? 'no such mail';
+}
+
+describe('PUT /users/me', () => {
+  test('the full name follows the two names unless it is given', async () => {
+    const ada = await member();
+    expect((await put(ada, { first_name: ' Augusta ' })).json()).toMatchObject({
+      first_name: 'Augusta',
+      full_name: 'Augusta Lovelace',
+    });
+    expect((await put(ada, { full_name: 'Countess of Lovelace' })).json().full_name).toBe(
+      'Countess of Lovelace',
+    );
+    expect((await put(ada, { phone_number: '+4407911123456' })).json()).toMatchObject({
+      full_name: 'Countess of Lovelace',
+      phone_number: '+447911123456',
+    });
+    expect((await put(ada, { last_name: 'King', phone_number: null })).json()).toMatchObject({
+      full_name: 'Augusta King',
+      phone_number: null,
+    });
+  });
+
+  test.each([
+    { roles: ['admin'] },
+    { disabled: false },
+    { email_verified: true },
+    { id: '00000000-0000-7000-8000-000000000000' },
+    { mfa_enabled: true },
+    { pending_email: null },
+  ])('a member that is not the caller to set is refused, and nothing changes: %j', async extra => {
+    const ada = await member();
+    const before = await me(ada);
+    const answer = await put(ada, { first_name: 'Eve', ...extra });
+    expect([answer.statusCode, answer.json().detail[0].type]).toEqual([422, 'extra_forbidden']);
+    expect(await me(ada)).toEqual(before);
+  });
+
+  test.each([
+    { first_name: '' },
+    { first_name: '   ' },
+    { last_name: 'a\u0007b' },
+    { username: 'ab' },
+    { username: 'ze\u200bro' },
+    { username: 'right\u202eleft' },
+    { username: 'x'.repeat(151) },
+    { username: 'somebody@example.com' },
+    { phone_number: '12' },
+    { email: 'no address' },
+    { email: 'a\u200b@example.com' },
+    { first_name: 1 },
+  ])('%j is refused with 422', async body => {
+    expect((await put(await member(), body)).statusCode).toBe(422);
+  });
+
+  test('a username compares without case, is free again when given up, and follows the address when it is the address', async () => {
+    const [ada, eve] = [await member(), await member()];
+    expect((await put(ada, { username: 'Lovelace' })).json().username).toBe('Lovelace');
+    const taken = await put(eve, { username: 'LOVELACE', first_name: 'Eve' });
+    expect([taken.statusCode, taken.json().code]).toEqual([409, 'username_taken']);
+    expect((await me(eve)).first_name).toBe('Ada');
+    const login = await world.call('POST', '/token', {
+      form: { username: 'lovelacE', password: ada.who.password },
+    });
+    expect(login.statusCode).toBe(200);
+    expect((await put(ada, { username: ada.who.email.toUpperCase() })).json().username).toBe(ada.who.email);
+    expect((await put(eve, { username: 'lovelace' })).statusCode).toBe(200);
+  });
+
+  test('of ten callers at once for one username, one gets it', async () => {
+    const callers = await Promise.all(Array.from({ length: 10 }, () => member()));
+    const answers = await Promise.all(callers.map(caller => put(caller, { username: 'the-one-name' })));
+    expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
+    expect(answers.filter(answer => answer.json().code === 'username_taken')).toHaveLength(9);
+  });
+
+  test('two people who swap names at once do not wait for each other for ever', async () => {
+    const [ada, eve] = [await member(), await member()];
+    await put(ada, { username: 'name-a' });
+    await put(eve, { username: 'name-b' });
+    const answers = await Promise.all([put(ada, { username: 'name-b' }), put(eve, { username: 'name-a' })]);
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([409, 409]);
+  });
+});
+
+describe('a change of address', () => {
+  test('waits for the new mailbox, tells the old one, and the username follows', async () => {
+    const ada = await member();
+    const next = fresh();
+    const answer = await put(ada, { email: next });
+    expect(answer.json()).toMatchObject({ email: ada.who.email, pending_email: next });
+    expect((await mailsTo(world, ada.who.email)).map(({ template }) => template)).toContain(
+      'email-change-notice',
+    );
+
+    const token = await mailed('email-change-confirm', next);
+    const confirmed = await world.call('POST', `/verify-email/${token}`);
+    expect([confirmed.statusCode, confirmed.json()]).toEqual([
+      200,
+      { message: 'Email verified successfully' },
+    ]);
+    expect(await me(ada)).toMatchObject({
+      email: next,
+      username: next,
+      pending_email: null,
+      email_verified: true,
+    });
+    expect((await mailsTo(world, ada.who.email)).map(({ template }) => template)).toContain('email-changed');
+    const again = await world.call('POST', `/verify-email/${token}`);
+    expect([again.statusCode, again.json().detail]).toEqual([404, 'Invalid verification token']);
+    const old = await world.call('POST', '/token', {
+      form: { username: ada.who.email, password: ada.who.password },
+    });
+    expect(old.statusCode).toBe(401);
+  });
+
+  test('needs a recent login, which the present address and the names do not', async () => {
+    const ada = await member();
+    world.deps.clock.advance(601);
+    expect((await put(ada, { email: fresh() })).json().code).toBe('reauthentication_required');
+    expect((await put(ada, { email: ada.who.email, first_name: 'Ada' })).statusCode).toBe(200);
+  });
+
+  test('an address that somebody has is refused, also when it was taken meanwhile', async () => {
+    const [ada, eve] = [await member(), await member()];
+    const taken = await put(ada, { email: eve.who.email.toUpperCase() });
+    expect([taken.statusCode, taken.json().code]).toEqual([409, 'address_taken']);
+
+    const wanted = fresh();
+    await put(ada, { email: wanted });
+    await person(world, { email: wanted });
+    const late = await world.call('POST', `/verify-email/${await mailed('email-change-confirm', wanted)}`);
+    expect([late.statusCode, late.json().code]).toEqual([409, 'address_taken']);
+    expect((await me(ada)).email).toBe(ada.who.email);
+  });
+
+  test('of ten confirmations at once for one address, one account gets it', async () => {
+    const wanted = fresh();
+    const callers = await Promise.all(Array.from({ length: 10 }, () => member()));
+    await Promise.all(callers.map(caller => put(caller, { email: wanted })));
+    const tokens = (await mailsTo(world, wanted)).map(({ secrets }) => secrets.token);
+    expect(tokens).toHaveLength(10);
+    const answers = await Promise.all(tokens.map(token => world.call('POST', `/verify-email/${token}`)));
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([
+      200,
+      ...Array.from({ length: 9 }, () => 409),
+    ]);
+  });
+
+  test('the old address is kept for 72 hours, and its owner puts it back, which ends every session', async () => {
+    const ada = await member();
+    const next = fresh();
+    await put(ada, { email: next });
+    await world.call('POST', `/verify-email/${await mailed('email-change-confirm', next)}`);
+    await expect(person(world, { email: ada.who.email })).rejects.toThrow('email_taken');
+
+    // Whoever took the account over goes on to a third address.
+    const third = fresh();
+    await put(ada, { email: third });
+    await world.call('POST', `/verify-email/${await mailed('email-change-confirm', third)}`);
+
+    world.deps.clock.advance(71 * 3600);
+    const undo = await mailed('email-changed', ada.who.email);
+    const answer = await world.call('POST', '/email-change/undo', { body: { token: undo } });
+    expect(answer.statusCode).toBe(200);
+    expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
+    const back = await logIn(world, ada.who);
+    expect(await me({ who: ada.who, token: back.access_token })).toMatchObject({
+      email: ada.who.email,
+      username: ada.who.email,
+      pending_email: null,
+    });
+    expect((await mailsTo(world, ada.who.email)).map(({ template }) => template)).toContain('reset-password');
+    const replay = await world.call('POST', '/email-change/undo', { body: { token: undo } });
+    expect(replay.json().code).toBe('invalid_verification_token');
+    await person(world, { email: third });
+  });
+
+  test('after 72 hours the old address is free, and the link that undoes is worth nothing', async () => {
+    const ada = await member();
+    const next = fresh();
+    await put(ada, { email: next });
+    const notice = await mailed('email-change-notice', ada.who.email);
+    await world.call('POST', `/verify-email/${await mailed('email-change-confirm', next)}`);
+    world.deps.clock.advance(72 * 3600 + 1);
+    for (const token of [notice, await mailed('email-changed', ada.who.email)]) {
+      expect((await world.call('POST', '/email-change/undo', { body: { token } })).statusCode).toBe(404);
+    }
+    await person(world, { email: ada.who.email });
+  });
+
+  test('the owner of the old mailbox stops a change before it happens', async () => {
+    const ada = await member();
+    const next = fresh();
+    await put(ada, { email: next });
+    const confirm = await mailed('email-change-confirm', next);
+    const notice = await mailed('email-change-notice', ada.who.email);
+    expect((await world.call('POST', '/email-change/undo', { body: { token: notice } })).statusCode).toBe(
+      200,
+    );
+    expect((await world.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(404);
+    expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
+  });
+
+  test('a token of one purpose is worth nothing at another door', async () => {
+    const ada = await member();
+    const next = fresh();
+    await put(ada, { email: next });
+    const confirm = await mailed('email-change-confirm', next);
+    const notice = await mailed('email-change-notice', ada.who.email);
+    expect((await world.call('POST', '/email-change/undo', { body: { token: confirm } })).statusCode).toBe(
+      404,
+    );
+    expect((await world.call('POST', `/verify-email/${notice}`)).statusCode).toBe(404);
+  });
+});
+
+describe('verification', () => {
+  test('another mail is sent to who is not verified, and its link works once', async () => {
+    const ada = await member({ verified: false });
+    expect((await world.call('POST', '/verify-email', { token: ada.token })).statusCode).toBe(202);
+    const token = await mailed('verify-email', ada.who.email);
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => world.call('POST', `/verify-email/${token}`)),
+    );
+    expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
+    expect((await me(ada)).email_verified).toBe(true);
+    const again = await world.call('POST', '/verify-email', { token: ada.token });
+    expect([again.statusCode, again.json().code]).toEqual([409, 'already_verified']);
+  });
+
+  test('a link dies after a day', async () => {
+    const ada = await member({ verified: false });
+    await world.call('POST', '/verify-email', { token: ada.token });
+    const token = await mailed('verify-email', ada.who.email);
+    world.deps.clock.advance(86_401);
+    expect((await world.call('POST', `/verify-email/${token}`)).statusCode).toBe(404);
+  });
+});
+
+describe('leaving', () => {
+  test('the export has everything that is stored, and no secret', async () => {
+    const ada = await member();
+    const answer = await world.call('GET', '/users/me/export', { token: ada.token });
+    const told = answer.json();
+    expect(told.user).toEqual(expect.objectContaining(await me(ada)));
+    expect(told.sessions).toHaveLength(1);
+    expect(told.names).toEqual([{ name: ada.who.email, kind: 'email', reserved_until: null }]);
+    expect(told.activity.map(({ type }: { type: string }) => type)).toContain('login.succeeded');
+    const hash = await world.deps.db.row<{ hash: string }>(
+      sql`select hash from passwords where user_id = ${ada.who.id}::uuid`,
+    );
+    expect(answer.body).not.toContain(hash?.hash);
+    expect(answer.body).not.toMatch(/_hash|_sealed|seed/);
+  });
+
+  test('closing removes the account, frees its names, and leaves a history that tells no names', async () => {
+    const ada = await member();
+    const answer = await world.call('DELETE', '/users/me', { token: ada.token });
+    expect(answer.statusCode).toBe(204);
+    expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
+    expect((await mailsTo(world, ada.who.email)).at(-1)?.template).toBe('account-closed');
+    const key = await world.deps.db.row(
+      sql`select key_sealed from audit_keys where user_id = ${ada.who.id}::uuid`,
+    );
+    expect(key).toEqual({ key_sealed: null });
+    await person(world, { email: ada.who.email });
+  });
+
+  test('closing needs a recent login, and the last administrator stays', async () => {
+    const boss = await member({ roles: ['admin'] });
+    const answer = await world.call('DELETE', '/users/me', { token: boss.token });
+    expect([answer.statusCode, answer.json().code]).toEqual([409, 'last_administrator']);
+    const other = await member({ roles: ['admin'] });
+    const answers = await Promise.all(
+      [boss, other].map(({ token }) => world.call('DELETE', '/users/me', { token })),
+    );
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([204, 409]);
+    const late = await member();
+    world.deps.clock.advance(601);
+    expect((await world.call('DELETE', '/users/me', { token: late.token })).json().code).toBe(
+      'reauthentication_required',
+    );
+  });
+});

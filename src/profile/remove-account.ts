@@ -1,0 +1,55 @@
+import type { Account } from '../accounts/account.ts';
+import { closeAccount } from '../accounts/close.ts';
+import { lockAccount } from '../accounts/find.ts';
+import { erasePerson } from '../audit/person-key.ts';
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { decide, Refusal } from '../rbac/decide.ts';
+import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { refuseLastAdministrator } from '../rbac/set-roles.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+
+/**
+ * Removes an account and all that hangs on it, inside `decide`: its sessions end, its names are free, the key of its
+ * audit trail is deleted, and its owner gets a last mail. Returns the ended sessions for `publishEnded`.
+ */
+export async function removeAccount(
+  deps: Deps,
+  tx: Tx,
+  { account, granter }: { account: Account; granter: Granter },
+): Promise<Awaited<ReturnType<typeof endSessionsOf>>> {
+  const actor = actorOfGranter(granter);
+  const { caller } = granter;
+  const userId = account.id;
+  const ended = await endSessionsOf(deps, tx, { userId, reason: 'account_closed', actor, caller });
+  await enqueueMail(deps, tx, {
+    template: 'account-closed',
+    to: account.email,
+    params: account.email_verified_at === null ? {} : { name: account.first_name },
+  });
+  await closeAccount(tx, userId);
+  await erasePerson(deps, tx, userId);
+  // After the erasure, so that nothing personal comes after it.
+  await recordEvent(deps, tx, { type: 'user.deleted', outcome: 'success', actor, userId, caller });
+  return ended;
+}
+
+/** Closes the caller's own account for good. Refuses with `last_administrator`. */
+export async function closeOwnAccount(deps: Deps, principal: UserPrincipal): Promise<void> {
+  const { userId } = principal;
+  const ended = await decide(
+    deps,
+    principal,
+    { lock: 'change', event: { type: 'user.deleted', userId } },
+    async tx => {
+      const account = await lockAccount(tx, userId);
+      if (account === null) return new Refusal('invalid_token');
+      const last = await refuseLastAdministrator(tx, account);
+      return last ?? removeAccount(deps, tx, { account, granter: principal });
+    },
+  );
+  await publishEnded(deps, ended);
+}

@@ -1,0 +1,140 @@
+import { userBody } from '../accounts/account.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { userOf } from '../sessions/principal.ts';
+import { exportOwnData } from './export.ts';
+import { closeOwnAccount } from './remove-account.ts';
+import { undoEmailChange } from './undo-email-change.ts';
+import { updateProfile } from './update.ts';
+import { sendVerification, verifyEmail } from './verify-email.ts';
+
+const exact = { additionalProperties: false } as const;
+const name = Type.String({ minLength: 1, maxLength: 100 });
+const message = Type.Object({ message: Type.String() });
+
+/** One's own account: profile, address, export, closing. */
+export function routes(app: App, deps: KeysDeps): void {
+  app.put(
+    '/users/me',
+    {
+      config: {
+        access: 'user',
+        problems: ['username_taken', 'address_taken', 'reauthentication_required', 'rate_limited'],
+      },
+      schema: {
+        tags: ['Users'],
+        summary: 'Change my profile',
+        description:
+          'What is left out stays. `full_name` follows the two names unless it is given. Another `email` needs a recent login and is `pending_email` until it is confirmed from the new mailbox; the present one calls the change off.',
+        body: Type.Object(
+          {
+            first_name: Type.Optional(name),
+            last_name: Type.Optional(name),
+            full_name: Type.Optional(Type.String({ minLength: 1, maxLength: 201 })),
+            username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
+            phone_number: Type.Optional(
+              Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]),
+            ),
+            email: Type.Optional(Type.String({ maxLength: 320 })),
+          },
+          exact,
+        ),
+        response: { 200: userBody },
+      },
+    },
+    request => updateProfile(deps, userOf(request), request.body),
+  );
+
+  app.post(
+    '/verify-email',
+    {
+      config: {
+        access: 'user',
+        limit: 'mail',
+        problems: ['already_verified', 'address_taken', 'rate_limited'],
+      },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Send another verification mail',
+        description: 'To the address that waits for its confirmation, or else to the present one.',
+        response: { 202: message },
+      },
+    },
+    async (request, reply) => {
+      await sendVerification(deps, userOf(request));
+      return reply.code(202).send({ message: 'A verification mail is on its way' });
+    },
+  );
+
+  app.post(
+    '/verify-email/:token',
+    {
+      config: { access: 'public', problems: ['invalid_verification_token', 'address_taken'] },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Prove an address with a mailed token',
+        description:
+          'Works once, within a day: for the address of a sign-up, and for one that replaces another.',
+        params: Type.Object({ token: Type.String({ maxLength: 200 }) }),
+        response: { 200: message },
+      },
+    },
+    async request => {
+      await verifyEmail(deps, callerOf(request), request.params.token);
+      return { message: 'Email verified successfully' };
+    },
+  );
+
+  app.post(
+    '/email-change/undo',
+    {
+      config: { access: 'public', problems: ['invalid_verification_token'] },
+      schema: {
+        tags: ['Password and email'],
+        summary: 'Put the former address back',
+        description:
+          'With the token of the mail to the old address, within 72 hours of the change. Every session ends, open links die, and a reset link goes to the old address.',
+        body: Type.Object({ token: Type.String({ maxLength: 200 }) }, exact),
+        response: { 200: message },
+      },
+    },
+    async request => {
+      await undoEmailChange(deps, callerOf(request), request.body.token);
+      return { message: 'Your address is back, and every session has ended' };
+    },
+  );
+
+  app.get(
+    '/users/me/export',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['Users'],
+        summary: 'All that is stored of me',
+        response: { 200: Type.Object({}, { additionalProperties: true }) },
+      },
+    },
+    async (request, reply) => {
+      reply.header('content-disposition', 'attachment; filename="account.json"');
+      return exportOwnData(deps, userOf(request));
+    },
+  );
+
+  app.delete(
+    '/users/me',
+    {
+      config: { access: 'user', recent: true, problems: ['last_administrator'] },
+      schema: {
+        tags: ['Users'],
+        summary: 'Close my account',
+        description: 'For good: nothing of it can be brought back.',
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await closeOwnAccount(deps, userOf(request));
+      return reply.code(204).send(null);
+    },
+  );
+}

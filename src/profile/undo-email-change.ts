@@ -1,0 +1,62 @@
+import type { Account } from '../accounts/account.ts';
+import { restoreAddress } from '../accounts/address.ts';
+import { lockAccount } from '../accounts/find.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import { consumeChallenge, voidChallenges } from '../challenges/consume.ts';
+import { sendReset } from '../passwords/request-reset.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import type { FormerAddress } from './change-email.ts';
+
+/**
+ * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
+ * back and verified, every session ends, devices are strangers again, every open link dies, and a reset link goes to it,
+ * because whoever changed it may know the password. No second factor is touched. Refuses with
+ * `invalid_verification_token`, also when the 72 hours are over.
+ */
+export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
+  const verdict = await deps.db.transaction(async tx => {
+    const challenge = await consumeChallenge(deps, tx, { purpose: 'undo-email-change', token });
+    const userId = challenge?.userId ?? null;
+    const account = userId === null ? null : await lockAccount(tx, userId);
+    if (challenge === null || account === null) return null;
+    const { email } = challenge.data as unknown as FormerAddress;
+    const restored = await restoreAddress(deps, tx, { account, address: email });
+    if (restored === null) return null;
+
+    const actor = { kind: 'user', id: account.id } as const;
+    await voidChallenges(deps, tx, { userId: account.id });
+    const ended = await endSessionsOf(deps, tx, {
+      userId: account.id,
+      reason: 'email_change_undone',
+      actor,
+      caller,
+      forgetDevices: true,
+    });
+    await recordEvent(deps, tx, {
+      type: 'email.change_undone',
+      outcome: 'success',
+      actor,
+      userId: account.id,
+      caller,
+      personal: { from: newerAddress(account), to: email },
+    });
+    if (restored.disabled_at === null) await sendReset(deps, tx, { account: restored, actor, caller });
+    return ended;
+  });
+  if (verdict !== null) return publishEnded(deps, verdict);
+  await recordEvent(deps, deps.db, {
+    type: 'email.change_undone',
+    outcome: 'failure',
+    reason: 'invalid_verification_token',
+    actor: anonymous,
+    caller,
+  });
+  throw new Problem('invalid_verification_token');
+}
+
+function newerAddress({ pending_email, email }: Account): string {
+  return pending_email ?? email;
+}

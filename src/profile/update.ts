@@ -1,0 +1,75 @@
+import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
+import { findAccountById, lockAccount } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { changeUsername, normalizeProfile, type ProfileChange, writeProfile } from '../accounts/profile.ts';
+import { recordEvent } from '../audit/record.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { Problem } from '../platform/problems.ts';
+import { requireRecent } from '../sessions/authenticate.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { beginEmailChange } from './change-email.ts';
+
+/** What a person may change of their own account. */
+export interface OwnChange extends ProfileChange {
+  readonly username?: string | undefined;
+  readonly email?: string | undefined;
+}
+
+/**
+ * Changes the caller's profile, all of it or nothing; another address waits for its confirmation. Refuses with
+ * `username_taken`, `reauthentication_required` and `address_taken` for another address, `rate_limited` for one right
+ * after the other, and 422.
+ */
+export async function updateProfile(
+  deps: KeysDeps,
+  principal: UserPrincipal,
+  change: OwnChange,
+): Promise<UserBody> {
+  const { userId, caller } = principal;
+  const profile = await normalizeProfile(change);
+  const address = change.email === undefined ? null : normalizeEmail(change.email).address;
+  if (address !== null && address !== principal.account.email) requireRecent(deps, principal);
+
+  const verdict = await deps.db.transaction(async tx => {
+    const account = await lockAccount(tx, userId);
+    if (account === null) return 'gone';
+    if (address !== null) {
+      const notBegun = await beginEmailChange(deps, tx, { account, principal, address });
+      if (notBegun !== null) return notBegun;
+    }
+    if (change.username !== undefined) await changeUsername(deps, tx, account, change.username);
+    await writeProfile(deps, tx, userId, profile);
+    const written = (await findAccountById(tx, userId)) as Account;
+    const changed = changedMembers(account, written);
+    if (changed.length > 0) {
+      await recordEvent(deps, tx, {
+        type: 'user.updated',
+        outcome: 'success',
+        actor: { kind: 'user', id: userId },
+        userId,
+        sessionId: principal.sessionId,
+        caller,
+        data: { changed },
+      });
+    }
+    return { written };
+  });
+  if (verdict === 'gone') throw new Problem('invalid_token');
+  if ('taken' in verdict) throw new Problem('address_taken');
+  if ('wait' in verdict) throw new Problem('rate_limited', { retryAfter: verdict.wait });
+  return presentUser(verdict.written, principal.roles);
+}
+
+const MEMBERS = [
+  'first_name',
+  'last_name',
+  'full_name',
+  'phone_number',
+  'username',
+  'pending_email',
+] as const satisfies readonly (keyof Account)[];
+
+/** Which members differ, by name: their text is personal. */
+export function changedMembers(before: Account, after: Account): string[] {
+  return MEMBERS.filter(member => before[member] !== after[member]);
+}

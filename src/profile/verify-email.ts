@@ -1,0 +1,146 @@
+import type { Account } from '../accounts/account.ts';
+import { ADDRESS_KEPT, replaceAddress } from '../accounts/address.ts';
+import { lockAccount } from '../accounts/find.ts';
+import { markEmailVerified } from '../accounts/mailbox.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import type { Purpose } from '../challenges/challenge.ts';
+import { consumeChallenge, voidChallenges } from '../challenges/consume.ts';
+import { resendWait } from '../challenges/cooldown.ts';
+import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { beginEmailChange, issueUndo } from './change-email.ts';
+
+/** How long a verification link works, in seconds. */
+const VERIFICATION_LIFETIME = 86_400;
+
+// What was sent to, or begun with, the former address.
+const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-password', 'sign-in'];
+
+/**
+ * Spends a mailed link: the account's address is verified, or its new one takes the place of the old, which is told and
+ * kept for 72 hours. Refuses with `invalid_verification_token`, or `address_taken` when somebody else was faster.
+ */
+export async function verifyEmail(deps: Deps, caller: Caller, token: string): Promise<void> {
+  const done = await deps.db.transaction(
+    async tx =>
+      (await proveAddress(deps, tx, caller, token)) || (await confirmChange(deps, tx, caller, token)),
+  );
+  if (done) return;
+  await recordEvent(deps, deps.db, {
+    type: 'email.verified',
+    outcome: 'failure',
+    reason: 'invalid_verification_token',
+    actor: anonymous,
+    caller,
+  });
+  throw new Problem('invalid_verification_token');
+}
+
+async function proveAddress(deps: Deps, tx: Tx, caller: Caller, token: string): Promise<boolean> {
+  const challenge = await consumeChallenge(deps, tx, { purpose: 'verify-email', token });
+  const userId = challenge?.userId ?? null;
+  const address = challenge?.sentTo ?? null;
+  if (userId === null || address === null) return false;
+  if (!(await markEmailVerified(deps, tx, { userId, address }))) return false;
+  await voidChallenges(deps, tx, { userId, purposes: ['verify-email'] });
+  await recordEvent(deps, tx, {
+    type: 'email.verified',
+    outcome: 'success',
+    actor: { kind: 'user', id: userId },
+    userId,
+    caller,
+  });
+  return true;
+}
+
+async function confirmChange(deps: Deps, tx: Tx, caller: Caller, token: string): Promise<boolean> {
+  const challenge = await consumeChallenge(deps, tx, { purpose: 'change-email', token });
+  if (challenge === null || challenge.userId === null) return false;
+  const account = await lockAccount(tx, challenge.userId);
+  if (account === null || account.disabled_at !== null || account.pending_email !== challenge.sentTo)
+    return false;
+  const changed = await replaceAddress(deps, tx, { account, address: String(challenge.sentTo) });
+  await voidChallenges(deps, tx, { userId: account.id, purposes: OUTDATED });
+  await tellFormerAddress(deps, tx, caller, { former: account, changed });
+  await recordEvent(deps, tx, {
+    type: 'email.changed',
+    outcome: 'success',
+    actor: { kind: 'user', id: account.id },
+    userId: account.id,
+    caller,
+    personal: { from: account.email, to: changed.email },
+  });
+  return true;
+}
+
+async function tellFormerAddress(
+  deps: Deps,
+  tx: Tx,
+  caller: Caller,
+  { former, changed }: { former: Account; changed: Account },
+): Promise<void> {
+  const undo = await issueUndo(deps, tx, former, ADDRESS_KEPT);
+  await enqueueMail(deps, tx, {
+    template: 'email-changed',
+    to: former.email,
+    userId: former.id,
+    params: {
+      ...(former.email_verified_at !== null && { name: former.first_name }),
+      newEmail: changed.email,
+      ip: caller.ip,
+      userAgent: caller.userAgent,
+      at: deps.clock.now().toISOString(),
+    },
+    secrets: { token: undo.token },
+    expiresAt: undo.expiresAt,
+  });
+}
+
+/**
+ * Sends another link to the address that waits for its confirmation, or else to the present one. Refuses with
+ * `already_verified`, and `rate_limited` within a minute of the last.
+ */
+export async function sendVerification(deps: Deps, principal: UserPrincipal): Promise<void> {
+  const { userId, caller, sessionId } = principal;
+  const verdict = await deps.db.transaction(async tx => {
+    const account = await lockAccount(tx, userId);
+    if (account === null) return 'gone';
+    if (account.pending_email !== null)
+      return beginEmailChange(deps, tx, { account, principal, address: account.pending_email });
+    if (account.email_verified_at !== null) return 'verified';
+    const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
+    if (wait > 0) return { wait };
+    const { token, expiresAt } = await issueChallenge(deps, tx, {
+      purpose: 'verify-email',
+      userId,
+      sentTo: account.email,
+      lifetime: VERIFICATION_LIFETIME,
+    });
+    await enqueueMail(deps, tx, {
+      template: 'verify-email',
+      to: account.email,
+      userId,
+      secrets: { token },
+      expiresAt,
+    });
+    await recordEvent(deps, tx, {
+      type: 'email.verification_requested',
+      outcome: 'success',
+      actor: { kind: 'user', id: userId },
+      userId,
+      sessionId,
+      caller,
+    });
+    return null;
+  });
+  if (verdict === null) return;
+  if (verdict === 'gone') throw new Problem('invalid_token');
+  if (verdict === 'verified') throw new Problem('already_verified');
+  if ('taken' in verdict) throw new Problem('address_taken');
+  throw new Problem('rate_limited', { retryAfter: verdict.wait });
+}

@@ -1,0 +1,77 @@
+import type { EventType } from '../audit/event-type.ts';
+import { recordEvent } from '../audit/record.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem, type ProblemCode, type ProblemOptions } from '../platform/problems.ts';
+import { actorOfGranter, type Granter } from './granter.ts';
+import { lockGrants, readClientPermissions, readUserPermissions } from './queries.ts';
+
+/** A verdict: what was asked for may not be done, for this reason. */
+export class Refusal {
+  readonly code: ProblemCode;
+  readonly options: ProblemOptions;
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    this.code = code;
+    this.options = options;
+  }
+}
+
+export interface Matter {
+  /** The permission that the route asks for, looked at again under the lock; none on one's own account. */
+  readonly needs?: string;
+  /**
+   * `change`: grants, or who is an administrator, may differ afterwards; one at a time. `act`: they only have to hold
+   * still.
+   */
+  readonly lock: 'change' | 'act';
+  /** What the audit trail calls a refusal. */
+  readonly event: {
+    readonly type: EventType;
+    readonly userId?: string;
+    readonly data?: Readonly<Record<string, unknown>>;
+  };
+}
+
+/**
+ * Runs `work` in one transaction during which nobody else changes any grant, with the permissions that the granter holds
+ * by then: two administrators who demote each other at once come one after the other. A Refusal that `work` returns is
+ * recorded, and thrown as its Problem after the commit; `work` must not have written anything before it.
+ */
+export async function decide<T>(
+  deps: Deps,
+  granter: Granter,
+  { needs, lock, event }: Matter,
+  work: (tx: Tx, held: ReadonlySet<string>) => Promise<T | Refusal>,
+): Promise<T> {
+  const verdict = await deps.db.transaction(async tx => {
+    await lockGrants(tx, lock);
+    const held = await presentPermissions(tx, granter);
+    const outcome =
+      needs !== undefined && !held.has(needs)
+        ? new Refusal('permission_denied', { members: { permission: needs } })
+        : await work(tx, held);
+    if (outcome instanceof Refusal) {
+      await recordEvent(deps, tx, {
+        ...event,
+        outcome: 'refusal',
+        reason: outcome.code,
+        actor: actorOfGranter(granter),
+        caller: granter.caller,
+      });
+    }
+    return outcome;
+  });
+  if (verdict instanceof Refusal) throw new Problem(verdict.code, verdict.options);
+  return verdict;
+}
+
+// What the principal was let in with, less what it has lost since.
+async function presentPermissions(tx: Tx, granter: Granter): Promise<ReadonlySet<string>> {
+  if (granter.kind === 'operator') return granter.permissions;
+  const held =
+    granter.kind === 'user'
+      ? await readUserPermissions(tx, granter.userId)
+      : await readClientPermissions(tx, granter.clientId);
+  return new Set(held.filter(permission => granter.permissions.has(permission)));
+}

@@ -1,0 +1,31 @@
+import { recordEvent } from '../audit/record.ts';
+import type { Deps } from '../platform/deps.ts';
+import { decide, Refusal } from './decide.ts';
+import { actorOfGranter, type Granter } from './granter.ts';
+import { deleteRoleRow, selectRole } from './queries.ts';
+
+/**
+ * Removes a role from everybody who has it. Refuses with `role_not_found`, `role_built_in`, or `target_outranks_caller`
+ * when it holds what the granter lacks.
+ */
+export async function deleteRole(deps: Deps, granter: Granter, name: string): Promise<void> {
+  const event = { type: 'role.deleted', data: { role: name } } as const;
+  await decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async (tx, held) => {
+    const role = await selectRole(tx, name);
+    if (role === null) return new Refusal('role_not_found');
+    if (role.built_in) return new Refusal('role_built_in');
+    if (role.permissions.some(permission => !held.has(permission)))
+      return new Refusal('target_outranks_caller', {
+        message: 'The role holds a permission that you lack.',
+      });
+    const holders = await deleteRoleRow(tx, name);
+    await recordEvent(deps, tx, {
+      ...event,
+      outcome: 'success',
+      actor: actorOfGranter(granter),
+      caller: granter.caller,
+      data: { role: name, holders },
+    });
+    return null;
+  });
+}

@@ -1,0 +1,41 @@
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { factorRoleContains, selectEffective } from './queries.ts';
+
+/** An array of the roles of a user, whose id is a column of the statement around it. */
+export function rolesOf(userId: Fragment): Fragment {
+  return sql`array(select ur.role_name from user_roles ur where ur.user_id = ${userId} order by ur.role_name)`;
+}
+
+/**
+ * An array of what the roles of a user permit now. A role that requires a second factor permits nothing until the
+ * session has been proven with one (`amr` contains `mfa`).
+ */
+export function permissionsOf(userId: Fragment, amr: Fragment): Fragment {
+  return sql`array(
+    select distinct rp.permission_name
+    from user_roles ur join roles r on r.name = ur.role_name join role_permissions rp on rp.role_name = ur.role_name
+    where ur.user_id = ${userId} and (not r.mfa_required or 'mfa' = any(${amr}))
+    order by rp.permission_name)`;
+}
+
+/** The names of a user's roles. */
+export async function rolesOfUser(database: Sql, userId: string): Promise<string[]> {
+  const row = await database.row<{ roles: string[] }>(sql`select ${rolesOf(sql`${userId}::uuid`)} as roles`);
+  return row?.roles ?? [];
+}
+
+/** The roles of a user, and what they permit a session that was proven in these ways. */
+export async function effectiveGrants(
+  database: Sql,
+  { userId, amr }: { userId: string; amr: readonly string[] },
+): Promise<{ roles: string[]; permissions: string[] }> {
+  const id = sql`${userId}::uuid`;
+  const grants = await selectEffective(database, rolesOf(id), permissionsOf(id, sql`${[...amr]}::text[]`));
+  return grants ?? { roles: [], permissions: [] };
+}
+
+/** Whether the user would have a permission, had the session been proven with a second factor. */
+export function awaitsFactor(database: Sql, userId: string, permission: string): Promise<boolean> {
+  return factorRoleContains(database, userId, permission);
+}

@@ -1,0 +1,17 @@
+import type { Actor } from '../audit/record.ts';
+import type { Caller } from '../platform/caller.ts';
+
+/** Whoever changes who may do what: a Principal (sessions/principal.ts) as the slices above sessions see it, or the operator. */
+export type Granter = { readonly permissions: ReadonlySet<string> } & (
+  | { readonly kind: 'user'; readonly userId: string; readonly caller: Caller }
+  | { readonly kind: 'client'; readonly clientId: string; readonly caller: Caller }
+  | { readonly kind: 'operator'; readonly caller: null }
+);
+
+/** The granter as the actor of an audit event. */
+export function actorOfGranter(granter: Granter): Actor {
+  if (granter.kind === 'operator') return { kind: 'operator' };
+  return granter.kind === 'user'
+    ? { kind: 'user', id: granter.userId }
+    : { kind: 'client', id: granter.clientId };
+}

@@ -1,0 +1,74 @@
+import { recordEvent } from '../audit/record.ts';
+import { decodeCursor, type Page, pageOf } from '../platform/cursor.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Type } from '../platform/json-schema.ts';
+import { decide, Refusal } from './decide.ts';
+import { actorOfGranter, type Granter } from './granter.ts';
+import {
+  deletePermissionRow,
+  insertPermission,
+  type PermissionRow,
+  selectPermission,
+  selectPermissions,
+} from './queries.ts';
+import { describe, permissionName } from './role.ts';
+
+/** A permission as its administrators see it. */
+export const permissionBody = Type.Object(
+  { name: Type.String(), description: Type.String(), built_in: Type.Boolean() },
+  { title: 'Permission' },
+);
+
+/** The permissions by name. */
+export async function listPermissions(
+  { db }: Pick<Deps, 'db'>,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<Page<PermissionRow>> {
+  const [after = ''] = decodeCursor(cursor, [/^.{1,200}$/]) ?? [];
+  const rows = await selectPermissions(db, { after, limit: limit + 1 });
+  return pageOf(rows, limit, { keyOf: ({ name }) => [name], present: row => row });
+}
+
+/** Makes a permission, which administrators then have. Refuses with `permission_exists`. */
+export function createPermission(
+  deps: Deps,
+  granter: Granter,
+  permission: { readonly name: string; readonly description: string },
+): Promise<PermissionRow> {
+  const name = permissionName(permission.name);
+  const description = describe(permission.description);
+  const event = { type: 'permission.created', data: { permission: name } } as const;
+  return decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async tx => {
+    const made = await insertPermission(tx, { name, description, now: deps.clock.now() });
+    if (!made) return new Refusal('permission_exists');
+    await recordEvent(deps, tx, {
+      ...event,
+      outcome: 'success',
+      actor: actorOfGranter(granter),
+      caller: granter.caller,
+    });
+    return { name, description, built_in: false };
+  });
+}
+
+/**
+ * Removes a permission from every role and client. Refuses with `permission_not_found`, `permission_built_in`, or
+ * `grant_exceeds_own` for one that the granter lacks: it would act on everybody who has it.
+ */
+export async function deletePermission(deps: Deps, granter: Granter, name: string): Promise<void> {
+  const event = { type: 'permission.deleted', data: { permission: name } } as const;
+  await decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async (tx, held) => {
+    const permission = await selectPermission(tx, name);
+    if (permission === null) return new Refusal('permission_not_found');
+    if (permission.built_in) return new Refusal('permission_built_in');
+    if (!held.has(name)) return new Refusal('grant_exceeds_own', { members: { permissions: [name] } });
+    await deletePermissionRow(tx, name);
+    await recordEvent(deps, tx, {
+      ...event,
+      outcome: 'success',
+      actor: actorOfGranter(granter),
+      caller: granter.caller,
+    });
+    return null;
+  });
+}

@@ -1,0 +1,215 @@
+import type { Sql, Tx } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+
+/** Holds every grant still until the transaction ends: the row of `admin` stands for all of them. */
+export function lockGrants(tx: Tx, mode: 'change' | 'act'): Promise<number> {
+  return mode === 'change'
+    ? tx.run(sql`select from roles where name = 'admin' for no key update`)
+    : tx.run(sql`select from roles where name = 'admin' for share`);
+}
+
+const names = async (rows: Promise<{ name: string }[]>) => (await rows).map(({ name }) => name);
+
+/** Everything that the roles of a user contain, whether or not a second factor was given. */
+export function readUserPermissions(database: Sql, userId: string): Promise<string[]> {
+  return names(
+    database.rows(sql`
+      select distinct rp.permission_name as name
+      from user_roles ur join role_permissions rp on rp.role_name = ur.role_name
+      where ur.user_id = ${userId}::uuid order by 1`),
+  );
+}
+
+export function readClientPermissions(database: Sql, clientId: string): Promise<string[]> {
+  return names(
+    database.rows(sql`
+      select permission_name as name from client_permissions where client_id = ${clientId}::uuid order by 1`),
+  );
+}
+
+export function readRolePermissions(database: Sql, roles: readonly string[]): Promise<string[]> {
+  return names(
+    database.rows(sql`
+      select distinct permission_name as name from role_permissions where role_name = any(${[...roles]}::text[]) order by 1`),
+  );
+}
+
+export function readUserRoles(database: Sql, userId: string): Promise<string[]> {
+  return names(
+    database.rows(sql`select role_name as name from user_roles where user_id = ${userId}::uuid order by 1`),
+  );
+}
+
+/** Which of these roles exist. */
+export function knownRoles(database: Sql, roles: readonly string[]): Promise<string[]> {
+  return names(database.rows(sql`select name from roles where name = any(${[...roles]}::text[]) order by 1`));
+}
+
+/** Which of these permissions exist. */
+export function knownPermissions(database: Sql, permissions: readonly string[]): Promise<string[]> {
+  return names(
+    database.rows(sql`select name from permissions where name = any(${[...permissions]}::text[]) order by 1`),
+  );
+}
+
+/** Whether somebody who may log in, other than this user, is an administrator. */
+export async function otherAdministrator(tx: Tx, userId: string): Promise<boolean> {
+  const found = await tx.row(sql`
+    select from user_roles ur join users u on u.id = ur.user_id
+    where ur.role_name = 'admin' and ur.user_id <> ${userId}::uuid and u.disabled_at is null limit 1`);
+  return found !== null;
+}
+
+/** Whether there is an administrator at all, able to log in or not. */
+export async function anyAdministrator(database: Sql): Promise<boolean> {
+  return (await database.row(sql`select from user_roles where role_name = 'admin' limit 1`)) !== null;
+}
+
+/** Whether a role of the user that requires a second factor contains this permission. */
+export async function factorRoleContains(
+  database: Sql,
+  userId: string,
+  permission: string,
+): Promise<boolean> {
+  const row = await database.row(sql`
+    select from user_roles ur join roles r on r.name = ur.role_name
+      join role_permissions rp on rp.role_name = r.name
+    where ur.user_id = ${userId}::uuid and r.mfa_required and rp.permission_name = ${permission}::text limit 1`);
+  return row !== null;
+}
+
+export interface RoleRow {
+  readonly name: string;
+  readonly description: string;
+  readonly built_in: boolean;
+  readonly mfa_required: boolean;
+  readonly created_at: Date;
+  readonly permissions: string[];
+}
+
+const roleColumns: Fragment = sql`r.name, r.description, r.built_in, r.mfa_required, r.created_at,
+  array(select rp.permission_name from role_permissions rp where rp.role_name = r.name order by 1) as permissions`;
+
+export function selectRole(database: Sql, name: string): Promise<RoleRow | null> {
+  return database.row(sql`select ${roleColumns} from roles r where r.name = ${name}::text`);
+}
+
+export function selectRoles(
+  database: Sql,
+  { after, limit }: { after: string; limit: number },
+): Promise<RoleRow[]> {
+  return database.rows(sql`
+    select ${roleColumns} from roles r where r.name > ${after}::text order by r.name limit ${limit}::int`);
+}
+
+/** False when a role of this name exists. */
+export async function insertRole(
+  tx: Tx,
+  role: { name: string; description: string; mfaRequired: boolean; now: Date },
+): Promise<boolean> {
+  const written = await tx.run(sql`
+    insert into roles (name, description, mfa_required, created_at)
+    values (${role.name}::text, ${role.description}::text, ${role.mfaRequired}::bool, ${role.now}::timestamptz)
+    on conflict (name) do nothing`);
+  return written === 1;
+}
+
+export function writeRole(
+  tx: Tx,
+  role: { name: string; description: string; mfaRequired: boolean },
+): Promise<number> {
+  return tx.run(sql`
+    update roles set description = ${role.description}::text, mfa_required = ${role.mfaRequired}::bool
+    where name = ${role.name}::text`);
+}
+
+/** Makes the permissions of a role exactly these. */
+export function replacePermissions(tx: Tx, role: string, permissions: readonly string[]): Promise<number> {
+  return tx.run(sql`
+    with gone as (
+      delete from role_permissions
+      where role_name = ${role}::text and permission_name <> all(${[...permissions]}::text[]))
+    insert into role_permissions (role_name, permission_name)
+    select ${role}::text, permission from unnest(${[...permissions]}::text[]) as permission on conflict do nothing`);
+}
+
+/** Removes a role that is not built in, from everybody who has it; returns from how many. */
+export async function deleteRoleRow(tx: Tx, name: string): Promise<number> {
+  const row = await tx.row<{ holders: number }>(sql`
+    with gone as (delete from roles where name = ${name}::text and not built_in)
+    select count(*) as holders from user_roles where role_name = ${name}::text`);
+  return row?.holders ?? 0;
+}
+
+/** Makes the roles of a user exactly these. */
+export function replaceUserRoles(
+  tx: Tx,
+  { userId, roles, now }: { userId: string; roles: readonly string[]; now: Date },
+): Promise<number> {
+  return tx.run(sql`
+    with gone as (
+      delete from user_roles where user_id = ${userId}::uuid and role_name <> all(${[...roles]}::text[]))
+    insert into user_roles (user_id, role_name, granted_at)
+    select ${userId}::uuid, role, ${now}::timestamptz from unnest(${[...roles]}::text[]) as role on conflict do nothing`);
+}
+
+export interface PermissionRow {
+  readonly name: string;
+  readonly description: string;
+  readonly built_in: boolean;
+}
+
+export function selectPermission(database: Sql, name: string): Promise<PermissionRow | null> {
+  return database.row(sql`select name, description, built_in from permissions where name = ${name}::text`);
+}
+
+export function selectPermissions(
+  database: Sql,
+  { after, limit }: { after: string; limit: number },
+): Promise<PermissionRow[]> {
+  return database.rows(sql`
+    select name, description, built_in from permissions where name > ${after}::text order by name limit ${limit}::int`);
+}
+
+/** Makes a permission and gives it to `admin`, in one statement; false when one of this name exists. */
+export async function insertPermission(
+  tx: Tx,
+  { name, description, now }: { name: string; description: string; now: Date },
+): Promise<boolean> {
+  const written = await tx.run(sql`
+    with made as (
+      insert into permissions (name, description, created_at)
+      values (${name}::text, ${description}::text, ${now}::timestamptz)
+      on conflict (name) do nothing returning name)
+    insert into role_permissions (role_name, permission_name) select 'admin', name from made`);
+  return written === 1;
+}
+
+export function deletePermissionRow(tx: Tx, name: string): Promise<number> {
+  return tx.run(sql`delete from permissions where name = ${name}::text and not built_in`);
+}
+
+/** The roles of a user, and what they permit a session with this `amr`. */
+export function selectEffective(
+  database: Sql,
+  roles: Fragment,
+  permissions: Fragment,
+): Promise<{ roles: string[]; permissions: string[] } | null> {
+  return database.row(sql`select ${roles} as roles, ${permissions} as permissions`);
+}
+
+export function selectRoleNames(database: Sql): Promise<string[]> {
+  return names(database.rows(sql`select name from roles order by name`));
+}
+
+export function insertGrants(
+  tx: Tx,
+  grants: readonly { readonly userId: string; readonly role: string }[],
+  now: Date,
+): Promise<number> {
+  return tx.run(sql`
+    insert into user_roles (user_id, role_name, granted_at)
+    select g.user_id, r.name, ${now}::timestamptz
+    from unnest(${grants.map(({ userId }) => userId)}::uuid[], ${grants.map(({ role }) => role)}::text[])
+      as g (user_id, role) join roles r on r.name = g.role`);
+}

@@ -1,0 +1,98 @@
+import { recordEvent } from '../audit/record.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Refusal } from './decide.ts';
+import { actorOfGranter, type Granter } from './granter.ts';
+import {
+  anyAdministrator,
+  knownRoles,
+  otherAdministrator,
+  readRolePermissions,
+  readUserPermissions,
+  readUserRoles,
+  replaceUserRoles,
+} from './queries.ts';
+import { unknownMembers } from './role.ts';
+
+export interface Grant {
+  readonly userId: string;
+  /** Of an account that may log in: the last such administrator keeps the role. */
+  readonly enabled: boolean;
+  readonly roles: readonly string[];
+}
+
+/**
+ * Makes the roles of a user exactly these, inside `decide` with the lock `change`; returns them sorted. A Refusal is
+ * `target_outranks_caller`, `grant_exceeds_own` or `last_administrator`; throws 422 for a role that nobody made.
+ */
+export async function setRoles(
+  deps: Deps,
+  tx: Tx,
+  { granter, held }: { granter: Granter; held: ReadonlySet<string> },
+  { userId, enabled, roles }: Grant,
+): Promise<string[] | Refusal> {
+  const wanted = [...new Set(roles)].sort();
+  const unknown = unknownMembers('roles', roles, await knownRoles(tx, wanted));
+  if (unknown !== null) throw unknown;
+  const outranked = await refuseOutranked(tx, held, userId);
+  if (outranked !== null) return outranked;
+
+  const present = await readUserRoles(tx, userId);
+  const granted = wanted.filter(role => !present.includes(role));
+  const revoked = present.filter(role => !wanted.includes(role));
+  const lacking = (await readRolePermissions(tx, granted)).filter(permission => !held.has(permission));
+  if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+  if (revoked.includes('admin') && enabled && !(await otherAdministrator(tx, userId)))
+    return new Refusal('last_administrator');
+
+  await replaceUserRoles(tx, { userId, roles: wanted, now: deps.clock.now() });
+  const written = {
+    outcome: 'success',
+    actor: actorOfGranter(granter),
+    userId,
+    caller: granter.caller,
+  } as const;
+  for (const role of granted)
+    await recordEvent(deps, tx, { ...written, type: 'role.granted', data: { role } });
+  for (const role of revoked)
+    await recordEvent(deps, tx, { ...written, type: 'role.revoked', data: { role } });
+  return wanted;
+}
+
+/** A Refusal when the user holds a permission that is not in `held`: nobody acts on somebody who holds more. */
+export async function refuseOutranked(
+  tx: Tx,
+  held: ReadonlySet<string>,
+  userId: string,
+): Promise<Refusal | null> {
+  const permissions = await readUserPermissions(tx, userId);
+  return permissions.every(permission => held.has(permission)) ? null : new Refusal('target_outranks_caller');
+}
+
+/** A Refusal when roles hold a permission that is not in `held`; throws 422 for a role that nobody made. */
+export async function refuseGrant(
+  tx: Tx,
+  held: ReadonlySet<string>,
+  roles: readonly string[],
+): Promise<Refusal | null> {
+  const unknown = unknownMembers('roles', roles, await knownRoles(tx, roles));
+  if (unknown !== null) throw unknown;
+  const lacking = (await readRolePermissions(tx, roles)).filter(permission => !held.has(permission));
+  return lacking.length === 0
+    ? null
+    : new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+}
+
+/** A Refusal when this is the last administrator who may log in; asked inside `decide` with the lock `change`. */
+export async function refuseLastAdministrator(
+  tx: Tx,
+  user: { readonly id: string; readonly disabled_at: Date | null },
+): Promise<Refusal | null> {
+  if (user.disabled_at !== null || !(await readUserRoles(tx, user.id)).includes('admin')) return null;
+  return (await otherAdministrator(tx, user.id)) ? null : new Refusal('last_administrator');
+}
+
+/** Whether there is any administrator, able to log in or not. */
+export function hasAdministrator(database: Pick<Tx, 'rows' | 'row' | 'run'>): Promise<boolean> {
+  return anyAdministrator(database);
+}

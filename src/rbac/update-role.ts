@@ -1,0 +1,58 @@
+import { recordEvent } from '../audit/record.ts';
+import type { Deps } from '../platform/deps.ts';
+import { decide, Refusal } from './decide.ts';
+import { actorOfGranter, type Granter } from './granter.ts';
+import { knownPermissions, replacePermissions, selectRole, writeRole } from './queries.ts';
+import { describe, type RoleBody, unknownMembers } from './role.ts';
+
+export interface RoleChange {
+  readonly description: string;
+  readonly permissions: readonly string[];
+  /** Left out: as it was. */
+  readonly mfaRequired?: boolean | undefined;
+}
+
+/**
+ * Replaces what a role says and permits. Refuses with `role_not_found`, `target_outranks_caller` when it holds what the
+ * granter lacks, `grant_exceeds_own` when it would, and `role_built_in` for an `admin` that has not everything.
+ */
+export function updateRole(
+  deps: Deps,
+  granter: Granter,
+  name: string,
+  change: RoleChange,
+): Promise<RoleBody> {
+  const description = describe(change.description);
+  const permissions = [...new Set(change.permissions)].sort();
+  const event = { type: 'role.updated', data: { role: name, permissions } } as const;
+  return decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async (tx, held) => {
+    const role = await selectRole(tx, name);
+    if (role === null) return new Refusal('role_not_found');
+    if (role.permissions.some(permission => !held.has(permission)))
+      return new Refusal('target_outranks_caller', {
+        message: 'The role holds a permission that you lack.',
+      });
+    const unknown = unknownMembers(
+      'permissions',
+      change.permissions,
+      await knownPermissions(tx, permissions),
+    );
+    if (unknown !== null) throw unknown;
+    const lacking = permissions.filter(permission => !held.has(permission));
+    if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+    if (name === 'admin' && role.permissions.some(permission => !permissions.includes(permission)))
+      return new Refusal('role_built_in', { message: 'The role admin holds every permission.' });
+
+    const mfaRequired = change.mfaRequired ?? role.mfa_required;
+    await writeRole(tx, { name, description, mfaRequired });
+    await replacePermissions(tx, name, permissions);
+    await recordEvent(deps, tx, {
+      ...event,
+      outcome: 'success',
+      actor: actorOfGranter(granter),
+      caller: granter.caller,
+      data: { ...event.data, before: role.permissions, mfa_required: mfaRequired },
+    });
+    return { name, description, permissions, mfa_required: mfaRequired, built_in: role.built_in };
+  });
+}

@@ -1,0 +1,138 @@
+import { recordEvent } from '../audit/record.ts';
+import { findClientPrincipal } from '../clients/principal.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Access } from '../platform/http/access.ts';
+import { Problem } from '../platform/problems.ts';
+import { awaitsFactor } from '../rbac/effective.ts';
+import {
+  actorOf,
+  type ClientPrincipal,
+  type Principal,
+  type TokenPrincipal,
+  type UserPrincipal,
+} from './principal.ts';
+import { findBearer } from './queries.ts';
+
+export interface Needs {
+  readonly access: Exclude<Access, 'public'>;
+  /** The proof of identity must be younger than REAUTH_MINUTES. */
+  readonly recent: boolean;
+  /** Read what the roles permit even where the access asks for no permission. */
+  readonly permissions?: boolean;
+}
+
+/**
+ * Who an access token speaks for, read with the session, the account and its roles in one statement, so that a logout,
+ * a disabled account and a changed role hold at once. Refuses with `invalid_token`, `token_expired`, `token_revoked`,
+ * `account_disabled`, `user_required`, `permission_denied` or `reauthentication_required` (RFC 6750 §3, RFC 9470).
+ */
+export async function authenticate(
+  deps: KeysDeps,
+  token: string,
+  caller: Caller,
+  needs: Needs,
+): Promise<Principal | TokenPrincipal> {
+  const claims = await deps.keys.verifyFresh(token);
+  if (needs.access === 'token') return { kind: 'token', claims, caller };
+  const permission = typeof needs.access === 'object' ? needs.access.permission : null;
+  const principal =
+    claims.sid === undefined
+      ? await authenticateClient(deps, { clientId: claims.sub, jti: claims.jti }, caller)
+      : await authenticateUser(
+          deps,
+          {
+            userId: claims.sub,
+            sessionId: claims.sid,
+            jti: claims.jti,
+            authTime: claims.auth_time,
+            amr: claims.amr,
+          },
+          caller,
+          permission !== null || needs.permissions === true,
+        );
+
+  if (needs.access === 'user' && principal.kind !== 'user') throw new Problem('user_required');
+  if (permission !== null && !principal.permissions.has(permission)) {
+    await refusePermission(deps, principal, permission);
+  }
+  if (needs.recent) requireRecent(deps, principal);
+  return principal;
+}
+
+/** Refuses with `reauthentication_required` when the person proved who they are longer than REAUTH_MINUTES ago. */
+export function requireRecent(
+  { clock, config }: Pick<KeysDeps, 'clock' | 'config'>,
+  principal: Principal,
+): void {
+  if (principal.kind === 'client') return;
+  const age = (clock.now().getTime() - principal.authTime.getTime()) / 1000;
+  if (age > config.sessions.reauthAge) throw new Problem('reauthentication_required');
+}
+
+async function authenticateUser(
+  deps: KeysDeps,
+  token: {
+    userId: string;
+    sessionId: string;
+    jti: string;
+    authTime: number | undefined;
+    amr: readonly string[] | undefined;
+  },
+  caller: Caller,
+  withPermissions: boolean,
+): Promise<UserPrincipal> {
+  const row = await findBearer(deps.db, { ...token, withPermissions });
+  if (row === null) throw new Problem('invalid_token');
+  if (row.session_ended_at !== null || row.token_revoked) throw new Problem('token_revoked');
+  if (row.disabled_at !== null) throw new Problem('account_disabled');
+  return {
+    kind: 'user',
+    userId: token.userId,
+    sessionId: token.sessionId,
+    jti: token.jti,
+    account: row,
+    roles: row.roles,
+    permissions: new Set(row.permissions),
+    authTime: new Date((token.authTime ?? 0) * 1000),
+    amr: token.amr ?? [],
+    deviceId: row.device_id,
+    caller,
+  };
+}
+
+async function authenticateClient(
+  deps: KeysDeps,
+  token: { clientId: string; jti: string },
+  caller: Caller,
+): Promise<ClientPrincipal> {
+  const found = await findClientPrincipal(deps.db, token);
+  if (found === null) throw new Problem('invalid_token');
+  if (found.revoked) throw new Problem('token_revoked');
+  return {
+    kind: 'client',
+    clientId: token.clientId,
+    jti: token.jti,
+    permissions: new Set(found.permissions),
+    caller,
+  };
+}
+
+async function refusePermission(deps: KeysDeps, principal: Principal, permission: string): Promise<never> {
+  await recordEvent(deps, deps.db, {
+    type: 'permission.denied',
+    outcome: 'refusal',
+    reason: permission,
+    actor: actorOf(principal),
+    userId: principal.kind === 'user' ? principal.userId : null,
+    sessionId: principal.kind === 'user' ? principal.sessionId : null,
+    caller: principal.caller,
+  });
+  const awaits = principal.kind === 'user' && (await awaitsFactor(deps.db, principal.userId, permission));
+  throw new Problem('permission_denied', {
+    message: awaits
+      ? `Your role gives the permission ${permission} only after a login with a second factor.`
+      : `This needs the permission ${permission}.`,
+    members: { permission, ...(awaits && { factor_required: true }) },
+  });
+}

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let service: TestApp;
+beforeAll(async () => {
+  service = await testApp({ lockout: { attempts: 3, window: 900, duration: 900, maxDuration: 86_400 } });
+});
+afterAll(() => service.close());
+
+const login = ({ email, password }: Person, more: Record<string, string> = {}) =>
+  service.call('POST', '/token', { form: { username: email, password, ...more } });
+
+async function lockStrangersOut(who: Person): Promise<void> {
+  for (let index = 0; index < 3; index++) await login({ ...who, password: 'wrong' });
+  expect((await login(who)).statusCode).toBe(429);
+}
+
+async function known(): Promise<{ who: Person; device: string; token: string; refresh: string }> {
+  const who = await person(service);
+  const tokens = await logIn(service, who);
+  return {
+    who,
+    device: tokens.device_token ?? '',
+    token: tokens.access_token,
+    refresh: tokens.refresh_token,
+  };
+}
+
+test('a known device logs in while strangers are locked out, and counts its own failures', async () => {
+  const { who, device } = await known();
+  await lockStrangersOut(who);
+  expect((await login(who, { device_token: device })).statusCode).toBe(200);
+  for (let index = 0; index < 3; index++)
+    await login({ ...who, password: 'wrong' }, { device_token: device });
+  expect((await login(who, { device_token: device })).statusCode).toBe(429);
+});
+
+test('a device of one account is a stranger to another', async () => {
+  const { device } = await known();
+  const other = await person(service);
+  await lockStrangersOut(other);
+  expect((await login(other, { device_token: device })).statusCode).toBe(429);
+});
+
+test('a device stays known after a logout', async () => {
+  const { who, device, token } = await known();
+  expect((await service.call('POST', '/logout', { token })).statusCode).toBe(200);
+  await lockStrangersOut(who);
+  expect((await login(who, { device_token: device })).statusCode).toBe(200);
+});
+
+describe('a device is a stranger again', () => {
+  async function statusOf(who: Person, device: string): Promise<number> {
+    await lockStrangersOut(who);
+    return (await login(who, { device_token: device })).statusCode;
+  }
+
+  test('after a logout from everywhere', async () => {
+    const { who, device, token } = await known();
+    await service.call('POST', '/logout/all', { token });
+    expect(await statusOf(who, device)).toBe(429);
+  });
+
+  test('after the theft of a refresh token', async () => {
+    const { who, device, refresh } = await known();
+    const next = (await service.call('POST', '/refresh-token', { body: { refresh_token: refresh } })).json();
+    service.deps.clock.advance(60);
+    await service.call('POST', '/refresh-token', { body: { refresh_token: next.refresh_token } });
+    service.deps.clock.advance(60);
+    const stolen = await service.call('POST', '/refresh-token', { body: { refresh_token: refresh } });
+    expect(stolen.json().code).toBe('refresh_token_reused');
+    expect(await statusOf(who, device)).toBe(429);
+  });
+
+  test('after its removal, which ends its sessions and no others', async () => {
+    const { who, device, token } = await known();
+    const elsewhere = await logIn(service, who);
+    const listed = (await service.call('GET', '/users/me/devices', { token })).json();
+    expect(listed.items).toHaveLength(2);
+    expect(listed.items.filter((each: { current: boolean }) => each.current)).toHaveLength(1);
+    const { id } = listed.items.find((each: { current: boolean }) => each.current);
+    const removed = await service.call('DELETE', `/users/me/devices/${id}`, {
+      token: elsewhere.access_token,
+    });
+    expect(removed.statusCode, removed.body).toBe(204);
+    expect((await service.call('GET', '/users/me', { token })).json().code).toBe('token_revoked');
+    expect((await service.call('GET', '/users/me', { token: elsewhere.access_token })).statusCode).toBe(200);
+    const rows = await service.deps.db.rows(
+      sql`select from audit_events where user_id = ${who.id}::uuid and type = 'device.removed'`,
+    );
+    expect(rows).toHaveLength(1);
+    expect(await statusOf(who, device)).toBe(429);
+  });
+});
+
+test("another's device cannot be removed", async () => {
+  const { token } = await known();
+  const other = await known();
+  const { items } = (await service.call('GET', '/users/me/devices', { token: other.token })).json();
+  const refused = await service.call('DELETE', `/users/me/devices/${items[0].id}`, { token });
+  expect([refused.statusCode, refused.json().code]).toEqual([404, 'device_not_found']);
+});

@@ -1,0 +1,38 @@
+import { recordEvent } from '../audit/record.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { devicesOfUser, forgetDevice } from '../throttle/devices.ts';
+import { endSessionsOf, publishEnded } from './end.ts';
+import { actorOf, type UserPrincipal } from './principal.ts';
+
+/** The devices that are known for the user's account, the latest first. */
+export async function listDevices({ db }: Deps, { userId, deviceId }: UserPrincipal) {
+  const devices = await devicesOfUser(db, userId);
+  return devices.map(({ id, name, created_at, last_seen_at }) => ({
+    id,
+    name,
+    created_at: created_at.toISOString(),
+    last_seen_at: last_seen_at.toISOString(),
+    current: id === deviceId,
+  }));
+}
+
+/** Makes a device a stranger again and ends its sessions. Refuses with `device_not_found`, also for another's. */
+export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceId: string): Promise<void> {
+  const { userId, caller } = principal;
+  const actor = actorOf(principal);
+  const ended = await deps.db.transaction(async tx => {
+    if ((await forgetDevice(tx, { userId, deviceId })) === 0) return null;
+    await recordEvent(deps, tx, {
+      type: 'device.removed',
+      outcome: 'success',
+      actor,
+      userId,
+      caller,
+      data: { device: deviceId },
+    });
+    return endSessionsOf(deps, tx, { userId, deviceId, reason: 'device_removed', actor, caller });
+  });
+  if (ended === null) throw new Problem('device_not_found');
+  await publishEnded(deps, ended);
+}

@@ -1,0 +1,46 @@
+import { insertEvent, prepareEvent } from '../audit/record.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { Problem } from '../platform/problems.ts';
+import { sql } from '../platform/sql.ts';
+import { endSessionsOf, publishEnded } from './end.ts';
+import type { TokenPrincipal, UserPrincipal } from './principal.ts';
+import { endSessionFragment } from './queries.ts';
+
+/**
+ * Ends the session of the access token, in one statement: when it returns, the token and its session's refresh tokens
+ * are dead on every replica. Refuses with `token_revoked` when they were before, `user_required` for a client's token.
+ */
+export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal): Promise<void> {
+  if (claims.sid === undefined) throw new Problem('user_required');
+  const event = await prepareEvent(deps, {
+    type: 'session.ended',
+    outcome: 'success',
+    reason: 'logout',
+    actor: { kind: 'user', id: claims.sub },
+    userId: claims.sub,
+    sessionId: claims.sid,
+    caller,
+  });
+  const now = deps.clock.now();
+  const ended = await deps.db.row(sql`
+    with ended as (${endSessionFragment({ sessionId: claims.sid, jti: claims.jti, now, reason: 'logout' })}),
+      event as (${insertEvent(event, sql`ended`)})
+    select id from ended`);
+  if (ended === null) throw new Problem('token_revoked');
+  await deps.cache.publishRevocation('sid', claims.sid, deps.config.tokens.accessLifetime);
+}
+
+/** Ends every session of the user and forgets the devices that were known. */
+export async function logoutEverywhere(deps: KeysDeps, principal: UserPrincipal): Promise<void> {
+  const ended = await deps.db.transaction(tx =>
+    endSessionsOf(deps, tx, {
+      userId: principal.userId,
+      reason: 'logout_everywhere',
+      actor: { kind: 'user', id: principal.userId },
+      caller: principal.caller,
+      forgetDevices: true,
+    }),
+  );
+  await publishEnded(deps, ended);
+  await deps.cache.publishRevocation('user', principal.userId, deps.config.tokens.accessLifetime);
+}

@@ -1,0 +1,273 @@
+import { type Account, accountColumns } from '../accounts/account.ts';
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { permissionsOf, rolesOf } from '../rbac/effective.ts';
+
+export interface BearerRow extends Account {
+  readonly roles: string[];
+  readonly permissions: string[] | null;
+  readonly device_id: string | null;
+  readonly session_ended_at: Date | null;
+  readonly token_revoked: boolean;
+}
+
+const roles = rolesOf(sql`u.id`);
+const permissions = permissionsOf(sql`u.id`, sql`s.amr`);
+
+/** Everything that decides a bearer's standing, in one statement; null when the session or its user is gone. */
+export function findBearer(
+  database: Sql,
+  {
+    sessionId,
+    userId,
+    jti,
+    withPermissions,
+  }: { sessionId: string; userId: string; jti: string; withPermissions: boolean },
+): Promise<BearerRow | null> {
+  return withPermissions
+    ? database.row(sql`
+        select ${accountColumns}, ${roles} as roles, ${permissions} as permissions, s.device_id,
+          s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
+        from sessions s join users u on u.id = s.user_id
+        where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`)
+    : database.row(sql`
+        select ${accountColumns}, ${roles} as roles, null as permissions, s.device_id,
+          s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
+        from sessions s join users u on u.id = s.user_id
+        where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`);
+}
+
+export interface SessionRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly generation: number;
+  readonly seed_hash: Buffer;
+  readonly rotated_at: Date;
+  readonly idle_expires_at: Date;
+  readonly expires_at: Date;
+  readonly auth_time: Date;
+  readonly amr: string[];
+  readonly device_id: string | null;
+  readonly ended_at: Date | null;
+}
+
+/** What a refresh needs to know: the session, the standing of its account, and whether this call rotated it. */
+export interface RotationRow extends SessionRow {
+  readonly rotated: boolean;
+  readonly disabled_at: Date | null;
+  readonly roles: string[];
+  readonly permissions: string[];
+}
+
+/**
+ * Rotates a session whose token is the current one: of N callers at once, one does. Returns the session either way, as
+ * rotated or as this statement found it, and null when there is none.
+ */
+export function rotateSession(
+  database: Sql,
+  token: { sessionId: string; generation: number; seedHash: Buffer; now: Date; idleUntil: Date },
+): Promise<RotationRow | null> {
+  const columns = sql`s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.expires_at,
+    s.auth_time, s.amr, s.device_id, s.ended_at, u.disabled_at, ${roles} as roles, ${permissions} as permissions`;
+  return database.row(sql`
+    with rotated as (
+      update sessions s set generation = s.generation + 1, rotated_at = ${token.now}::timestamptz,
+        idle_expires_at = least(s.expires_at, ${token.idleUntil}::timestamptz)
+      from users u
+      where s.id = ${token.sessionId}::uuid and s.generation = ${token.generation}::int
+        and s.seed_hash = ${token.seedHash}::bytea and s.ended_at is null
+        and s.idle_expires_at > ${token.now}::timestamptz and s.expires_at > ${token.now}::timestamptz
+        and u.id = s.user_id and u.disabled_at is null
+      returning true as rotated, ${columns})
+    select * from rotated
+    union all
+    select false, ${columns} from sessions s join users u on u.id = s.user_id
+    where s.id = ${token.sessionId}::uuid and not exists (select from rotated)`);
+}
+
+/** `insert into sessions …`, to stand in the statement that lets somebody in. */
+export function insertSessionFragment(
+  session: {
+    id: string;
+    userId: Fragment;
+    seedHash: Buffer;
+    seedSealed: Buffer;
+    now: Date;
+    idleUntil: Date;
+    until: Date;
+    amr: readonly string[];
+    deviceId: string | null;
+    ip: string;
+    userAgent: string;
+  },
+  from: Fragment = sql``,
+): Fragment {
+  return sql`
+    insert into sessions (id, user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr, device_id,
+      ip, user_agent, created_at)
+    select ${session.id}::uuid, ${session.userId}, ${session.seedHash}::bytea, ${session.seedSealed}::bytea, ${session.now}::timestamptz,
+      ${session.idleUntil}::timestamptz, ${session.until}::timestamptz, ${session.now}::timestamptz,
+      ${session.amr}::text[], ${session.deviceId}::uuid, ${session.ip}::text, ${session.userAgent}::text,
+      ${session.now}::timestamptz
+    ${from}`;
+}
+
+/** `update sessions … returning id, user_id` of the one session, if it has not ended yet. */
+export function endSessionFragment({
+  sessionId,
+  jti,
+  now,
+  reason,
+}: {
+  sessionId: string;
+  /** An access token that must not have been revoked by itself. */
+  jti?: string;
+  now: Date;
+  reason: string;
+}): Fragment {
+  const unrevoked =
+    jti === undefined ? sql`` : sql`and not exists (select from revoked_tokens where jti = ${jti}::uuid)`;
+  return sql`
+    update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
+    where id = ${sessionId}::uuid and ended_at is null ${unrevoked}
+    returning id, user_id, expires_at`;
+}
+
+export interface EndedSession {
+  readonly id: string;
+  readonly expires_at: Date;
+}
+
+/** Ends the sessions of a user, all but one if one is named; returns those that this call ended. */
+export function endSessionsOfUser(
+  database: Sql,
+  {
+    userId,
+    sessionId,
+    exceptSessionId,
+    deviceId,
+    now,
+    reason,
+  }: {
+    userId: string;
+    sessionId?: string | undefined;
+    exceptSessionId?: string | undefined;
+    deviceId?: string | undefined;
+    now: Date;
+    reason: string;
+  },
+): Promise<EndedSession[]> {
+  return database.rows(sql`
+    update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
+    where user_id = ${userId}::uuid and ended_at is null
+      and (${sessionId ?? null}::uuid is null or id = ${sessionId ?? null}::uuid)
+      and (${exceptSessionId ?? null}::uuid is null or id <> ${exceptSessionId ?? null}::uuid)
+      and (${deviceId ?? null}::uuid is null or device_id = ${deviceId ?? null}::uuid)
+    returning id, expires_at`);
+}
+
+export interface ListedSession {
+  readonly id: string;
+  readonly ip: string | null;
+  readonly user_agent: string | null;
+  readonly amr: string[];
+  readonly created_at: Date;
+  readonly rotated_at: Date;
+  readonly expires_at: Date;
+}
+
+/** The live sessions of a user, the latest first. */
+export function findLiveSessions(database: Sql, userId: string, now: Date): Promise<ListedSession[]> {
+  return database.rows(sql`
+    select id, ip, user_agent, amr, created_at, rotated_at, expires_at from sessions
+    where user_id = ${userId}::uuid and ended_at is null and idle_expires_at > ${now}::timestamptz
+      and expires_at > ${now}::timestamptz
+    order by rotated_at desc, id desc limit 200`);
+}
+
+export interface RenewedRow {
+  readonly generation: number;
+  readonly seed_sealed: Buffer;
+  readonly expires_at: Date;
+  readonly amr: string[];
+  readonly roles: string[];
+  readonly permissions: string[];
+}
+
+/** Renews the session's `auth_time` and adds to its `amr`; null when it has ended. */
+export function renewAuthTime(
+  database: Sql,
+  { sessionId, now, amr }: { sessionId: string; now: Date; amr: readonly string[] },
+): Promise<RenewedRow | null> {
+  const joined = sql`array(select distinct unnest(s.amr || ${amr}::text[]) order by 1)`;
+  return database.row(sql`
+    update sessions s set auth_time = ${now}::timestamptz, amr = ${joined}
+    where s.id = ${sessionId}::uuid and s.ended_at is null
+    returning s.generation, s.seed_sealed, s.expires_at, s.amr, ${rolesOf(sql`s.user_id`)} as roles,
+      ${permissionsOf(sql`s.user_id`, sql`s.amr`)} as permissions`);
+}
+
+/** Ends a session by its id and user, for a theft or a revocation; null when it had ended before. */
+export function endSession(
+  database: Sql,
+  { sessionId, now, reason }: { sessionId: string; now: Date; reason: string },
+): Promise<{ id: string; user_id: string } | null> {
+  return database.row(endSessionFragment({ sessionId, now, reason }));
+}
+
+export function insertRevokedToken(database: Sql, jti: string, expiresAt: Date): Promise<number> {
+  return database.run(sql`
+    insert into revoked_tokens (jti, expires_at) values (${jti}::uuid, ${expiresAt}::timestamptz)
+    on conflict (jti) do nothing`);
+}
+
+/** A refresh token's session as it stands, for introspection. */
+export function findSession(
+  database: Sql,
+  sessionId: string,
+): Promise<(SessionRow & { disabled_at: Date | null }) | null> {
+  return database.row(sql`
+    select s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.expires_at, s.auth_time, s.amr,
+      s.device_id, s.ended_at, u.disabled_at
+    from sessions s join users u on u.id = s.user_id where s.id = ${sessionId}::uuid`);
+}
+
+/** Removes what can answer nobody any more, a bounded number at a time; returns how many rows went. */
+export async function sweepSessions(database: Sql, before: Date, limit: number): Promise<number> {
+  const sessions = await database.run(sql`
+    delete from sessions where id in (
+      select id from sessions where expires_at < ${before}::timestamptz limit ${limit}::int for update skip locked)`);
+  const tokens = await database.run(sql`
+    delete from revoked_tokens where jti in (
+      select jti from revoked_tokens where expires_at < ${before}::timestamptz limit ${limit}::int for update skip locked)`);
+  return sessions + tokens;
+}
+
+export interface RevocationRow {
+  readonly kind: 'jti' | 'sid';
+  readonly id: string;
+  readonly revoked_at: Date;
+  readonly expires_at: Date;
+}
+
+/**
+ * Revoked tokens that have not expired, and sessions that ended after `since` with when their last access token expires.
+ * The sessions of removed accounts are in the audit trail only.
+ */
+export function findLiveRevocations(
+  database: Sql,
+  { now, since, lifetime }: { now: Date; since: Date; lifetime: number },
+): Promise<RevocationRow[]> {
+  return database.rows(sql`
+    with ended as (
+      select id, ended_at from sessions where ended_at > ${since}::timestamptz
+      union
+      select session_id, max(created_at) from audit_events
+      where type = 'session.ended' and created_at > ${since}::timestamptz and session_id is not null
+        and not exists (select from sessions s where s.id = session_id)
+      group by session_id)
+    select 'sid' as kind, id, ended_at as revoked_at,
+      ended_at + make_interval(secs => ${lifetime}::float8) as expires_at from ended
+    union all
+    select 'jti', jti, ${now}::timestamptz, expires_at from revoked_tokens where expires_at > ${now}::timestamptz`);
+}

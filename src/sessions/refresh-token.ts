@@ -1,0 +1,55 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Secrets } from '../platform/secrets.ts';
+
+/** What a refresh token says. Whoever rotates it must find the same generation and the seed's hash in the session. */
+export interface RefreshToken {
+  readonly sessionId: string;
+  /** How often the session was refreshed when this token was made. */
+  readonly generation: number;
+  /** 256 random bits that only the token holds; the session row keeps their SHA-256. */
+  readonly seed: Buffer;
+}
+
+const VERSION = 1;
+const BODY_BYTES = 1 + 16 + 4 + 32;
+const TOKEN_BYTES = BODY_BYTES + 32;
+
+/**
+ * One opaque base64url string. The same session, generation and seed always give the same token, which is how a lost
+ * answer is repeated without storing it; the seed is not in the database and the key is not in the token, so neither
+ * alone can make one.
+ */
+export function encodeRefreshToken(secrets: Secrets, { sessionId, generation, seed }: RefreshToken): string {
+  const body = Buffer.alloc(BODY_BYTES);
+  body[0] = VERSION;
+  body.write(sessionId.replaceAll('-', ''), 1, 'hex');
+  body.writeUInt32BE(generation, 17);
+  seed.copy(body, 21);
+  return Buffer.concat([body, secrets.mac('refresh-token', body)]).toString('base64url');
+}
+
+/** The token's content, or null for anything that this service did not make; asks no database. */
+export function decodeRefreshToken(secrets: Secrets, token: string): RefreshToken | null {
+  if (token.length !== Math.ceil((TOKEN_BYTES * 4) / 3)) return null;
+  const bytes = Buffer.from(token, 'base64url');
+  if (bytes.length !== TOKEN_BYTES || bytes[0] !== VERSION || bytes.toString('base64url') !== token)
+    return null;
+  const body = bytes.subarray(0, BODY_BYTES);
+  if (!secrets.verifyMac('refresh-token', body, bytes.subarray(BODY_BYTES))) return null;
+  const id = body.toString('hex', 1, 17);
+  return {
+    sessionId: `${id.slice(0, 8)}-${id.slice(8, 12)}-${id.slice(12, 16)}-${id.slice(16, 20)}-${id.slice(20)}`,
+    generation: body.readUInt32BE(17),
+    seed: Buffer.from(body.subarray(21)),
+  };
+}
+
+/** What the session row keeps of the seed. */
+export function hashSeed(seed: Buffer): Buffer {
+  return createHash('sha256').update(seed).digest();
+}
+
+/** Compares the seed with the kept hash in constant time. */
+export function seedMatches(seed: Buffer, hash: Buffer): boolean {
+  return timingSafeEqual(hashSeed(seed), hash);
+}

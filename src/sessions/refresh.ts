@@ -1,0 +1,109 @@
+import { findAccountById } from '../accounts/find.ts';
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
+import { addSeconds } from '../platform/clock.ts';
+import { Problem } from '../platform/problems.ts';
+import { forgetDevice } from '../throttle/devices.ts';
+import { endSession, type RotationRow, rotateSession } from './queries.ts';
+import {
+  decodeRefreshToken,
+  encodeRefreshToken,
+  hashSeed,
+  type RefreshToken,
+  seedMatches,
+} from './refresh-token.ts';
+import { issueTokens, type TokenBody } from './token.ts';
+
+// A caller that lost the race for a rotation reads again to see what the winner wrote.
+const READS = 3;
+
+/**
+ * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. The immediate predecessor
+ * of the current token gets the same successor again within REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older
+ * ends the session. Refuses with `invalid_refresh_token` or `refresh_token_reused`.
+ */
+export async function refresh(deps: KeysDeps, caller: Caller, token: string): Promise<TokenBody> {
+  const { clock, config, db, secrets } = deps;
+  const presented = decodeRefreshToken(secrets, token);
+  if (presented === null) throw new Problem('invalid_refresh_token');
+
+  for (let read = 0; read < READS; read++) {
+    const now = clock.now();
+    const found = await rotateSession(db, {
+      sessionId: presented.sessionId,
+      generation: presented.generation,
+      seedHash: hashSeed(presented.seed),
+      now,
+      idleUntil: addSeconds(now, config.sessions.idleLifetime),
+    });
+    const verdict = judge(presented, found, now, config.sessions.reuseGrace);
+    if (verdict === 'raced') continue;
+    if (verdict === 'invalid' || found === null) throw new Problem('invalid_refresh_token');
+    if (verdict === 'reused') return endStolenSession(deps, caller, found);
+    return issueTokens(
+      deps,
+      {
+        userId: found.user_id,
+        sessionId: found.id,
+        roles: found.roles,
+        permissions: found.permissions,
+        amr: found.amr,
+        authTime: found.auth_time,
+        sessionExpiresAt: found.expires_at,
+      },
+      encodeRefreshToken(secrets, { ...presented, generation: found.generation }),
+    );
+  }
+  throw new Problem('overloaded');
+}
+
+type Verdict = 'rotated' | 'repeated' | 'raced' | 'reused' | 'invalid';
+
+function judge(token: RefreshToken, session: RotationRow | null, now: Date, grace: number): Verdict {
+  if (session === null || !seedMatches(token.seed, session.seed_hash)) return 'invalid';
+  if (session.rotated) return 'rotated';
+  const over = session.ended_at !== null || session.idle_expires_at <= now || session.expires_at <= now;
+  if (over || session.disabled_at !== null) return 'invalid';
+  const age = session.generation - token.generation;
+  if (age === 0) return 'raced';
+  if (age < 0) return 'invalid';
+  return age === 1 && now < addSeconds(session.rotated_at, grace) ? 'repeated' : 'reused';
+}
+
+// Of several replays at once, one ends the session and tells the owner; all of them are refused alike.
+async function endStolenSession(deps: KeysDeps, caller: Caller, session: RotationRow): Promise<never> {
+  const { clock, cache, db } = deps;
+  const ended = await db.transaction(async tx => {
+    const row = await endSession(tx, {
+      sessionId: session.id,
+      now: clock.now(),
+      reason: 'refresh_token_reused',
+    });
+    if (row === null) return false;
+    if (session.device_id !== null)
+      await forgetDevice(tx, { userId: session.user_id, deviceId: session.device_id });
+    const account = await findAccountById(tx, session.user_id);
+    await recordEvent(deps, tx, {
+      type: 'session.theft',
+      outcome: 'refusal',
+      reason: 'refresh_token_reused',
+      actor: { kind: 'anonymous' },
+      userId: session.user_id,
+      sessionId: session.id,
+      caller,
+    });
+    if (account !== null) {
+      await enqueueMail(deps, tx, {
+        template: 'refresh-token-theft',
+        to: account.email,
+        userId: account.id,
+        params: { ip: caller.ip, userAgent: caller.userAgent, at: clock.now().toISOString() },
+      });
+    }
+    return true;
+  });
+  if (ended) await cache.publishRevocation('sid', session.id, deps.config.tokens.accessLifetime);
+  throw new Problem('refresh_token_reused');
+}

@@ -1,0 +1,35 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { Problem } from '../platform/problems.ts';
+import type { UserPrincipal } from './principal.ts';
+import { renewAuthTime } from './queries.ts';
+import { encodeRefreshToken } from './refresh-token.ts';
+import { issueTokens, type TokenBody } from './token.ts';
+
+/**
+ * Tokens of the same session with a fresh `auth_time`. The refresh token is the session's present one, so that a client
+ * that ignores it, or loses the answer, goes on with what it has. Refuses with `token_revoked` when the session ended.
+ */
+export async function renewSession(
+  deps: KeysDeps,
+  { userId, sessionId }: UserPrincipal,
+  amr: readonly string[],
+): Promise<TokenBody> {
+  const { clock, db, secrets } = deps;
+  const now = clock.now();
+  const row = await renewAuthTime(db, { sessionId, now, amr });
+  if (row === null) throw new Problem('token_revoked');
+  const seed = secrets.open(`sessions:${sessionId}`, row.seed_sealed);
+  return issueTokens(
+    deps,
+    {
+      userId,
+      sessionId,
+      roles: row.roles,
+      permissions: row.permissions,
+      amr: row.amr,
+      authTime: now,
+      sessionExpiresAt: row.expires_at,
+    },
+    encodeRefreshToken(secrets, { sessionId, generation: row.generation, seed }),
+  );
+}

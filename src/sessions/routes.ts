@@ -1,0 +1,185 @@
+import { presentUser, userBody } from '../accounts/account.ts';
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { listDevices, removeDevice } from './devices.ts';
+import { endOwnSession } from './end.ts';
+import { listSessions } from './list.ts';
+import { logout, logoutEverywhere } from './logout.ts';
+import { bearerOf, userOf } from './principal.ts';
+import { refresh } from './refresh.ts';
+import { tokenBody } from './token.ts';
+
+const message = Type.Object({ message: Type.String() });
+
+const sessionBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid', description: 'The `sid` of its access tokens.' }),
+    ip: Type.Union([Type.String(), Type.Null()]),
+    user_agent: Type.Union([Type.String(), Type.Null()]),
+    created_at: Type.String({ format: 'date-time' }),
+    last_seen_at: Type.String({ format: 'date-time', description: 'The last refresh.' }),
+    expires_at: Type.String({ format: 'date-time' }),
+    amr: Type.Array(Type.String()),
+    current: Type.Boolean(),
+  },
+  { title: 'Session' },
+);
+
+const deviceBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    name: Type.String({ description: 'What it said of itself: its user agent.' }),
+    created_at: Type.String({ format: 'date-time' }),
+    last_seen_at: Type.String({ format: 'date-time', description: 'The last login.' }),
+    current: Type.Boolean(),
+  },
+  { title: 'Device' },
+);
+
+export function routes(app: App, deps: KeysDeps): void {
+  app.post(
+    '/refresh-token',
+    {
+      config: {
+        access: 'public',
+        limit: 'refresh',
+        oauth: true,
+        problems: ['refresh_token_required', 'invalid_refresh_token', 'refresh_token_reused'],
+      },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'Exchange a refresh token for new tokens',
+        description:
+          'Each use gives a new refresh token. The one before it gets the same successor again for a few seconds, so that a lost answer or two tabs log nobody out; anything older ends the session.',
+        querystring: Type.Object({ token: Type.Optional(Type.String({ deprecated: true })) }),
+        body: Type.Optional(
+          Type.Union([
+            Type.Null(),
+            Type.Object(
+              {
+                refresh_token: Type.Optional(Type.String({ maxLength: 4096 })),
+                token: Type.Optional(Type.String({ maxLength: 4096 })),
+              },
+              { additionalProperties: false },
+            ),
+          ]),
+        ),
+        response: { 200: tokenBody },
+      },
+    },
+    request => {
+      const token = request.body?.refresh_token ?? request.body?.token ?? request.query.token;
+      if (token === undefined || token === '') throw new Problem('refresh_token_required');
+      return refresh(deps, callerOf(request), token);
+    },
+  );
+
+  app.post(
+    '/logout',
+    {
+      config: { access: 'token', problems: ['token_revoked', 'user_required'] },
+      schema: { tags: ['Tokens'], summary: 'End this session', response: { 200: message } },
+    },
+    async request => {
+      await logout(deps, bearerOf(request));
+      return { message: 'Successfully logged out' };
+    },
+  );
+
+  app.post(
+    '/logout/all',
+    {
+      config: { access: 'user' },
+      schema: { tags: ['Tokens'], summary: 'End every session of mine', response: { 200: message } },
+    },
+    async request => {
+      await logoutEverywhere(deps, userOf(request));
+      return { message: 'Successfully logged out everywhere' };
+    },
+  );
+
+  app.get(
+    '/users/me',
+    {
+      config: { access: 'user' },
+      schema: { tags: ['Users'], summary: 'My account', response: { 200: userBody } },
+    },
+    async request => {
+      const { account, roles } = userOf(request);
+      return presentUser(account, roles);
+    },
+  );
+
+  app.get(
+    '/users/me/sessions',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['Users'],
+        summary: 'Where I am logged in',
+        response: {
+          200: Type.Object({
+            items: Type.Array(sessionBody),
+            next_cursor: Type.Union([Type.String(), Type.Null()]),
+          }),
+        },
+      },
+    },
+    async request => ({ items: await listSessions(deps, userOf(request)), next_cursor: null }),
+  );
+
+  app.get(
+    '/users/me/devices',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['Users'],
+        summary: 'Devices that are known for my account',
+        description: 'Wrong attempts of others do not lock these out.',
+        response: {
+          200: Type.Object({
+            items: Type.Array(deviceBody),
+            next_cursor: Type.Union([Type.String(), Type.Null()]),
+          }),
+        },
+      },
+    },
+    async request => ({ items: await listDevices(deps, userOf(request)), next_cursor: null }),
+  );
+
+  app.delete(
+    '/users/me/devices/:id',
+    {
+      config: { access: 'user', problems: ['device_not_found'] },
+      schema: {
+        tags: ['Users'],
+        summary: 'Make a device a stranger again, and end its sessions',
+        params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await removeDevice(deps, userOf(request), request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.delete(
+    '/users/me/sessions/:id',
+    {
+      config: { access: 'user', problems: ['session_not_found'] },
+      schema: {
+        tags: ['Users'],
+        summary: 'End one of my sessions',
+        params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      await endOwnSession(deps, userOf(request), request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+}

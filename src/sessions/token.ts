@@ -1,0 +1,72 @@
+import type { KeysDeps } from '../keys/key-ring.ts';
+import { addSeconds, numericDate } from '../platform/clock.ts';
+import { Type } from '../platform/json-schema.ts';
+
+/** The Token of http-api.md. */
+export const tokenBody = Type.Object(
+  {
+    access_token: Type.String({ description: 'A JWT of type at+jwt (RFC 9068).' }),
+    token_type: Type.Literal('bearer'),
+    expires_in: Type.Integer({ description: 'Seconds until the access token expires.' }),
+    expires_at: Type.String({ format: 'date-time' }),
+    refresh_token: Type.String({ description: 'Opaque; each use gives a new one.' }),
+    password_weak: Type.Optional(
+      Type.Boolean({ description: 'True when the password would be refused today: ask for a better one.' }),
+    ),
+    device_token: Type.Optional(
+      Type.String({
+        description: 'For clients without cookies: send it with the next login from this device.',
+      }),
+    ),
+  },
+  { $id: 'Token', title: 'Token' },
+);
+
+export interface TokenBody {
+  readonly access_token: string;
+  readonly token_type: 'bearer';
+  readonly expires_in: number;
+  readonly expires_at: string;
+  readonly refresh_token: string;
+  readonly password_weak?: boolean;
+  readonly device_token?: string;
+}
+
+/** What the tokens of a session say. */
+export interface Grant {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+  readonly amr: readonly string[];
+  readonly authTime: Date;
+  /** The absolute end of the session: no access token outlives it. */
+  readonly sessionExpiresAt: Date;
+}
+
+/** Signs an access token for a session (RFC 9068 §2.2) and puts it beside its refresh token. */
+export function issueTokens(deps: KeysDeps, grant: Grant, refreshToken: string): TokenBody {
+  const { clock, config, random, keys } = deps;
+  const now = clock.now();
+  const iat = numericDate(now);
+  const exp = Math.min(iat + config.tokens.accessLifetime, numericDate(grant.sessionExpiresAt));
+  const accessToken = keys.sign({
+    sub: grant.userId,
+    iat,
+    nbf: iat,
+    exp,
+    jti: random.uuid(),
+    sid: grant.sessionId,
+    roles: grant.roles,
+    permissions: grant.permissions,
+    amr: grant.amr,
+    auth_time: numericDate(grant.authTime),
+  });
+  return {
+    access_token: accessToken,
+    token_type: 'bearer',
+    expires_in: exp - iat,
+    expires_at: addSeconds(new Date(iat * 1000), exp - iat).toISOString(),
+    refresh_token: refreshToken,
+  };
+}

@@ -1,0 +1,90 @@
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { personName } from '../accounts/person-name.ts';
+import { normalizePhone } from '../accounts/phone.ts';
+import { anonymous, prepareEvent, recordEvent } from '../audit/record.ts';
+import { prepareChallenge } from '../challenges/issue.ts';
+import { prepareMail } from '../delivery/enqueue.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Deps } from '../platform/deps.ts';
+import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { Problem } from '../platform/problems.ts';
+import { sql } from '../platform/sql.ts';
+import { beginSignup } from './queries.ts';
+
+export interface Person {
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly email: string;
+  readonly phoneNumber: string;
+}
+
+/** What step 1 remembers until step 2, under the token. */
+export interface PendingSignup {
+  readonly first_name: string;
+  readonly last_name: string;
+  readonly phone_number: string;
+  /** What the address is compared by. */
+  readonly key: string;
+}
+
+export interface Begun {
+  readonly email: string;
+  readonly token: string;
+  readonly expiresAt: Date;
+}
+
+/** How long a sign-up may take between its two steps, in seconds. */
+export const SIGNUP_LIFETIME = 86_400;
+
+/**
+ * Step 1: keeps who signs up, under a token that step 2 must bring; one statement. Refuses with `email_taken`, unless
+ * login needs a verified address: then a taken one gets the same answer in the same time, and its owner a mail.
+ */
+export async function begin(deps: Deps, caller: Caller, person: Person): Promise<Begun> {
+  const hides = deps.config.requireVerifiedEmail;
+  return hides
+    ? noSoonerThan(HIDDEN_MS, () => collect(deps, caller, person, hides))
+    : collect(deps, caller, person, hides);
+}
+
+async function collect(deps: Deps, caller: Caller, person: Person, hides: boolean): Promise<Begun> {
+  const { address, key } = normalizeEmail(person.email);
+  const pending: PendingSignup = {
+    first_name: personName(person.firstName, 'first_name'),
+    last_name: personName(person.lastName, 'last_name'),
+    phone_number: await normalizePhone(person.phoneNumber),
+    key,
+  };
+  const { row, issued } = prepareChallenge(deps, {
+    purpose: 'signup',
+    sentTo: address,
+    data: { ...pending },
+    lifetime: SIGNUP_LIFETIME,
+  });
+  const notice = hides
+    ? prepareMail(deps, { template: 'email-taken', to: sql`taken.email`, userId: sql`taken.id` })
+    : null;
+  const event = await prepareEvent(deps, {
+    type: 'signup.started',
+    outcome: 'success',
+    actor: anonymous,
+    caller,
+    personal: { email: address },
+  });
+  const now = deps.clock.now();
+  const taken = await beginSignup(deps.db, { key, now, challenge: row, event, notice });
+  if (taken && !hides) {
+    await recordEvent(deps, deps.db, {
+      type: 'signup.failed',
+      outcome: 'refusal',
+      reason: 'email_taken',
+      actor: anonymous,
+      caller,
+      personal: { email: address },
+    });
+    throw new Problem('email_taken');
+  }
+  if (taken) wakeDelivery(deps.db);
+  return { email: address, token: issued.token, expiresAt: issued.expiresAt };
+}

@@ -1,0 +1,74 @@
+import { presentUser, type UserBody } from '../accounts/account.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import type { Challenge } from '../challenges/challenge.ts';
+import { consumption, findChallenge } from '../challenges/consume.ts';
+import { beginSignUpPasskey, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
+import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
+import type { Caller } from '../platform/caller.ts';
+import { isUniqueViolation } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { Problem } from '../platform/problems.ts';
+import { sql } from '../platform/sql.ts';
+import type { PendingSignup } from './begin.ts';
+import { createFrom, refuse } from './finish.ts';
+
+interface Signup {
+  readonly email: string;
+  /** What step 1 gave. */
+  readonly token: string;
+}
+
+/** Step 2 without a password, begun: what the browser is asked. Refuses with `signup_not_found`. */
+export async function beginFinish(deps: Deps, caller: Caller, signup: Signup): Promise<CreationOptions> {
+  const pending = await pendingOf(deps, signup);
+  if (pending === null) return refuse(deps, caller, 'signup_not_found');
+  const { first_name, last_name } = pending.data as unknown as PendingSignup;
+  return beginSignUpPasskey(deps, {
+    signupId: pending.id,
+    name: String(pending.sentTo),
+    displayName: `${first_name} ${last_name}`,
+  });
+}
+
+/**
+ * Step 2 with a passkey in place of a password; everything else as `finish`. Refuses further with `passkey_refused`,
+ * which leaves the sign-up as it was, and `factor_exists` for a passkey that somebody has already.
+ */
+export async function finishWithPasskey(
+  deps: Deps,
+  caller: Caller,
+  { name, response, ...signup }: Signup & { name: string; response: CreationResponse },
+): Promise<UserBody | null> {
+  const pending = await pendingOf(deps, signup);
+  const spent = consumption(deps, { purpose: 'signup', token: signup.token });
+  if (pending === null || spent === null) return refuse(deps, caller, 'signup_not_found');
+  const made = await verifySignUpPasskey(deps, pending.id, response);
+  if (made === null) throw new Problem('passkey_refused');
+  const { userId, credential } = made;
+
+  const work = () =>
+    createFrom(deps, caller, {
+      person: pending.data as unknown as PendingSignup,
+      email: String(pending.sentTo),
+      userId,
+      method: 'passkey',
+      wayIn: newPasskey(deps, { name, credential }, sql`account`),
+      spent,
+    }).catch((error: unknown) => {
+      throw isUniqueViolation(error, 'factors_credential_id_idx') ? new Problem('factor_exists') : error;
+    });
+  if (!deps.config.requireVerifiedEmail) {
+    const account = await work();
+    if (account === null) return refuse(deps, caller, 'email_taken');
+    return presentUser(account, ['user']);
+  }
+  await noSoonerThan(HIDDEN_MS, work);
+  return null;
+}
+
+async function pendingOf(deps: Deps, { email, token }: Signup): Promise<Challenge | null> {
+  const { key } = normalizeEmail(email);
+  const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
+  return (pending?.data as PendingSignup | undefined)?.key === key ? pending : null;
+}

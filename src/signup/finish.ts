@@ -1,0 +1,146 @@
+import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
+import { accountCtes, prepareAccount } from '../accounts/create.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
+import { anonymous, insertEvent, prepareEvent, recordEvent } from '../audit/record.ts';
+import { consumption, findChallenge } from '../challenges/consume.ts';
+import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
+import { insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
+import { requirePolicy } from '../passwords/policy.ts';
+import { newPassword } from '../passwords/set.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Deps } from '../platform/deps.ts';
+import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { invalid, Problem } from '../platform/problems.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import type { PendingSignup } from './begin.ts';
+import { finishSignup } from './queries.ts';
+
+export interface Choice {
+  readonly email: string;
+  readonly password: string;
+  readonly confirmation: string;
+  /** What step 1 gave. */
+  readonly token: string;
+}
+
+/** How long the link of a verification mail works, in seconds. */
+const VERIFICATION_LIFETIME = 86_400;
+
+/**
+ * Step 2: creates the account of a pending sign-up with its password, and queues the verification mail, all in one
+ * statement after the hash. Refuses with `signup_not_found` whoever did not do step 1 for this address, `email_taken`
+ * who lost a race for it, and `validation_failed` a password that breaks the policy or differs from its confirmation;
+ * those two leave the sign-up as it was. Null where login needs a verified address: taken or not, the answer is the same.
+ */
+export async function finish(deps: Deps, caller: Caller, choice: Choice): Promise<UserBody | null> {
+  if (choice.password !== choice.confirmation) {
+    throw invalid('confirm_password', 'passwords_differ', 'The two passwords differ.');
+  }
+  const { key } = normalizeEmail(choice.email);
+  const { token } = choice;
+  const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
+  const spent = consumption(deps, { purpose: 'signup', token });
+  const person = pending?.data as PendingSignup | undefined;
+  if (pending === null || spent === null || person?.key !== key)
+    return refuse(deps, caller, 'signup_not_found');
+
+  const email = String(pending.sentTo);
+  const names = [person.first_name, person.last_name];
+  await requirePolicy(deps, { password: choice.password, owner: { email, names } });
+  const hash = await deps.hasher.hash(choice.password);
+
+  const work = () =>
+    createFrom(deps, caller, {
+      person,
+      email,
+      method: 'password',
+      wayIn: newPassword(deps, hash, sql`account`),
+      spent,
+    });
+  if (!deps.config.requireVerifiedEmail) {
+    const account = await work();
+    if (account === null) return refuse(deps, caller, 'email_taken');
+    return presentUser(account, ['user']);
+  }
+  await noSoonerThan(HIDDEN_MS, work);
+  return null;
+}
+
+export interface Creation {
+  readonly person: PendingSignup;
+  readonly email: string;
+  /** Chosen before the account is made; left out: a new one. */
+  readonly userId?: string;
+  readonly method: 'password' | 'passkey';
+  /** The insertion of the password or the passkey, from the CTE `account`. */
+  readonly wayIn: Fragment;
+  /** The spending of the pending sign-up. */
+  readonly spent: Fragment;
+}
+
+/** Makes the account of a sign-up, its way in and the verification mail in one statement; null for a taken address. */
+export async function createFrom(
+  deps: Deps,
+  caller: Caller,
+  { person, email, userId, method, wayIn, spent }: Creation,
+): Promise<Account | null> {
+  const made = prepareAccount(deps, {
+    email,
+    firstName: person.first_name,
+    lastName: person.last_name,
+    phoneNumber: person.phone_number,
+  });
+  const row = { ...made, id: userId ?? made.id };
+  const verification = prepareChallenge(deps, {
+    purpose: 'verify-email',
+    userId: sql`account.id`,
+    sentTo: email,
+    lifetime: VERIFICATION_LIFETIME,
+  });
+  const mail = prepareMail(deps, {
+    template: 'verify-email',
+    to: email,
+    userId: sql`account.id`,
+    secrets: { token: verification.issued.token },
+    expiresAt: verification.issued.expiresAt,
+  });
+  const event = await prepareEvent(deps, {
+    type: 'signup.completed',
+    outcome: 'success',
+    actor: { kind: 'user', id: row.id },
+    userId: row.id,
+    caller,
+    data: { method },
+  });
+  const created = await finishSignup<Account | { id: null }>(deps.db, {
+    claimed: spent,
+    account: accountCtes(row, sql`pending`),
+    rest: [
+      sql`way_in as (${wayIn})`,
+      sql`verification as (${insertChallenge(verification.row, sql`account`)})`,
+      sql`mail as (${insertMail(mail, sql`account`)})`,
+      sql`event as (${insertEvent(event, sql`account`)})`,
+    ],
+  });
+  if (created?.open !== true) return refuse(deps, caller, 'signup_not_found');
+  if (created.id === null) return null;
+  wakeDelivery(deps.db);
+  return created;
+}
+
+/** Records a sign-up that is refused, and refuses it. */
+export async function refuse(
+  deps: Deps,
+  caller: Caller,
+  reason: 'signup_not_found' | 'email_taken',
+): Promise<never> {
+  await recordEvent(deps, deps.db, {
+    type: 'signup.failed',
+    outcome: 'refusal',
+    reason,
+    actor: anonymous,
+    caller,
+  });
+  throw new Problem(reason);
+}

@@ -1,0 +1,82 @@
+import { userBody } from '../accounts/account.ts';
+import { creationResponse, optionsBody, passkeyLabel } from '../mfa/passkey-schemas.ts';
+import type { CreationResponse } from '../mfa/webauthn.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { beginFinish, finishWithPasskey } from './finish-with-passkey.ts';
+import { signupCookie, signupTokenOf } from './signup-cookie.ts';
+
+const exact = { additionalProperties: false } as const;
+const email = Type.String({ maxLength: 320 });
+const signupToken = Type.Optional(
+  Type.String({ maxLength: 200, description: 'Left out: the cookie of step 1.' }),
+);
+const tags = ['Registration'];
+
+/** Step 2 of a sign-up with a passkey in place of a password. */
+export function routes(app: App, deps: Deps): void {
+  app.post(
+    '/signup/passkey/options',
+    {
+      config: { access: 'public', limit: 'signup', problems: ['signup_not_found'] },
+      schema: {
+        tags,
+        summary: 'Sign up, step 2: begin with a passkey in place of a password',
+        description:
+          'Give `options` to navigator.credentials.create, and what it answers to POST /signup/passkey.',
+        body: Type.Object({ email, signup_token: signupToken }, exact),
+        response: { 200: optionsBody },
+      },
+    },
+    async request => {
+      const token = tokenOf(request.body.signup_token, request.headers.cookie);
+      const options = await beginFinish(deps, callerOf(request), { email: request.body.email, token });
+      return { options: { ...options } };
+    },
+  );
+
+  app.post(
+    '/signup/passkey',
+    {
+      config: {
+        access: 'public',
+        limit: 'signup',
+        problems: ['signup_not_found', 'email_taken', 'passkey_refused', 'factor_exists'],
+      },
+      schema: {
+        tags,
+        summary: 'Sign up, step 2: a passkey',
+        description: 'Creates the account, without a password, and queues the verification mail.',
+        body: Type.Object(
+          { email, name: passkeyLabel, response: creationResponse, signup_token: signupToken },
+          exact,
+        ),
+        response: {
+          200: userBody,
+          202: Type.Object({ message: Type.String(), email: Type.String() }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { email, name, response, signup_token } = request.body;
+      const user = await finishWithPasskey(deps, callerOf(request), {
+        email,
+        name,
+        response: response as CreationResponse,
+        token: tokenOf(signup_token, request.headers.cookie),
+      });
+      reply.header('set-cookie', signupCookie(deps.config, ''));
+      if (user !== null) return user;
+      reply.code(202);
+      return { message: 'Check your mail to finish', email };
+    },
+  );
+}
+
+function tokenOf(sent: string | undefined, cookies: string | undefined): string {
+  const token = sent ?? signupTokenOf(cookies);
+  if (token === null) throw new Problem('signup_not_found');
+  return token;
+}

@@ -1,0 +1,51 @@
+import { type EventRow, insertEvent } from '../audit/record.ts';
+import { insertChallenge } from '../challenges/issue.ts';
+import { insertMail } from '../delivery/enqueue.ts';
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+
+/**
+ * Looks whether an address is taken, and stores the pending sign-up: only of a free address where there is no `notice`,
+ * of any where there is one, which then goes to the owner of a taken one. Returns whether it is taken.
+ */
+export async function beginSignup(
+  database: Sql,
+  {
+    key,
+    now,
+    challenge,
+    event,
+    notice,
+  }: {
+    key: string;
+    now: Date;
+    challenge: Parameters<typeof insertChallenge>[0];
+    event: EventRow;
+    notice: Parameters<typeof insertMail>[0] | null;
+  },
+): Promise<boolean> {
+  const source = notice === null ? sql`(select where not exists (select from taken)) as free` : undefined;
+  const told =
+    notice === null ? sql`` : sql`, told as (${insertMail(notice, sql`taken where taken.kind = 'email'`)})`;
+  const row = await database.row<{ taken: boolean }>(sql`
+    with taken as (
+      select u.id, u.email, i.kind from identifiers i join users u on u.id = i.user_id
+      where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)),
+    pending as (${insertChallenge(challenge, source)}),
+    event as (${insertEvent(event, source)})
+    ${told}
+    select exists (select from taken) as taken`);
+  return row?.taken === true;
+}
+
+/** One statement out of the CTEs that finish a sign-up: what of it came about. */
+export function finishSignup<Row>(
+  database: Sql,
+  parts: { claimed: Fragment; account: Fragment; rest: readonly Fragment[] },
+): Promise<(Row & { readonly open: boolean }) | null> {
+  return database.row(sql`
+    with pending as (${parts.claimed}),
+    ${parts.account}
+    ${parts.rest.reduce((left, part) => sql`${left}, ${part}`, sql``)}
+    select account.*, exists (select from pending) as open from (select) as one left join account on true`);
+}

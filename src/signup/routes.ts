@@ -1,0 +1,106 @@
+import { userBody } from '../accounts/account.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type App, callerOf } from '../platform/http/app.ts';
+import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
+import { begin } from './begin.ts';
+import { finish } from './finish.ts';
+import { signupCookie, signupTokenOf } from './signup-cookie.ts';
+
+const exact = { additionalProperties: false } as const;
+const name = Type.String({ minLength: 1, maxLength: 100 });
+
+export function routes(app: App, deps: Deps): void {
+  app.post(
+    '/signup',
+    {
+      config: { access: 'public', limit: 'signup', problems: ['email_taken'] },
+      schema: {
+        tags: ['Registration'],
+        summary: 'Sign up, step 1: who you are',
+        description:
+          'Gives a token, in the body and as a cookie, that step 2 must bring within a day. Where login needs a verified address, a taken address gets the same answer.',
+        body: Type.Object(
+          {
+            first_name: name,
+            last_name: name,
+            email: Type.String({ maxLength: 320 }),
+            phone_number: Type.String({ pattern: '^\\+?[0-9]{10,15}$' }),
+          },
+          exact,
+        ),
+        response: {
+          200: Type.Object({
+            message: Type.String(),
+            email: Type.String(),
+            signup_token: Type.String(),
+            expires_at: Type.String({ format: 'date-time' }),
+          }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { first_name, last_name, email, phone_number } = request.body;
+      const begun = await begin(deps, callerOf(request), {
+        firstName: first_name,
+        lastName: last_name,
+        email,
+        phoneNumber: phone_number,
+      });
+      reply.header('set-cookie', signupCookie(deps.config, begun.token));
+      return {
+        message: 'User information collected',
+        email: begun.email,
+        signup_token: begun.token,
+        expires_at: begun.expiresAt.toISOString(),
+      };
+    },
+  );
+
+  app.post(
+    '/signup/set-password',
+    {
+      config: {
+        access: 'public',
+        limit: 'signup',
+        problems: ['signup_not_found', 'email_taken', 'overloaded'],
+      },
+      schema: {
+        tags: ['Registration'],
+        summary: 'Sign up, step 2: a password',
+        description:
+          'Creates the account and queues the verification mail. A refused password consumes nothing: send another one with the same token.',
+        body: Type.Object(
+          {
+            email: Type.String({ maxLength: 320 }),
+            password: Type.String({ maxLength: 4096 }),
+            confirm_password: Type.String({ maxLength: 4096 }),
+            signup_token: Type.Optional(
+              Type.String({ maxLength: 200, description: 'Left out: the cookie of step 1.' }),
+            ),
+          },
+          exact,
+        ),
+        response: {
+          200: userBody,
+          202: Type.Object({ message: Type.String(), email: Type.String() }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { email, password, confirm_password, signup_token } = request.body;
+      const token = signup_token ?? signupTokenOf(request.headers.cookie);
+      if (token === null) throw new Problem('signup_not_found');
+      const user = await finish(deps, callerOf(request), {
+        email,
+        password,
+        confirmation: confirm_password,
+        token,
+      });
+      reply.header('set-cookie', signupCookie(deps.config, ''));
+      if (user !== null) return user;
+      reply.code(202);
+      return { message: 'Check your mail to finish', email };
+    },
+  );
+}

@@ -1,0 +1,20 @@
+import type { Config } from '../platform/config.ts';
+import { SIGNUP_LIFETIME } from './begin.ts';
+
+const NAME = 'signup_token';
+
+/** `Set-Cookie` that hands the token of step 1 to step 2; to the empty token, it takes the cookie away. */
+export function signupCookie({ http }: Pick<Config, 'http'>, token: string): string {
+  const secure = http.publicUrl.startsWith('https:') ? '; Secure' : '';
+  const age = token === '' ? 0 : SIGNUP_LIFETIME;
+  return `${NAME}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`;
+}
+
+/** The token in a request's cookies, or null. */
+export function signupTokenOf(cookies: string | undefined): string | null {
+  for (const pair of (cookies ?? '').split(';')) {
+    const [name, value] = pair.trim().split('=', 2);
+    if (name === NAME && value !== undefined && value !== '') return value;
+  }
+  return null;
+}

@@ -1,0 +1,1 @@
+export { attemptFragment } from './queries.ts';

@@ -1,0 +1,30 @@
+import type { Deps } from '../platform/deps.ts';
+import { DEVICE_COOKIE_AGE, type DeviceClaim, decodeDeviceToken } from './devices.ts';
+
+const PREFIX = 'entrecore_device_';
+// A browser that several people share sends a cookie for each of them.
+const MOST = 8;
+
+/** The devices that a request claims to be, by its cookies and its `device_token`; forged ones are left out. */
+export function devicesOf(
+  { secrets }: Pick<Deps, 'secrets'>,
+  cookies: string | undefined,
+  token: string | undefined,
+): DeviceClaim[] {
+  const sent = (cookies ?? '')
+    .split(';')
+    .map(pair => pair.trim())
+    .filter(pair => pair.startsWith(PREFIX))
+    .map(pair => pair.slice(pair.indexOf('=') + 1));
+  return [token, ...sent]
+    .slice(0, MOST)
+    .map(text => decodeDeviceToken(secrets, text))
+    .filter(claim => claim !== null);
+}
+
+/** `Set-Cookie` for a device that has just logged in: of this account only, and out of the reach of scripts. */
+export function deviceCookie({ secrets, config }: Pick<Deps, 'secrets' | 'config'>, token: string): string {
+  const userId = decodeDeviceToken(secrets, token)?.userId ?? '';
+  const secure = config.http.publicUrl.startsWith('https:') ? '; Secure' : '';
+  return `${PREFIX}${userId.slice(-12)}=${token}; Path=/; Max-Age=${DEVICE_COOKIE_AGE}; HttpOnly; SameSite=Lax${secure}`;
+}

@@ -1,0 +1,86 @@
+import type { Caller } from '../platform/caller.ts';
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Secrets } from '../platform/secrets.ts';
+import { type Fragment } from '../platform/sql.ts';
+import { deleteDevice, deleteDevicesOf, selectDevices, selectKnownDevice, upsertDevice } from './queries.ts';
+
+/** A device that has logged in to an account before, as its cookie or `device_token` says. */
+export interface DeviceClaim {
+  readonly deviceId: string;
+  readonly userId: string;
+}
+
+/** How long a browser keeps the cookie, in seconds; the row decides, and it may go earlier. */
+export const DEVICE_COOKIE_AGE = 400 * 86_400;
+
+const VERSION = 1;
+const BODY_BYTES = 1 + 16 + 16;
+
+/** A signed, per-account name of a device. It lets nobody in: it only says whose failures are counted apart. */
+export function encodeDeviceToken(secrets: Secrets, { deviceId, userId }: DeviceClaim): string {
+  const body = Buffer.alloc(BODY_BYTES);
+  body[0] = VERSION;
+  body.write(deviceId.replaceAll('-', ''), 1, 'hex');
+  body.write(userId.replaceAll('-', ''), 17, 'hex');
+  return Buffer.concat([body, secrets.mac('cookie', body)]).toString('base64url');
+}
+
+/** The claim of a device token, or null for anything that this service did not make. */
+export function decodeDeviceToken(secrets: Secrets, token: string | undefined): DeviceClaim | null {
+  if (token === undefined || token.length > 120) return null;
+  const bytes = Buffer.from(token, 'base64url');
+  const body = bytes.subarray(0, BODY_BYTES);
+  if (bytes.length !== BODY_BYTES + 32 || body[0] !== VERSION) return null;
+  if (!secrets.verifyMac('cookie', body, bytes.subarray(BODY_BYTES))) return null;
+  return { deviceId: uuidAt(body, 1), userId: uuidAt(body, 17) };
+}
+
+/** What a device is listed as: what it says of itself. */
+export function deviceName({ userAgent }: Caller): string {
+  return userAgent === '' ? 'Unknown device' : userAgent.slice(0, 200);
+}
+
+/** `insert into known_devices …` for the statement that lets somebody in, whose source `admitted` has the user's id. */
+export function knownDeviceFragment(
+  device: { deviceId: string; name: string; now: Date },
+  source: Fragment,
+): Fragment {
+  return upsertDevice(device, source);
+}
+
+/** Which of the devices that a request claims to be is known for this account; null for none. */
+export function findKnownDevice(
+  database: Sql,
+  userId: string,
+  claims: readonly DeviceClaim[],
+): Promise<string | null> {
+  const ids = claims.filter(claim => claim.userId === userId).map(({ deviceId }) => deviceId);
+  return ids.length === 0 ? Promise.resolve(null) : selectKnownDevice(database, userId, ids);
+}
+
+/** The devices that an account was logged in to on, the latest first; at most 200. */
+export function devicesOfUser(database: Sql, userId: string) {
+  return selectDevices(database, userId);
+}
+
+/** Makes a device a stranger again. */
+export function forgetDevice(database: Sql, { userId, deviceId }: DeviceClaim): Promise<number> {
+  return deleteDevice(database, userId, deviceId);
+}
+
+/** Makes every device of an account a stranger again: after a reset, a theft, a logout from everywhere. */
+export function forgetDevicesOf(database: Sql, userId: string): Promise<number> {
+  return deleteDevicesOf(database, userId);
+}
+
+/** A new device's id, and the token that it is known by. */
+export function newDevice({ random, secrets }: Deps, userId: string): { deviceId: string; token: string } {
+  const deviceId = random.uuid();
+  return { deviceId, token: encodeDeviceToken(secrets, { deviceId, userId }) };
+}
+
+function uuidAt(bytes: Buffer, at: number): string {
+  const hex = bytes.toString('hex', at, at + 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,119 @@
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import {
+  deleteLockout,
+  deleteLockoutsOf,
+  findLockouts,
+  insertAttempt,
+  markNotified,
+  returnAttempt,
+} from './queries.ts';
+
+/**
+ * Whose failures are counted together. A known device has a lane of its own, so that strangers who fail at an account
+ * do not lock its owner out; everyone else who tries this account shares one.
+ */
+export interface Lane {
+  readonly userId: string;
+  readonly deviceId?: string | null;
+}
+
+/** What taking an attempt gave: the lane's counter, or the end of its lock. */
+export interface Attempt {
+  readonly subject: Buffer;
+  readonly allowed: boolean;
+  /** This attempt is the last one: unless it succeeds, the lane is locked until then. */
+  readonly lockedUntil: Date | null;
+  readonly failures: number;
+}
+
+/**
+ * Takes one attempt before a secret is checked, in one statement, so that N callers at once get no more guesses than
+ * LOCKOUT_ATTEMPTS. Refuses with `too_many_attempts` while the lane is locked. Give it back with `forgive`.
+ */
+export async function takeAttempt(deps: Deps, database: Sql, lane: Lane): Promise<Attempt> {
+  const subject = subjectOf(lane);
+  if (deps.config.lockout.attempts === 0) return { subject, allowed: true, lockedUntil: null, failures: 0 };
+  const taken = await insertAttempt(deps, database, { subject, userId: lane.userId });
+  const attempt = { subject, ...taken };
+  refuseLocked(deps, attempt);
+  return attempt;
+}
+
+/** The same for a name that no account has, so that it answers as one that somebody has. */
+export async function takeUnknownAttempt(deps: Deps, database: Sql, name: string): Promise<Attempt> {
+  const subject = unknownSubject(deps, name);
+  if (deps.config.lockout.attempts === 0) return { subject, allowed: true, lockedUntil: null, failures: 0 };
+  const attempt = { subject, ...(await insertAttempt(deps, database, { subject, userId: null })) };
+  refuseLocked(deps, attempt);
+  return attempt;
+}
+
+/** Refuses with `too_many_attempts`, and says when the lock ends, unless the attempt was granted. */
+export function refuseLocked(
+  { clock, config }: Deps,
+  { allowed, lockedUntil }: Omit<Attempt, 'subject'>,
+): void {
+  if (allowed) return;
+  const seconds =
+    lockedUntil === null ? config.lockout.duration : (lockedUntil.getTime() - clock.now().getTime()) / 1000;
+  throw new Problem('too_many_attempts', { retryAfter: Math.max(1, Math.ceil(seconds)) });
+}
+
+/** Forgets the lane's failures after a success. */
+export function forgive(database: Sql, { subject }: Pick<Attempt, 'subject'>): Promise<number> {
+  return database.run(deleteLockout(sql`${subject}::bytea`));
+}
+
+/** `delete from lockouts …` for a success that is written in one statement with what follows from it. */
+export function forgiveFragment(subject: Buffer): Fragment {
+  return deleteLockout(sql`${subject}::bytea`);
+}
+
+/**
+ * Gives one attempt back without forgetting the others: the secret was right, but the way in goes on, and whoever knows
+ * a password must not be able to reset the count of wrong codes.
+ */
+export function giveBack(deps: Deps, database: Sql, subject: Buffer): Promise<number> {
+  return returnAttempt(database, subject, deps.config.lockout.attempts);
+}
+
+/**
+ * Runs the check that an attempt was taken for. Where it cannot be made at all - the hash queue is full, the caller went
+ * away - nothing was guessed, so the attempt is given back before the refusal goes on.
+ */
+export async function checkOrGiveBack<T>(deps: Deps, subject: Buffer, check: () => Promise<T>): Promise<T> {
+  try {
+    return await check();
+  } catch (error) {
+    await giveBack(deps, deps.db, subject);
+    throw error;
+  }
+}
+
+/** True for the first caller to tell the owner of a lock; false until a day without failure has passed. */
+export function markLockNotified({ clock }: Deps, database: Sql, subject: Buffer): Promise<boolean> {
+  return markNotified(database, subject, clock.now());
+}
+
+/** Lifts every lock of an account: a reset, an administrator. Returns how many lanes had failures. */
+export function unlockAccount(database: Sql, userId: string): Promise<number> {
+  return deleteLockoutsOf(database, userId);
+}
+
+/** The lanes of an account with failures, for an operator: since when, until when, and whether a device's own. */
+export function lockoutsOf(database: Sql, userId: string) {
+  return findLockouts(database, userId);
+}
+
+/** The counter of a name that no account has. Keyed, because people type passwords into the wrong field. */
+export function unknownSubject({ secrets }: Deps, name: string): Buffer {
+  return secrets.mac('lockout', name);
+}
+
+function subjectOf({ userId, deviceId }: Lane): Buffer {
+  const bytes = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
+  return deviceId ? Buffer.concat([bytes(userId), bytes(deviceId)]) : bytes(userId);
+}

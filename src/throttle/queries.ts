@@ -1,0 +1,168 @@
+import { addSeconds } from '../platform/clock.ts';
+import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+
+const DAY = 86_400;
+
+export interface TakenAttempt {
+  readonly allowed: boolean;
+  readonly lockedUntil: Date | null;
+  readonly failures: number;
+}
+
+/**
+ * Counts an attempt against a subject (an expression) unless it is locked; returns no row then. The attempt that reaches
+ * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; a day without
+ * failure forgets it all.
+ */
+export function attemptFragment(
+  { clock, config: { lockout } }: Pick<Deps, 'clock' | 'config'>,
+  { subject, userId, from }: { subject: Fragment; userId: Fragment; from?: Fragment },
+): Fragment {
+  const now = clock.now();
+  const limit = lockout.attempts;
+  const until = (locks: Fragment) =>
+    sql`${now}::timestamptz + make_interval(secs => least(${lockout.maxDuration}::float8, ${lockout.duration}::float8 * power(2, least(${locks}, 20))))`;
+  const forgotten = sql`l.last_failure_at <= ${addSeconds(now, -DAY)}::timestamptz`;
+  const anew = sql`(${forgotten} or l.locked_until is not null or l.window_started_at <= ${addSeconds(now, -lockout.window)}::timestamptz)`;
+  const failures = sql`case when ${anew} then 1 else l.failures + 1 end`;
+  const locks = sql`case when ${forgotten} then 0 else l.locks end`;
+  return sql`
+    insert into lockouts as l (subject, user_id, failures, window_started_at, locks, locked_until, last_failure_at)
+    select ${subject}, ${userId}, 1, ${now}::timestamptz, case when ${limit}::int <= 1 then 1 else 0 end,
+      case when ${limit}::int <= 1 then ${until(sql`0`)} end, ${now}::timestamptz
+    ${from ?? sql``}
+    on conflict (subject) do update set
+      user_id = excluded.user_id,
+      failures = ${failures},
+      window_started_at = case when ${anew} then ${now}::timestamptz else l.window_started_at end,
+      locks = ${locks} + case when ${failures} >= ${limit}::int then 1 else 0 end,
+      locked_until = case when ${failures} >= ${limit}::int then ${until(locks)} end,
+      last_failure_at = ${now}::timestamptz,
+      notified_at = case when ${forgotten} then null else l.notified_at end
+    where l.locked_until is null or l.locked_until <= ${now}::timestamptz
+    returning l.subject, l.failures, l.locked_until`;
+}
+
+/** Takes an attempt for a known subject; `allowed` is false, with the end of the lock, when it is locked. */
+export async function insertAttempt(
+  deps: Pick<Deps, 'clock' | 'config'>,
+  database: Sql,
+  { subject, userId }: { subject: Buffer; userId: string | null },
+): Promise<TakenAttempt> {
+  const attempt = attemptFragment(deps, { subject: sql`${subject}::bytea`, userId: sql`${userId}::uuid` });
+  const row = await database.row<{
+    failures: number | null;
+    locked_until: Date | null;
+    locked_before: Date | null;
+  }>(sql`
+    with attempt as (${attempt})
+    select a.failures, a.locked_until, l.locked_until as locked_before
+    from (select) as one left join attempt a on true left join lockouts l on l.subject = ${subject}::bytea`);
+  const allowed = row !== null && row.failures !== null;
+  return {
+    allowed,
+    lockedUntil: (allowed ? row.locked_until : row?.locked_before) ?? null,
+    failures: row?.failures ?? 0,
+  };
+}
+
+export function deleteLockout(subject: Fragment): Fragment {
+  return sql`delete from lockouts where subject = ${subject}`;
+}
+
+/** Takes one failure off; lifts the lock too when the attempt that is given back had set it. */
+export function returnAttempt(database: Sql, subject: Buffer, limit: number): Promise<number> {
+  return database.run(sql`
+    update lockouts set
+      locks = case when failures = ${limit}::int and locked_until is not null then locks - 1 else locks end,
+      locked_until = case when failures = ${limit}::int then null else locked_until end,
+      failures = greatest(failures - 1, 0)
+    where subject = ${subject}::bytea`);
+}
+
+export function deleteLockoutsOf(database: Sql, userId: string): Promise<number> {
+  return database.run(sql`delete from lockouts where user_id = ${userId}::uuid`);
+}
+
+export interface LockoutRow {
+  readonly failures: number;
+  readonly locked_until: Date | null;
+  readonly last_failure_at: Date;
+  readonly known_device: boolean;
+}
+
+export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[]> {
+  return database.rows<LockoutRow>(sql`
+    select failures, locked_until, last_failure_at, length(subject) > 16 as known_device
+    from lockouts where user_id = ${userId}::uuid order by last_failure_at desc`);
+}
+
+/** Marks that the owner was told of the lock; false when they had been since the failures began. */
+export async function markNotified(database: Sql, subject: Buffer, now: Date): Promise<boolean> {
+  const written = await database.run(sql`
+    update lockouts set notified_at = ${now}::timestamptz where subject = ${subject}::bytea and notified_at is null`);
+  return written === 1;
+}
+
+/** Deletes one device of an account. */
+export function deleteDevice(database: Sql, userId: string, deviceId: string): Promise<number> {
+  return database.run(
+    sql`delete from known_devices where id = ${deviceId}::uuid and user_id = ${userId}::uuid`,
+  );
+}
+
+export interface DeviceRow {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: Date;
+  readonly last_seen_at: Date;
+}
+
+export function selectDevices(database: Sql, userId: string): Promise<DeviceRow[]> {
+  return database.rows(sql`
+    select id, name, created_at, last_seen_at from known_devices where user_id = ${userId}::uuid
+    order by last_seen_at desc, id desc limit 200`);
+}
+
+export function deleteDevicesOf(database: Sql, userId: string): Promise<number> {
+  return database.run(sql`delete from known_devices where user_id = ${userId}::uuid`);
+}
+
+/** Writes a device that is new, or when it was last seen; nothing when the source has no row (with a column `id`). */
+export function upsertDevice(
+  device: { deviceId: string; name: string; now: Date },
+  source: Fragment,
+): Fragment {
+  return sql`
+    insert into known_devices (id, user_id, name, created_at, last_seen_at)
+    select ${device.deviceId}::uuid, admitted.id, ${device.name}::text, ${device.now}::timestamptz, ${device.now}::timestamptz
+    from ${source}
+    on conflict (id) do update set last_seen_at = excluded.last_seen_at`;
+}
+
+export async function selectKnownDevice(
+  database: Sql,
+  userId: string,
+  ids: readonly string[],
+): Promise<string | null> {
+  const row = await database.row<{ id: string }>(sql`
+    select id from known_devices where user_id = ${userId}::uuid and id = any(${ids}::uuid[]) limit 1`);
+  return row?.id ?? null;
+}
+
+export function deleteForgottenLockouts(database: Sql, before: Date, limit: number): Promise<number> {
+  return database.run(sql`
+    delete from lockouts where subject in (
+      select subject from lockouts where last_failure_at < ${before}::timestamptz
+        and (locked_until is null or locked_until < ${before}::timestamptz)
+      limit ${limit}::int for update skip locked)`);
+}
+
+export function deleteOldDevices(database: Sql, before: Date, limit: number): Promise<number> {
+  return database.run(sql`
+    delete from known_devices where id in (
+      select id from known_devices where last_seen_at < ${before}::timestamptz
+      limit ${limit}::int for update skip locked)`);
+}

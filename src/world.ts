@@ -1,0 +1,77 @@
+import type { AppDeps } from './app.ts';
+import { openKeyRing } from './keys/key-ring.ts';
+import { systemClock } from './platform/clock.ts';
+import type { Config } from './platform/config.ts';
+import { type Connection, openDatabase } from './platform/database.ts';
+import { openEmbedded } from './platform/embedded/open.ts';
+import { completeSecrets } from './platform/generated-secrets.ts';
+import { openHasher } from './platform/hasher.ts';
+import type { Log } from './platform/log.ts';
+import { ensureSchema } from './platform/migrations/ensure-schema.ts';
+import { openCache } from './platform/open-cache.ts';
+import { systemRandom } from './platform/random.ts';
+import { refuseLostRoot } from './platform/sealed-columns.ts';
+import { deriveSecrets } from './platform/secrets.ts';
+import { liveRevocations } from './sessions/live-revocations.ts';
+
+/** The real world of a process: its database, its keys and whatever else a verb needs, and how to leave it. */
+export interface World {
+  readonly deps: AppDeps;
+  /** True when the database is the embedded one. */
+  readonly embedded: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the world for the service or for a command: the embedded server unless another is configured, the schema at
+ * head, the secrets, the keys. Throws with what to do about it; whatever was opened by then is closed.
+ */
+export async function openWorld(config: Config, log: Log): Promise<World> {
+  const closing: (() => unknown)[] = [];
+  const close = async () => {
+    for (const step of closing.splice(0).reverse()) await step();
+  };
+  try {
+    const server = config.database.url === null ? await openEmbedded({ dataDir: config.dataDir, log }) : null;
+    if (server !== null) closing.push(() => server.release());
+    const connection: Connection = server?.connection ?? { connectionString: config.database.url as string };
+    const { migrateUrl, migrateOnStart, poolMax, prepare } = config.database;
+    await ensureSchema({
+      connection,
+      migrateConnection: migrateUrl === null ? null : { connectionString: migrateUrl },
+      migrateOnStart,
+      say: message => log.info(message),
+    });
+    const db = openDatabase({
+      connection,
+      poolMax,
+      prepare,
+      onIdleError: error => log.warn({ err: error }, 'an idle database connection was lost'),
+    });
+    closing.push(() => db.close());
+
+    const { config: complete, notices } = await completeSecrets(config, db, systemClock);
+    for (const notice of notices) log.warn(notice);
+    const hasher = openHasher(config.passwords);
+    const cache = await openCache(complete, { clock: systemClock, log });
+    closing.push(() => cache.close());
+    const deps = {
+      db,
+      clock: systemClock,
+      random: systemRandom,
+      cache,
+      log,
+      config: complete,
+      secrets: deriveSecrets(complete.secrets.root as string, complete.secrets.previousRoots),
+      hasher,
+    };
+    await refuseLostRoot(deps);
+    cache.refillFrom(() => liveRevocations(deps));
+    const keys = await openKeyRing(deps);
+    closing.push(() => keys.close());
+    return { deps: { ...deps, keys }, embedded: server !== null, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

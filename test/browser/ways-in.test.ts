@@ -1,0 +1,172 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { linkTo } from '../../src/delivery/link.ts';
+import { type TestApp, testApp } from '../support/app.ts';
+import { addAuthenticator, freePort } from '../support/authenticator.ts';
+import { openChromium, withoutChromium } from '../support/chromium.ts';
+import { mailsTo } from '../support/mails.ts';
+import { logIn, PASSWORD, person } from '../support/people.ts';
+
+let world: TestApp;
+let browser: Browser;
+let origin: string;
+
+describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    const port = await freePort();
+    origin = `http://localhost:${port}`;
+    world = await testApp({
+      http: { publicUrl: origin, appUrl: origin },
+      passkeys: { rpId: 'localhost', origins: [origin] },
+      signInByMail: true,
+    });
+    await world.app.listen({ port, host: '127.0.0.1' });
+    browser = await openChromium();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await world.close();
+  });
+
+  test.each([
+    ['phone', 360, false],
+    ['desktop', 1280, true],
+  ])('a passkey is added, named and used on the pages: %s', async (_name, width, offered) => {
+    const ada = await person(world);
+    const { page, faults } = await visit(width);
+    await addAuthenticator(page);
+    await page.goto(`${origin}/account/sign-in`);
+    await page.getByLabel('Email or username').fill(ada.email);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.goto(`${origin}/account/security`);
+    await fits(page);
+    await page.getByRole('link', { name: 'Add a passkey' }).click();
+    await page.getByLabel('Name of the passkey').fill('My desk');
+    await fits(page);
+    await page.getByRole('button', { name: 'Create the passkey' }).click();
+    expect(await page.getByRole('status').textContent()).toContain('The passkey was added.');
+    expect(await page.getByRole('heading', { name: 'My desk' }).isVisible()).toBe(true);
+    await page.getByText('Rename', { exact: true }).click();
+    await page.getByLabel('Name of the passkey').fill('My laptop');
+    await page.getByRole('button', { name: 'Save' }).click();
+    expect(await page.getByRole('heading', { name: 'My laptop' }).isVisible()).toBe(true);
+    await fits(page);
+
+    world.deps.clock.advance(601);
+    await page.getByRole('link', { name: 'Add a passkey' }).click();
+    expect(page.url()).toContain('/account/confirm');
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.waitForURL(`${origin}/account/security/passkeys`);
+
+    // The virtual person chooses at once what the name field offers; on the phone nothing is offered there.
+    if (offered) await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    else {
+      await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+      await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+      await fits(page);
+      await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    }
+    await page.waitForURL(`${origin}/account`);
+    expect(await page.getByRole('heading', { name: 'Profile' }).isVisible()).toBe(true);
+    expect(faults).toEqual([]);
+  });
+
+  test('a browser without passkeys is offered none', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    await page.goto(`${origin}/account/sign-in`);
+    expect(await page.getByRole('button', { name: 'Sign in with a passkey' }).isVisible()).toBe(false);
+  });
+
+  test.each([
+    ['phone', 360],
+    ['desktop', 1280],
+  ])('a mailed code and a mailed link sign in the browser that asked: %s', async (_name, width) => {
+    const ada = await person(world);
+    const { page, faults } = await visit(width);
+    const ask = async () => {
+      await page.goto(`${origin}/account/sign-in`);
+      await page.getByRole('link', { name: 'Mail me a link to sign in' }).click();
+      await fits(page);
+      await page.getByLabel('Email').fill(ada.email);
+      await page.getByRole('button', { name: 'Send the mail' }).click();
+      await fits(page);
+      const { secrets } = (await mailsTo(world, ada.email)).at(-1) as { secrets: Record<string, string> };
+      return {
+        code: String(secrets.code),
+        link: linkTo(world.deps.config, 'sign-in', String(secrets.token)),
+      };
+    };
+    const { code } = await ask();
+    await page.getByLabel('Six-digit code').fill(code);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.waitForURL(`${origin}/account`);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+
+    const { link } = await ask();
+    const stranger = (await visit(width)).page;
+    await stranger.goto(link);
+    expect(await stranger.getByText('You asked for this in another browser.').isVisible()).toBe(true);
+    await page.goto(link);
+    await fits(page);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.waitForURL(`${origin}/account`);
+    expect(faults).toEqual([]);
+  });
+
+  test.each([
+    ['phone', 360],
+    ['desktop', 1280],
+  ])('an invitation becomes an account: %s', async (name, width) => {
+    const admin = await person(world, { roles: ['admin'] });
+    const { access_token: token } = await logIn(world, admin);
+    const email = `invited-${name}@example.com`;
+    await world.call('POST', '/invitations', { token, body: { email } });
+    const [mail] = await mailsTo(world, email);
+    const { page, faults } = await visit(width);
+    await page.goto(linkTo(world.deps.config, 'invitation', String(mail?.secrets.token)));
+    await fits(page);
+    await page.getByLabel('First name').fill('Grace');
+    await page.getByLabel('Last name').fill('Hopper');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByLabel('Repeat the password').fill('Something-else-1');
+    await page.getByRole('button', { name: 'Create the account' }).click();
+    expect(await page.getByText('The two passwords differ.').isVisible()).toBe(true);
+    await fits(page);
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByLabel('Repeat the password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Create the account' }).click();
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    await page.getByLabel('Email or username').fill(email);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.waitForURL(`${origin}/account`);
+    expect(faults).toEqual([]);
+  });
+});
+
+/** A page of its own browser, and what its console complains of. */
+async function visit(width: number): Promise<{ page: Page; faults: string[] }> {
+  const context = await browser.newContext({ viewport: { width, height: 800 } });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', error => faults.push(error.message));
+  page.on('console', message => {
+    // A refused form is answered with a status of its own, which the console notes.
+    if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) faults.push(message.text());
+  });
+  return { page, faults };
+}
+
+let shots = 0;
+
+async function fits(page: Page): Promise<void> {
+  const wide = await page.evaluate(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  );
+  expect(wide).toBe(0);
+  const folder = process.env.SCREENSHOTS;
+  if (folder !== undefined)
+    await page.screenshot({ path: `${folder}/ways-in-${++shots}.png`, fullPage: true });
+}

@@ -1,0 +1,259 @@
+// http-api.md **Conventions**.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TestApp } from '../support/app.ts';
+import { contractApp, expectIssues, expectProblem } from '../support/contract.ts';
+import { logIn, person } from '../support/people.ts';
+
+let world: TestApp;
+let token: string;
+beforeAll(async () => {
+  world = await contractApp();
+  token = (await logIn(world, await person(world, { email: 'ada@example.com' }))).access_token;
+});
+afterAll(() => world.close());
+
+const raw = (
+  url: string,
+  type: string | null,
+  payload: string | Buffer,
+  headers: Record<string, string> = {},
+) =>
+  world.app.inject({
+    method: 'POST',
+    url,
+    headers: { ...(type !== null && { 'content-type': type }), ...headers },
+    payload,
+  });
+
+describe('one route table, two places', () => {
+  test.each(['', '/api/v1'])('every route stands at "%s"', async prefix => {
+    expect((await world.call('GET', `${prefix}/health`)).json()).toEqual({ status: 'healthy' });
+    expect((await world.call('GET', `${prefix}/users/me`, { token })).statusCode).toBe(200);
+    expectProblem(
+      await world.call('POST', `${prefix}/refresh-token`, { body: {} }),
+      'refresh_token_required',
+    );
+  });
+
+  test('the prefix is one rule: not part of another word, not twice, not in the document', async () => {
+    for (const url of ['/api/v1', '/api/v10/health', '/api/v1/api/v1/health', '/api/v2/health'])
+      expectProblem(await world.call('GET', url), 'not_found');
+    const { paths } = (await world.call('GET', '/openapi.json')).json();
+    expect(Object.keys(paths).filter(path => path.startsWith('/api'))).toEqual([]);
+  });
+
+  test('a trailing slash is forgiven, a route that is not there is 404 in our own words', async () => {
+    expect((await world.call('GET', '/health/')).statusCode).toBe(200);
+    const answer = await world.call('GET', '/nothing-here');
+    expectProblem(answer, 'not_found', 'There is nothing here.');
+    expect(Object.keys(answer.json()).toSorted()).toEqual(['code', 'detail', 'message', 'request_id']);
+  });
+});
+
+describe('request ids', () => {
+  test("the caller's comes back, in the header and in the body of an error", async () => {
+    const answer = await world.call('GET', '/users/me', { headers: { 'x-request-id': 'trace-1.2:3_x' } });
+    expect(answer.headers['x-request-id']).toBe('trace-1.2:3_x');
+    expect(answer.json().request_id).toBe('trace-1.2:3_x');
+  });
+
+  test.each(['', 'two words', 'x'.repeat(129), '<script>', 'naïve'])(
+    '"%s" is not sane, and replaced',
+    async sent => {
+      const { headers } = await world.call('GET', '/health', { headers: { 'x-request-id': sent } });
+      expect(headers['x-request-id']).not.toBe(sent);
+      expect(headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
+});
+
+describe('bodies that cannot be read', () => {
+  const routes = [
+    '/signup',
+    '/signup/set-password',
+    '/token',
+    '/token/mfa',
+    '/refresh-token',
+    '/password-reset/confirm',
+  ];
+
+  test.each(routes)('%s: malformed, too large, of another type, in another encoding', async url => {
+    for (const [type, payload, code] of [
+      ['application/json', '{"email": ', 'malformed_request'],
+      ['application/json', '{"a":1}}', 'malformed_request'],
+      [
+        'application/json',
+        Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]),
+        'malformed_request',
+      ],
+      ['application/json', '{"__proto__": {"disabled": false}}', 'malformed_request'],
+      ['application/json', `{"email": "${'a'.repeat(65 * 1024)}"}`, 'payload_too_large'],
+      ['application/json; charset=latin1', '{"email": "a"}', 'unsupported_media_type'],
+      ['application/json; charset=utf-16', Buffer.from('{"a":1}', 'utf16le'), 'unsupported_media_type'],
+      ['text/plain', '{"email": "a"}', 'unsupported_media_type'],
+      ['application/xml', '<email/>', 'unsupported_media_type'],
+      ['multipart/form-data; boundary=x', '--x--', 'unsupported_media_type'],
+    ] as const)
+      expectProblem(await raw(url, type, payload), code);
+    expectProblem(
+      await raw(url, 'application/json', Buffer.from([0x1f, 0x8b, 8]), { 'content-encoding': 'gzip' }),
+      'unsupported_media_type',
+    );
+  });
+
+  test.each(routes)('%s: JSON that is no object is 422, and says so of the body', async url => {
+    for (const payload of ['[]', '"text"', '1', 'true'])
+      expectProblem(await raw(url, 'application/json', payload), 'validation_failed');
+  });
+
+  test.each(['/signup', '/token', '/token/mfa'])('%s without a body is 422', async url => {
+    const answer = await world.call('POST', url);
+    expectIssues(answer, 'body missing');
+  });
+
+  test('a body as deep as it can be is refused without a defect, and soon', async () => {
+    const deep = `{"email": ${'['.repeat(30_000)}"\\u0041"${']'.repeat(30_000)}}`;
+    const from = performance.now();
+    const answer = await raw('/signup', 'application/json', deep);
+    expect(answer.statusCode, answer.body).toBe(422);
+    expect(performance.now() - from).toBeLessThan(1_000);
+  });
+
+  test('U+0000 and half a surrogate pair are 422 that name the member; no value is repeated', async () => {
+    for (const text of ['Ad\\u0000a', 'Ad\\ud800a']) {
+      const answer = await raw('/signup', 'application/json', `{"first_name": "${text}"}`);
+      expectIssues(answer, 'body.first_name string_unicode');
+    }
+    const secret = 'Sesame-open-9';
+    const body = { email: 'x@example.com', password: secret, confirm_password: 17 };
+    const refused = await world.call('POST', '/signup/set-password', { body });
+    expectIssues(refused, 'body.confirm_password string_type');
+    expect(refused.body).not.toContain(secret);
+    expect(refused.body).not.toContain('17');
+  });
+
+  test('a path or query that is no text is refused, never a defect', async () => {
+    for (const url of [
+      '/verify-email/%ff',
+      '/verify-email/%E0%A4%A',
+      '/verify-email/%00',
+      `/verify-email/${'a'.repeat(5_000)}`,
+    ]) {
+      const { statusCode } = await world.call('POST', url);
+      expect([400, 404, 422], url).toContain(statusCode);
+    }
+    expect((await world.call('POST', '/refresh-token?token=%00')).statusCode).toBe(422);
+    expect([400, 401, 422]).toContain((await world.call('POST', '/refresh-token?token=%ff')).statusCode);
+    expect([400, 401, 422]).toContain(
+      (await world.call('POST', '/refresh-token?token=a&token=b')).statusCode,
+    );
+  });
+});
+
+describe('unknown members', () => {
+  test.each([
+    ['POST', '/signup'],
+    ['POST', '/signup/set-password'],
+    ['POST', '/signup/google'],
+    ['POST', '/token/mfa'],
+    ['POST', '/refresh-token'],
+    ['POST', '/password-reset/request'],
+    ['POST', '/password-reset/confirm'],
+  ] as const)('%s %s refuses one by its name', async (method, url) => {
+    const answer = await world.call(method, url, { body: { is_admin: true } });
+    expectProblem(answer, 'validation_failed');
+    expect(answer.json().detail).toContainEqual({
+      type: 'extra_forbidden',
+      loc: ['body', 'is_admin'],
+      msg: 'Extra inputs are not permitted',
+    });
+  });
+
+  test('PUT /users/me with roles is told so, and nothing changes', async () => {
+    const body = { first_name: 'Mallory', roles: ['admin'], disabled: false, email_verified: true };
+    const answer = await world.call('PUT', '/users/me', { token, body });
+    expectIssues(
+      answer,
+      'body.roles extra_forbidden',
+      'body.disabled extra_forbidden',
+      'body.email_verified extra_forbidden',
+    );
+    const me = await world.call('GET', '/users/me', { token });
+    expect(me.json()).toMatchObject({ first_name: 'Ada', roles: ['user'] });
+  });
+
+  test('/token, /introspect and /revoke ignore them (RFC 6749 §3.2)', async () => {
+    const form = { username: 'ada@example.com', password: 'wrong', resource: 'x', nonsense: 'y' };
+    expectProblem(await world.call('POST', '/token', { form }), 'invalid_credentials');
+    for (const url of ['/introspect', '/revoke'])
+      expectProblem(await world.call('POST', url, { form: { token: 'x', nonsense: 'y' } }), 'invalid_client');
+  });
+});
+
+describe('headers', () => {
+  test('every answer that holds a token, a code or a profile is no-store', async () => {
+    for (const answer of [
+      await world.call('GET', '/users/me', { token }),
+      await world.call('GET', '/users/me/sessions', { token }),
+      await world.call('GET', '/users/me/export', { token }),
+      await world.call('GET', '/users/me/permissions', { token }),
+      await world.call('POST', '/mfa/totp', { token }),
+    ]) {
+      expect(answer.statusCode).toBe(200);
+      expect(answer.headers['cache-control']).toBe('no-store');
+    }
+  });
+
+  test('a 401 says Bearer, and invalid_token only where a token was sent (RFC 6750 §3.1)', async () => {
+    const none = await world.call('GET', '/users/me');
+    expectProblem(none, 'not_authenticated', 'Not authenticated');
+    expect(none.headers['www-authenticate']).toBe('Bearer');
+    for (const authorization of [
+      'Bearer nonsense',
+      'Bearer a.b.c',
+      'Bearer',
+      'bearer x',
+      'Token abc',
+      'Basic YTpi',
+      'Bearer a b',
+    ]) {
+      const answer = await world.call('GET', '/users/me', { headers: { authorization } });
+      expectProblem(answer, 'invalid_token');
+      expect(answer.headers['www-authenticate'], authorization).toMatch(/^Bearer error="invalid_token"/);
+    }
+    const lower = await world.call('GET', '/users/me', { headers: { authorization: `bearer ${token}` } });
+    expect(lower.statusCode).toBe(200);
+  });
+
+  test('the endpoints of OAuth clients carry error and error_description, the others do not', async () => {
+    const form = { username: 'nobody', password: 'x' };
+    for (const [answer, error] of [
+      [await world.call('POST', '/token', { form }), 'invalid_grant'],
+      [await world.call('POST', '/token', { body: {} }), 'invalid_request'],
+      [await world.call('POST', '/token', { form: { grant_type: 'implicit' } }), 'unsupported_grant_type'],
+      [await raw('/token', 'text/plain', 'x'), 'invalid_request'],
+      [await world.call('POST', '/refresh-token', { body: {} }), 'invalid_request'],
+      [await world.call('POST', '/refresh-token', { body: { token: 'x' } }), 'invalid_grant'],
+      [
+        await world.call('POST', '/token/mfa', { body: { mfa_token: 'x', factor: 'totp', code: '1' } }),
+        'invalid_grant',
+      ],
+      [await world.call('POST', '/introspect', { form: { token: 'x' } }), 'invalid_client'],
+    ] as const)
+      expect(answer.json()).toMatchObject({ error, error_description: answer.json().message });
+    expect((await world.call('POST', '/signup', { body: {} })).json()).not.toHaveProperty('error');
+    expect((await world.call('GET', '/users/me')).json()).not.toHaveProperty('error');
+  });
+
+  test('a listed origin may call with credentials; another gets no leave', async () => {
+    const preflight = (origin: string) =>
+      world.call('OPTIONS', '/token', { headers: { origin, 'access-control-request-method': 'POST' } });
+    const ours = await preflight('http://localhost:8000');
+    expect(ours.statusCode).toBe(204);
+    expect(ours.headers).toMatchObject({
+      'access-control-allow-origin': 'http://localhost:8000',
+      'access-control-allow-credentials': 'true',
+    });
+    expect((await preflight('https://evil.example')).headers['access-control-allow-origin']).toBeUndefined();
+  });
+});

@@ -1,0 +1,205 @@
+// docs/failure-modes.md, the columns of PostgreSQL. Each fault is real but the full disk, which the server is made to report.
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterEach, expect, test } from 'vitest';
+import { sql } from '../../src/platform/sql.ts';
+import { expectProblem } from '../support/contract.ts';
+import { type FaultyApp, faultyApp } from '../support/faulty.ts';
+import { logIn, type Person, person, type Tokens } from '../support/people.ts';
+
+let world: FaultyApp;
+let ada: Person;
+let tokens: Tokens;
+afterEach(() => world.close());
+
+async function open(...options: Parameters<typeof faultyApp>): Promise<void> {
+  world = await faultyApp(...options);
+  ada = await person(world);
+  tokens = await logIn(world, ada);
+}
+const login = (password = ada.password, name = ada.email) =>
+  world.call('POST', '/token', { form: { username: name, password } });
+const me = () => world.call('GET', '/users/me', { token: tokens.access_token });
+const refresh = () => world.call('POST', '/refresh-token', { body: { token: tokens.refresh_token } });
+const reset = (email: string) => world.call('POST', '/password-reset/request', { body: { email } });
+const signup = () =>
+  world.call('POST', '/signup', {
+    body: { first_name: 'G', last_name: 'H', phone_number: '+12125550123', email: 'new@example.com' },
+  });
+const count = async (table: 'sessions' | 'outbox' | 'audit_events') =>
+  (
+    await world.deps.db.row<{ n: number }>(sql`
+    select case ${table} when 'sessions' then (select count(*) from sessions) when 'outbox' then (select count(*) from outbox)
+      else (select count(*) from audit_events) end as n`)
+  )?.n;
+
+/** Nothing that needs the database passes; nothing is a defect; what does not need it goes on. */
+async function expectClosed(): Promise<void> {
+  const asked = [
+    await me(),
+    await login(),
+    await login('wrong'),
+    await refresh(),
+    await signup(),
+    await reset(ada.email),
+    await reset('nobody@example.com'),
+  ];
+  for (const answer of asked) {
+    expectProblem(answer, 'database_unavailable');
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  }
+  expectProblem(await world.call('POST', '/logout', { token: tokens.access_token }), 'database_unavailable');
+  expectProblem(await world.call('GET', '/db-check'), 'database_unavailable');
+  const ready = await world.call('GET', '/readyz');
+  expect(ready.statusCode).toBe(503);
+  expect(ready.json()).toMatchObject({ status: 'not_ready', checks: { database: expect.any(String) } });
+  expect((await world.call('GET', '/livez')).statusCode).toBe(200);
+  expect((await world.call('GET', '/health')).statusCode).toBe(200);
+}
+
+/** The first request that may fail again is the one that finds the old connections dead. */
+async function expectRecovered(): Promise<void> {
+  for (let tries = 0; (await world.call('GET', '/readyz')).statusCode !== 200; tries++) {
+    expect(tries).toBeLessThan(20);
+    await sleep(50);
+  }
+  expect((await me()).statusCode).toBe(200);
+  expect((await refresh()).statusCode).toBe(200);
+  expect((await login()).statusCode).toBe(200);
+}
+
+test('down: every control is closed with 503 and Retry-After, the process lives, and it comes back by itself', async () => {
+  await open();
+  world.line.cut();
+  await expectClosed();
+  world.line.restore();
+  await expectRecovered();
+});
+
+test('frozen: a caller waits for the patience of one statement, not for ever, and it comes back by itself', async () => {
+  await open({}, { poolMax: 2 });
+  world.line.freeze();
+  const from = performance.now();
+  const answers = await Promise.all([me(), me(), me(), login(), refresh()]);
+  for (const answer of answers) expectProblem(answer, 'database_unavailable');
+  expect(performance.now() - from).toBeLessThan(4_000);
+  world.line.cut();
+  world.line.restore();
+  await expectRecovered();
+});
+
+test('down in the middle of a request: nothing half done is seen, and the answer that was lost can be had again', async () => {
+  await open();
+  world.line.mute();
+  // It is done there, and its answer never comes.
+  expectProblem(await refresh(), 'database_unavailable');
+  world.line.cut();
+  world.line.restore();
+  const again = await refresh();
+  expect(again.statusCode, again.body).toBe(200);
+  const successor = again.json().refresh_token;
+  expect((await refresh()).json().refresh_token).toBe(successor);
+  const next = await world.call('POST', '/refresh-token', { body: { token: successor } });
+  expect(next.statusCode).toBe(200);
+});
+
+test('failed over: the connections end, at most one request of each sees it, and nobody is logged out', async () => {
+  await open();
+  for (let times = 0; times < 3; times++) {
+    await Promise.all([me(), me(), me(), me()]);
+    await world.deps.db.run(sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`);
+    const answers = await Promise.all([me(), me(), me(), me()]);
+    for (const { statusCode } of answers) expect([200, 503]).toContain(statusCode);
+    expect((await me()).statusCode).toBe(200);
+  }
+  await expectRecovered();
+});
+
+test('read-only: who is logged in stays so; what must write is 503, and does nothing', async () => {
+  await open();
+  const name = new URL(world.deps.databaseUrl).pathname.slice(1);
+  const before = await count('sessions');
+  await switchReadOnly(name, true);
+  expect((await me()).statusCode).toBe(200);
+  for (const answer of [
+    await login(),
+    await refresh(),
+    await signup(),
+    await reset(ada.email),
+    await reset('nobody@example.com'),
+    await world.call('POST', '/logout', { token: tokens.access_token }),
+  ])
+    expectProblem(answer, 'database_unavailable');
+  await switchReadOnly(name, false);
+  expect(await count('sessions')).toBe(before);
+  await expectRecovered();
+});
+
+async function switchReadOnly(name: string, on: boolean): Promise<void> {
+  const url = new URL(world.deps.databaseUrl);
+  url.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await client.query(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
+  await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+  await client.end();
+  // The pools have heard of it.
+  await sleep(100);
+}
+
+test('the pool is exhausted: 503 with Retry-After after the wait, and none when a connection is free', async () => {
+  await open({}, { poolMax: 1 });
+  const held = world.through
+    .transaction(tx => tx.run(sql`select pg_sleep(1.2)`))
+    .catch((error: unknown) => error);
+  await sleep(100);
+  expectProblem(await me(), 'database_unavailable');
+  await held;
+  await expectRecovered();
+});
+
+test('the disk is full: a login that cannot be audited starts no session; reading goes on', async () => {
+  await open();
+  await world.deps.db.run(sql`
+    create function full_disk() returns trigger language plpgsql as
+    $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`);
+  await world.deps.db.run(sql`
+    create trigger full_disk before insert on audit_events for each row execute function full_disk()`);
+  const sessions = await count('sessions');
+  for (const answer of [
+    await login(),
+    await login('wrong'),
+    await reset(ada.email),
+    await reset('nobody@example.com'),
+  ])
+    expectProblem(answer, 'database_unavailable');
+  expect(await count('sessions')).toBe(sessions);
+  const logout = await world.call('POST', '/logout', { token: tokens.access_token });
+  expectProblem(logout, 'database_unavailable');
+  expect(await count('outbox')).toBe(0);
+  expect((await me()).statusCode).toBe(200);
+  await world.deps.db.run(sql`drop trigger full_disk on audit_events`);
+  await expectRecovered();
+});
+
+test('what was guessed while the audit trail could not be written counts all the same', async () => {
+  await open();
+  await world.deps.db.run(sql`
+    create function full_disk() returns trigger language plpgsql as
+    $$ begin raise exception 'no space' using errcode = '53100'; end $$`);
+  await world.deps.db.run(sql`
+    create trigger full_disk before insert on audit_events for each row execute function full_disk()`);
+  for (let attempt = 0; attempt < 5; attempt++) await login('wrong');
+  await world.deps.db.run(sql`drop trigger full_disk on audit_events`);
+  expectProblem(await login(), 'too_many_attempts');
+});
+
+test('limits are counted without the database, so a flood is refused while it is down', async () => {
+  await open({ rateLimit: { reset: { points: 3, seconds: 60 } } });
+  world.line.cut();
+  for (let sent = 0; sent < 3; sent++) expectProblem(await reset(ada.email), 'database_unavailable');
+  expectProblem(await reset(ada.email), 'rate_limited');
+  world.line.restore();
+});

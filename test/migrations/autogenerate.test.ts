@@ -1,0 +1,207 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readCatalogue } from '../../src/platform/migrations/catalogue.ts';
+import { checkDatabase } from '../../src/platform/migrations/check.ts';
+import { text, uuid } from '../../src/platform/migrations/columns.ts';
+import { downgrade } from '../../src/platform/migrations/downgrade.ts';
+import { cautions, writeRevision } from '../../src/platform/migrations/new-revision.ts';
+import { readRevisions } from '../../src/platform/migrations/revisions.ts';
+import { schemaDifference } from '../../src/platform/migrations/schema-difference.ts';
+import { upgrade } from '../../src/platform/migrations/upgrade.ts';
+import * as schema from '../../src/schema.ts';
+import { type EmptyDatabase, emptyDatabase, migratedDatabase, on, revisionsFolder } from './support.ts';
+
+const FIRST = '20260101000000_first';
+const NOTES = `create table notes (id uuid primary key, title text not null, kind text not null default 'plain');
+  create unique index notes_title_idx on notes (lower(title)) where kind = 'plain';
+  create table readers (id uuid primary key)`;
+// Everything that no entity can say, on the very tables that entities change.
+const BY_HAND = `alter table notes set (fillfactor = 70);
+  create function refuse() returns trigger language plpgsql as 'begin raise exception ''no''; end';
+  create trigger notes_kept before delete on notes for each row execute function refuse();
+  create table log (at timestamptz primary key) partition by range (at);
+  create table log_default partition of log default;
+  create table log_2026 partition of log for values from ('2026-01-01') to ('2027-01-01');
+  create index notes_by_hand_idx on notes using hash (kind);
+  alter table notes add constraint notes_by_hand check (title <> kind);
+  grant select on notes to public;
+  alter table notes enable row level security;
+  create policy everybody on notes using (true);
+  create view titles as select title from notes;
+  create sequence numbers; comment on table notes is 'hello'`;
+
+const titleIndex = (condition = "where kind = 'plain'") => ({
+  name: 'notes_title_idx',
+  expression: `create unique index notes_title_idx on notes (lower(title)) ${condition}`,
+});
+const readers = defineEntity({ name: 'readers', properties: { id: uuid().primary() } });
+const log = defineEntity({
+  name: 'log',
+  properties: { at: p.datetime(6).columnType('timestamptz').primary() },
+  partitionBy: { type: 'range', expression: 'at', partitions: [{ name: 'log_default', values: 'default' }] },
+});
+const notes = defineEntity({
+  name: 'notes',
+  properties: { id: uuid().primary(), title: text(), kind: text().default('plain') },
+  indexes: [titleIndex()],
+});
+const inCode = (...entities: readonly unknown[]) => ({
+  entities: entities as (typeof schema)['entities'][number][],
+  handWritten: ['notes_by_hand_idx', 'notes_by_hand'],
+});
+
+let database: EmptyDatabase;
+let files: Awaited<ReturnType<typeof revisionsFolder>>;
+beforeEach(async () => {
+  database = await emptyDatabase();
+  files = await revisionsFolder({ copy: false });
+  await files.add(
+    FIRST,
+    `${NOTES}; ${BY_HAND}`,
+    'drop table notes, readers, log cascade; drop function refuse; drop sequence numbers',
+  );
+});
+afterEach(async () => {
+  await database.close();
+  await files.remove();
+});
+
+const migration = async () => ({
+  connection: database.connection,
+  revisions: await readRevisions(files.folder),
+  say: () => {},
+});
+
+/** Generates a revision, runs it up, down and up on the live database, and answers its halves. */
+async function generate(code: ReturnType<typeof inCode>) {
+  await upgrade(await migration());
+  const before = await on(database.connection.connectionString, readCatalogue);
+  const difference = await schemaDifference(await migration(), code);
+  expect(difference.byHand).toEqual([]);
+  const { revisions } = await migration();
+  const now = new Date('2026-11-23T12:34:56Z');
+  const id = await writeRevision(
+    { message: 'Change: notes!', ...difference },
+    { revisions, now, folder: files.folder },
+  );
+  expect(id).toBe('20261123123456_change_notes');
+  await upgrade(await migration());
+  await downgrade(await migration(), '-1');
+  expect(await on(database.connection.connectionString, readCatalogue)).toEqual(before);
+  await upgrade(await migration());
+  expect(await schemaDifference(await migration(), code)).toEqual({ up: '', down: '', byHand: [] });
+  expect(await checkDatabase(await migration())).toEqual({ faults: [], warnings: [] });
+  return difference;
+}
+
+describe('autogenerate', { timeout: 60_000 }, () => {
+  it('finds nothing to write on head', async () => {
+    await database.close();
+    database = await migratedDatabase();
+    const options = { connection: database.connection, revisions: await readRevisions(), say: () => {} };
+    expect(await schemaDifference(options, schema)).toEqual({ up: '', down: '', byHand: [] });
+  });
+
+  it('leaves alone what is written by hand', async () => {
+    expect(await schemaDifference(await migration(), inCode(notes, readers, log))).toEqual({
+      up: '',
+      down: '',
+      byHand: [],
+    });
+  });
+
+  it('writes an added column, both ways', async () => {
+    const more = defineEntity({
+      name: 'notes',
+      properties: {
+        id: uuid().primary(),
+        title: text(),
+        kind: text().default('plain'),
+        body: text().nullable(),
+      },
+      indexes: [titleIndex()],
+    });
+    expect(await generate(inCode(more, readers, log))).toEqual({
+      up: 'alter table "notes" add "body" text null;',
+      down: 'alter table "notes" drop column "body";',
+      byHand: [],
+    });
+  });
+
+  it('detects a renamed column and keeps its data', async () => {
+    await upgrade(await migration());
+    await database.query("insert into notes (id, title) values (gen_random_uuid(), 'kept')");
+    const renamed = defineEntity({
+      name: 'notes',
+      properties: { id: uuid().primary(), heading: text(), kind: text().default('plain') },
+      indexes: [
+        {
+          name: 'notes_title_idx',
+          expression: "create unique index notes_title_idx on notes (lower(heading)) where kind = 'plain'",
+        },
+      ],
+    });
+    const { up } = await generate(inCode(renamed, readers, log));
+    expect(up).toBe('alter table "notes" rename column "title" to "heading";');
+    expect(cautions(up)).toEqual([expect.stringContaining('notes.title was renamed to heading')]);
+    expect(await database.query('select heading from notes')).toEqual([{ heading: 'kept' }]);
+  });
+
+  it('writes a new table with its foreign key, check and indexes', async () => {
+    const comments = defineEntity({
+      name: 'comments',
+      properties: {
+        id: uuid().primary(),
+        note_id: () =>
+          p.manyToOne(notes).joinColumn('note_id').deleteRule('cascade').updateRule('no action').index(false),
+        state: p.enum(['open', 'closed']),
+      },
+      indexes: [{ properties: 'note_id' }],
+    });
+    await generate(inCode(notes, readers, log, comments));
+    const { objects } = await on(database.connection.connectionString, readCatalogue);
+    expect(objects.get('constraint comments.comments_note_id_fkey')).toBe(
+      'FOREIGN KEY (note_id) REFERENCES notes(id) ON DELETE CASCADE',
+    );
+    expect(objects.get('constraint comments.comments_state_check')).toContain("'open'");
+    expect(objects.has('index comments_note_id_idx')).toBe(true);
+  });
+
+  it('removes a table that left the code, with a caution', async () => {
+    const { up } = await generate(inCode(notes, log));
+    expect(cautions(up)).toEqual(['drops the table readers and its rows']);
+  });
+
+  it('notices a changed expression index', async () => {
+    const changed = defineEntity({
+      name: 'notes',
+      properties: { id: uuid().primary(), title: text(), kind: text().default('plain') },
+      indexes: [titleIndex("where kind <> 'draft'")],
+    });
+    const { up } = await generate(inCode(changed, readers, log));
+    expect(up).toContain('drop index notes_title_idx');
+    expect(up).toContain("WHERE kind <> 'draft'");
+  });
+
+  it('says what it cannot write', async () => {
+    await files.add(FIRST, `${NOTES}; ${BY_HAND}; alter table readers add at timestamp not null`, 'select 1');
+    const timed = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary(), at: p.datetime(6).columnType('timestamptz') },
+    });
+    const { up, byHand } = await schemaDifference(await migration(), inCode(notes, timed, log));
+    expect(up).toBe('');
+    expect(byHand).toEqual([
+      'upgrade: column readers.at should be "timestamp with time zone not null", and is "timestamp without time zone not null"',
+    ]);
+  });
+
+  it('warns of a column that rows cannot have', () => {
+    expect(cautions('alter table "notes" add "size" int not null;')).toEqual([
+      'notes.size is not null and has no default: this fails on a table that has rows',
+    ]);
+    expect(cautions('alter table "notes" drop column "kind";')).toEqual([
+      'drops the column notes.kind and its data',
+    ]);
+  });
+});

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCatalogue } from '../../src/platform/migrations/catalogue.ts';
+import { compareCatalogues } from '../../src/platform/migrations/catalogue-comparison.ts';
+import { checkDatabase } from '../../src/platform/migrations/check.ts';
+import { downgrade } from '../../src/platform/migrations/downgrade.ts';
+import { ensureSchema } from '../../src/platform/migrations/ensure-schema.ts';
+import { readRevisions } from '../../src/platform/migrations/revisions.ts';
+import { upgrade } from '../../src/platform/migrations/upgrade.ts';
+import {
+  type EmptyDatabase,
+  emptyDatabase,
+  migratedDatabase,
+  on,
+  onServer,
+  withDatabase,
+} from './support.ts';
+
+let database: EmptyDatabase;
+
+const migration = async (serviceRole: string | null = null) => ({
+  connection: database.connection,
+  revisions: await readRevisions(),
+  say: () => {},
+  serviceRole,
+});
+const catalogue = () => on(database.connection.connectionString, readCatalogue);
+/** What the comparison says of a change, which is then taken back. */
+const faultsAfter = (change: string): Promise<readonly string[]> =>
+  on(database.connection.connectionString, async client => {
+    const expected = await readCatalogue(client);
+    await client.query(`begin; ${change}`);
+    return compareCatalogues(expected, await readCatalogue(client), new Date());
+  });
+
+describe('the revisions of this repository', () => {
+  beforeAll(async () => {
+    database = await emptyDatabase();
+  });
+  afterAll(() => database.close());
+
+  it('leave an identical catalogue after up, down and up again, and nothing after down', async () => {
+    await upgrade(await migration());
+    const first = await catalogue();
+    await downgrade(await migration(), 'base');
+    expect([...(await catalogue()).objects.keys()]).toEqual([]);
+    await upgrade(await migration());
+    const again = await catalogue();
+    expect(again.objects).toEqual(first.objects);
+    expect(again.partitions).toEqual(first.partitions);
+    expect(first.objects.get('column users.email')).toBe('text not null');
+    expect(first.objects.get('table users')).toBe('with (fillfactor=85)');
+  });
+});
+
+describe('check', () => {
+  beforeAll(async () => {
+    database = await migratedDatabase();
+  });
+  afterAll(() => database.close());
+
+  it('finds nothing in a fresh database, and leaves nothing in it', async () => {
+    const before = await catalogue();
+    expect(await checkDatabase(await migration())).toEqual({ faults: [], warnings: [] });
+    expect(await catalogue()).toEqual(before);
+    expect(await database.query("select from pg_namespace where nspname like 'scratch%'")).toEqual([]);
+  });
+
+  it.each([
+    [
+      'drop trigger audit_batches_append_only on audit_batches',
+      'trigger audit_batches.audit_batches_append_only is missing',
+    ],
+    [
+      'alter table audit_batches disable trigger audit_batches_append_only',
+      'trigger audit_batches.audit_batches_append_only differs',
+    ],
+    [
+      'drop table audit_events_default',
+      'partition audit_events_default of audit_events is missing (DEFAULT)',
+    ],
+    [
+      'drop trigger audit_events_default_no_truncate on audit_events_default',
+      'partition audit_events_default is shaped unlike',
+    ],
+    [
+      'grant delete on audit_events to public',
+      'grant audit_events to PUBLIC is not in any revision: "DELETE"',
+    ],
+    ['grant delete on audit_events_default to public', 'grant audit_events_default to PUBLIC: DELETE'],
+    [
+      'grant select (hash) on passwords to public',
+      'grant passwords.hash to PUBLIC is not in any revision: "SELECT"',
+    ],
+    ['revoke update on audit_batches from current_user', 'grant audit_batches to its owner differs'],
+    ['alter table users drop column phone_number', 'column users.phone_number is missing'],
+    ['alter table users add column nickname text', 'column users.nickname is not in any revision: "text"'],
+    [
+      'alter table sessions alter amr type varchar[]',
+      'column sessions.amr differs: expected "text[] not null"',
+    ],
+    [
+      'alter table sessions reset (fillfactor)',
+      'table sessions differs: expected "with (fillfactor=70)", found ""',
+    ],
+    ['drop index sessions_user_id_idx', 'index sessions_user_id_idx is missing'],
+    [
+      'alter table identifiers drop constraint identifiers_kind_check',
+      'constraint identifiers.identifiers_kind_check is missing',
+    ],
+    ['drop table identities', 'table identities is missing'],
+    ['create table left_over (id int primary key)', 'table left_over is not in any revision'],
+    ['create view everybody as select email from users', 'view everybody is not in any revision'],
+    [
+      "create or replace function refuse_change() returns trigger language plpgsql as 'begin return null; end'",
+      'function refuse_change() differs',
+    ],
+    [
+      'alter function ensure_audit_partition(date) security invoker',
+      'function ensure_audit_partition(date) differs',
+    ],
+  ])('catches: %s', async (change, fault) => {
+    const faults = await faultsAfter(change);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(fault);
+  });
+
+  it('misses the partition of the present month', async () => {
+    const [month] = await database.query<{ name: string }>(
+      "select 'audit_events_' || to_char(now() at time zone 'UTC', 'YYYYMM') as name",
+    );
+    const faults = await faultsAfter(`drop table ${month?.name}`);
+    expect(faults).toEqual([expect.stringContaining(`partition ${month?.name} of audit_events is missing`)]);
+  });
+
+  it('accepts the partitions that time brings and takes', async () => {
+    expect(await faultsAfter("select ensure_audit_partition('2031-01-01')")).toEqual([]);
+    const [last] = await database.query<{ name: string }>(
+      "select 'audit_events_' || to_char(now() at time zone 'UTC' + interval '2 months', 'YYYYMM') as name",
+    );
+    expect(await faultsAfter(`drop table ${last?.name}`)).toEqual([]);
+  });
+});
+
+describe('check, on the whole', () => {
+  beforeAll(async () => {
+    database = await migratedDatabase();
+  });
+  afterAll(() => database.close());
+
+  it('builds the revisions anew to find what is wrong, and finds a database that is behind', async () => {
+    await database.query('drop trigger audit_batches_append_only on audit_batches');
+    expect((await checkDatabase(await migration())).faults).toEqual([
+      'trigger audit_batches.audit_batches_append_only is missing',
+    ]);
+    await downgrade(await migration(), 'base');
+    expect((await checkDatabase(await migration())).faults).toEqual(
+      (await readRevisions()).map(({ id }) => `revision ${id} is not applied`),
+    );
+  });
+});
+
+describe('a service with a role of its own', () => {
+  const role = `entrecore_service_${process.pid}`;
+  beforeAll(async () => {
+    database = await migratedDatabase();
+    await onServer(client => client.query(`create role ${role} login password 'service'`));
+  });
+  afterAll(async () => {
+    await database.close();
+    await onServer(client => client.query(`drop role ${role}`));
+  });
+  const asService = (statement: string) =>
+    on(withDatabase(database.name, role, 'service'), client => client.query(statement));
+
+  it('may do its work, and on the audit trail nothing but add and read', async () => {
+    await upgrade(await migration(role));
+    await asService('delete from users');
+    await asService('select * from schema_revisions');
+    await asService("select ensure_audit_partition('2031-01-01')");
+    await asService(`insert into audit_events (id, created_at, type, outcome, actor_kind)
+      values (gen_random_uuid(), now(), 'login.succeeded', 'success', 'user')`);
+    for (const forbidden of [
+      'update audit_events set type = type',
+      'delete from audit_events',
+      'truncate audit_events',
+      'delete from audit_events_default',
+      'insert into audit_events_default select * from audit_events',
+      'delete from audit_batches',
+      'delete from audit_prunings',
+      'alter table audit_events disable trigger all',
+      'drop table audit_events_default',
+      'insert into schema_revisions (id, checksum) values (1, 1)',
+      'create table mine (id int)',
+      'truncate users',
+    ]) {
+      await expect(asService(forbidden), forbidden).rejects.toThrow(/permission denied|must be owner/);
+    }
+  });
+
+  it('may not migrate, and is told who may', async () => {
+    await upgrade(await migration(role));
+    const connection = { connectionString: withDatabase(database.name, role, 'service') };
+    const asServiceRole = { ...(await migration()), connection };
+    await expect(upgrade(asServiceRole)).rejects.toThrow('MIGRATE_DATABASE_URL');
+    await expect(downgrade(asServiceRole, 'base')).rejects.toThrow('MIGRATE_DATABASE_URL');
+    await expect(checkDatabase(asServiceRole)).rejects.toThrow('MIGRATE_DATABASE_URL');
+  });
+
+  it('starts on a schema that the owner brings to head for it', async () => {
+    await downgrade(await migration(), 'base');
+    await ensureSchema({
+      connection: { connectionString: withDatabase(database.name, role, 'service') },
+      migrateConnection: database.connection,
+      migrateOnStart: true,
+      say: () => {},
+    });
+    expect((await checkDatabase(await migration(role))).faults).toEqual([]);
+  });
+
+  it('is caught by the check when somebody gave it more, and set right by the next upgrade', async () => {
+    await upgrade(await migration(role));
+    expect((await checkDatabase(await migration(role))).faults).toEqual([]);
+    await database.query(`grant delete on audit_events to ${role}`);
+    expect((await checkDatabase(await migration(role))).faults).toEqual([
+      `grant audit_events to ${role} differs: expected "INSERT, SELECT", found "DELETE, INSERT, SELECT"`,
+    ]);
+    await upgrade(await migration(role));
+    expect((await checkDatabase(await migration(role))).faults).toEqual([]);
+  });
+});

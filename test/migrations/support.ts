@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import pg from 'pg';
+import { REVISIONS_FOLDER } from '../../src/platform/migrations/revisions.ts';
+import { testDatabase } from '../support/database.ts';
+
+// The caller's, or the embedded one of this run.
+const SERVER = process.env.TEST_DATABASE_URL ?? '';
+
+export interface EmptyDatabase {
+  readonly name: string;
+  readonly connection: { connectionString: string };
+  /** Runs statements on a connection of their own. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+/** A database with nothing in it, not even a version table. */
+export async function emptyDatabase(): Promise<EmptyDatabase> {
+  const name = `entrecore_migrations_${randomBytes(6).toString('hex')}`;
+  await onServer(client => client.query(`create database ${name}`));
+  return opened(name, () => onServer(client => client.query(`drop database if exists ${name} with (force)`)));
+}
+
+/** A database at head. */
+export async function migratedDatabase(): Promise<EmptyDatabase> {
+  const { url, close } = await testDatabase();
+  return opened(new URL(url).pathname.slice(1), close);
+}
+
+function opened(name: string, close: () => Promise<unknown>): EmptyDatabase {
+  const connectionString = withDatabase(name);
+  return {
+    name,
+    connection: { connectionString },
+    query: (text, values) => on(connectionString, async client => (await client.query(text, values)).rows),
+    close: async () => void (await close()),
+  };
+}
+
+/** A folder of revisions that a test may add to: a copy of the real ones, or an empty one. */
+export async function revisionsFolder({ copy }: { copy: boolean }) {
+  const path = await mkdtemp(join(tmpdir(), 'entrecore-revisions-'));
+  if (copy) await cp(REVISIONS_FOLDER, path, { recursive: true });
+  const folder = pathToFileURL(`${path}/`);
+  return {
+    path,
+    folder,
+    async add(id: string, up: string, down: string) {
+      await writeFile(new URL(`${id}.up.sql`, folder), up);
+      await writeFile(new URL(`${id}.down.sql`, folder), down);
+    },
+    remove: () => rm(path, { recursive: true }),
+  };
+}
+
+export const onServer = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => on(SERVER, work);
+
+export async function on<T>(connectionString: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The test server's address, with another database and role. */
+export function withDatabase(name: string, role?: string, password = ''): string {
+  const url = new URL(SERVER);
+  url.pathname = `/${name}`;
+  if (role !== undefined) {
+    url.username = role;
+    url.password = password;
+  }
+  return url.href;
+}

@@ -1,0 +1,72 @@
+import { afterEach, expect, test } from 'vitest';
+import { type TestApp, testApp } from './support/app.ts';
+
+let world: TestApp;
+afterEach(() => world.close());
+
+const reset = (email: string, options: { ip?: string; headers?: Record<string, string> } = {}) =>
+  world.call('POST', '/password-reset/request', { body: { email }, ...options });
+
+// Redis counts by a clock of its own, which no test can move.
+const onRedis = process.env.TEST_REDIS_URL !== undefined;
+
+test.skipIf(onRedis)('every answer says what is left, and 429 when to come back', async () => {
+  world = await testApp({ rateLimit: { reset: { points: 2, seconds: 60 } } });
+  const first = await reset('a@example.com');
+  expect(first.statusCode).toBe(200);
+  expect(first.headers).toMatchObject({
+    'ratelimit-policy': '"reset";q=2;w=60',
+    ratelimit: '"reset";r=1;t=60',
+  });
+  await reset('b@example.com');
+  world.deps.clock.advance(15);
+  const third = await reset('c@example.com');
+  expect(third.statusCode).toBe(429);
+  expect(third.headers).toMatchObject({ ratelimit: '"reset";r=0;t=45', 'retry-after': '45' });
+  expect(third.json()).toMatchObject({ code: 'rate_limited' });
+  expect((await world.call('GET', '/health')).headers['ratelimit-policy']).toBe('"general";q=60000;w=60');
+  world.deps.clock.advance(45);
+  expect((await reset('c@example.com')).statusCode).toBe(200);
+});
+
+test('a made-up X-Forwarded-For buys no further requests, and a believed proxy speaks for each client', async () => {
+  world = await testApp({
+    rateLimit: { reset: { points: 1, seconds: 60 } },
+    http: { trustProxy: ['10.0.0.0/8'] },
+  });
+  const claim = (ip: string, header: string) =>
+    reset('a@example.com', { ip, headers: { 'x-forwarded-for': header } }).then(answer => answer.statusCode);
+  expect(await claim('203.0.113.1', '198.51.100.1')).toBe(200);
+  expect(await claim('203.0.113.1', '198.51.100.2')).toBe(429);
+  expect(await claim('10.0.0.1', '198.51.100.1, 203.0.113.2')).toBe(200);
+  expect(await claim('10.0.0.1', '198.51.100.2, 203.0.113.2')).toBe(429);
+  expect(await claim('10.0.0.1', '203.0.113.3')).toBe(200);
+});
+
+test('the defaults let ordinary programs pass, and fewer than 80 resets in a row', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const answers = [];
+  for (let i = 0; i < 80; i++) answers.push((await reset(`someone-${i}@example.com`)).statusCode);
+  expect(answers.filter(status => status === 200)).toHaveLength(60);
+  expect(answers.lastIndexOf(200)).toBe(59);
+  for (let i = 0; i < 60; i++) {
+    const body = {
+      first_name: 'Ada',
+      last_name: 'Lovelace',
+      email: `ada-${i}@example.com`,
+      phone_number: '+254712345678',
+    };
+    expect((await world.call('POST', '/signup', { body })).statusCode).toBe(200);
+  }
+});
+
+test('one name from one address is limited before the lockout is asked, known or not', async () => {
+  world = await testApp({ rateLimit: 'on', lockout: { attempts: 0 } });
+  const login = (ip: string) =>
+    world.call('POST', '/token', { form: { username: 'nobody', password: 'wrong' }, ip });
+  const statuses = [];
+  for (let i = 0; i < 101; i++) statuses.push((await login('192.0.2.1')).statusCode);
+  expect(new Set(statuses.slice(0, 100))).toEqual(new Set([401]));
+  expect(statuses[100]).toBe(429);
+  expect((await login('192.0.2.2')).statusCode).toBe(401);
+});

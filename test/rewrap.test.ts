@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sealAll } from '../src/audit/seal.ts';
+import { rewrapStoredSecrets } from '../src/keys/rewrap.ts';
+import { countSealed, refuseLostRoot, sealedColumns } from '../src/platform/sealed-columns.ts';
+import { deriveSecrets } from '../src/platform/secrets.ts';
+import { sql } from '../src/platform/sql.ts';
+import { type TestApp, testApp } from './support/app.ts';
+import { signedIn } from './support/person.ts';
+
+const OLD = 'a root secret for tests, 32 bytes+';
+const NEW = 'the root secret that comes after it';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp({ tokens: { algorithm: 'ES256' }, secrets: { root: OLD } });
+});
+afterAll(() => world.close());
+
+test('every column whose name says that it is sealed is in the registry', async () => {
+  const found = await world.deps.db.rows<{ name: string }>(sql`
+    select table_name || '.' || column_name as name from information_schema.columns
+    where table_schema = 'public' and column_name like '%\\_sealed' and table_name not like 'audit_events%' order by 1`);
+  const known = sealedColumns.map(({ table, column }) => `${table}.${column}`).sort();
+  expect(known).toEqual(found.map(({ name }) => name));
+});
+
+test('a rewrap moves every stored secret to the new root, after which the old one can be taken away', async () => {
+  const { deps, call } = world;
+  const person = await signedIn(world);
+  expect((await call('POST', '/mfa/totp', { token: person.accessToken })).statusCode).toBeLessThan(300);
+  await sealAll(deps);
+  const moving = { ...deps, secrets: deriveSecrets(NEW, [OLD]) };
+  const without = { ...deps, secrets: deriveSecrets(NEW) };
+
+  const before = await countSealed(moving);
+  expect(before.map(({ table, present, unknown }) => ({ table, present, unknown }))).toEqual(
+    sealedColumns.map(({ table }) => ({ table, present: 0, unknown: 0 })),
+  );
+  for (const { table, previous } of before) expect([table, previous]).not.toEqual([table, 0]);
+  await expect(refuseLostRoot(without)).rejects.toThrow(/AUTH_ROOT_SECRET_PREVIOUS/);
+  await refuseLostRoot(moving);
+
+  const results = await rewrapStoredSecrets(moving);
+  expect(results.map(({ table, rewrapped, failed }) => ({ table, rewrapped, failed }))).toEqual(
+    before.map(({ table, previous }) => ({ table, rewrapped: previous, failed: [] })),
+  );
+  await refuseLostRoot(without);
+  for (const { previous, unknown } of await countSealed(without))
+    expect({ previous, unknown }).toEqual({ previous: 0, unknown: 0 });
+  const again = await rewrapStoredSecrets(moving);
+  expect(again.map(({ rewrapped }) => rewrapped)).toEqual(sealedColumns.map(() => 0));
+});
+
+test('a value that was moved to another row, or sealed under a lost root, is reported and left as it is', async () => {
+  const { deps } = world;
+  const person = await signedIn(world);
+  const stray = deps.secrets.seal('factors:another', 'secret');
+  const id = deps.random.uuid();
+  await deps.db.run(sql`insert into factors (id, user_id, kind, secret_sealed, created_at)
+    values (${id}, ${person.id}, 'totp', ${stray}, ${deps.clock.now()})`);
+  const results = await rewrapStoredSecrets({
+    ...deps,
+    secrets: deriveSecrets('yet another root secret, the third', [OLD, NEW]),
+  });
+  expect(results.find(({ table }) => table === 'factors')?.failed).toEqual([id]);
+  const row = await deps.db.row<{ value: Buffer }>(
+    sql`select secret_sealed as value from factors where id = ${id}`,
+  );
+  expect(row?.value).toEqual(stray);
+});

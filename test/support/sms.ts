@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface SmsRequest {
+  readonly url: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface SmsProvider {
+  readonly url: string;
+  readonly requests: SmsRequest[];
+  close(): Promise<void>;
+}
+
+/** A real HTTP server on loopback that takes text messages, and answers all of them with one status. */
+export async function smsProvider(status = 200): Promise<SmsProvider> {
+  const requests: SmsRequest[] = [];
+  const server = createServer((request, response) => {
+    const { url, headers } = request;
+    let body = '';
+    request.setEncoding('utf8').on('data', chunk => (body += String(chunk)));
+    request.on('end', () => {
+      requests.push({ url, headers, body });
+      response.writeHead(status, { location: 'http://127.0.0.1:9/' }).end();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    requests,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

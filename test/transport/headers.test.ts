@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../support/app.ts';
+import { testConfig } from '../support/deps.ts';
+import { logIn, person } from '../support/people.ts';
+
+let service: TestApp;
+let secure: TestApp;
+const friend = 'https://app.example.com';
+
+beforeAll(async () => {
+  service = await testApp();
+  secure = await testApp({
+    http: { ...testConfig.http, publicUrl: 'https://auth.example.com', corsOrigins: [friend] },
+  });
+});
+afterAll(async () => {
+  await service.close();
+  await secure.close();
+});
+
+describe('every answer has the headers that a browser must obey', () => {
+  test.each([
+    ['GET', '/health', 200],
+    ['GET', '/users/me', 401],
+    ['GET', '/nowhere', 404],
+    ['POST', '/signup', 422],
+  ] as const)('%s %s, %i', async (method, url, status) => {
+    const answer = await secure.call(method, url, method === 'POST' ? { body: {} } : {});
+    expect(answer.statusCode).toBe(status);
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'content-security-policy':
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'no-referrer',
+      'strict-transport-security': 'max-age=31536000; includeSubDomains',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'x-permitted-cross-domain-policies': 'none',
+    });
+    expect(answer.headers).not.toHaveProperty('x-powered-by');
+    expect(answer.headers).not.toHaveProperty('server');
+  });
+
+  test('a service that is reached over HTTP does not promise HTTPS', async () => {
+    expect((await service.call('GET', '/health')).headers).not.toHaveProperty('strict-transport-security');
+  });
+});
+
+describe('web clients elsewhere', () => {
+  test('one that is allowed may read the answer and send credentials', async () => {
+    const { headers } = await secure.call('GET', '/health', { headers: { origin: friend } });
+    expect(headers['access-control-allow-origin']).toBe(friend);
+    expect(headers['access-control-allow-credentials']).toBe('true');
+    expect(headers.vary).toContain('Origin');
+    expect(headers['access-control-expose-headers']).toContain('X-Request-Id');
+  });
+
+  test.each([
+    'https://evil.example',
+    'https://app.example.com.evil.example',
+    'http://app.example.com',
+    'null',
+  ])('%s is not allowed', async origin => {
+    const { headers } = await secure.call('GET', '/health', { headers: { origin } });
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  const preflight = (origin: string) =>
+    secure.call('OPTIONS', '/users/me', {
+      headers: {
+        origin,
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+
+  test('a preflight names what is allowed', async () => {
+    const { statusCode, headers } = await preflight(friend);
+    expect(statusCode).toBe(204);
+    expect(headers['access-control-allow-origin']).toBe(friend);
+    expect(headers['access-control-allow-methods']).toContain('PUT');
+    expect(headers['access-control-allow-headers']).toBe('authorization');
+    expect(headers['access-control-max-age']).toBe('600');
+  });
+
+  test('a preflight of a stranger names nothing', async () => {
+    expect((await preflight('https://evil.example')).headers).not.toHaveProperty(
+      'access-control-allow-origin',
+    );
+  });
+});
+
+describe('the id of a request', () => {
+  test('is the one that the caller sent, where it is sane', async () => {
+    const { headers } = await service.call('GET', '/nowhere', { headers: { 'x-request-id': 'abc-1.2:3_4' } });
+    expect(headers['x-request-id']).toBe('abc-1.2:3_4');
+  });
+
+  test.each(['', 'a b', 'a\tb', '{"level":60}', 'é', '"', 'a'.repeat(129), '../../x', 'a,b', '%0a'])(
+    'is our own where %j was sent',
+    async sent => {
+      const answer = await service.call('GET', '/nowhere', { headers: { 'x-request-id': sent } });
+      expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+      expect(answer.json().request_id).toBe(answer.headers['x-request-id']);
+    },
+  );
+});
+
+describe('cookies', () => {
+  const cookiesOf = (header: string | string[] | undefined) => [header ?? []].flat();
+
+  test('of a device and of a sign-up are out of the reach of scripts and of other sites, and Secure over HTTPS', async () => {
+    for (const [at, secured] of [
+      [secure, true],
+      [service, false],
+    ] as const) {
+      const who = await person(at);
+      const login = await at.call('POST', '/token', {
+        form: { username: who.email, password: who.password },
+      });
+      const signup = await at.call('POST', '/signup', {
+        body: {
+          first_name: 'A',
+          last_name: 'B',
+          email: `new@${secured}.example`,
+          phone_number: '+254712345678',
+        },
+      });
+      const cookies = [...cookiesOf(login.headers['set-cookie']), ...cookiesOf(signup.headers['set-cookie'])];
+      expect(cookies).toHaveLength(2);
+      for (const cookie of cookies) {
+        expect(cookie).toMatch(/; Path=\//);
+        expect(cookie).toContain('; HttpOnly');
+        expect(cookie).toContain('; SameSite=Lax');
+        expect(cookie.includes('; Secure')).toBe(secured);
+        expect(cookie).not.toContain('Domain=');
+      }
+    }
+  });
+
+  test('let nobody in: with all of them and no bearer, nothing is answered or done', async () => {
+    const who = await person(service);
+    const login = await service.call('POST', '/token', {
+      form: { username: who.email, password: who.password },
+    });
+    const cookie = cookiesOf(login.headers['set-cookie'])
+      .map(each => each.split(';')[0])
+      .join('; ');
+    for (const [method, url] of [
+      ['GET', '/users/me'],
+      ['POST', '/logout/all'],
+      ['DELETE', '/users/me'],
+    ] as const) {
+      expect((await service.call(method, url, { headers: { cookie } })).statusCode).toBe(401);
+    }
+    const { access_token: token } = await logIn(service, who);
+    expect((await service.call('GET', '/users/me', { token })).statusCode).toBe(200);
+  });
+});

@@ -1,0 +1,142 @@
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { Agent, request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { type ServiceProcess, startService } from '../support/service.ts';
+
+// A real process that serves HTTPS by itself.
+
+const pem = (name: string) => new URL(`../support/tls/${name}`, import.meta.url).pathname;
+let folder: string;
+let database: TestDatabase;
+let service: ServiceProcess;
+let port: number;
+
+/** As certbot and Kubernetes do it: another file takes the name. */
+function put(name: 'localhost' | 'renewed', ...kinds: ('crt' | 'key')[]): void {
+  for (const kind of kinds) {
+    copyFileSync(pem(`${name}.${kind}`), join(folder, 'new'));
+    renameSync(join(folder, 'new'), join(folder, `server.${kind}`));
+  }
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'entrecore-tls-'));
+  put('localhost', 'crt', 'key');
+  database = await testDatabase();
+  service = await startService({
+    DATABASE_URL: database.url,
+    JWT_SECRET_KEY: 'a jwt secret of the transport tests, long',
+    AUTH_ROOT_SECRET: 'a root secret of the transport tests, long',
+    DATA_DIR: join(folder, 'data'),
+    TLS_CERT_FILE: join(folder, 'server.crt'),
+    TLS_KEY_FILE: join(folder, 'server.key'),
+    RATE_LIMIT: 'off',
+  });
+  port = Number(new URL(service.url).port);
+}, 60_000);
+afterAll(async () => {
+  await service.stop('SIGTERM');
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function shakeHands(options: ConnectionOptions = {}): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...options }, () =>
+      resolve(socket),
+    );
+    socket.on('error', reject);
+  });
+}
+
+async function served(): Promise<string> {
+  const socket = await shakeHands();
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return String(subject.CN);
+}
+
+async function serves(name: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if ((await served()) === name) return;
+    await sleep(50);
+  }
+  throw new Error(`${name} was not served`);
+}
+
+function ask(
+  agent: Agent,
+): Promise<{ status: number | undefined; reused: boolean; hsts: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    const sent = httpsRequest({ host: '127.0.0.1', port, path: '/health', agent }, answer => {
+      answer.resume();
+      answer.on('end', () =>
+        resolve({
+          status: answer.statusCode,
+          reused: sent.reusedSocket,
+          hsts: answer.headers['strict-transport-security'],
+        }),
+      );
+    });
+    sent.on('error', reject).end();
+  });
+}
+
+test.each(['TLSv1.2', 'TLSv1.3'] as const)('%s is spoken', async version => {
+  const socket = await shakeHands({ minVersion: version, maxVersion: version });
+  expect(socket.getProtocol()).toBe(version);
+  socket.destroy();
+});
+
+test('TLS 1.1 is refused (RFC 8996), before and after a new certificate', async () => {
+  // Without this level the client itself would not offer it.
+  const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+  await expect(shakeHands(old)).rejects.toThrow(/protocol version|unsupported protocol/);
+  put('renewed', 'crt', 'key');
+  await serves('renewed.localhost');
+  await expect(shakeHands(old)).rejects.toThrow(/protocol version|unsupported protocol/);
+  put('localhost', 'crt', 'key');
+  await serves('localhost');
+});
+
+test('certificates that follow each other are served to new handshakes, and the connection under requests goes on', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+  expect(await ask(agent)).toMatchObject({ status: 200, reused: false });
+  let going = true;
+  const answers: { status: number | undefined; reused: boolean }[] = [];
+  const asking = (async () => {
+    while (going) answers.push(await ask(agent));
+  })();
+  // Three renewals: a watch on the first file would see one of them.
+  for (const name of ['renewed', 'localhost', 'renewed'] as const) {
+    put(name, 'crt', 'key');
+    await serves(name === 'renewed' ? 'renewed.localhost' : name);
+  }
+  going = false;
+  await asking;
+  agent.destroy();
+  expect(answers.length).toBeGreaterThan(20);
+  expect(answers.filter(({ status, reused }) => status !== 200 || !reused)).toEqual([]);
+  put('localhost', 'crt', 'key');
+  await serves('localhost');
+});
+
+test('a certificate without its key is told and not served', async () => {
+  put('renewed', 'crt');
+  await expect
+    .poll(() => service.output(), { timeout: 5_000 })
+    .toContain('could not be used, the old one goes on');
+  expect(await served()).toBe('localhost');
+  put('renewed', 'key');
+  await serves('renewed.localhost');
+});
+
+test('HTTPS is told to browsers for a year', async () => {
+  const agent = new Agent({ rejectUnauthorized: false });
+  expect((await ask(agent)).hsts).toBe('max-age=31536000; includeSubDomains');
+});

@@ -1,0 +1,125 @@
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../src/app.ts';
+import { type TestApp, testApp } from '../support/app.ts';
+
+// Bytes that no client library would send, to a listening service.
+
+let service: TestApp;
+let port: number;
+let impatient: Awaited<ReturnType<typeof createApp>>;
+let impatientPort: number;
+
+beforeAll(async () => {
+  service = await testApp();
+  await service.app.listen({ host: '127.0.0.1', port: 0 });
+  port = (service.app.server.address() as AddressInfo).port;
+  impatient = await createApp(service.deps, { patience: { headersMs: 200, requestMs: 400 } });
+  await impatient.listen({ host: '127.0.0.1', port: 0 });
+  impatientPort = (impatient.server.address() as AddressInfo).port;
+});
+afterAll(async () => {
+  await impatient.close();
+  await service.close();
+});
+
+/** Everything that is answered until the connection ends, or is idle for a while. */
+function send(bytes: string, to = port): Promise<{ text: string; closed: boolean }> {
+  return new Promise(resolve => {
+    let text = '';
+    const socket = connect(to, '127.0.0.1', () => socket.write(bytes));
+    const done = (closed: boolean) => {
+      socket.destroy();
+      resolve({ text, closed });
+    };
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket.on('close', () => done(true)).on('error', () => done(true));
+    socket.setTimeout(3_000, () => done(false));
+  });
+}
+
+const statuses = (text: string) =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+const SMUGGLED = 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n';
+const head = (...lines: string[]) => `${['POST /token HTTP/1.1', 'Host: x', ...lines].join('\r\n')}\r\n\r\n`;
+const form = 'Content-Type: application/x-www-form-urlencoded';
+
+describe('what two servers could read as two different requests is refused, and the connection ends (RFC 9112 §11.2)', () => {
+  test.each([
+    ['both lengths', head(form, 'Content-Length: 6', 'Transfer-Encoding: chunked') + '0\r\n\r\n'],
+    [
+      'both lengths, the other way round',
+      head(form, 'Transfer-Encoding: chunked', 'Content-Length: 6') + '0\r\n\r\n',
+    ],
+    ['two lengths', head(form, 'Content-Length: 3', 'Content-Length: 5') + 'a=b'],
+    ['two lengths in one header', head(form, 'Content-Length: 3, 5') + 'a=b'],
+    ['a signed length', head(form, 'Content-Length: +3') + 'a=b'],
+    ['a folded header', head(form, 'Transfer-Encoding:', ' chunked') + '0\r\n\r\n'],
+    ['a space before the colon', head(form, 'Transfer-Encoding : chunked') + '0\r\n\r\n'],
+    ['an unknown coding', head(form, 'Transfer-Encoding: xchunked') + '0\r\n\r\n'],
+    ['a coding after chunked', head(form, 'Transfer-Encoding: chunked, identity') + '0\r\n\r\n'],
+    ['a chunk size that is no number', head(form, 'Transfer-Encoding: chunked') + 'zz\r\na=b\r\n0\r\n\r\n'],
+    [
+      'a chunk that is longer than it says',
+      head(form, 'Transfer-Encoding: chunked') + '1\r\na=b\r\n0\r\n\r\n',
+    ],
+    ['a line that ends in LF alone', 'POST /token HTTP/1.1\nHost: x\nContent-Length: 0\n\n'],
+    ['a NUL in a header', head('X-A: a\0b', 'Content-Length: 0')],
+    ['no host', 'GET /health HTTP/1.1\r\n\r\n'],
+  ])('%s', async (_what, bytes) => {
+    const { text, closed } = await send(bytes + SMUGGLED);
+    expect(statuses(text)).toEqual([400]);
+    expect(closed).toBe(true);
+  });
+
+  test('the refusal has the form of every other error', async () => {
+    const { text } = await send(head(form, 'Content-Length: 6', 'Transfer-Encoding: chunked') + '0\r\n\r\n');
+    const [headers = '', body = ''] = text.split('\r\n\r\n');
+    const id = /^X-Request-Id: (.+)$/im.exec(headers)?.[1]?.trim();
+    expect(JSON.parse(body)).toEqual({
+      detail: 'The request could not be read.',
+      code: 'malformed_request',
+      message: 'The request could not be read.',
+      request_id: id,
+    });
+    expect(headers).toMatch(/^Connection: close$/im);
+  });
+});
+
+test('two hosts are refused (RFC 9112 §3.2)', async () => {
+  const { text } = await send('GET /health HTTP/1.1\r\nHost: x\r\nhost: y\r\nConnection: close\r\n\r\n');
+  expect(statuses(text)).toEqual([400]);
+});
+
+test('headers of more than 16 KiB are refused', async () => {
+  expect(statuses((await send(head(`X-Long: ${'a'.repeat(17_000)}`))).text)).toEqual([431]);
+});
+
+test('a body of more than 64 KiB is refused by its length before it is read, and by its bytes where it has none', async () => {
+  const json = 'Content-Type: application/json';
+  const announced = await send(head(json, 'Content-Length: 65537'));
+  expect(statuses(announced.text)).toEqual([413]);
+  expect(announced.text).toContain('"code":"payload_too_large"');
+  const chunk = `8000\r\n${'a'.repeat(0x8000)}\r\n`;
+  const chunked = await send(`${head(json, 'Transfer-Encoding: chunked')}${chunk}${chunk}${chunk}0\r\n\r\n`);
+  expect(statuses(chunked.text)).toEqual([413]);
+});
+
+test('a client that never ends its headers is cut off', async () => {
+  const { text, closed } = await send('GET /health HTTP/1.1\r\nHost: x\r\nX-A: ', impatientPort);
+  expect([statuses(text), closed]).toEqual([[408], true]);
+});
+
+test('a client that never ends its body is cut off', async () => {
+  const { text, closed } = await send(
+    `${head('Content-Type: application/json', 'Content-Length: 90')}{`,
+    impatientPort,
+  );
+  expect([statuses(text), closed]).toEqual([[408], true]);
+});
+
+test('two requests on one connection are two answers, in their order', async () => {
+  const { text } = await send(SMUGGLED + SMUGGLED.replace('x\r\n', 'x\r\nConnection: close\r\n'));
+  expect(statuses(text)).toEqual([200, 200]);
+});
