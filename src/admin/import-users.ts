@@ -1,5 +1,5 @@
 import { importAccounts } from '../accounts/import.ts';
-import { operator, recordEvent } from '../audit/record.ts';
+import { operator, recordEvent, recordEvents } from '../audit/record.ts';
 import { importPasswords } from '../passwords/set.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -142,15 +142,17 @@ async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
     made.flatMap(({ id, roles }) => roles.map(role => ({ userId: id, role }))),
     now,
   );
-  for (const { id } of made) {
-    await recordEvent(deps, tx, {
+  await recordEvents(
+    deps,
+    tx,
+    made.map(({ id }) => ({
       type: 'user.imported',
       outcome: 'success',
       actor: operator,
       userId: id,
       caller: null,
-    });
-  }
+    })),
+  );
   const bad: { line: number; reason: string }[] = [];
   let present = 0;
   for (const { id, fileId, line } of accounts) {

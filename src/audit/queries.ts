@@ -10,3 +10,15 @@ export function insertEventRow(row: EventRow, source?: Fragment): Fragment {
       ${row.data}::jsonb, ${row.personalSealed}::bytea
     ${source === undefined ? sql`` : sql`from ${source}`}`;
 }
+
+export function insertEventRows(rows: readonly EventRow[]): Fragment {
+  const all = <T>(pick: (row: EventRow) => T) => rows.map(pick);
+  return sql`
+    insert into audit_events (id, created_at, type, outcome, reason, actor_kind, actor_id, user_id, session_id,
+      request_id, data, personal_sealed)
+    select * from unnest(${all(row => row.id)}::uuid[], ${all(row => row.createdAt)}::timestamptz[],
+      ${all(row => row.type)}::text[], ${all(row => row.outcome)}::text[], ${all(row => row.reason)}::text[],
+      ${all(row => row.actorKind)}::text[], ${all(row => row.actorId)}::uuid[], ${all(row => row.userId)}::uuid[],
+      ${all(row => row.sessionId)}::uuid[], ${all(row => row.requestId)}::text[], ${all(row => row.data)}::jsonb[],
+      ${all(row => row.personalSealed)}::bytea[])`;
+}

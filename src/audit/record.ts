@@ -4,7 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import type { EventType } from './event-type.ts';
 import { sealFor } from './person-key.ts';
-import { insertEventRow } from './queries.ts';
+import { insertEventRow, insertEventRows } from './queries.ts';
 
 export type Outcome = 'success' | 'failure' | 'refusal';
 
@@ -55,6 +55,13 @@ export interface EventRow {
 /** Writes an event in the transaction of its cause. */
 export async function recordEvent(deps: Deps, tx: Sql, event: AuditEvent): Promise<void> {
   await tx.run(insertEvent(await prepareEvent(deps, event, tx)));
+}
+
+/** Writes many events about accounts in one statement, in the transaction of their cause. */
+export async function recordEvents(deps: Deps, tx: Sql, events: readonly AuditEvent[]): Promise<void> {
+  const rows: EventRow[] = [];
+  for (const event of events) rows.push(await prepareEvent(deps, event, tx));
+  await tx.run(insertEventRows(rows));
 }
 
 /** Seals an event's personal fields, for a statement that writes it with its cause; see `insertEvent`. */

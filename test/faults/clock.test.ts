@@ -82,15 +82,22 @@ test('back: a mailed link that was used or had been sent stays as it was', async
   world.deps.clock.advance(HOUR);
 });
 
-test('back: the limiter holds nobody for longer than a window', async () => {
-  const reset = () =>
-    world.call('POST', '/password-reset/request', { body: { email: 'x@example.com' }, ip: '198.51.100.99' });
-  await reset();
-  await reset();
-  expectProblem(await reset(), 'rate_limited');
-  world.deps.clock.advance(-HOUR);
-  const { headers, statusCode } = await reset();
-  if (statusCode === 429) expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60);
-  world.deps.clock.advance(HOUR + 60);
-  expect((await reset()).statusCode).toBe(200);
-});
+// Redis counts by a clock of its own, which no jump of ours moves.
+test.skipIf(process.env.TEST_REDIS_URL !== undefined)(
+  'back: the limiter holds nobody for longer than a window',
+  async () => {
+    const reset = () =>
+      world.call('POST', '/password-reset/request', {
+        body: { email: 'x@example.com' },
+        ip: '198.51.100.99',
+      });
+    await reset();
+    await reset();
+    expectProblem(await reset(), 'rate_limited');
+    world.deps.clock.advance(-HOUR);
+    const { headers, statusCode } = await reset();
+    if (statusCode === 429) expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60);
+    world.deps.clock.advance(HOUR + 60);
+    expect((await reset()).statusCode).toBe(200);
+  },
+);
