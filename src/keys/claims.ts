@@ -45,24 +45,27 @@ export interface Expected {
 }
 
 /**
- * Reads the payload of a token whose signature is right; null when `iss` or `aud` is another, or a claim is missing, of
- * the wrong type, or from the future. Ids must be UUIDs: they go to the database next.
+ * Reads the payload of a token whose signature is right; null when `iss` or `aud` is another, or a claim is missing or
+ * of the wrong type. Ids must be UUIDs: they go to the database next. Its times are for `isEarly` and `hasExpired`.
  */
 export function readClaims(
   payload: Readonly<Record<string, unknown>>,
   { issuer, audience }: Expected,
-  now: Date,
 ): AccessClaims | null {
   const { iss, aud } = payload;
   if (iss !== issuer || !(aud === audience || (isTextList(aud) && aud.includes(audience)))) return null;
   const { sub, jti, sid, client_id, iat, nbf, exp } = payload;
   if (!isUuid(sub) || !isUuid(jti)) return null;
   if (!isTime(iat) || !isTime(nbf) || !isTime(exp)) return null;
-  const latest = now.getTime() / 1000 + LEEWAY_SECONDS;
-  if (nbf > latest || iat > latest) return null;
   if (!isTextList(payload.permissions)) return null;
   const whole = client_id === undefined ? isUserPayload(payload) : client_id === sub && sid === undefined;
   return whole ? (payload as unknown as AccessClaims) : null;
+}
+
+/** Whether the token is one of the future, by more than a second. */
+export function isEarly({ nbf, iat }: RegisteredClaims, now: Date): boolean {
+  const latest = now.getTime() / 1000 + LEEWAY_SECONDS;
+  return nbf > latest || iat > latest;
 }
 
 /** Whether the token has run out: there is no leeway (RFC 7519 §4.1.4). The Problem is `token_expired`. */

@@ -6,9 +6,10 @@ import { openMemoryCache } from '../platform/memory-cache.ts';
 import type { Problem } from '../platform/problems.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
-import type { TokenClaims } from './claims.ts';
+import type { AccessClaims, TokenClaims } from './claims.ts';
 import { type KeyRing, openKeyRing } from './key-ring.ts';
 import { PUBLISH_LEAD, replaceKeys, rotateKeys } from './rotate.ts';
+import { openVerified } from './verified.ts';
 
 const open: { deps: TestDeps; rings: KeyRing[] }[] = [];
 afterEach(async () => {
@@ -78,6 +79,29 @@ test.each<Algorithm>(['HS256', 'HS384', 'HS512', 'RS256', 'PS256', 'ES256', 'EdD
     expect(keys.jwks().keys).toHaveLength(symmetric ? 0 : 1);
   },
 );
+
+test('a token that was verified once is judged anew by the clock, and by the keys that are left', async () => {
+  const { deps, ring } = await world('ES256');
+  const keys = await ring();
+  const token = keys.sign(claimsAt(deps));
+  const { sub } = keys.verify(token);
+  expect(keys.verify(token).sub).toBe(sub);
+  deps.clock.advance(-2);
+  expect(refusalOf(() => keys.verify(token))).toBe('invalid_token');
+  deps.clock.advance(2 + deps.config.tokens.accessLifetime);
+  expect(refusalOf(() => keys.verify(token))).toBe('token_expired');
+  deps.clock.advance(-deps.config.tokens.accessLifetime);
+  expect(keys.verify(token).sub).toBe(sub);
+  await deps.db.run(sql`delete from signing_keys`);
+  await keys.reload();
+  expect(refusalOf(() => keys.verify(token))).toBe('invalid_token');
+});
+
+test('only so many verified tokens are kept', () => {
+  const tokens = openVerified<null>(2);
+  for (const token of ['a', 'b', 'a', 'c']) tokens.keep(token, { key: null, claims: {} as AccessClaims });
+  expect(['a', 'b', 'c'].filter(token => tokens.get(token) !== undefined)).toEqual(['b', 'c']);
+});
 
 test('the JWKS holds public members alone, and the private key lies sealed in the table', async () => {
   const { deps, ring } = await world('ES256');

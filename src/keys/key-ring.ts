@@ -1,11 +1,26 @@
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { isSymmetric, type PublicJwk } from './algorithms.ts';
-import { type AccessClaims, type Expected, hasExpired, readClaims, type TokenClaims } from './claims.ts';
+import {
+  type AccessClaims,
+  type Expected,
+  hasExpired,
+  isEarly,
+  readClaims,
+  type TokenClaims,
+} from './claims.ts';
 import { splitCompact } from './compact-jws.ts';
 import { listLiveKeys } from './queries.ts';
-import { buildState, keyOfHeader, publicKeys, type RingState, signingKeyAt } from './ring-state.ts';
+import {
+  buildState,
+  keyOfHeader,
+  publicKeys,
+  type RingKey,
+  type RingState,
+  signingKeyAt,
+} from './ring-state.ts';
 import { ensureSigningKey, KEYS_CHANGED, PUBLISH_LEAD, rotateKeys } from './rotate.ts';
+import { openVerified, type Verified } from './verified.ts';
 
 export type KeysDeps = Deps & { readonly keys: KeyRing };
 
@@ -48,11 +63,20 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
   let looking: Promise<void> | null = null;
 
   const expected = { issuer: config.http.publicUrl, audience: config.tokens.audience };
-  const check = (token: string) => checkToken(state, token, expected, clock.now());
+  let verifiedTokens = openVerified<RingKey>();
+  const check = (token: string) => {
+    const found = verifiedTokens.get(token) ?? verifySignature(state, token, expected);
+    if (typeof found === 'string') return found;
+    const claims = checkTimes(found, clock.now());
+    if (typeof claims !== 'string') verifiedTokens.keep(token, found);
+    return claims;
+  };
   const reload = () =>
     (looking ??= listLiveKeys(db, clock.now())
       .then(rows => {
         state = buildState(deps, rows, state);
+        // A key that is gone verifies nothing more, whatever it has verified before.
+        verifiedTokens = openVerified();
         lookedAt = clock.now().getTime();
       })
       .finally(() => {
@@ -107,22 +131,31 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
 
 type Verdict = AccessClaims | 'invalid' | 'unknown key';
 
-function checkToken(state: RingState, token: string, expected: Expected, now: Date): Verdict {
+function verifySignature(
+  state: RingState,
+  token: string,
+  expected: Expected,
+): Verified<RingKey> | 'invalid' | 'unknown key' {
   const jws = splitCompact(token);
   if (jws === null) return 'invalid';
   const key = keyOfHeader(state, jws.header);
   if (key === null) return 'unknown key';
-  const { verifiesUntil } = key.row;
-  if (verifiesUntil !== null && verifiesUntil <= now) return 'invalid';
   for (const check of key.checks) {
     const payload = check(jws);
     if (payload === null) continue;
-    const claims = readClaims(payload, expected, now);
-    if (claims === null) return 'invalid';
-    if (hasExpired(claims, now)) throw new Problem('token_expired');
-    return claims;
+    const claims = readClaims(payload, expected);
+    return claims === null ? 'invalid' : { key, claims };
   }
   return 'invalid';
+}
+
+// On every request: time goes on, and so may the clock go back.
+function checkTimes({ key, claims }: Verified<RingKey>, now: Date): Verdict {
+  const { verifiesUntil } = key.row;
+  if (verifiesUntil !== null && verifiesUntil <= now) return 'invalid';
+  if (isEarly(claims, now)) return 'invalid';
+  if (hasExpired(claims, now)) throw new Problem('token_expired');
+  return claims;
 }
 
 function verified(verdict: Verdict): AccessClaims {

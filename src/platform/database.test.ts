@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../test/support/database.ts';
+import { type Db, openDatabase } from './database.ts';
 import { sql } from './sql.ts';
 
 test('values are parameters, fragments nest, and every statement is prepared by name', async () => {
@@ -49,4 +50,77 @@ test('a server that hangs up on a transaction between two statements fails that 
   } finally {
     await close();
   }
+});
+
+describe.each([true, false])('prepared: %s', prepare => {
+  let database: Awaited<ReturnType<typeof testDatabase>>;
+  let db: Db;
+  beforeAll(async () => {
+    database = await testDatabase();
+    db = openDatabase({ connection: { connectionString: database.url }, poolMax: 1, prepare });
+  });
+  afterAll(async () => {
+    await db.close();
+    await database.close();
+  });
+
+  test('what a statement returns is the same the first time and later', async () => {
+    const at = new Date('2026-11-23T17:21:26.123Z');
+    const ask = (text: string | null) =>
+      db.rows(sql`
+        select ${text}::text as text, n, n::bigint as big, n = 2 as two, ${at}::timestamptz as at, array['a', 'b'] as list,
+          ${Buffer.from('bytes')}::bytea as bytes from generate_series(1, 2) as n`);
+    const rows = (text: string | null) =>
+      [1, 2].map(n => ({
+        text,
+        n,
+        big: n,
+        two: n === 2,
+        at,
+        list: ['a', 'b'],
+        bytes: Buffer.from('bytes'),
+      }));
+    for (const text of [null, 'naïve', null]) expect(await ask(text)).toEqual(rows(text));
+    expect(await db.row(sql`select 1 as one where false`)).toBeNull();
+    expect(await db.run(sql`update roles set description = description`)).toBe(2);
+    expect(await db.run(sql`update roles set description = description`)).toBe(2);
+  });
+
+  test.each([
+    ['UTC', '2026-11-23 17:21:26.123456+00', '2026-11-23T17:21:26.123Z'],
+    ['UTC', '2026-11-23 17:21:26+00', '2026-11-23T17:21:26.000Z'],
+    ['Asia/Tokyo', '2026-11-23 17:21:26.1+00', '2026-11-23T17:21:26.100Z'],
+    ['America/Los_Angeles', '2026-07-01 00:00:00+00', '2026-07-01T00:00:00.000Z'],
+    ['Asia/Kathmandu', '2026-11-23 17:21:26+00', '2026-11-23T17:21:26.000Z'],
+    ['UTC', '0044-03-15 12:00:00+00 BC', '-000043-03-15T12:00:00.000Z'],
+  ])('a time is the same moment whatever the zone of the server: %s', async (zone, text, moment) => {
+    const row = await db.transaction(async tx => {
+      await tx.run(sql`select set_config('timezone', ${zone}::text, true)`);
+      return tx.row<{ at: Date }>(sql`select ${text}::text::timestamptz as at`);
+    });
+    expect(row?.at.toISOString()).toBe(moment);
+  });
+
+  test('a statement that is refused, or cannot be sent, fails alone, and a refusal costs no connection', async () => {
+    const connection = () => db.row<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+    const before = await connection();
+    const role = sql`insert into roles (name, description, created_at) values ('admin', '', now())`;
+    for (let count = 0; count < 2; count++)
+      await expect(db.run(role)).rejects.toThrow(expect.objectContaining({ code: '23505' }));
+    await expect(db.row(sql`select nonsense`)).rejects.toThrow('column "nonsense" does not exist');
+    const wrong = (text: string) => db.row(sql`select ${text}::text::int as value`);
+    await expect(wrong('one')).rejects.toThrow(expect.objectContaining({ code: '22P02' }));
+    expect(await wrong('1')).toEqual({ value: 1 });
+    expect(await connection()).toEqual(before);
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    await expect(db.row(sql`select ${circular}::jsonb as value`)).rejects.toThrow(/circular/i);
+    expect(await db.row(sql`select ${{ fine: true }}::jsonb as value`)).toEqual({ value: { fine: true } });
+  });
+
+  test('the trace of an error leads to who asked', async () => {
+    const whoAsked = async () => await db.row(sql`select 1 / 0`);
+    const error = await whoAsked().catch((thrown: Error) => thrown);
+    expect((error as Error).stack).toContain('database.ts');
+  });
 });

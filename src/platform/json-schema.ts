@@ -25,6 +25,13 @@ const simple =
   (type: string) =>
   (options?: Schema): Schema => ({ type, ...options });
 
+// "This or null" as one type: a serializer of `anyOf` validates each answer to see which of them it is.
+function nullable([schema, other, ...more]: readonly Schema[]): Schema | null {
+  const simple = schema?.type === 'string' || schema?.type === 'integer' || schema?.type === 'boolean';
+  if (!simple || other?.type !== 'null' || more.length > 0 || 'const' in schema) return null;
+  return { ...schema, type: [schema.type, 'null'] };
+}
+
 /** Makes schemas, whose static types are TypeBox's; they say what they accept (JSON Schema 2020-12). */
 export const Type = {
   String: simple('string'),
@@ -35,7 +42,7 @@ export const Type = {
   Unknown: (options?: Schema) => ({ ...options }),
   Literal: (value: unknown, options?: Schema) => ({ type: typeof value, const: value, ...options }),
   Array: (items: Schema, options?: Schema) => ({ type: 'array', items, ...options }),
-  Union: (anyOf: readonly Schema[], options?: Schema) => ({ anyOf, ...options }),
+  Union: (anyOf: readonly Schema[], options?: Schema) => ({ ...(nullable(anyOf) ?? { anyOf }), ...options }),
   Record: (_key: Schema, value: Schema, options?: Schema) => ({
     type: 'object',
     patternProperties: { '^.*$': value },

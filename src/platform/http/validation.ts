@@ -98,12 +98,11 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
         loc: [...loc, String(params.additionalProperty ?? params.unevaluatedProperty)],
         msg: 'Extra inputs are not permitted',
       };
-    case 'type':
-      return {
-        type: `${String(params.type)}_type`,
-        loc,
-        msg: `Input should be a valid ${String(params.type)}`,
-      };
+    case 'type': {
+      // Of "this or null", what is said about this is enough.
+      const [type] = String(params.type).split(',');
+      return { type: `${type}_type`, loc, msg: `Input should be a valid ${type}` };
+    }
     case 'minLength':
       return {
         type: 'string_too_short',

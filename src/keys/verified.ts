@@ -1,0 +1,27 @@
+import type { AccessClaims } from './claims.ts';
+
+/** What a signature and the claims of a token said, for as long as its key is held. */
+export interface Verified<Key> {
+  readonly key: Key;
+  readonly claims: AccessClaims;
+}
+
+/** About 3 MiB when full. */
+const MOST = 2_000;
+
+/**
+ * Remembers tokens whose signature was verified, by their whole text: a client presents one for half an hour, and to
+ * verify it again cost a sixth of the bearer check. Whether it is revoked, early or expired is no business of this.
+ */
+export function openVerified<Key>(most = MOST) {
+  const tokens = new Map<string, Verified<Key>>();
+  return {
+    get: (token: string): Verified<Key> | undefined => tokens.get(token),
+    /** Keeps it; the one that was kept first makes room. */
+    keep(token: string, found: Verified<Key>): void {
+      if (tokens.has(token)) return;
+      if (tokens.size >= most) tokens.delete(tokens.keys().next().value as string);
+      tokens.set(token, found);
+    },
+  };
+}
