@@ -16,13 +16,7 @@ export function routes(app: App, deps: KeysDeps): void {
         access: 'public',
         limit: 'mfa',
         oauth: true,
-        problems: [
-          'invalid_mfa_token',
-          'invalid_mfa_code',
-          'too_many_attempts',
-          'password_expired',
-          'feature_disabled',
-        ],
+        problems: ['invalid_mfa_token', 'invalid_mfa_code', 'too_many_attempts', 'password_expired'],
       },
       schema: {
         tags: ['Tokens'],

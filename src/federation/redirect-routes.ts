@@ -23,7 +23,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   app.get(
     '/oauth/providers',
     {
-      config: { access: 'public' },
+      config: { access: 'public', database: false },
       schema: {
         tags,
         summary: 'List the providers that people can sign in with',
@@ -104,7 +104,13 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   app.post(
     '/oauth/:provider/callback',
     {
-      config: { access: 'public', limit: 'oauth', oauth: true, problems: ['provider_not_found'] },
+      config: {
+        access: 'public',
+        limit: 'oauth',
+        oauth: true,
+        database: false,
+        problems: ['provider_not_found'],
+      },
       schema: {
         tags,
         summary: 'Where a provider that answers by form_post sends people back to',
@@ -140,6 +146,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         oauth: true,
         problems: [
           'invalid_authorization_code',
+          'overloaded',
           'account_disabled',
           'identity_linking_refused',
           'email_not_verified',

@@ -8,6 +8,7 @@ import { signInWithIdentity } from './sign-in.ts';
 import { verifyToken } from './verify-token.ts';
 
 const refusals = [
+  'overloaded',
   'provider_unavailable',
   'feature_disabled',
   'account_disabled',

@@ -53,13 +53,7 @@ export function routes(app: App, deps: KeysDeps): void {
         access: 'public',
         limit: 'login',
         oauth: true,
-        problems: [
-          'feature_disabled',
-          'invalid_sign_in_code',
-          'too_many_attempts',
-          'mfa_required',
-          'email_not_verified',
-        ],
+        problems: ['feature_disabled', 'invalid_sign_in_code', 'too_many_attempts', 'mfa_required'],
       },
       schema: {
         tags,

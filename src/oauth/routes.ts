@@ -49,7 +49,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   app.get(
     '/.well-known/jwks.json',
     {
-      config: { access: 'public' },
+      config: { access: 'public', database: false },
       schema: {
         tags: ['OAuth'],
         summary: 'The public keys of access tokens',
@@ -68,7 +68,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     app.get(
       path,
       {
-        config: { access: 'public' },
+        config: { access: 'public', database: false },
         schema: {
           tags: ['OAuth'],
           summary: 'What this authorization server offers',

@@ -36,8 +36,8 @@ export interface Judge {
   readonly operations: readonly Operation[];
   /** Fails the test when an answer is not one that the OpenAPI document declares for this request. */
   judge(method: string, url: string, answer: LightMyRequestResponse): void;
-  /** `POST /token invalid_credentials`, for each refusal that was judged. */
-  readonly seen: ReadonlySet<string>;
+  /** The operation that a request is for, as `POST /users/{id}/logout`. */
+  nameOf(method: string, url: string): string | undefined;
 }
 
 /** The whole service, where every answer is held against the OpenAPI document as it arrives. */
@@ -78,17 +78,22 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
   const routes = operations
     .map(operation => ({ operation, pattern: patternOf(operation.path) }))
     .toSorted((a, b) => a.operation.path.split('{').length - b.operation.path.split('{').length);
-  const seen = new Set<string>();
+  const find = (method: string, url: string) => {
+    const { pathname } = new URL(url.replace(/^\/api\/v1(?=\/)/, ''), 'http://localhost');
+    return routes.find(
+      ({ operation: { method: declared }, pattern }) => declared === method && pattern.test(pathname),
+    )?.operation;
+  };
 
   return {
     document,
     operations,
-    seen,
+    nameOf(method, url) {
+      const operation = find(method, url);
+      return operation && `${operation.method} ${operation.path}`;
+    },
     judge(method, url, answer) {
-      const { pathname } = new URL(url.replace(/^\/api\/v1(?=\/)/, ''), 'http://localhost');
-      const operation = routes.find(
-        ({ operation: { method: declared }, pattern }) => declared === method && pattern.test(pathname),
-      )?.operation;
+      const operation = find(method, url);
       conventions(answer);
       // A path that the router cannot take for this route.
       if (operation === undefined || (answer.statusCode === 404 && answer.json().code === 'not_found'))
@@ -119,10 +124,8 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
       expect(validate(body), `${name} ${status}: ${ajv.errorsText(validate.errors)} ${answer.body}`).toBe(
         true,
       );
-      if (answer.statusCode >= 400 && body.code !== undefined) {
+      if (answer.statusCode >= 400 && body.code !== undefined)
         expect(Object.keys(declared.content?.[type]?.examples ?? {}), name).toContain(body.code);
-        seen.add(`${name} ${body.code}`);
-      }
     },
   };
 }

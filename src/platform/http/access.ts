@@ -18,6 +18,8 @@ export interface RouteConfig {
   readonly limit?: RateGroup;
   /** An endpoint that OAuth clients call: errors carry `error` and `error_description` (RFC 6749 §5.2). */
   readonly oauth?: boolean;
+  /** False: answers without the database, so it never says that there is none. */
+  readonly database?: false;
   /** Left out of the OpenAPI document: pages for people. */
   readonly hidden?: boolean;
 }

@@ -158,7 +158,8 @@ export function refusalsOf(config: RouteConfig, schema: RouteSchema, method: str
   if (config.access === 'user') add('user_required');
   if (typeof config.access === 'object') add('permission_denied');
   if (config.recent === true) add('reauthentication_required');
-  add('rate_limited', 'database_unavailable');
+  add('rate_limited');
+  if (config.database !== false) add('database_unavailable');
   return [...codes];
 }
 

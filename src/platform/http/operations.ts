@@ -14,7 +14,7 @@ export function routes(app: App, { db }: Deps): void {
   app.get(
     '/health',
     {
-      config: { access: 'public' },
+      config: { access: 'public', database: false },
       schema: {
         tags: ['Operations'],
         summary: 'Alive',
@@ -27,7 +27,7 @@ export function routes(app: App, { db }: Deps): void {
   app.get(
     '/livez',
     {
-      config: { access: 'public' },
+      config: { access: 'public', database: false },
       schema: {
         tags: ['Operations'],
         summary: 'The process answers',

@@ -1,0 +1,133 @@
+import type { LightMyRequestResponse } from 'fastify';
+import { TOTP } from 'otpauth';
+import type { TestApp } from '../../support/app.ts';
+import { contractApp, type Judge } from '../../support/contract.ts';
+import { type LyingProvider, lyingProvider } from '../../support/lying-provider.ts';
+import { logIn, type Person, person } from '../../support/people.ts';
+import { CLIENT } from '../../support/sign-in-flow.ts';
+
+export type World = TestApp & { readonly judge: Judge };
+
+export interface Member {
+  readonly who: Person;
+  readonly token: string;
+}
+
+/** Where refusals are reached: the service with every feature on, and variants of it. */
+export interface Stage {
+  readonly world: World;
+  readonly provider: LyingProvider;
+  /** The service with another configuration, opened by the first who asks. */
+  at(overrides: Overrides): Promise<World>;
+  close(): Promise<void>;
+}
+type Overrides = NonNullable<Parameters<typeof contractApp>[0]>;
+
+/** Reaches one refusal, and returns the answer. */
+export type Recipe = (stage: Stage) => Promise<LightMyRequestResponse>;
+/** By route and code, as in `POST /token invalid_credentials`. */
+export type Recipes = Readonly<Record<string, Recipe>>;
+
+/** Opens the stage: a service with a provider beside it. */
+export async function openStage(): Promise<Stage> {
+  const provider = await lyingProvider();
+  const everything: Overrides = {
+    google: { clientIds: ['client-1'], issuer: provider.issuer },
+    oidcProviders: [
+      provider.entry(),
+      provider.entry({ id: 'closed', allowed_domains: ['acme.example'] }),
+      provider.entry({ id: 'absent', issuer: 'http://127.0.0.1:9' }),
+      provider.entry({ id: 'github', type: 'github' }),
+    ],
+    redirectUris: [CLIENT],
+    sms: { webhook: { url: 'http://127.0.0.1:9/', secret: 'sixteen bytes or more' } },
+    signInByMail: true,
+  };
+  const opened = new Map<string, Promise<World>>();
+  const at = (overrides: Overrides) => {
+    const name = JSON.stringify(overrides);
+    const world = opened.get(name) ?? contractApp({ ...everything, ...overrides }).then(onTime);
+    opened.set(name, world);
+    return world;
+  };
+  return {
+    world: await at({}),
+    provider,
+    at: async overrides => onTime(await at(overrides)),
+    async close() {
+      for (const world of opened.values()) await (await world).close();
+      await provider.close();
+    },
+  };
+}
+
+// The provider's clock is the machine's.
+function onTime(world: World): World {
+  world.deps.clock.set(new Date());
+  return world;
+}
+
+/** Somebody who has just logged in. */
+export async function member(world: World, options: Parameters<typeof person>[1] = {}): Promise<Member> {
+  const who = await person(world, options);
+  return { who, token: (await logIn(world, who)).access_token };
+}
+
+export const admin = (world: World): Promise<Member> => member(world, { roles: ['admin'] });
+
+let made = 0;
+/** A name that nobody has yet. */
+export const fresh = (word: string): string => `${word}-${++made}`;
+
+/** Somebody who holds these permissions and no others. */
+export async function holderOf(world: World, ...permissions: string[]): Promise<Member> {
+  const { token } = await admin(world);
+  const name = fresh('holder');
+  await world.call('POST', '/roles', { token, body: { name, permissions } });
+  return member(world, { roles: [name] });
+}
+
+/** A service client, as the header that authenticates it. */
+export async function clientOf(world: World, ...permissions: string[]): Promise<Record<string, string>> {
+  const { token } = await admin(world);
+  const made = await world.call('POST', '/clients', { token, body: { name: fresh('client'), permissions } });
+  const { id, secret } = made.json();
+  return { authorization: `Basic ${btoa(`${id}:${secret}`)}` };
+}
+
+/** Somebody with an authenticator app, whose next code is not used yet. */
+export async function withTotp(world: World, options: Parameters<typeof person>[1] = {}) {
+  const found = await member(world, options);
+  const { token } = found;
+  const uri: string = (await world.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
+  const code = () =>
+    new TOTP({ secret: new URL(uri).searchParams.get('secret') as string }).generate({
+      timestamp: world.deps.clock.now().getTime(),
+    });
+  await world.call('POST', '/mfa/totp/confirm', { token, body: { code: code() } });
+  world.deps.clock.advance(30);
+  return { ...found, code };
+}
+
+export const passwordLogin = (world: World, { email, password }: Person, given = password) =>
+  world.call('POST', '/token', { form: { username: email, password: given } });
+
+/** The `mfa_token` of a first factor that was right. */
+export const mfaTokenOf = async (world: World, who: Person): Promise<string> =>
+  (await passwordLogin(world, who)).json().mfa_token;
+
+/** Fills the queue of hashes, so that the next one that is needed is refused. */
+export async function whileBusy<T>(world: World, send: () => Promise<T>): Promise<T> {
+  const others = Array.from({ length: 8 }, () => world.deps.hasher.hash('busy').catch(() => null));
+  const answer = await send();
+  await Promise.all(others);
+  return answer;
+}
+
+/** A service that sends one text message an hour. */
+export const oneText = { rateLimit: { sms_total: { points: 1, seconds: 3600 } } } as const;
+
+/** A service whose queue of hashes is short and slow. */
+export const busy = { passwords: { queueMax: 1, bcryptCost: 11 } } as const;
+
+export const NOBODY = '019300f4-6f00-7000-8000-000000000001';

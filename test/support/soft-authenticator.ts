@@ -1,0 +1,81 @@
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+
+export interface SoftAuthenticator {
+  /** What `navigator.credentials.create` would answer, in JSON. */
+  create(options: { challenge: string }): Record<string, unknown>;
+  /** What `navigator.credentials.get` would answer, in JSON. */
+  get(options: { challenge: string }): Record<string, unknown>;
+}
+
+const USER_PRESENT = 0x01;
+const USER_VERIFIED = 0x04;
+const ATTESTED = 0x40;
+
+/**
+ * An authenticator without a browser, which holds one discoverable ES256 credential and verifies its user (Web
+ * Authentication §6). What browsers themselves send is tested in Chromium.
+ */
+export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'localhost'): SoftAuthenticator {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  const id = randomBytes(16);
+  const clientData = (type: string, challenge: string) =>
+    Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
+  const authenticatorData = (flags: number, attested = Buffer.alloc(0)) =>
+    Buffer.concat([sha256(rpId), Buffer.from([flags, 0, 0, 0, 0]), attested]);
+  const credential = (response: Record<string, unknown>) => ({
+    id: id.toString('base64url'),
+    rawId: id.toString('base64url'),
+    type: 'public-key',
+    clientExtensionResults: {},
+    response,
+  });
+
+  return {
+    create({ challenge }) {
+      // RFC 9053 §7.1.1: an EC2 key for ES256 on P-256.
+      const key = cborMap([
+        [cborInteger(1), cborInteger(2)],
+        [cborInteger(3), cborInteger(-7)],
+        [cborInteger(-1), cborInteger(1)],
+        [cborInteger(-2), cborBytes(Buffer.from(x, 'base64url'))],
+        [cborInteger(-3), cborBytes(Buffer.from(y, 'base64url'))],
+      ]);
+      const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([0, id.length]), id, key]);
+      const data = authenticatorData(USER_PRESENT | USER_VERIFIED | ATTESTED, attested);
+      const attestation = cborMap([
+        [cborText('fmt'), cborText('none')],
+        [cborText('attStmt'), cborMap([])],
+        [cborText('authData'), cborBytes(data)],
+      ]);
+      return credential({
+        clientDataJSON: clientData('webauthn.create', challenge).toString('base64url'),
+        attestationObject: attestation.toString('base64url'),
+        transports: ['internal'],
+      });
+    },
+    get({ challenge }) {
+      const json = clientData('webauthn.get', challenge);
+      const data = authenticatorData(USER_PRESENT | USER_VERIFIED);
+      return credential({
+        clientDataJSON: json.toString('base64url'),
+        authenticatorData: data.toString('base64url'),
+        signature: sign('sha256', Buffer.concat([data, sha256(json)]), privateKey).toString('base64url'),
+      });
+    },
+  };
+}
+
+const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest();
+
+// As much of RFC 8949 as an attestation needs.
+function cborHead(major: number, value: number): Buffer {
+  if (value < 24) return Buffer.from([(major << 5) | value]);
+  if (value < 256) return Buffer.from([(major << 5) | 24, value]);
+  return Buffer.from([(major << 5) | 25, value >> 8, value & 0xff]);
+}
+const cborInteger = (value: number) => (value < 0 ? cborHead(1, -1 - value) : cborHead(0, value));
+const cborBytes = (value: Buffer) => Buffer.concat([cborHead(2, value.length), value]);
+const cborText = (value: string) => Buffer.concat([cborHead(3, value.length), Buffer.from(value)]);
+const cborMap = (entries: [Buffer, Buffer][]) =>
+  Buffer.concat([cborHead(5, entries.length), ...entries.flat()]);
