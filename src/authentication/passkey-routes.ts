@@ -17,6 +17,7 @@ import {
 
 const tags = ['Passkeys'];
 const mfaToken = Type.String({ maxLength: 200 });
+const exact = { additionalProperties: false } as const;
 
 /** Passkeys as a way in, as a second factor, and to prove again who holds a session. */
 export function routes(app: App, deps: KeysDeps): void {
@@ -48,10 +49,13 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Sign in with a passkey',
         description: 'Nobody says who they are first. Counts as both factors: no code is asked after it.',
-        body: Type.Object({
-          response: assertionResponse,
-          device_token: Type.Optional(Type.String({ maxLength: 200 })),
-        }),
+        body: Type.Object(
+          {
+            response: assertionResponse,
+            device_token: Type.Optional(Type.String({ maxLength: 200 })),
+          },
+          exact,
+        ),
         response: { 200: tokenBody },
       },
     },
@@ -74,7 +78,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Begin to answer the demand for a second factor with a passkey',
-        body: Type.Object({ mfa_token: mfaToken }),
+        body: Type.Object({ mfa_token: mfaToken }, exact),
         response: { 200: optionsBody },
       },
     },
@@ -93,7 +97,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Answer the demand for a second factor with a passkey',
-        body: Type.Object({ mfa_token: mfaToken, response: assertionResponse }),
+        body: Type.Object({ mfa_token: mfaToken, response: assertionResponse }, exact),
         response: { 200: tokenBody },
       },
     },
@@ -130,7 +134,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Prove again that it is you, with a passkey',
         description: 'Answers tokens of the same session with a fresh `auth_time`.',
-        body: Type.Object({ response: assertionResponse }),
+        body: Type.Object({ response: assertionResponse }, exact),
         response: { 200: tokenBody },
       },
     },

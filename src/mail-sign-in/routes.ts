@@ -59,14 +59,17 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Sign in with the mailed code or link',
         description: 'Once, within ten minutes and five tries. A second factor is asked as after a password.',
-        body: Type.Object({
-          request_token: Type.Optional(
-            Type.String({ maxLength: 200, description: 'Left out: the cookie of the request.' }),
-          ),
-          code: Type.Optional(Type.String({ maxLength: 16 })),
-          token: Type.Optional(Type.String({ maxLength: 200, description: 'That of the mailed link.' })),
-          device_token: Type.Optional(Type.String({ maxLength: 200 })),
-        }),
+        body: Type.Object(
+          {
+            request_token: Type.Optional(
+              Type.String({ maxLength: 200, description: 'Left out: the cookie of the request.' }),
+            ),
+            code: Type.Optional(Type.String({ maxLength: 16 })),
+            token: Type.Optional(Type.String({ maxLength: 200, description: 'That of the mailed link.' })),
+            device_token: Type.Optional(Type.String({ maxLength: 200 })),
+          },
+          { additionalProperties: false },
+        ),
         response: { 200: tokenBody },
       },
     },

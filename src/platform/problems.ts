@@ -28,9 +28,7 @@ export const problems = {
     oauth: 'invalid_request',
   },
   not_found: { status: 404, message: 'There is nothing here.' },
-  method_not_allowed: { status: 405, message: 'This method is not allowed here.' },
   feature_disabled: { status: 404, message: 'This feature is switched off on this server.' },
-  conflict: { status: 409, message: 'The request conflicts with the present state.' },
 
   // Who calls
   not_authenticated: { status: 401, message: 'Not authenticated' },

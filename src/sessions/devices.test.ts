@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -26,6 +27,15 @@ async function known(): Promise<{ who: Person; device: string; token: string; re
     token: tokens.access_token,
     refresh: tokens.refresh_token,
   };
+}
+
+const loginWith = (cookie: string, { email, password }: Person) =>
+  service.call('POST', '/token', { form: { username: email, password }, headers: { cookie } });
+
+/** The cookie of a browser that has logged in. */
+async function browserOf(who: Person): Promise<string> {
+  const { headers } = await login(who);
+  return String(headers['set-cookie']).split(';')[0] as string;
 }
 
 test('a known device logs in while strangers are locked out, and counts its own failures', async () => {
@@ -61,6 +71,36 @@ describe('a device is a stranger again', () => {
     const { who, device, token } = await known();
     await service.call('POST', '/logout/all', { token });
     expect(await statusOf(who, device)).toBe(429);
+  });
+
+  test.each(['device_token', 'cookie'])('after a password reset, by %s', async by => {
+    const { who, device } = await known();
+    const cookie = await browserOf(who);
+    const other = await known();
+    await service.call('POST', '/password-reset/request', { body: { email: who.email } });
+    const [mail] = await mailsTo(service, who.email);
+    const fresh = 'Entirely-other-7';
+    const reset = await service.call('POST', '/password-reset/confirm', {
+      body: { token: mail?.secrets.token, new_password: fresh, confirm_new_password: fresh },
+    });
+    expect(reset.statusCode, reset.body).toBe(200);
+    const renewed = { ...who, password: fresh };
+    if (by === 'device_token') expect(await statusOf(renewed, device)).toBe(429);
+    else {
+      await lockStrangersOut(renewed);
+      expect((await loginWith(cookie, renewed)).statusCode).toBe(429);
+    }
+    // Nobody else's device ends with it.
+    expect(await statusOf(other.who, other.device)).toBe(200);
+  });
+
+  test('after a logout from everywhere, by its cookie too', async () => {
+    const { who, token } = await known();
+    const cookie = await browserOf(who);
+    await lockStrangersOut(who);
+    expect((await loginWith(cookie, who)).statusCode).toBe(200);
+    await service.call('POST', '/logout/all', { token });
+    expect((await loginWith(cookie, who)).statusCode).toBe(429);
   });
 
   test('after the theft of a refresh token', async () => {

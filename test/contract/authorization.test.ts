@@ -312,6 +312,11 @@ describe('users', () => {
       ]),
     );
     expect(page.items[0].created_at >= page.items[1].created_at).toBe(true);
+    const ordinary = (await as(admin, 'GET', '/audit-events')).json();
+    expect([ordinary.items.length, ordinary.next_cursor]).toEqual([50, expect.any(String)]);
+    expect((await as(admin, 'GET', '/audit-events?limit=200')).json().items.length).toBeGreaterThan(50);
+    const before = await as(admin, 'GET', '/audit-events?to=2026-11-23T00:00:00Z');
+    expect(before.json()).toEqual({ items: [], next_cursor: null });
     const logins = (
       await as(admin, 'GET', '/audit-events?type=login.succeeded&from=2026-11-23T00:00:00Z')
     ).json().items;

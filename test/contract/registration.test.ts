@@ -4,7 +4,7 @@ import type { TestApp } from '../support/app.ts';
 import { contractApp, expectIssues, expectProblem } from '../support/contract.ts';
 import { type TestIssuer, testIssuer } from '../support/issuer.ts';
 import { mailsTo } from '../support/mails.ts';
-import { person } from '../support/people.ts';
+import { logIn, person } from '../support/people.ts';
 
 const PASSWORD = 'Correct-horse-battery-1';
 const grace = { first_name: 'Grace', last_name: 'Hopper', phone_number: '+12125550123' };
@@ -248,6 +248,35 @@ describe('POST /signup/google', () => {
     });
     const me = await world.call('GET', '/users/me', { token: answer.json().access_token });
     expect(me.json().email).toBe('hopper@example.com');
+  });
+
+  test('the account of an unverified address is claimed: whoever set a password before has nothing left', async () => {
+    const who = await person(world, { email: 'squatted@example.com', verified: false });
+    const before = await logIn(world, who);
+    const answer = await google({ token: await issuer.idToken({ sub: 'owner-1', email: who.email }) });
+    expect(answer.json()).toMatchObject({ id: who.id, email_verified: true });
+    expectProblem(await world.call('GET', '/users/me', { token: before.access_token }), 'token_revoked');
+    const { refresh_token } = before;
+    expectProblem(
+      await world.call('POST', '/refresh-token', { body: { refresh_token } }),
+      'invalid_refresh_token',
+    );
+    const form = { username: who.email, password: who.password };
+    expectProblem(await world.call('POST', '/token', { form }), 'invalid_credentials');
+  });
+
+  test('a verified account is linked, its sessions end, and a mailed link removes its password', async () => {
+    const who = await person(world, { email: 'linked@example.com' });
+    const before = await logIn(world, who);
+    const answer = await google({ token: await issuer.idToken({ sub: 'owner-2', email: who.email }) });
+    expect(answer.json().id).toBe(who.id);
+    expectProblem(await world.call('GET', '/users/me', { token: before.access_token }), 'token_revoked');
+    await logIn(world, who);
+    const told = (await mailsTo(world, who.email)).find(({ template }) => template === 'identity-linked');
+    const removed = await world.call('POST', '/password/remove', { body: { token: told?.secrets.token } });
+    expect([removed.statusCode, removed.json()]).toEqual([200, { message: 'Password removed' }]);
+    const form = { username: who.email, password: who.password };
+    expectProblem(await world.call('POST', '/token', { form }), 'invalid_credentials');
   });
 
   test('401 invalid_google_token for anything else, 422 for no token', async () => {

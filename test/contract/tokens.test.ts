@@ -204,11 +204,9 @@ describe('POST /token/mfa', () => {
     const { who, uri } = await withTotp();
     const mfaToken = await demand(who);
     for (let attempt = 0; attempt < 5; attempt++) {
-      const { statusCode } = await answerWith(mfaToken, 'totp', '000000');
-      expect([401, 429]).toContain(statusCode);
+      expectProblem(await answerWith(mfaToken, 'totp', '000000'), 'invalid_mfa_code');
     }
-    const right = await answerWith(mfaToken, 'totp', codeAt(uri));
-    expect([401, 429]).toContain(right.statusCode);
+    expectProblem(await answerWith(mfaToken, 'totp', codeAt(uri)), 'invalid_mfa_token');
   });
 });
 
@@ -296,7 +294,11 @@ describe('POST /logout and /logout/all', () => {
   test('everywhere ends every session', async () => {
     const ada = await person(world);
     const [here, there] = [await logIn(world, ada), await logIn(world, ada)];
-    expect((await world.call('POST', '/logout/all', { token: here.access_token })).statusCode).toBe(200);
+    const answer = await world.call('POST', '/logout/all', { token: here.access_token });
+    expect([answer.statusCode, answer.json()]).toEqual([
+      200,
+      { message: 'Successfully logged out everywhere' },
+    ]);
     for (const { access_token, refresh_token } of [here, there]) {
       expectProblem(await me(access_token), 'token_revoked');
       expectProblem(await refresh(refresh_token), 'invalid_refresh_token');
@@ -334,7 +336,7 @@ describe('POST /token/reauthenticate', () => {
 });
 
 describe('a token is good for one thing', () => {
-  test('an access token is refused for its signature, alg, typ, iss, aud, exp, nbf', async () => {
+  test('an access token is refused for its signature and its alg, and when it has expired', async () => {
     const { access_token } = await logIn(world, await person(world));
     const claims = partOf(access_token, 1);
     const [header, payload, signature] = access_token.split('.') as [string, string, string];

@@ -120,6 +120,7 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
         'schema',
       ];
       const validate = validatorOf(`/${pointer.map(escapePointer).join('/')}`);
+      if (SECRET.test(answer.body)) expect(answer.headers['cache-control'], name).toBe('no-store');
       const body = answer.json();
       expect(validate(body), `${name} ${status}: ${ajv.errorsText(validate.errors)} ${answer.body}`).toBe(
         true,
@@ -129,6 +130,9 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
     },
   };
 }
+
+// A token, a code or a profile.
+const SECRET = /"(\w*_token|secret|recovery_codes|qr_svg|email|first_name|pending_email|sub|ip)":/;
 
 // What http-api.md **Conventions** promises of every answer.
 function conventions({ statusCode, headers, body }: LightMyRequestResponse): void {

@@ -100,7 +100,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   app.addHook('onRequest', securityHeaders(config));
   app.addHook('onRequest', (request, _reply, done) => {
     if (namesTwoHosts(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
-    if (request.url.includes('%00')) return done(unstorable(['query']));
+    if (request.url.includes('%00')) return done(unstorable(placeOfNul(request)));
     const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
     done(
       encoding === undefined || encoding.toLowerCase() === 'identity'
@@ -166,4 +166,15 @@ function logRequests(app: FastifyInstance, log: Log): void {
     }
     done();
   });
+}
+
+// The parameter of a URL that has U+0000 in it; the name itself is not repeated where that is it.
+function placeOfNul({ params, query }: FastifyRequest): string[] {
+  for (const [part, values] of [
+    ['path', params],
+    ['query', query],
+  ] as const)
+    for (const [name, value] of Object.entries(values ?? {}))
+      if (String(value).includes('\0')) return [part, name];
+  return ['query'];
 }

@@ -1,0 +1,69 @@
+// http-api.md **Conventions**, asked of every route that the document has.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { problems } from '../../src/platform/problems.ts';
+import type { TestApp } from '../support/app.ts';
+import { contractApp, type Judge, type Operation } from '../support/contract.ts';
+import { logIn, person } from '../support/people.ts';
+
+let world: TestApp & { judge: Judge };
+let token: string;
+beforeAll(async () => {
+  world = await contractApp();
+  token = (await logIn(world, await person(world, { roles: ['admin'] }))).access_token;
+});
+afterAll(() => world.close());
+
+const nameOf = ({ method, path }: Operation) => `${method} ${path}`;
+const urlOf = ({ path }: Operation) =>
+  path.replaceAll(/\{id\}/g, '019300f4-6f00-7000-8000-000000000001').replaceAll(/\{\w+\}/g, 'nonesuch');
+const send = (operation: Operation, prefix = '', headers: Record<string, string> = {}, payload?: string) =>
+  world.app.inject({
+    method: operation.method as 'GET',
+    url: `${prefix}${urlOf(operation)}`,
+    headers,
+    ...(payload !== undefined && { payload }),
+  });
+
+test('it stands at the root and under /api/v1 alike', async () => {
+  for (const operation of world.judge.operations) {
+    const [root, prefixed] = [await send(operation), await send(operation, '/api/v1')];
+    expect([nameOf(operation), prefixed.statusCode]).toEqual([nameOf(operation), root.statusCode]);
+    expect(prefixed.json().code).not.toBe('not_found');
+  }
+});
+
+// RFC 6749 §3.2 for the first three. A page of the provider's may send more.
+const IGNORING = ['POST /token', 'POST /oauth/{provider}/callback', 'POST /introspect', 'POST /revoke'];
+
+test('an unknown member of a body is refused by its name, except where OAuth says otherwise', async () => {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const bodies = world.judge.operations.filter(({ requestBody }) => requestBody !== undefined);
+  const ignoring: string[] = [];
+  for (const operation of bodies) {
+    const answer = await send(operation, '', headers, '{"is_admin":true}');
+    const extra = {
+      type: 'extra_forbidden',
+      loc: ['body', 'is_admin'],
+      msg: 'Extra inputs are not permitted',
+    };
+    if (!JSON.stringify(answer.json().detail).includes(JSON.stringify(extra)))
+      ignoring.push(nameOf(operation));
+  }
+  expect(ignoring).toEqual(IGNORING);
+});
+
+test('every code of docs/errors.md is declared by a route, but for those that any request can meet', () => {
+  const declared = world.judge.operations.flatMap(({ responses }) =>
+    Object.values(responses).flatMap(({ content }) =>
+      Object.keys(content?.['application/json']?.examples ?? {}),
+    ),
+  );
+  const rest = new Set(Object.keys(problems)).difference(new Set(declared));
+  // A path that nobody serves, a form of the hosted pages, a defect.
+  expect([...rest].toSorted()).toEqual(['form_refused', 'internal_error', 'not_found']);
+  const documented = readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(\w+)` \| (\d+) /gm);
+  expect([...documented].map(([, code, status]) => [code, Number(status)])).toEqual(
+    Object.entries(problems).map(([code, { status }]) => [code, status]),
+  );
+});
