@@ -1,4 +1,5 @@
-// What the original did with passwords and sign-ups, and this service must never do again.
+// What the original did with passwords and sign-ups, and this service must never do again. ./tokens-and-accounts.test.ts has
+// the rest of the list.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { openKeyRing } from '../../src/keys/key-ring.ts';
