@@ -1,4 +1,4 @@
-/** The ceilings: Fastify, and Fastify with one prepared join of two rows by their keys, with the bytes of /users/me. */
+/** The ceilings: Fastify, alone and with one prepared join of two rows by their keys or update of one, with the bytes of /users/me. */
 import { fastify } from 'fastify';
 import pg from 'pg';
 import { sessionId } from './people.ts';
@@ -30,6 +30,11 @@ if (DATABASE_URL !== undefined) {
       values: [sessionId(1 + (turn++ % 1000))],
     });
     return reply.headers(headers).send({ ...body, ...rows[0] });
+  });
+  app.get('/update', { schema }, async (_request, reply) => {
+    const text = 'update bench_rows set n = n + 1 where id = $1';
+    await pool.query({ name: 'update', text, values: [1 + (turn++ % 1000)] });
+    return reply.headers(headers).send(body);
   });
 }
 await app.listen({ host: '127.0.0.1', port: Number(PORT) });

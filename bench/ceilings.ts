@@ -20,13 +20,17 @@ export async function hashesPerSecond(algorithm: 'argon2id' | 'bcrypt', seconds:
 /** Who measured the commits: pgbench where it is found, a loop of ours otherwise. */
 export const commitsBy = findPgbench() === null ? 'a loop of this program' : 'pgbench';
 
-/** Commits a second of a prepared update of one row, by this many clients. */
-export async function commitsPerSecond(url: string, clients: number, seconds: number): Promise<number> {
+/** Makes the rows whose updates are the ceiling of every write. */
+export async function insertCommitRows(url: string): Promise<void> {
   await query(
     url,
     'create table if not exists bench_rows (id int primary key, n int not null) with (fillfactor = 70)',
     `insert into bench_rows select id, 0 from generate_series(1, ${ROWS}) as id on conflict do nothing`,
   );
+}
+
+/** Commits a second of a prepared update of one such row, by this many clients. */
+export function commitsPerSecond(url: string, clients: number, seconds: number): Promise<number> {
   const pgbench = findPgbench();
   return pgbench === null ? loop(url, clients, seconds) : bench(pgbench, url, clients, seconds);
 }

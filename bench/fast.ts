@@ -1,10 +1,11 @@
-import { commitsBy, commitsPerSecond } from './ceilings.ts';
+import { commitsBy, commitsPerSecond, insertCommitRows } from './ceilings.ts';
 import { logout, refresh, request, whoAmI } from './people.ts';
-import { type Finding, perSecond } from './report.ts';
+import { type Finding, percent, perSecond } from './report.ts';
 import { interleave, type Rate } from './trial.ts';
 import { LIVE, loaded, type Populated, type World } from './world.ts';
 
 const CONNECTIONS = 16;
+const WARM_UPS = 3;
 // Enough for a round: a logout needs a session that has not ended.
 const LOGOUTS_A_SECOND = 8_000;
 
@@ -29,6 +30,7 @@ export async function measureWhoAmI(world: World): Promise<Finding[]> {
       loaded('fastify', world, world.bare, { connections: CONNECTIONS, requests: [request('GET', '/bare')] }),
     ],
     world.pace.rounds,
+    WARM_UPS,
   );
   const ceiling = rates.get('select') as Rate;
   const bare = rates.get('fastify') as Rate;
@@ -59,6 +61,7 @@ export async function measureWhoAmI(world: World): Promise<Finding[]> {
 export async function measureWrites(world: World): Promise<Finding[]> {
   const [first] = world.populated as [Populated];
   const own = (what: string, each: Populated) => `${what} ${each.users}`;
+  await insertCommitRows(first.url);
   const rates = await interleave(
     [
       {
@@ -68,6 +71,10 @@ export async function measureWrites(world: World): Promise<Finding[]> {
           cpu: Number.NaN,
         }),
       },
+      loaded('update', world, world.bare, {
+        connections: CONNECTIONS,
+        requests: [request('GET', '/update')],
+      }),
       ...world.populated.flatMap(each => [
         loaded(own('refresh', each), world, each.service, async () => ({
           connections: CONNECTIONS,
@@ -84,8 +91,10 @@ export async function measureWrites(world: World): Promise<Finding[]> {
       ]),
     ],
     world.pace.rounds,
+    WARM_UPS,
   );
   const ceiling = (rates.get('commits') as Rate).perSecond;
+  const bare = rates.get('update') as Rate;
   return ['refresh', 'logout'].flatMap(what =>
     world.populated.flatMap((each, index) => {
       const { perSecond: rate, cpu } = rates.get(own(what, each)) as Rate;
@@ -102,7 +111,7 @@ export async function measureWrites(world: World): Promise<Finding[]> {
           ratio: rate / ceiling,
           target: `≥ ${share * 100} %`,
           met: rate >= share * ceiling,
-          note: `commits by ${commitsBy}`,
+          note: `commits by ${commitsBy}; Fastify with one such update: ${perSecond(bare.perSecond)} (${percent(bare.perSecond / ceiling)}), ${bare.cpu.toFixed(0)} µs`,
         },
         ...(index === 0 ? [] : [againstFew(finding, rate, (rates.get(own(what, first)) as Rate).perSecond)]),
       ];

@@ -17,9 +17,16 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+// As `npm start` runs it: `node`, flags, program.
+const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  scripts: { start: string };
+};
+const START = scripts.start.split(' ').slice(1);
+const GUARD = ['--import', './src/platform/process-guard.mjs'];
+
 /** The service as `npm start` runs it, on this database. */
 export function startService(databaseUrl: string, settings: Record<string, string> = {}): Promise<Server> {
-  return startServer(['src/main.ts'], {
+  return startServer(START, {
     DATABASE_URL: databaseUrl,
     JWT_SECRET_KEY: JWT_SECRET,
     AUTH_ROOT_SECRET: ROOT_SECRET,
@@ -37,12 +44,13 @@ const UNLIMITED = JSON.stringify(
 );
 
 /** The ceilings of a request: Fastify alone, and with one prepared select (bench/bare.ts). */
-export const startBare = (settings: Record<string, string> = {}) => startServer(['bench/bare.ts'], settings);
+export const startBare = (settings: Record<string, string> = {}) =>
+  startServer([...GUARD, 'bench/bare.ts'], settings);
 
 async function startServer(parameters: string[], settings: Record<string, string>): Promise<Server> {
   const port = await freePort();
   const from = performance.now();
-  const child = spawn(process.execPath, ['--import', './src/platform/process-guard.mjs', ...parameters], {
+  const child = spawn(process.execPath, parameters, {
     env: {
       PATH: process.env.PATH,
       NODE_ENV: 'production',
@@ -57,7 +65,7 @@ async function startServer(parameters: string[], settings: Record<string, string
   let said = '';
   child.stderr.on('data', chunk => (said += chunk));
   while (!(await answers(port))) {
-    if (child.exitCode !== null) throw new Error(`${parameters[0]} did not start: ${said}`);
+    if (child.exitCode !== null) throw new Error(`${parameters.at(-1)} did not start: ${said}`);
     await sleep(2);
   }
   const startMs = performance.now() - from;

@@ -26,10 +26,19 @@ export function table(findings: readonly Finding[]): string {
 
 function cells({ database, operation, measured, ceiling, ratio, target, met, note }: Finding): string[] {
   const verdict = met === undefined ? '' : met ? 'met' : 'MISSED';
-  return [database, operation, measured, ceiling ?? '', percent(ratio), target, verdict, note ?? ''];
+  return [
+    database,
+    operation,
+    measured,
+    ceiling ?? '',
+    ratio === undefined ? '' : percent(ratio),
+    target,
+    verdict,
+    note ?? '',
+  ];
 }
 
-const percent = (ratio: number | undefined) => (ratio === undefined ? '' : `${Math.round(ratio * 100)} %`);
+export const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
 
 /** `12,345/s`, or `161.2/s` below a thousand. */
 export function perSecond(rate: number): string {

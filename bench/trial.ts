@@ -20,13 +20,19 @@ export interface Pace {
 
 /**
  * Every subject in turn, then again in reverse, so that what else the machine does falls on all of them; the best round
- * of each, since other work can only slow a round, and the least CPU.
+ * of each, since other work can only slow a round, and the least CPU. The first `warmUps` rounds do not count: it takes
+ * some 20,000 requests until the compiler has seen enough of them, of a ceiling as of the service.
  */
-export async function interleave(subjects: readonly Subject[], rounds: number): Promise<Map<string, Rate>> {
+export async function interleave(
+  subjects: readonly Subject[],
+  rounds: number,
+  warmUps = 0,
+): Promise<Map<string, Rate>> {
   const best = new Map<string, Rate>();
-  for (let round = 0; round < rounds; round++) {
+  for (let round = -warmUps; round < rounds; round++) {
     for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
       const { perSecond, cpu } = await subject.round();
+      if (round < 0) continue;
       const before = best.get(subject.name);
       best.set(subject.name, {
         perSecond: Math.max(perSecond, before?.perSecond ?? 0),

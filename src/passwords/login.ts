@@ -39,7 +39,8 @@ async function tryToLogIn(
 ): Promise<TokenBody> {
   const { hasher } = deps;
   const key = normalizeLogin(name);
-  const found = await readLogin(deps, { key, unknown: unknownSubject(deps, key), devices });
+  const unknown = unknownSubject(deps, key);
+  const found = await hasher.prepare(() => readLogin(deps, { key, unknown, devices }));
   if (!found.allowed) {
     await recordFailure(deps, caller, found, name, 'refusal', 'too_many_attempts');
     refuseLocked(deps, found);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { describe, expect, test } from 'vitest';
 import { openHasher } from './hasher.ts';
@@ -149,4 +150,17 @@ test('past the queue a hash is refused with overloaded, and works again once the
   for (const { reason } of refused) expect(reason).toMatchObject({ code: 'overloaded', status: 503 });
   expect(small.stats()).toEqual({ running: 0, waiting: 0 });
   expect(await small.hash('a')).toMatch(/^\$2b\$/);
+});
+
+test('of a crowd, few prepare for their hashes at once, and all of them get their turn', async () => {
+  let [running, most, done] = [0, 0, 0];
+  const work = async () => {
+    most = Math.max(most, ++running);
+    await new Promise(resolve => setImmediate(resolve));
+    running--;
+    return ++done;
+  };
+  await Promise.all(Array.from({ length: 100 }, () => hasher.prepare(work)));
+  expect(done).toBe(100);
+  expect(most).toBe(2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1));
 });

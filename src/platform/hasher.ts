@@ -36,6 +36,11 @@ export interface Hasher {
   needsRehash(hash: string, password?: string): boolean;
   /** Runs work that will hash. Refuses with `overloaded`, before it begins, when as many are at it as the queue can hold. */
   admit<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs what must be read before a hash, for few callers at once: a crowd that waits for its hashes anyway must not
+   * take every connection of the pool on its way there.
+   */
+  prepare<T>(work: () => Promise<T>): Promise<T>;
   /** Hashes running and waiting, for the metrics. */
   stats(): { running: number; waiting: number };
 }
@@ -48,9 +53,13 @@ type Settings = Pick<
 // passlib's own limit. Normalising a longer text of combining marks would hold the event loop.
 const PASSWORD_MAX = 4096;
 
+// Enough that no hash waits for what comes before it.
+const PREPARED_PER_SLOT = 2;
+
 /** Opens the hasher with the configured algorithm and cost, one hash a core at once. Loads nothing until the first. */
 export function openHasher(settings: Settings): Hasher {
   const queue = openHashQueue(slots(), settings.queueMax);
+  const preparations = openHashQueue(PREPARED_PER_SLOT * slots(), Number.POSITIVE_INFINITY);
   const argon2: Argon2Cost = { memoryKib: settings.argon2MemoryKib, passes: settings.argon2Passes };
   const prefersBcrypt = settings.hash === 'bcrypt';
   const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
@@ -90,6 +99,7 @@ export function openHasher(settings: Settings): Hasher {
       return !isArgon2Hash(hash) || argon2IsWeaker(hash, argon2);
     },
     admit: queue.admit,
+    prepare: work => preparations.run(work),
     stats: queue.stats,
   };
 }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from '../platform/secrets.ts';
 
 /** What a refresh token says. Whoever rotates it must find the same generation and the seed's hash in the session. */
@@ -46,7 +46,7 @@ export function decodeRefreshToken(secrets: Secrets, token: string): RefreshToke
 
 /** What the session row keeps of the seed. */
 export function hashSeed(seed: Buffer): Buffer {
-  return createHash('sha256').update(seed).digest();
+  return hash('sha256', seed, 'buffer');
 }
 
 /** Compares the seed with the kept hash in constant time. */
