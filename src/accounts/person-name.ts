@@ -1,9 +1,18 @@
 import { invalid } from '../platform/problems.ts';
 
+// Beside controls and line breaks, what turns the direction of the text around it, in a mail or on a page: overrides,
+// embeddings and isolates (UAX #9). Joiners and marks stay: Persian and Hindi names are spelled with them.
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+
 /** A name of a person, trimmed and after NFC. Refuses with 422 on `member` what is empty or has control characters. */
 export function personName(text: string, member: string): string {
   const name = text.normalize('NFC').trim();
   if (name === '') throw invalid(member, 'string_too_short', 'String should have at least 1 character');
-  if (/\p{Cc}/u.test(name)) throw invalid(member, 'value_error', 'Leave out control characters.');
+  if (UNPRINTABLE.test(name)) throw invalid(member, 'value_error', 'Leave out control characters.');
   return name;
+}
+
+/** A name as others gave it, without what a name of ours cannot hold. */
+export function printable(text: string): string {
+  return text.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '');
 }

@@ -1,7 +1,9 @@
 import { listActivity, listEvents } from '../audit/list.ts';
+import { readInstant } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
+import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 
 const orNull = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -70,8 +72,8 @@ export function routes(app: App, deps: Deps): void {
         {
           userId: query.user_id,
           type: query.type,
-          from: query.from === undefined ? undefined : new Date(query.from),
-          to: query.to === undefined ? undefined : new Date(query.to),
+          from: instantOf(query.from, 'from'),
+          to: instantOf(query.to, 'to'),
         },
         query,
       ) as never,
@@ -90,4 +92,15 @@ export function routes(app: App, deps: Deps): void {
     },
     async request => listActivity(deps, userOf(request).userId, request.query) as never,
   );
+}
+
+function instantOf(text: string | undefined, member: 'from' | 'to'): Date | undefined {
+  if (text === undefined) return undefined;
+  const at = readInstant(text);
+  if (at !== null) return at;
+  throw new Problem('validation_failed', {
+    issues: [
+      { type: 'value_error', loc: ['query', member], msg: 'Input should be a time of the years 1 to 9999' },
+    ],
+  });
 }

@@ -1,11 +1,9 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { foldCase } from '../accounts/normalize.ts';
-import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
+import { decodeCursor, INSTANT, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { selectUser, selectUsers } from './queries.ts';
-
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 export interface UserQuery {
   /** How an address, a username, a full name or a last name begins, in any case. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { readInstant } from '../platform/clock.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Checkpoint, publishCheckpoint, readCheckpoints } from './checkpoint.ts';
@@ -162,8 +163,8 @@ function readFile(file: string): Checkpoint[] {
 }
 
 function time(text: string): Date {
-  const at = new Date(text);
-  if (Number.isNaN(at.getTime())) throw new InvalidArgumentError('It is no time like 2026-11-23T00:00:00Z.');
+  const at = readInstant(text);
+  if (at === null) throw new InvalidArgumentError('It is no time like 2026-11-23T00:00:00Z.');
   return at;
 }
 

@@ -41,7 +41,8 @@ export async function listActivity(
   };
 }
 
-const CURSOR = /^(-?\d{1,18})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+// Microseconds since 1970, of the years that the database knows.
+const CURSOR = /^(-?\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 function writeCursor({ createdUs, id }: Place): string {
   return Buffer.from(`${createdUs}.${id}`).toString('base64url');

@@ -1,5 +1,6 @@
 import { numericDate } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
+import { textOf } from './identity.ts';
 import type { Provider } from './provider.ts';
 
 const LIFETIME_SECONDS = 300;
@@ -49,8 +50,7 @@ export function openName(
 function nameIn(user: string): { given_name: string; family_name: string } | null {
   try {
     const { name } = JSON.parse(user) as { name?: { firstName?: unknown; lastName?: unknown } };
-    const text = (value: unknown) => (typeof value === 'string' ? value : '');
-    return { given_name: text(name?.firstName), family_name: text(name?.lastName) };
+    return { given_name: textOf(name?.firstName), family_name: textOf(name?.lastName) };
   } catch {
     return null;
   }

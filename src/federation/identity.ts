@@ -1,3 +1,4 @@
+import { printable } from '../accounts/person-name.ts';
 import { Problem } from '../platform/problems.ts';
 import type { Provider } from './provider.ts';
 
@@ -89,12 +90,7 @@ function isTrue(value: unknown): boolean {
   return value === true || value === 'true' || value === 1 || value === '1';
 }
 
-// Names come from outside: what could not be stored or would break a line is left out.
-function textOf(value: unknown): string {
-  return typeof value === 'string'
-    ? value
-        .replaceAll(/[\p{Cc}\p{Cs}]/gu, '')
-        .trim()
-        .slice(0, 100)
-    : '';
+/** A name that came from outside: what could not be stored, or would break a line or turn it around, is left out. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? printable(value).trim().slice(0, 100).toWellFormed() : '';
 }

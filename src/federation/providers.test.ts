@@ -221,6 +221,27 @@ test('Apple: the secret is signed, the answer is a posted form, and the name com
   expect(payload).toMatchObject({ iss: 'TEAM', sub: 'client-1' });
 });
 
+test("Apple's name comes through the person's own browser: what cannot be stored or shown is left out of it", async () => {
+  provider.lie({
+    claims: { sub: '002.apple', email: 'eve@icloud.example', email_verified: 'true', name: null },
+  });
+  const begun = await begin(service, 'apple');
+  const name = { firstName: 'E\0v\u202ee', lastName: 'L\r\nBcc: x' };
+  const form = {
+    state: begun.state,
+    iss: provider.issuer,
+    code: provider.codeFor(begun.nonce),
+    user: JSON.stringify({ name }),
+  };
+  const posted = await service.call('POST', '/oauth/apple/callback', { form });
+  const next = new URL(posted.headers.location as string);
+  const back = await service.call('GET', next.pathname + next.search, { headers: { cookie: begun.cookie } });
+  const tokens = await exchange({ begun, client: told(back) });
+  expect(tokens.statusCode, tokens.body).toBe(200);
+  const me = await service.call('GET', '/users/me', { token: tokens.json().access_token });
+  expect(me.json()).toMatchObject({ first_name: 'Eve', last_name: 'LBcc: x' });
+});
+
 test('a form from elsewhere, without the cookie of this browser, signs nobody in', async () => {
   const begun = await begin(service, 'apple');
   const form = { state: begun.state, code: provider.codeFor(begun.nonce), iss: provider.issuer };

@@ -14,3 +14,13 @@ export function addSeconds(from: Date, seconds: number): Date {
 export function numericDate(at: Date): number {
   return Math.floor(at.getTime() / 1000);
 }
+
+/**
+ * The instant that an RFC 3339 text names, in the years 1 to 9999, which the wire and the database both can hold; null for
+ * any other, and for leap seconds, which neither can.
+ */
+export function readInstant(text: string): Date | null {
+  const at = new Date(text);
+  const year = at.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? at : null;
+}

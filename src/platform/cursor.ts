@@ -1,10 +1,17 @@
+import { readInstant } from './clock.ts';
 import { Problem } from './problems.ts';
+import { isStorable } from './storable.ts';
 
 /** One page of a list, as every list route answers. */
 export interface Page<Item> {
   readonly items: readonly Item[];
   /** Opaque; null on the last page. */
   readonly next_cursor: string | null;
+}
+
+/** What a part of a sort key looks like. */
+interface Form {
+  test(text: string): boolean;
 }
 
 /** Packs the sort key of the last item of a page. */
@@ -18,7 +25,7 @@ function encodeCursor(...key: readonly string[]): string {
  */
 export function decodeCursor(
   cursor: string | undefined,
-  patterns: readonly RegExp[],
+  patterns: readonly Form[],
 ): readonly string[] | null {
   if (cursor === undefined) return null;
   let key: unknown = null;
@@ -30,7 +37,9 @@ export function decodeCursor(
   const parts: unknown[] = Array.isArray(key) ? key : [];
   const whole =
     parts.length === patterns.length &&
-    parts.every((part, index) => typeof part === 'string' && patterns[index]?.test(part) === true);
+    parts.every(
+      (part, index) => typeof part === 'string' && isStorable(part) && patterns[index]?.test(part) === true,
+    );
   if (!whole) {
     const issue = {
       type: 'cursor_invalid',
@@ -53,6 +62,9 @@ export function pageOf<Row, Item>(
   const more = rows.length > limit && last !== undefined;
   return { items: shown.map(present), next_cursor: more ? encodeCursor(...keyOf(last)) : null };
 }
+
+/** An instant as this program writes it, for `decodeCursor`. */
+export const INSTANT: Form = { test: text => readInstant(text)?.toISOString() === text };
 
 /** A UUID as this program writes it, for `decodeCursor`. */
 export const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../problems.ts';
+import { isStorable } from '../storable.ts';
 
 /** The largest body that a route takes unless it says otherwise, in bytes. */
 export const BODY_LIMIT = 64 * 1024;
@@ -85,7 +86,6 @@ interface Place {
   readonly parent: Place | null;
 }
 
-const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 const LONGEST_LOC = 20;
 
 function locOf(place: Place): (string | number)[] {
