@@ -19,7 +19,11 @@ const TIMEOUT = 600_000;
 let world: TestApp;
 beforeAll(async () => {
   // The counters count, and lock nobody out.
-  world = await testApp({ requireVerifiedEmail: true, lockout: { attempts: 1_000_000 } });
+  world = await testApp({
+    requireVerifiedEmail: true,
+    signInByMail: true,
+    lockout: { attempts: 1_000_000 },
+  });
   for (const kind of ['known', 'disabled', 'unverified', 'social-only'])
     await person(world, { email: `${kind}@example.com`, verified: kind !== 'unverified' });
   const { db } = world.deps;
@@ -104,6 +108,19 @@ describe('the time of an answer does not tell', () => {
     async () => {
       const ask = (name: string) =>
         world.call('POST', '/password-reset/request', { body: { email: `${name}@example.com` } });
+      await expectAlike(
+        { unknown: () => ask('nobody'), known: () => ask('known'), disabled: () => ask('disabled') },
+        TOGETHER,
+      );
+    },
+    TIMEOUT,
+  );
+
+  test(
+    'POST /token/email',
+    async () => {
+      const ask = (name: string) =>
+        world.call('POST', '/token/email', { body: { email: `${name}@example.com` } });
       await expectAlike(
         { unknown: () => ask('nobody'), known: () => ask('known'), disabled: () => ask('disabled') },
         TOGETHER,
