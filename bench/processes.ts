@@ -25,8 +25,12 @@ const START = scripts.start.split(' ').slice(1);
 const GUARD = ['--import', './src/platform/process-guard.mjs'];
 
 /** The service as `npm start` runs it, on this database. */
-export function startService(databaseUrl: string, settings: Record<string, string> = {}): Promise<Server> {
-  return startServer(START, {
+export function startService(
+  databaseUrl: string,
+  settings: Record<string, string> = {},
+  flags: readonly string[] = [],
+): Promise<Server> {
+  return startServer([...flags, ...START], {
     DATABASE_URL: databaseUrl,
     JWT_SECRET_KEY: JWT_SECRET,
     AUTH_ROOT_SECRET: ROOT_SECRET,

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureBusy } from './busy.ts';
+import { measureControls } from './controls.ts';
 import { countStatements, measureFootprint } from './costs.ts';
 import { embeddedPlace, type Place, placeAt } from './database.ts';
 import { measureWhoAmI, measureWrites } from './fast.ts';
@@ -19,6 +20,7 @@ const MEASURES: Readonly<Record<string, (world: World) => Promise<Finding[]>>> =
   writes: measureWrites,
   hashed: measureHashed,
   busy: measureBusy,
+  controls: measureControls,
   statements: countStatements,
   footprint: measureFootprint,
 };
