@@ -92,6 +92,14 @@ test('two hosts are refused (RFC 9112 §3.2)', async () => {
   expect(statuses(text)).toEqual([400]);
 });
 
+test('two Authorization headers are refused: whoever checks one of them before us may have checked the other', async () => {
+  const { text } = await send(
+    'GET /users/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\nConnection: close\r\n\r\n',
+  );
+  expect(statuses(text)).toEqual([400]);
+  expect(text).toContain('"code":"malformed_request"');
+});
+
 test('headers of more than 16 KiB are refused', async () => {
   expect(statuses((await send(head(`X-Long: ${'a'.repeat(17_000)}`))).text)).toEqual([431]);
 });

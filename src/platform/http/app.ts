@@ -99,7 +99,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   app.setNotFoundHandler((request, reply) => answerProblem(new Problem('not_found'), request, reply, log));
   app.addHook('onRequest', securityHeaders(config));
   app.addHook('onRequest', (request, _reply, done) => {
-    if (namesTwoHosts(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
+    if (saysTwice(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
     if (request.url.includes('%00')) return done(unstorable(placeOfNul(request)));
     const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
     done(
@@ -134,14 +134,16 @@ function isPrefixed(url: string): boolean {
   return next === undefined || next === '/' || next === '?';
 }
 
-// RFC 9112 §3.2: a proxy before us may have gone by the other one. Node keeps the first and says nothing.
-function namesTwoHosts(rawHeaders: readonly string[]): boolean {
-  let hosts = 0;
+// Host and Authorization stand once (RFC 9112 §3.2, RFC 9110 §5.3): a proxy before us may have gone by the other one. Node
+// keeps the first and says nothing.
+function saysTwice(rawHeaders: readonly string[]): boolean {
+  let [hosts, authorizations] = [0, 0];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+    else if (name.length === 13 && name.toLowerCase() === 'authorization') authorizations++;
   }
-  return hosts > 1;
+  return hosts > 1 || authorizations > 1;
 }
 
 const QUIET = new Set(['/livez', '/readyz', '/health', '/metrics']);
