@@ -49,7 +49,10 @@ export function requestTo(operation: Operation, known: Known): fc.Arbitrary<Fuzz
       arbitrary: fc.constantFrom('text/plain', 'application/json; charset=utf-16', '', ';', 'a/b'),
     },
   );
-  const spoilt = fc.option(fc.uint8Array({ maxLength: 200 }), { freq: 20, nil: undefined });
+  const spoilt = fc.oneof(
+    { weight: 20, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+  );
   const bearer = fc.oneof(
     { weight: 6, arbitrary: fc.constant('admin' as const) },
     { weight: 3, arbitrary: fc.constant('user' as const) },
@@ -137,14 +140,26 @@ export function valueOf(schema: Json, known: Known, name = ''): fc.Arbitrary<unk
         ]),
       ),
     );
+  if (name === 'cursor') return fc.oneof(cursor, text);
   if (format === 'uuid') return fc.oneof(fc.uuid(), fc.constantFrom(...known.ids));
   if (format === 'date-time') return fc.oneof(moment, text);
   return fc.oneof(text, fc.constantFrom(...known.ids), name.includes('email') ? fc.emailAddress() : text);
 }
 
 const moment = fc
-  .date({ min: new Date(-1e12), max: new Date(8.64e15), noInvalidDate: true })
+  .date({ min: new Date(-7e13), max: new Date(8.64e15), noInvalidDate: true })
   .map(at => at.toISOString());
+
+// As ours are made, of parts that ours never have.
+const cursor = fc
+  .oneof(
+    fc.array(fc.oneof(moment, fc.uuid(), fc.string({ maxLength: 20 }), fc.constantFrom('\0', '\ud800')), {
+      maxLength: 3,
+    }),
+    fc.json({ maxDepth: 1 }),
+    fc.tuple(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.uuid()).map(parts => parts.join('.')),
+  )
+  .map(whole => Buffer.from(typeof whole === 'string' ? whole : JSON.stringify(whole)).toString('base64url'));
 
 const text = fc.oneof(
   fc.string({ maxLength: 40 }),
