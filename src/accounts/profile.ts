@@ -1,6 +1,6 @@
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { invalid, Problem } from '../platform/problems.ts';
+import { allValid, invalid, Problem } from '../platform/problems.ts';
 import type { Account } from './account.ts';
 import { normalizeEmail, normalizeUsername } from './normalize.ts';
 import { personName } from './person-name.ts';
@@ -26,19 +26,19 @@ export interface ProfileChange {
 
 const FULL_NAME_MAX = 201;
 
-/** Validates a change of names and number. Refuses with 422 on the member that is wrong. */
+/** Validates a change of names and number. Refuses with 422 on every member that is wrong. */
 export async function normalizeProfile(change: ProfileChange): Promise<ProfileRow> {
   const { first_name, last_name, full_name, phone_number } = change;
-  return {
-    firstName: first_name === undefined ? null : personName(first_name, 'first_name'),
-    lastName: last_name === undefined ? null : personName(last_name, 'last_name'),
-    fullName: full_name === undefined ? null : fullName(full_name),
-    phoneNumber: typeof phone_number === 'string' ? await normalizePhone(phone_number) : null,
-    phoneGiven: phone_number !== undefined,
-  };
+  const [firstName, lastName, fullName, phoneNumber] = await allValid(
+    () => (first_name === undefined ? null : personName(first_name, 'first_name')),
+    () => (last_name === undefined ? null : personName(last_name, 'last_name')),
+    () => (full_name === undefined ? null : wholeName(full_name)),
+    () => (typeof phone_number === 'string' ? normalizePhone(phone_number) : null),
+  );
+  return { firstName, lastName, fullName, phoneNumber, phoneGiven: phone_number !== undefined };
 }
 
-function fullName(text: string): string {
+function wholeName(text: string): string {
   const name = personName(text, 'full_name');
   if (name.length > FULL_NAME_MAX)
     throw invalid('full_name', 'string_too_long', `String should have at most ${FULL_NAME_MAX} characters`);

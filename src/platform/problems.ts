@@ -220,6 +220,24 @@ export function invalid(member: string, type: string, msg: string): Problem {
   return new Problem('validation_failed', { issues: [{ type, loc: ['body', member], msg }] });
 }
 
+/** What the checks give, all of them run: a 422 of one is thrown with the issues of every other, so that a form shows all. */
+export async function allValid<T extends readonly unknown[]>(
+  ...checks: { readonly [K in keyof T]: () => T[K] | Promise<T[K]> }
+): Promise<T> {
+  const issues: Issue[] = [];
+  const values: unknown[] = [];
+  for (const check of checks) {
+    try {
+      values.push(await check());
+    } catch (error) {
+      if (!(error instanceof Problem) || error.issues === undefined) throw error;
+      issues.push(...error.issues);
+    }
+  }
+  if (issues.length > 0) throw new Problem('validation_failed', { issues });
+  return values as unknown as T;
+}
+
 /** "Not Found" for 404. */
 export function reasonPhrase(status: number): string {
   return STATUS_CODES[status] ?? String(status);

@@ -8,7 +8,7 @@ import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
-import { Problem } from '../platform/problems.ts';
+import { allValid, Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import { beginSignup } from './queries.ts';
 
@@ -49,13 +49,13 @@ export async function begin(deps: Deps, caller: Caller, person: Person): Promise
 }
 
 async function collect(deps: Deps, caller: Caller, person: Person, hides: boolean): Promise<Begun> {
-  const { address, key } = normalizeEmail(person.email);
-  const pending: PendingSignup = {
-    first_name: personName(person.firstName, 'first_name'),
-    last_name: personName(person.lastName, 'last_name'),
-    phone_number: await normalizePhone(person.phoneNumber),
-    key,
-  };
+  const [first_name, last_name, { address, key }, phone_number] = await allValid(
+    () => personName(person.firstName, 'first_name'),
+    () => personName(person.lastName, 'last_name'),
+    () => normalizeEmail(person.email),
+    () => normalizePhone(person.phoneNumber),
+  );
+  const pending: PendingSignup = { first_name, last_name, phone_number, key };
   const { row, issued } = prepareChallenge(deps, {
     purpose: 'signup',
     sentTo: address,

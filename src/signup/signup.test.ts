@@ -170,6 +170,14 @@ describe('the two steps', () => {
     expect(await bad({ ...good, email: 'x' })).toMatchObject({ loc: ['body', 'email'] });
   });
 
+  test('all that is wrong with a person is named at once, so that a form can show it', async () => {
+    const body = { first_name: ' ', last_name: '  ', email: 'x', phone_number: 'none at all' };
+    const answer = await world.call('POST', '/signup', { body });
+    expect(answer.statusCode).toBe(422);
+    const issues: { loc: string[] }[] = answer.json().detail;
+    expect(issues.map(({ loc }) => loc.at(-1))).toEqual(['first_name', 'last_name', 'email', 'phone_number']);
+  });
+
   test('the cookie is Secure where the service is served over HTTPS', async () => {
     const secure = await testApp({ http: { publicUrl: 'https://auth.example.com' } });
     try {
