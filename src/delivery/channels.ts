@@ -13,7 +13,7 @@ export interface Channel {
 }
 
 /** The ways out that are configured. Without SMTP_URL mails stay where they are, for the development mailbox. */
-export function openChannels(config: Pick<Config, 'mail' | 'sms' | 'http'>): Channel[] {
+export function openChannels(config: Pick<Config, 'mail' | 'sms' | 'http' | 'brand'>): Channel[] {
   const channels: Channel[] = [];
   const { smtpUrl, from } = config.mail;
   if (smtpUrl !== null) {

@@ -63,7 +63,9 @@ export const englishLinks = {
     paragraphs: [
       code === undefined
         ? 'Use this link to sign in, in the browser that asked for it.'
-        : 'Enter this code where you are signing in.',
+        : token === undefined
+          ? 'Enter this code where you are signing in.'
+          : 'Enter this code where you are signing in, or open the link below in the same browser.',
     ],
     ...(code !== undefined && { code }),
     ...(token !== undefined && { action: { label: 'Sign in', page: 'sign-in', token } }),

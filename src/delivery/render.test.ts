@@ -120,15 +120,31 @@ test('a notice tells when and where in our words, never in those of a user agent
   ).toBe('Safari on iPhone');
 });
 
-test('links lead to APP_URL, and the brand is the name in MAIL_FROM', () => {
+test('links lead to APP_URL, and the brand is BRAND_NAME, else the name in MAIL_FROM', () => {
   const config = configWith({
     http: { appUrl: 'https://app.example.com/id' },
     mail: { from: '"Acme ID" <a@acme.test>' },
   });
   expect(linkTo(config, 'not-me', 'a b')).toBe('https://app.example.com/id/account/not-me?token=a%20b');
   expect(brandOf(config)).toBe('Acme ID');
-  expect(brandOf({ mail: { from: 'no-reply@acme.test' } })).toBe('acme.test');
-  expect(brandOf({ mail: { from: '<no-reply@acme.test>' } })).toBe('acme.test');
+  const from = (address: string) =>
+    brandOf({ brand: { name: null, color: '#000000' }, mail: { from: address } });
+  expect(from('no-reply@acme.test')).toBe('acme.test');
+  expect(from('<no-reply@acme.test>')).toBe('acme.test');
+  expect(brandOf(configWith({ brand: { name: 'Northwind' } }))).toBe('Northwind');
+});
+
+test('a mail and a text message have the name of the brand, and a mail its colour, as the pages do', () => {
+  const config = configWith({ brand: { name: 'North & Wind', color: '#0f766e' } });
+  const { subject, text, html } = renderMail(config, draft('reset-password', { secrets: { token: 'T' } }));
+  expect(subject).toBe('Password reset for your North & Wind account');
+  expect(text).toContain('North & Wind · http://localhost:8000');
+  expect(html).toContain('>North &amp; Wind</a>');
+  expect(html).toContain('background:#0f766e');
+  expect(html).not.toContain('Entrecore');
+  expect(renderText(config, draft('sms-login', { secrets: { code: '123456' } }))).toContain(
+    '123456 is your North & Wind sign-in code.',
+  );
 });
 
 test('a text message names the code first, and binds it to an https origin', () => {

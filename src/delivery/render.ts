@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { Config } from '../platform/config.ts';
+import { brandColors } from './brand-color.ts';
 import type { Catalogue, MailText, Words } from './catalogue.ts';
 import { describeDevice } from './device.ts';
 import { english } from './english.ts';
@@ -26,6 +27,7 @@ export interface RenderedMail {
 type RenderConfig = {
   readonly http: Pick<Config['http'], 'appUrl'>;
   readonly mail: Pick<Config['mail'], 'from'>;
+  readonly brand: Pick<Config['brand'], 'name' | 'color'>;
 };
 
 /** Plain text and HTML of one mail. Throws for a template that this version does not know. */
@@ -41,6 +43,7 @@ export function renderMail(config: RenderConfig, draft: Draft, language = 'en'):
       ...mail,
       language: catalogue.language,
       brand: words.brand,
+      colors: brandColors(config.brand.color),
       home: config.http.appUrl,
       greeting: catalogue.greeting(personName(draft.params.name)),
       copyHint: catalogue.copyHint,
@@ -61,8 +64,9 @@ export function renderText(config: RenderConfig, draft: Draft, language = 'en'):
   return protocol === 'https:' && typeof code === 'string' ? `${body}\n\n@${hostname} #${code}` : body;
 }
 
-/** The name in MAIL_FROM, else its domain: what the service calls itself in messages. */
-export function brandOf({ mail }: { readonly mail: Pick<Config['mail'], 'from'> }): string {
+/** BRAND_NAME, else the name in MAIL_FROM, else its domain: what the service calls itself in messages and on pages. */
+export function brandOf({ brand, mail }: Pick<RenderConfig, 'brand' | 'mail'>): string {
+  if (brand.name !== null) return brand.name;
   const [, name, address] = /^\s*"?([^"<]*?)"?\s*<([^<>]+)>\s*$/.exec(mail.from) ?? [null, '', mail.from];
   return name || (address ?? '').trim().split('@').at(-1) || mail.from;
 }

@@ -1,5 +1,6 @@
 import { Secret, TOTP } from 'otpauth';
 import { renderSVG } from 'uqr';
+import { brandOf } from '../delivery/render.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -25,7 +26,7 @@ export interface TotpEnrolment {
  * confirmed. Refuses with `factor_exists`.
  */
 export async function enrolTotp(
-  { db, clock, random, secrets }: Deps,
+  { config, db, clock, random, secrets }: Deps,
   principal: UserPrincipal,
 ): Promise<TotpEnrolment> {
   const { userId, account } = principal;
@@ -41,7 +42,7 @@ export async function enrolTotp(
     phoneNumber: null,
     now: clock.now(),
   });
-  const totp = totpOf(raw, account.username);
+  const totp = totpOf(raw, { issuer: brandOf(config), label: account.username });
   const uri = totp.toString();
   return { factor_id: id, secret: totp.secret.base32, otpauth_uri: uri, qr_svg: renderSVG(uri) };
 }
@@ -82,9 +83,9 @@ function stepOf(
   return delta === null ? null : Math.floor(timestamp / 1000 / PERIOD) + delta;
 }
 
-function totpOf(raw: Buffer, label = ''): TOTP {
+function totpOf(raw: Buffer, names: { issuer?: string; label?: string } = {}): TOTP {
   const secret = new Secret({ buffer: new Uint8Array(raw).buffer });
-  return new TOTP({ issuer: 'Entrecore', label, algorithm: 'SHA1', digits: 6, period: PERIOD, secret });
+  return new TOTP({ ...names, algorithm: 'SHA1', digits: 6, period: PERIOD, secret });
 }
 
 const contextOf = (id: string) => `factors:${id}`;

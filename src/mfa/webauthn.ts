@@ -38,7 +38,7 @@ export async function creationOptions(
 ): Promise<CreationOptions> {
   const { generateRegistrationOptions } = await library();
   return generateRegistrationOptions({
-    rpName: config.brand.name ?? brandOf(config),
+    rpName: brandOf(config),
     rpID: config.passkeys.rpId,
     userID: new Uint8Array(handleOf(holder.userId)),
     userName: holder.name,

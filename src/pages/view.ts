@@ -20,7 +20,7 @@ export function viewOf(
   const { brand } = deps.config;
   return {
     words: wordsFor(request.headers['accept-language']),
-    brand: { name: brand.name ?? brandOf(deps.config), logoUrl: brand.logoUrl },
+    brand: { name: brandOf(deps.config), logoUrl: brand.logoUrl },
     formToken: formTokenOf(deps, request, reply),
   };
 }

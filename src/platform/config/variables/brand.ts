@@ -4,12 +4,12 @@ import { optional, setting } from '../variable.ts';
 export const brand = {
   BRAND_NAME: optional(
     matching(/^[^\p{C}<>]{1,60}$/u, 'a name of at most 60 characters'),
-    'What the hosted pages under /account call the service.',
+    'What mails, text messages and the hosted pages under /account call the service.',
     { fallbackText: 'the name in MAIL_FROM' },
   ),
   BRAND_COLOR: setting(
     matching(/^#[0-9a-f]{6}$/i, 'a colour such as #1f4fd8'),
-    'Colour of buttons and links on the hosted pages; shades that are too pale to read are corrected.',
+    'Colour of buttons and links in mails and on the hosted pages; shades that are too pale to read are corrected.',
     '#1f4fd8',
   ),
   BRAND_LOGO_URL: optional(
