@@ -118,7 +118,7 @@ describe('signing in', () => {
 test('an address that does not exist is told with a page', async () => {
   const answer = await new Browser(world).get('/account/nowhere');
   expect([answer.statusCode, answer.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
-  expect(answer.body).toContain('There is no page at this address.');
+  expect(answer.body).toContain('The address may be mistyped');
 });
 
 test('signing up in two steps leads into the account; what is wrong stands at its field', async () => {

@@ -45,6 +45,6 @@ function row(view: View, event: EventBody): Html {
   const where = [event.ip, event.user_agent === null ? null : describeDevice(event.user_agent)].filter(
     part => part !== null,
   );
-  return html`<li><div><h3>${texts[event.type] ?? event.type}${event.outcome !== 'success' && html` <span class="tag warn">${words.refused}</span>`}</h3>
+  return html`<li><div><h2>${texts[event.type] ?? event.type}${event.outcome !== 'success' && html` <span class="tag warn">${words.refused}</span>`}</h2>
 <p class="hint">${time(view, event.created_at)}${where.map(part => html` · ${part}`)}</p></div></li>`;
 }

@@ -11,6 +11,7 @@ import { keepTokens, personOf } from './browser-session.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { field, form, textOf } from './form.ts';
 import { type Html, html } from './html.ts';
+import { passkeyIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
 import { assertionIn, passkeyForm } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
@@ -37,7 +38,8 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     if ((await listPasskeys(deps, principal)).length === 0) return null;
     return passkeyForm(view, {
       action: `${PATH}/passkey`,
-      submit: view.words.passkeys.confirm,
+      submit: html`${passkeyIcon}${view.words.passkeys.confirm}`,
+      tone: 'quiet',
       ask: { get: await beginPasskeyReauthentication(deps, principal) },
       hidden: { next },
     });
@@ -109,8 +111,16 @@ function confirmPage(
   const { confirm, signIn } = view.words;
   const body =
     kinds.length > 0
-      ? codeForms(view, { action: PATH, next, kinds, factor: chosenFactor(kinds, factor), failure, sent })
-      : form(view, {
+      ? codeForms(view, {
+          action: PATH,
+          next,
+          kinds,
+          factor: chosenFactor(kinds, factor),
+          failure,
+          sent,
+          passkey,
+        })
+      : html`${form(view, {
           action: PATH,
           submit: confirm.submit,
           hidden: { next },
@@ -122,11 +132,15 @@ function confirmPage(
             autocomplete: 'current-password',
             autofocus: true,
           }),
-        });
+        })}
+${
+  passkey &&
+  html`<div class="ways"><p class="or">${signIn.or}</p>
+${passkey}</div>`
+}`;
   return cardPage(view, {
     title: confirm.title,
     body: html`<p>${confirm.intro}</p>
-${passkey}
 ${body}`,
     after: html`<a href="/account">${confirm.back}</a>`,
   });

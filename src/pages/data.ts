@@ -10,7 +10,7 @@ import { dropTokens, personOf } from './browser-session.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { field, form, textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
-import { type Html, html } from './html.ts';
+import { addressOf, type Html, html } from './html.ts';
 import { page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -77,7 +77,8 @@ ${form(view, {
   failure,
   fields: field(view, failure, {
     name: 'confirmation',
-    label: words.confirmation(principal.account.email),
+    label: words.confirmation,
+    hint: addressOf(principal.account.email),
     autocomplete: 'off',
   }),
 })}`,

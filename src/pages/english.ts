@@ -4,7 +4,10 @@ import { englishWaysIn } from './english-ways-in.ts';
 
 const problems: Partial<Record<ProblemCode, string>> = {
   validation_failed: 'Please check what is marked below.',
-  not_found: 'There is no page at this address.',
+  not_found: 'The address may be mistyped, or the page may have moved.',
+  feature_disabled: 'This is switched off here.',
+  internal_error: 'Something went wrong on our side. Please try again in a moment.',
+  phone_not_allowed: 'We cannot send text messages to this number.',
   email_taken: 'This address has an account already. Sign in instead.',
   address_taken: 'This address belongs to another account.',
   signup_not_found: 'This sign-up was started elsewhere, or too long ago. Please begin again.',
@@ -34,8 +37,10 @@ const problems: Partial<Record<ProblemCode, string>> = {
   last_administrator: 'You are the last administrator. Make somebody else one first.',
 };
 
-const issues: Record<string, string> = {
+const issues: Record<string, string | ((bound: number) => string)> = {
   missing: 'Please fill this in.',
+  string_too_short: least => (least <= 1 ? 'Please fill this in.' : `Use at least ${least} characters.`),
+  string_too_long: most => `Use at most ${most} characters.`,
   passwords_differ: 'The two passwords differ.',
 };
 
@@ -54,13 +59,14 @@ export const english = {
   },
   error: {
     title: 'That did not work',
+    missing: 'There is nothing here',
     reference: 'If it keeps happening, tell us this reference:',
     home: 'Go to my account',
   },
   links: {
     gone: {
       title: 'This link does not work any more',
-      text: 'It was used before, replaced by a newer one, or is too old. If you have just confirmed, all is well.',
+      text: 'It was used before, replaced by a newer one, or is too old. If you have just used it, all is well.',
       home: 'Go to my account',
       forgot: 'Ask for a new password link',
     },
@@ -90,7 +96,7 @@ export const english = {
       ],
       submit: 'Undo the change',
       doneTitle: 'Your former address is back',
-      done: 'Every device was signed out. Look into that mailbox: a link to choose a new password is on its way.',
+      done: 'Every device was signed out. Check that mailbox: a link to choose a new password is on its way.',
     },
     removePassword: {
       title: 'Remove the password',
@@ -118,9 +124,9 @@ export const english = {
         'Open links and half-finished sign-ins stop working.',
         'You get a mail to choose a new password. Your second factor stays as it is.',
       ],
-      submit: 'It was not me: secure my account',
+      submit: 'It was not me, secure my account',
       doneTitle: 'Your account is secured',
-      done: 'Every device was signed out. Look into your mailbox for a link, and choose a new password now: whoever knows the old one could still use it.',
+      done: 'Every device was signed out. Check your mail for a link, and choose a new password now: whoever knows the old one could still use it.',
     },
   },
   reset: {
@@ -150,7 +156,7 @@ export const english = {
   secondFactor: {
     title: 'Confirm that it is you',
     submit: 'Continue',
-    sent: 'A code is on its way to your phone.',
+    sent: 'A code is on its way to your phone. It is good for ten minutes.',
     again: 'Start again',
     totp: {
       intro: 'Open your authenticator app and enter the code that it shows for this account.',
@@ -161,6 +167,7 @@ export const english = {
       intro: 'We text a code to your phone. It is good for ten minutes.',
       label: 'Code from the text message',
       send: 'Text me a code',
+      resend: 'Text me another code',
       instead: 'Get a text message',
     },
     recovery_code: {
@@ -171,7 +178,7 @@ export const english = {
   },
   confirm: {
     title: 'Confirm that it is you',
-    intro: 'What you are about to do needs a recent proof.',
+    intro: 'For your safety, we ask again before something sensitive.',
     submit: 'Confirm',
     back: 'Back to the account',
   },
@@ -181,8 +188,8 @@ export const english = {
     email: 'Email',
     submit: 'Send the link',
     back: 'Back to signing in',
-    sentTitle: 'Look into your mailbox',
-    sent: 'If the address has an account, a mail with a link is on its way. The link works for an hour.',
+    sentTitle: 'Check your mail',
+    sent: 'If the address has an account, a mail with a link is on its way. The link works for an hour. Nothing there? Look among the spam, too.',
   },
   signUp: {
     title: 'Create your account',
@@ -191,7 +198,7 @@ export const english = {
     lastName: 'Last name',
     email: 'Email',
     phone: 'Phone number',
-    phoneHint: 'With the country code, such as +254 712 345 678.',
+    phoneHint: 'With the country code, such as +254\u00a0712\u00a0345\u00a0678.',
     next: 'Continue',
     known: 'Have an account already?',
     signIn: 'Sign in',
@@ -201,7 +208,7 @@ export const english = {
     confirm: 'Repeat the password',
     submit: 'Create the account',
     back: 'Back',
-    sentTitle: 'Look into your mailbox',
+    sentTitle: 'Check your mail',
     sent: 'To finish, follow the link in the mail that we have just sent you.',
   },
 };

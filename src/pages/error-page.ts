@@ -45,10 +45,12 @@ export function answerFailure(
   const view = viewOf(deps, request, reply);
   const { words } = view;
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfter)));
+  const absent = problem.status === 404;
+  const mended = absent || problem.code === 'rate_limited';
   const body = cardPage(view, {
-    title: words.error.title,
+    title: absent ? words.error.missing : words.error.title,
     body: html`<p>${words.problems[problem.code] ?? problem.message}</p>
-<p class="hint">${words.error.reference} <code>${request.id}</code></p>
+${!mended && html`<p class="hint">${words.error.reference} <code>${request.id}</code></p>`}
 <p><a class="button quiet" href="/account">${words.error.home}</a></p>`,
   });
   return reply.code(problem.status).type('text/html; charset=utf-8').send(body.markup);

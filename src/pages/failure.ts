@@ -35,7 +35,8 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
   const fields: Record<string, string> = {};
   for (const { type, loc, msg } of issues) {
     const name = String(loc.at(-1));
-    const text = words.issues[type] ?? msg;
+    const said = words.issues[type];
+    const text = typeof said === 'function' ? said(Number(/\d+/.exec(msg)?.[0])) : (said ?? msg);
     fields[name] = fields[name] === undefined ? text : `${fields[name]} ${text}`;
   }
   const shown = Object.keys(fields).filter(name => names.includes(name));

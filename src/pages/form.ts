@@ -78,8 +78,8 @@ ${fields}
 </form>`;
 }
 
-/** What went wrong as a whole, read out at once. */
+/** What went wrong as a whole. It takes the focus, because an alert that comes with its page is not read out by itself. */
 export function alert(failure: Failure | null): Html | null {
   const summary = failure?.summary ?? null;
-  return summary === null ? null : html`<p class="alert" role="alert">${summary}</p>`;
+  return summary === null ? null : html`<p class="alert" role="alert" tabindex="-1" autofocus>${summary}</p>`;
 }

@@ -19,6 +19,12 @@ export function html(strings: TemplateStringsArray, ...values: Renderable[]): Ht
   return new Html(strings.reduce((left, right, index) => left + render(values[index - 1]) + right));
 }
 
+/** An address, which breaks before its `@` where it is too long for its line. */
+export function addressOf(address: string): Html {
+  const at = address.lastIndexOf('@');
+  return html`<strong class="address">${address.slice(0, Math.max(at, 0))}<wbr>${address.slice(Math.max(at, 0))}</strong>`;
+}
+
 /** Markup of our own making, such as a QR code as SVG; never anything that a person wrote. */
 export function trusted(markup: string): Html {
   return new Html(markup);

@@ -6,7 +6,7 @@ import { Problem } from '../platform/problems.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { field, form, textOf } from './form.ts';
 import { donePage, gonePage } from './gone-page.ts';
-import { type Html, html } from './html.ts';
+import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { page, show } from './prepare.ts';
 import { newPasswordFields } from './reset-page.ts';
@@ -28,7 +28,7 @@ export function invitationPages(app: App, deps: Deps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const { token } = request.query as { token?: unknown };
-    const address = await addressOf(deps, token);
+    const address = await invitedAddress(deps, token);
     if (address === null) return show(reply, gonePage(view), 410);
     return show(reply, invitationPage(view, { token: String(token), address }));
   });
@@ -48,7 +48,7 @@ export function invitationPages(app: App, deps: Deps): void {
     } catch (error) {
       const failure = differing(view, failureOf(view.words, error, FIELDS), error);
       const gone = error instanceof Problem && error.code === 'invitation_invalid';
-      const address = gone ? null : await addressOf(deps, token);
+      const address = gone ? null : await invitedAddress(deps, token);
       if (address === null) return show(reply, gonePage(view), 410);
       const body = invitationPage(view, { token, address, firstName, lastName, failure });
       return show(reply, body, failure.status);
@@ -69,11 +69,11 @@ export function invitationPages(app: App, deps: Deps): void {
 // The form of a reset names its fields otherwise.
 function differing(view: View, failure: Failure, error: unknown): Failure {
   if (!(error instanceof Problem) || error.code !== 'passwords_differ') return failure;
-  const text = view.words.issues.passwords_differ ?? '';
+  const text = view.words.problems.passwords_differ ?? '';
   return { ...failure, summary: null, fields: { confirm_password: text }, first: 'confirm_password' };
 }
 
-async function addressOf(deps: Deps, token: unknown): Promise<string | null> {
+async function invitedAddress(deps: Deps, token: unknown): Promise<string | null> {
   if (typeof token !== 'string') return null;
   return (await findChallenge(deps, deps.db, { purpose: 'invitation', token }))?.sentTo ?? null;
 }
@@ -82,7 +82,7 @@ function invitationPage(view: View, { token, address, firstName, lastName, failu
   const { invitation: words, signUp } = view.words;
   return cardPage(view, {
     title: words.title(view.brand.name),
-    body: html`<p>${words.about}<strong class="address">${address}</strong></p>
+    body: html`<p>${words.about}${addressOf(address)}</p>
 ${form(view, {
   action: PATH,
   submit: words.submit,

@@ -1,4 +1,4 @@
-import { assetPath } from './assets.ts';
+import { assetPath, initialOf } from './assets.ts';
 import { type Html, html, type Renderable } from './html.ts';
 import type { View } from './view.ts';
 
@@ -25,7 +25,7 @@ ${after && html`<div class="after">${after}</div>`}
 export function brandLink({ brand }: View): Html {
   const mark =
     brand.logoUrl === null
-      ? html`<span class="mark" aria-hidden="true">${brand.name.slice(0, 1).toUpperCase()}</span>`
+      ? html`<span class="mark" aria-hidden="true">${initialOf(brand.name)}</span>`
       : html`<img src="${brand.logoUrl}" alt="" height="28">`;
   return html`<a class="brand" href="/account">${mark}<span>${brand.name}</span></a>`;
 }
@@ -39,8 +39,8 @@ export function documentOf({ words, brand }: View, title: string, body: Renderab
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<title>${title} · ${brand.name}</title>
-<link rel="icon" href="data:,">
+<title>${title.includes(brand.name) ? title : `${title} · ${brand.name}`}</title>
+<link rel="icon" href="${brand.logoUrl ?? assetPath('icon.svg')}">
 <link rel="stylesheet" href="${assetPath('brand.css')}">
 <link rel="stylesheet" href="${assetPath('pages.css')}">
 <script type="module" src="${assetPath('pages.js')}"></script>

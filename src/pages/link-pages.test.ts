@@ -46,7 +46,7 @@ describe('a mailed link', () => {
     expect(await isVerified(access_token)).toBe(false);
 
     const page = await browser.get(path);
-    expect(page.body).toContain(ada.email);
+    expect(page.body.replace('<wbr>', '')).toContain(ada.email);
     const answer = await browser.submit(page);
     expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account/verify-email/done']);
     expect(await isVerified(access_token)).toBe(true);
@@ -125,7 +125,9 @@ test('what a person wrote is text on every page', async () => {
   const page = await browser.get(`/account/remove-password?token=${token}`);
   expect(page.statusCode).toBe(200);
   expect(page.body).not.toContain('<script>alert');
-  expect(page.body).toContain('&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;@example.com');
+  expect(page.body.replace('<wbr>', '')).toContain(
+    '&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;@example.com',
+  );
 });
 
 test('an address is changed from the new mailbox, and put back from the old one', async () => {
@@ -140,7 +142,7 @@ test('an address is changed from the new mailbox, and put back from the old one'
   expect((await call('GET', '/users/me', { token: access_token })).json().email).toBe(email);
 
   const undo = await browser.get(await linkIn(ada.email, 'undo-email-change'));
-  expect(undo.body).toContain(ada.email);
+  expect(undo.body.replace('<wbr>', '')).toContain(ada.email);
   expect((await browser.submit(undo)).statusCode).toBe(303);
   expect((await call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
   expect(

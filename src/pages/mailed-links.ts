@@ -4,7 +4,7 @@ import { Problem } from '../platform/problems.ts';
 import type { PageRequest } from './exchange.ts';
 import { form, textOf } from './form.ts';
 import { donePage, gonePage } from './gone-page.ts';
-import { type Html, html } from './html.ts';
+import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { type LinkPage, linkPages } from './link-pages.ts';
 import { page, show } from './prepare.ts';
@@ -62,7 +62,7 @@ function askPage(
   const [before, subject, after] = about(address);
   return cardPage(view, {
     title,
-    body: html`<p>${before}<strong class="address">${subject}</strong>${after}</p>
+    body: html`<p>${before}${addressOf(subject)}${after}</p>
 ${consequences.length > 0 && html`<ul class="points">${consequences.map(text => html`<li>${text}</li>`)}</ul>`}
 ${form(view, { action: `/account/${action}`, submit, hidden: { token }, ...(danger && { tone: 'danger' }) })}`,
   });

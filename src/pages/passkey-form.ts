@@ -12,7 +12,7 @@ import type { View } from './view.ts';
 
 export interface PasskeyForm {
   readonly action: string;
-  readonly submit: string;
+  readonly submit: Renderable;
   /** What the browser is asked; a path where it is fetched when it is needed. */
   readonly ask:
     | { readonly create: CreationOptions }

@@ -55,18 +55,14 @@ function passwordPage(view: View, principal: UserPrincipal, failure: Failure | n
     current: '/account/security',
     title: words.title,
     intro: words.intro,
-    sections: html`${section({
-      id: 'change',
-      title: words.change,
-      body: form(view, {
-        action: PATH,
-        submit: words.submit,
-        failure,
-        fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+    sections: html`<section class="card" aria-label="${words.title}">${form(view, {
+      action: PATH,
+      submit: words.submit,
+      failure,
+      fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
 ${field(view, failure, { name: 'current_password', label: words.current, type: 'password', autocomplete: 'current-password', autofocus: true })}
 ${newPasswordFields(view, failure, { labels: reset, email })}`,
-      }),
-    })}
+    })}</section>
 ${section({
   id: 'mail',
   title: words.forgot,

@@ -2,7 +2,7 @@ import type { UserPrincipal } from '../sessions/principal.ts';
 import { accountPage, section } from './account-page.ts';
 import type { Failure } from './failure.ts';
 import { alert, field, form } from './form.ts';
-import { type Html, html } from './html.ts';
+import { addressOf, type Html, html } from './html.ts';
 import type { View } from './view.ts';
 
 export interface ProfileValues {
@@ -55,11 +55,11 @@ ${field(view, profile, { name: 'phone_number', label: signUp.phone, type: 'tel',
 function addressForms(view: View, { account }: UserPrincipal, { newEmail, email = null }: ProfilePage): Html {
   const { profile: words } = view.words;
   const verified = account.email_verified_at !== null;
-  return html`<p><strong class="address">${account.email}</strong> <span class="tag ${verified ? 'good' : 'warn'}">${verified ? words.verified : words.unverified}</span></p>
+  return html`<p>${addressOf(account.email)} <span class="tag ${verified ? 'good' : 'warn'}">${verified ? words.verified : words.unverified}</span></p>
 ${alert(email)}
 ${
   account.pending_email !== null &&
-  html`<div class="waiting"><p>${words.pending} <strong class="address">${account.pending_email}</strong></p>
+  html`<div class="waiting"><p>${words.pending} ${addressOf(account.pending_email)}</p>
 <div class="actions">${form(view, { action: '/account/email/verification', submit: words.resend, tone: 'quiet' })}
 ${form(view, { action: '/account/email', submit: words.cancel, hidden: { email: account.email }, tone: 'quiet' })}</div></div>`
 }

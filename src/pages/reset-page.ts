@@ -1,6 +1,6 @@
 import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
-import { type Html, html } from './html.ts';
+import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import type { View } from './view.ts';
 
@@ -12,7 +12,7 @@ export function resetPage(
   const { reset } = view.words;
   return cardPage(view, {
     title: reset.title,
-    body: html`<p>${reset.about}<strong class="address">${address}</strong></p>
+    body: html`<p>${reset.about}${addressOf(address)}</p>
 ${form(view, {
   action: '/account/reset-password',
   submit: reset.submit,

@@ -44,30 +44,33 @@ export function codeForms(
   const words = secondFactor[factor];
   const others = kinds.filter(kind => kind !== factor);
   const target = (kind: string) => `${action}?factor=${kind}&next=${encodeURIComponent(next)}`;
-  return html`${passkey}
-<p>${words.intro}</p>
-${sent && html`<p class="notice" role="status">${secondFactor.sent}</p>`}
+  const texted = factor !== 'sms' || sent || failure?.fields.code !== undefined;
+  return html`${sent ? html`<p class="notice" role="status">${secondFactor.sent}</p>` : html`<p>${words.intro}</p>`}
 ${
-  factor === 'sms' &&
-  !sent &&
-  failure?.fields.code === undefined &&
-  html`${alert(failure)}${form(view, { action: `${action}/text`, submit: secondFactor.sms.send, hidden: { next }, tone: 'quiet' })}`
+  !texted &&
+  html`${alert(failure)}${form(view, { action: `${action}/text`, submit: secondFactor.sms.send, hidden: { next } })}`
 }
 ${form(view, {
   action,
   submit: secondFactor.submit,
   hidden: { next, factor },
-  failure: factor === 'sms' && failure?.fields.code === undefined ? null : failure,
+  failure: texted ? failure : null,
+  ...(!texted && { tone: 'quiet' as const }),
   fields: field(view, failure, {
     name: 'code',
     label: words.label,
     autocomplete: factor === 'recovery_code' ? 'off' : 'one-time-code',
     ...(factor !== 'recovery_code' && { inputmode: 'numeric' as const, maxLength: 12 }),
-    autofocus: true,
+    autofocus: texted,
   }),
 })}
 ${
-  others.length > 0 &&
-  html`<ul class="links">${others.map(kind => html`<li><a href="${target(kind)}">${secondFactor[kind].instead}</a></li>`)}</ul>`
+  passkey &&
+  html`<div class="ways"><p class="or">${view.words.signIn.or}</p>
+${passkey}</div>`
+}
+${
+  (others.length > 0 || sent) &&
+  html`<ul class="links">${sent && html`<li><a href="${target('sms')}">${secondFactor.sms.resend}</a></li>`}${others.map(kind => html`<li><a href="${target(kind)}">${secondFactor[kind].instead}</a></li>`)}</ul>`
 }`;
 }

@@ -11,6 +11,8 @@ import { readCookie } from './cookies.ts';
 import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
+import { html } from './html.ts';
+import { passkeyIcon } from './icons.ts';
 import { assertionIn, passkeyForm } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
@@ -39,7 +41,8 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
     if (!(await secondFactorsOf(deps.db, asked.userId)).includes('passkey')) return null;
     return passkeyForm(view, {
       action: `${PATH}/passkey`,
-      submit: view.words.passkeys.confirm,
+      submit: html`${passkeyIcon}${view.words.passkeys.confirm}`,
+      tone: 'quiet',
       ask: { get: await beginPasskeySecondFactor(deps, token) },
       hidden: { next },
     });

@@ -1,6 +1,8 @@
+import type { Provider } from '../federation/provider.ts';
 import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
 import { type Html, html } from './html.ts';
+import { mailIcon, passkeyIcon, providerIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
 import { MAIL_SIGN_IN } from './mail-sign-in-page.ts';
 import { passkeyForm } from './passkey-form.ts';
@@ -12,7 +14,7 @@ export interface SignInPage {
   readonly failure?: Failure | null;
   /** SIGN_IN_BY_MAIL is on. */
   readonly byMail: boolean;
-  readonly providers: readonly { readonly id: string; readonly name: string }[];
+  readonly providers: readonly Pick<Provider, 'id' | 'name' | 'kind'>[];
 }
 
 /** A name and a password, and the providers that are configured. */
@@ -44,22 +46,19 @@ ${field(view, failure, {
 })}
 <p class="aside"><a href="/account/forgot-password">${signIn.forgot}</a></p>`,
     })}
+<div class="ways"><p class="or">${signIn.or}</p>
 ${passkeyForm(view, {
   action: '/account/sign-in/passkey',
-  submit: view.words.passkeys.signIn,
+  submit: html`${passkeyIcon}${view.words.passkeys.signIn}`,
   ask: { from: '/token/passkey/options' },
   hidden: { next },
   tone: 'quiet',
 })}
-${byMail && html`<p><a class="button quiet" href="${MAIL_SIGN_IN}">${view.words.mailSignIn.link}</a></p>`}
-${
-  providers.length > 0 &&
-  html`<p class="or"><span>${signIn.or}</span></p>
-<ul class="providers">${providers.map(
-    provider =>
-      html`<li><a class="button quiet" href="/account/sign-in/with/${encodeURIComponent(provider.id)}?next=${encodeURIComponent(next)}">${signIn.with(provider.name)}</a></li>`,
-  )}</ul>`
-}`,
+${byMail && html`<a class="button quiet" href="${MAIL_SIGN_IN}">${mailIcon}${view.words.mailSignIn.link}</a>`}
+${providers.map(
+  ({ id, name: provider, kind }) =>
+    html`<a class="button quiet" href="/account/sign-in/with/${encodeURIComponent(id)}?next=${encodeURIComponent(next)}">${providerIcon(kind)}${signIn.with(provider)}</a>`,
+)}</div>`,
     after: html`${signIn.stranger} <a href="/account/sign-up">${signIn.signUp}</a>`,
   });
 }

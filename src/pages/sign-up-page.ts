@@ -1,6 +1,6 @@
 import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
-import { type Html, html } from './html.ts';
+import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { newPasswordFields } from './reset-page.ts';
 import type { View } from './view.ts';
@@ -50,7 +50,7 @@ export function choosePasswordPage(
   return cardPage(view, {
     title: signUp.passwordTitle,
     body: html`<p class="step">${signUp.step(2)}</p>
-<p>${signUp.passwordFor}<strong class="address">${email}</strong></p>
+<p>${signUp.passwordFor}${addressOf(email)}</p>
 ${form(view, {
   action: '/account/sign-up/password',
   submit: signUp.submit,

@@ -4,6 +4,8 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../support/app.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
+import { person } from '../support/people.ts';
+import { expectSound, tabThrough } from '../support/sound-page.ts';
 
 const PASSWORD = 'Correct-horse-battery-1';
 const NEXT_PASSWORD = 'Another-horse-battery-2';
@@ -47,13 +49,13 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await page.getByLabel('Last name').fill('Hopper');
     await page.getByLabel('Email').fill(email);
     await page.getByLabel('Phone number').fill('+254 712 345 678');
-    await fits(page);
+    await expectSound(page);
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByLabel('Password', { exact: true }).fill('short');
     await page.getByLabel('Repeat the password').fill('short');
     await page.getByRole('button', { name: 'Create the account' }).click();
     expect(await description(page, 'Password')).toContain('Use at least 8 characters.');
-    await fits(page);
+    await expectSound(page);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('Repeat the password').fill(PASSWORD);
     await page.getByRole('button', { name: 'Create the account' }).click();
@@ -61,7 +63,7 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     expect(await page.getByText('Not confirmed').isVisible()).toBe(true);
 
     await page.goto(await mailed(email, 'verify-email'));
-    await fits(page);
+    await expectSound(page);
     await page.getByRole('button', { name: 'Confirm my address' }).click();
     expect(page.url()).toBe(`${origin}/account/verify-email/done`);
     await page.getByRole('link', { name: 'Go to my account' }).click();
@@ -72,17 +74,17 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     const typed = (await page.locator('.secret').textContent()) ?? '';
     const totp = new TOTP({ secret: Secret.fromBase32(typed.replaceAll(' ', '')) });
     const code = () => totp.generate({ timestamp: world.deps.clock.now().getTime() });
-    await fits(page);
+    await expectSound(page);
     await page.getByLabel('Six-digit code').fill(code());
     await page.getByRole('button', { name: 'Turn it on' }).click();
     expect(await page.locator('.recovery li').count()).toBe(10);
-    await fits(page);
-    await page.getByRole('link', { name: 'I have kept them' }).click();
+    await expectSound(page);
+    await page.getByRole('link', { name: 'I have saved them' }).click();
 
     for (const entry of ['Devices', 'Activity', 'Data', 'Profile']) {
       await page.getByRole('navigation').getByRole('link', { name: entry }).click();
       expect(await page.getByRole('link', { name: entry }).getAttribute('aria-current')).toBe('page');
-      await fits(page);
+      await expectSound(page);
     }
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
 
@@ -93,7 +95,7 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press('Enter');
     await page.getByLabel('Six-digit code').waitFor();
-    await fits(page);
+    await expectSound(page);
     world.deps.clock.advance(30);
     await page.keyboard.type(code());
     await page.keyboard.press('Enter');
@@ -103,11 +105,11 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await page.getByRole('link', { name: 'Forgot your password?' }).click();
     await page.getByLabel('Email').fill(email);
     await page.getByRole('button', { name: 'Send the link' }).click();
-    await page.getByRole('heading', { name: 'Look into your mailbox' }).waitFor();
+    await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
     await page.goto(await mailed(email, 'reset-password'));
     await page.getByLabel('New password', { exact: true }).fill(NEXT_PASSWORD);
     await page.getByLabel('Repeat the new password').fill(NEXT_PASSWORD);
-    await fits(page);
+    await expectSound(page);
     await page.getByRole('button', { name: 'Save the password' }).click();
     await page.getByRole('link', { name: 'Sign in' }).click();
     await page.getByLabel('Email or username').fill(email);
@@ -122,6 +124,24 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await page.getByRole('button', { name: 'Close my account for good' }).click();
     await page.getByRole('heading', { name: 'Your account is closed' }).waitFor();
     expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('moments are told in the time zone of whoever reads', async () => {
+    const context = await browser.newContext({ timezoneId: 'Pacific/Auckland' });
+    const page = await context.newPage();
+    const ada = await person(world);
+    await page.goto(`${origin}/account/sessions`);
+    await page.getByLabel('Email or username').fill(ada.email);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    const time = page.locator('time').first();
+    const at = new Date((await time.getAttribute('datetime')) ?? '');
+    const format = { dateStyle: 'medium', timeStyle: 'short' } as const;
+    const local = new Intl.DateTimeFormat('en', { ...format, timeZone: 'Pacific/Auckland' }).format(at);
+    const utc = new Intl.DateTimeFormat('en', { ...format, timeZone: 'UTC' }).format(at);
+    expect(await time.textContent()).toBe(local);
+    expect(await time.getAttribute('title')).toBe(`${utc} UTC`);
     await context.close();
   });
 
@@ -150,6 +170,75 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await page.goto(await mailed(email, 'reset-password'));
     await page.getByRole('heading', { name: 'Choose a new password' }).waitFor();
     await context.close();
+  });
+
+  test('the keyboard alone reaches everything, in order, and sees where it is', async () => {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+    const page = await context.newPage();
+    await page.goto(`${origin}/account/sign-in`);
+    // The page gives the focus to the first field: from there to its end, and then all of it.
+    expect((await tabThrough(page)).at(0)).toBe('Password');
+    expect(await tabThrough(page)).toEqual([
+      'Skip to the content',
+      'Entrecore',
+      'Email or username',
+      'Password',
+      'Show',
+      'Forgot your password?',
+      'Sign in',
+      'Sign in with a passkey',
+      'Create an account',
+    ]);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    expect(page.url()).toMatch(/#main$/);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.name')).toBe('username');
+    await context.close();
+  });
+
+  test('what was refused takes the focus: the first field that is wrong, else what is said of the whole', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    const focused = () =>
+      page.evaluate<string>('document.activeElement.name ?? document.activeElement.textContent');
+    await page.goto(`${origin}/account/sign-in`);
+    await page.getByLabel('Email or username').fill('nobody@example.com');
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await expect.poll(focused).toBe('That name and password do not match an account.');
+    await expectSound(page);
+
+    await page.goto(`${origin}/account/sign-up`);
+    await page.evaluate('document.querySelector("form").noValidate = true');
+    await page.getByLabel('First name').fill('Grace');
+    await page.getByLabel('Email').fill('not an address');
+    await page.getByLabel('Phone number').fill('12');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await expect.poll(focused).toBe('last_name');
+    expect(await description(page, 'Last name')).toBe('Please fill this in.');
+    expect(await description(page, 'Email')).toBe('This is not a valid email address.');
+    expect(await description(page, 'Phone number')).toContain('Write 10 to 15 digits');
+    await expectSound(page);
+    await context.close();
+  });
+
+  test('errors and links that are over have pages of their own', async () => {
+    const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
+    for (const [path, title] of [
+      ['/account/nothing', 'There is nothing here'],
+      ['/account/verify-email?token=old', 'This link does not work any more'],
+      ['/account/invitation?token=old', 'This link does not work any more'],
+      ['/account/reset-password?token=old', 'This link does not work any more'],
+      ['/account/reset-password/done', 'Your password was changed'],
+      ['/account/closed', 'Your account is closed'],
+    ] as const) {
+      await page.goto(`${origin}${path}`);
+      expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(title);
+      expect(await page.title()).toBe(`${title} · Entrecore`);
+      await expectSound(page);
+    }
+    await page.close();
   });
 
   test('a password is judged while it is typed, and shown on demand', async () => {
@@ -197,17 +286,6 @@ function watch(page: Page): string[] {
     if (/Content.Security.Policy|Refused to/i.test(message.text())) faults.push(message.text());
   });
   return faults;
-}
-
-/** Nothing is wider than the window, and every field has a name. */
-async function fits(page: Page): Promise<void> {
-  const seen = await page.evaluate<{ over: number; nameless: string[] }>(`({
-    over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    nameless: [...document.querySelectorAll('input:not([type=hidden], [aria-hidden])')]
-      .filter(input => input.labels.length !== 1)
-      .map(input => input.name),
-  })`);
-  expect(seen).toEqual({ over: 0, nameless: [] });
 }
 
 /** The texts that a screen reader hears with a field. */

@@ -6,6 +6,7 @@ import { addAuthenticator, freePort } from '../support/authenticator.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { mailsTo } from '../support/mails.ts';
 import { logIn, PASSWORD, person } from '../support/people.ts';
+import { expectSound } from '../support/sound-page.ts';
 
 let world: TestApp;
 let browser: Browser;
@@ -40,10 +41,10 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     await page.getByLabel('Password').fill(PASSWORD);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.goto(`${origin}/account/security`);
-    await fits(page);
+    await expectSound(page);
     await page.getByRole('link', { name: 'Add a passkey' }).click();
     await page.getByLabel('Name of the passkey').fill('My desk');
-    await fits(page);
+    await expectSound(page);
     await page.getByRole('button', { name: 'Create the passkey' }).click();
     expect(await page.getByRole('status').textContent()).toContain('The passkey was added.');
     expect(await page.getByRole('heading', { name: 'My desk' }).isVisible()).toBe(true);
@@ -51,7 +52,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     await page.getByLabel('Name of the passkey').fill('My laptop');
     await page.getByRole('button', { name: 'Save' }).click();
     expect(await page.getByRole('heading', { name: 'My laptop' }).isVisible()).toBe(true);
-    await fits(page);
+    await expectSound(page);
 
     world.deps.clock.advance(601);
     await page.getByRole('link', { name: 'Add a passkey' }).click();
@@ -64,7 +65,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     else {
       await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
       await page.getByRole('button', { name: 'Sign out', exact: true }).click();
-      await fits(page);
+      await expectSound(page);
       await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
     }
     await page.waitForURL(`${origin}/account`);
@@ -88,10 +89,10 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     const ask = async () => {
       await page.goto(`${origin}/account/sign-in`);
       await page.getByRole('link', { name: 'Mail me a link to sign in' }).click();
-      await fits(page);
+      await expectSound(page);
       await page.getByLabel('Email').fill(ada.email);
       await page.getByRole('button', { name: 'Send the mail' }).click();
-      await fits(page);
+      await expectSound(page);
       const { secrets } = (await mailsTo(world, ada.email)).at(-1) as { secrets: Record<string, string> };
       return {
         code: String(secrets.code),
@@ -109,7 +110,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     await stranger.goto(link);
     expect(await stranger.getByText('You asked for this in another browser.').isVisible()).toBe(true);
     await page.goto(link);
-    await fits(page);
+    await expectSound(page);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.waitForURL(`${origin}/account`);
     expect(faults).toEqual([]);
@@ -126,14 +127,14 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     const [mail] = await mailsTo(world, email);
     const { page, faults } = await visit(width);
     await page.goto(linkTo(world.deps.config, 'invitation', String(mail?.secrets.token)));
-    await fits(page);
+    await expectSound(page);
     await page.getByLabel('First name').fill('Grace');
     await page.getByLabel('Last name').fill('Hopper');
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('Repeat the password').fill('Something-else-1');
     await page.getByRole('button', { name: 'Create the account' }).click();
     expect(await page.getByText('The two passwords differ.').isVisible()).toBe(true);
-    await fits(page);
+    await expectSound(page);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('Repeat the password').fill(PASSWORD);
     await page.getByRole('button', { name: 'Create the account' }).click();
@@ -157,16 +158,4 @@ async function visit(width: number): Promise<{ page: Page; faults: string[] }> {
     if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) faults.push(message.text());
   });
   return { page, faults };
-}
-
-let shots = 0;
-
-async function fits(page: Page): Promise<void> {
-  const wide = await page.evaluate(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  );
-  expect(wide).toBe(0);
-  const folder = process.env.SCREENSHOTS;
-  if (folder !== undefined)
-    await page.screenshot({ path: `${folder}/ways-in-${++shots}.png`, fullPage: true });
 }

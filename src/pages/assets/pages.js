@@ -7,6 +7,7 @@ for (const input of document.querySelectorAll('input[type="password"]')) addReve
 for (const input of document.querySelectorAll('input[data-judge]')) judge(input);
 for (const button of document.querySelectorAll('button[data-copies]')) addCopy(button);
 for (const form of document.querySelectorAll('form:not([data-passkey])')) sendOnce(form);
+for (const time of document.querySelectorAll('time')) tellLocally(time);
 if (document.querySelector('form[data-passkey]')) {
   const { enablePasskeys } = await import('./passkeys.js');
   enablePasskeys();
@@ -84,6 +85,13 @@ function judge(input) {
           .join(' ');
     output.replaceChildren(bar, text);
   }
+}
+
+/** A moment on the clock of whoever reads; the server can only tell it in UTC. */
+function tellLocally(time) {
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' });
+  time.title = time.textContent;
+  time.textContent = format.format(new Date(time.dateTime));
 }
 
 /** Copies the text of another element. */
