@@ -60,6 +60,23 @@ test('the defaults let ordinary programs pass, and fewer than 80 resets in a row
   }
 });
 
+test('judging passwords, which keeps the one thread busy, is limited by itself and keeps nobody from signing up', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const judge = (ip: string) => world.call('POST', '/password/check', { body: { password: 'x' }, ip });
+  const statuses = [];
+  for (let i = 0; i < 301; i++) statuses.push((await judge('192.0.2.1')).statusCode);
+  expect(new Set(statuses.slice(0, 300))).toEqual(new Set([200]));
+  expect(statuses[300]).toBe(429);
+  expect((await judge('192.0.2.2')).statusCode).toBe(200);
+  const body = {
+    first_name: 'Ada',
+    last_name: 'Lovelace',
+    email: 'ada@example.com',
+    phone_number: '+254712345678',
+  };
+  expect((await world.call('POST', '/signup', { body, ip: '192.0.2.1' })).statusCode).toBe(200);
+});
+
 test('one name from one address is limited before the lockout is asked, known or not', async () => {
   world = await testApp({ rateLimit: 'on', lockout: { attempts: 0 } });
   const login = (ip: string) =>

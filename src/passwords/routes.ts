@@ -130,7 +130,7 @@ export function routes(app: App, deps: Deps): void {
   app.post(
     '/password/check',
     {
-      config: { access: 'public', database: false },
+      config: { access: 'public', limit: 'check', database: false },
       schema: {
         tags: ['Password and email'],
         summary: 'Judge a password before it is chosen',

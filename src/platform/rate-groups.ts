@@ -3,6 +3,7 @@ export const RATE_GROUPS = [
   'login',
   'refresh',
   'signup',
+  'check',
   'reset',
   'mail',
   'mfa',

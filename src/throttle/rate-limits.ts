@@ -32,6 +32,8 @@ export const RATE_LIMITS: Readonly<Record<RateGroup, GroupLimits>> = {
   login: { address: { points: 300, seconds: 60 }, both: { points: 100, seconds: 60 } },
   refresh: { address: { points: 3000, seconds: 60 } },
   signup: { address: { points: 300, seconds: 60 } },
+  // Anybody may ask, and each answer takes milliseconds of the one thread that answers everybody.
+  check: { address: { points: 300, seconds: 60 } },
   reset: { address: { points: 60, seconds: 60 }, both: { points: 30, seconds: 300 } },
   mail: { address: { points: 60, seconds: 60 }, account: { points: 20, seconds: 600 } },
   mfa: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },

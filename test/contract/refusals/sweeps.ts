@@ -1,5 +1,6 @@
 import { createApp } from '../../../src/app.ts';
 import { openDatabase } from '../../../src/platform/database.ts';
+import { RATE_GROUPS } from '../../../src/platform/rate-groups.ts';
 import { sql } from '../../../src/platform/sql.ts';
 import type { TestApp } from '../../support/app.ts';
 import type { Operation } from '../../support/contract.ts';
@@ -33,7 +34,6 @@ const isGuarded = ({ security }: Operation) => security.some(each => 'bearer' in
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const json = { 'content-type': 'application/json' };
 const ONE = { points: 1, seconds: 60 };
-const GROUPS = ['login', 'refresh', 'signup', 'reset', 'mail', 'mfa', 'oauth', 'admin', 'general'];
 
 /** All sweeps, with the bearers that they need. */
 export async function openSweeps({ world, at }: Stage): Promise<{ sweeps: Sweep[]; close(): Promise<void> }> {
@@ -51,7 +51,7 @@ export async function openSweeps({ world, at }: Stage): Promise<{ sweeps: Sweep[
       headers: await clientOf(world),
     })
   ).json().access_token;
-  const limited = await at({ rateLimit: Object.fromEntries(GROUPS.map(group => [group, ONE])) });
+  const limited = await at({ rateLimit: Object.fromEntries(RATE_GROUPS.map(group => [group, ONE])) });
   const db = openDatabase({ connection: { host: '127.0.0.1', port: 9 }, poolMax: 1, prepare: true });
   const dead = await createApp({ ...world.deps, db });
 
