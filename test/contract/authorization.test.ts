@@ -326,6 +326,19 @@ describe('users', () => {
   });
 });
 
+test('an event carries the request id that the answer carried', async () => {
+  const form = { username: user.who.email, password: 'wrong' };
+  const headers = { 'x-request-id': 'trace-of-a-login' };
+  const answer = await world.call('POST', '/token', { form, headers });
+  expect(answer.headers['x-request-id']).toBe('trace-of-a-login');
+  const { items } = (await as(admin, 'GET', '/audit-events?type=login.failed&limit=1')).json();
+  expect(items[0]).toMatchObject({
+    request_id: 'trace-of-a-login',
+    user_id: user.who.id,
+    outcome: 'failure',
+  });
+});
+
 describe('service clients', () => {
   const basic = (id: string, secret: string) => ({ authorization: `Basic ${btoa(`${id}:${secret}`)}` });
   const grant = { grant_type: 'client_credentials' };

@@ -65,7 +65,9 @@ test('no password, token, code or secret reaches the log, by whichever door it c
     headers: { 'content-type': 'application/json', authorization: 'Basic Y2FuYXJ5OmNhbmFyeQ==' },
     body: `{"username": "${email}", "password": "${guess}"`,
   });
-  await fetch(`${service.url}/users/me`, { headers: { cookie: 'device=cookie-canary' } });
+  await fetch(`${service.url}/users/me`, {
+    headers: { cookie: 'device=cookie-canary', 'x-request-id': 'trace-of-a-request' },
+  });
   secrets.push(guess, 'reset-canary', 'verification-canary', 'code-canary', 'state-canary');
   secrets.push('Y2FuYXJ5OmNhbmFyeQ==', 'cookie-canary');
 
@@ -73,6 +75,7 @@ test('no password, token, code or secret reaches the log, by whichever door it c
   expect(await service.stop('SIGTERM')).toBe(0);
   const log = service.output();
   expect(log).toContain('/refresh-token');
+  expect(log).toContain('"request_id":"trace-of-a-request"');
   const leaked = secrets.filter(each => each.length > 0 && log.includes(each));
   expect(leaked).toEqual([]);
   for (const part of secrets.filter(each => each.includes('.')))
