@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LightMyRequestResponse } from 'fastify';
 import { TOTP } from 'otpauth';
 import type { TestApp } from '../../support/app.ts';
@@ -116,10 +117,14 @@ export const passwordLogin = (world: World, { email, password }: Person, given =
 export const mfaTokenOf = async (world: World, who: Person): Promise<string> =>
   (await passwordLogin(world, who)).json().mfa_token;
 
-/** Fills the queue of hashes, so that the next one that is needed is refused. */
+/** Keeps the queue of hashes full, however long it takes until the request needs one, which is then refused. */
 export async function whileBusy<T>(world: World, send: () => Promise<T>): Promise<T> {
-  const others = Array.from({ length: 8 }, () => world.deps.hasher.hash('busy').catch(() => null));
+  let answered = false;
+  const others = Array.from({ length: 8 }, async () => {
+    while (!answered) await world.deps.hasher.hash('busy').catch(() => sleep(1));
+  });
   const answer = await send();
+  answered = true;
   await Promise.all(others);
   return answer;
 }
