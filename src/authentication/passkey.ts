@@ -53,6 +53,16 @@ export async function signInWithPasskey(
   });
 }
 
+/**
+ * Logs in whoever made an account with a passkey a moment ago: making it verified the person as using it would. Refuses
+ * with `account_disabled`, and with `email_not_verified` as `completeAuthentication` does.
+ */
+export async function signInNewAccount(deps: KeysDeps, caller: Caller, userId: string): Promise<TokenBody> {
+  const account = await findAccountById(deps.db, userId);
+  if (account === null) throw new Problem('account_disabled');
+  return completeAuthentication(deps, caller, { account, amr: AMR, subject: null, deviceId: null });
+}
+
 /** Asks for a passkey of whoever an `mfa_token` stands for. Refuses with `invalid_mfa_token`. */
 export async function beginPasskeySecondFactor(deps: KeysDeps, mfaToken: string): Promise<RequestOptions> {
   const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });

@@ -5,29 +5,22 @@ import { factorKindsOf } from '../mfa/factors.ts';
 import { listPasskeys } from '../mfa/passkeys.ts';
 import { textLoginCode } from '../mfa/sms.ts';
 import { reauthenticate } from '../passwords/reauthenticate.ts';
+import { findStoredPassword } from '../passwords/stored.ts';
 import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { keepTokens, personOf } from './browser-session.ts';
-import { type Failure, failureOf } from './failure.ts';
-import { field, form, textOf } from './form.ts';
-import { type Html, html } from './html.ts';
+import { confirmPage } from './confirm-page.ts';
+import { failureOf } from './failure.ts';
+import { textOf } from './form.ts';
+import { html } from './html.ts';
 import { passkeyIcon } from './icons.ts';
-import { cardPage } from './layout.ts';
 import { assertionIn, passkeyForm } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { chosenFactor, codeForms } from './second-factor-page.ts';
+import { chosenFactor } from './second-factor-page.ts';
 import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/confirm';
-
-interface Asked {
-  readonly next: string;
-  readonly factor?: unknown;
-  readonly failure?: Failure | null;
-  readonly sent?: boolean;
-  readonly passkey?: Html | null;
-}
 
 /** Proving again who one is, before something that needs a recent proof (RFC 9470). */
 export function confirmPages(app: App, deps: KeysDeps): void {
@@ -45,12 +38,16 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     });
   };
 
+  const hasPassword = async ({ userId }: UserPrincipal) =>
+    (await findStoredPassword(deps.db, userId)) !== null;
+
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
     const { next, factor, sent } = request.query as Record<string, unknown>;
     const view = viewOf(deps, request, reply);
     const passkey = await passkeyFor(view, principal, nextPage(next));
-    const asked = { next: nextPage(next), factor, sent: sent !== undefined, passkey };
+    const password = await hasPassword(principal);
+    const asked = { next: nextPage(next), factor, sent: sent !== undefined, passkey, password };
     return show(reply, confirmPage(view, await kindsOf(principal), asked));
   });
 
@@ -68,7 +65,13 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       keepTokens(deps, reply, await reauthenticate(deps, principal, proof));
     } catch (error) {
       const failure = failureOf(view.words, error, ['password', 'code']);
-      return show(reply, confirmPage(view, kinds, { next, factor, failure }), failure.status);
+      const passkey = await passkeyFor(view, principal, next);
+      const password = await hasPassword(principal);
+      return show(
+        reply,
+        confirmPage(view, kinds, { next, factor, failure, passkey, password }),
+        failure.status,
+      );
     }
     return reply.redirect(next, 303);
   });
@@ -82,7 +85,8 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error);
       const passkey = await passkeyFor(view, principal, next);
-      const body = confirmPage(view, await kindsOf(principal), { next, failure, passkey });
+      const password = await hasPassword(principal);
+      const body = confirmPage(view, await kindsOf(principal), { next, failure, passkey, password });
       return show(reply, body, failure.status);
     }
     return reply.redirect(next, 303);
@@ -96,52 +100,11 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       await textLoginCode(deps, principal.userId);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      const body = confirmPage(view, await kindsOf(principal), { next, factor: 'sms', failure });
+      const passkey = await passkeyFor(view, principal, next);
+      const asked = { next, factor: 'sms', failure, passkey, password: await hasPassword(principal) };
+      const body = confirmPage(view, await kindsOf(principal), asked);
       return show(reply, body, failure.status);
     }
     return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
-  });
-}
-
-function confirmPage(
-  view: View,
-  kinds: readonly AnsweredFactor[],
-  { next, factor, failure = null, sent = false, passkey = null }: Asked,
-): Html {
-  const { confirm, signIn } = view.words;
-  const body =
-    kinds.length > 0
-      ? codeForms(view, {
-          action: PATH,
-          next,
-          kinds,
-          factor: chosenFactor(kinds, factor),
-          failure,
-          sent,
-          passkey,
-        })
-      : html`${form(view, {
-          action: PATH,
-          submit: confirm.submit,
-          hidden: { next },
-          failure,
-          fields: field(view, failure, {
-            name: 'password',
-            label: signIn.password,
-            type: 'password',
-            autocomplete: 'current-password',
-            autofocus: true,
-          }),
-        })}
-${
-  passkey &&
-  html`<div class="ways"><p class="or">${signIn.or}</p>
-${passkey}</div>`
-}`;
-  return cardPage(view, {
-    title: confirm.title,
-    body: html`<p>${confirm.intro}</p>
-${body}`,
-    after: html`<a href="/account">${confirm.back}</a>`,
   });
 }

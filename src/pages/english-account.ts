@@ -59,7 +59,10 @@ export const englishAccount = {
     intro: 'How you sign in, and what protects it.',
     password: 'Password',
     passwordText: 'Choose one that is long, and that you use nowhere else.',
+    passwordSince: 'Set',
     passwordChange: 'Change the password',
+    passwordNone: 'Your account has no password: you sign in without one. We can mail you a link to set one.',
+    passwordMail: 'Mail me a link',
     factors: 'Two-step sign-in',
     factorsText: 'A second proof after the password, so that a stolen password alone opens nothing.',
     totp: {

@@ -180,6 +180,8 @@ export const english = {
     title: 'Confirm that it is you',
     intro: 'For your safety, we ask again before something sensitive.',
     submit: 'Confirm',
+    withoutPassword: 'Your account has no password.',
+    signInAgain: 'Sign out, and in again',
     back: 'Back to the account',
   },
   forgot: {
@@ -207,6 +209,8 @@ export const english = {
     password: 'Password',
     confirm: 'Repeat the password',
     submit: 'Create the account',
+    passkey: 'Use a passkey instead',
+    passkeyHint: 'No password to remember: your fingerprint, face or screen lock signs you in.',
     back: 'Back',
     sentTitle: 'Check your mail',
     sent: 'To finish, follow the link in the mail that we have just sent you.',

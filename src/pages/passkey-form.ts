@@ -17,7 +17,9 @@ export interface PasskeyForm {
   readonly ask:
     | { readonly create: CreationOptions }
     | { readonly get: RequestOptions }
-    | { readonly from: string };
+    | { readonly from: string }
+    /** The API's answer to a body, for a new passkey; the form's cookies go with it. */
+    | { readonly createFrom: string; readonly body: Readonly<Record<string, string>> };
   readonly hidden?: Readonly<Record<string, string>>;
   readonly fields?: Renderable;
   readonly tone?: 'quiet';
@@ -36,7 +38,9 @@ export function passkeyForm(
       ? html`data-passkey="create" data-options="${JSON.stringify(ask.create)}"`
       : 'get' in ask
         ? html`data-passkey="get" data-options="${JSON.stringify(ask.get)}"`
-        : html`data-passkey="get" data-options-from="${ask.from}"`;
+        : 'from' in ask
+          ? html`data-passkey="get" data-options-from="${ask.from}"`
+          : html`data-passkey="create" data-options-from="${ask.createFrom}" data-options-body="${JSON.stringify(ask.body)}"`;
   return html`<form method="post" action="${action}" ${what} hidden>
 <p class="alert" role="alert" hidden>${view.words.passkeys.failed}</p>
 <input type="hidden" name="form_token" value="${view.formToken}">

@@ -3,6 +3,7 @@ import { canRedirect, providerName, providersOf } from '../federation/provider.t
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type FactorBody, listFactors } from '../mfa/factors.ts';
 import { listPasskeys } from '../mfa/passkeys.ts';
+import { findStoredPassword } from '../passwords/stored.ts';
 import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { accountPage, section, time } from './account-page.ts';
@@ -45,8 +46,7 @@ export async function securityPage(
 ${section({
   id: 'password',
   title: words.password,
-  body: html`<p>${words.passwordText}</p>
-<p><a class="button quiet" href="/account/password">${words.passwordChange}</a></p>`,
+  body: passwordBody(view, await findStoredPassword(deps.db, principal.userId)),
 })}
 ${section({
   id: 'factors',
@@ -69,6 +69,16 @@ ${form(view, { action: '/account/security/recovery-codes', submit: words.recover
   })
 }`,
   });
+}
+
+function passwordBody(view: View, password: { changedAt: Date } | null): Html {
+  const { security: words } = view.words;
+  return password === null
+    ? html`<p>${words.passwordNone}</p>
+${form(view, { action: '/account/password/mail', submit: words.passwordMail, tone: 'quiet' })}`
+    : html`<p>${words.passwordText}</p>
+<p class="hint">${words.passwordSince} ${time(view, password.changedAt)}</p>
+<p><a class="button quiet" href="/account/password">${words.passwordChange}</a></p>`;
 }
 
 function factorRow(

@@ -1,7 +1,9 @@
 import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
 import { addressOf, type Html, html } from './html.ts';
+import { passkeyIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
+import { passkeyForm } from './passkey-form.ts';
 import { newPasswordFields } from './reset-page.ts';
 import type { View } from './view.ts';
 
@@ -41,7 +43,7 @@ ${field(view, failure, { name: 'phone_number', label: signUp.phone, type: 'tel',
   });
 }
 
-/** Step 2: a password. */
+/** Step 2: a password, or a passkey where the browser has them. */
 export function choosePasswordPage(
   view: View,
   { email, failure }: { email: string; failure: Failure | null },
@@ -57,7 +59,15 @@ ${form(view, {
   failure,
   fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
 ${newPasswordFields(view, failure, { labels: { password: signUp.password, confirm: signUp.confirm }, email, names: ['password', 'confirm_password'] })}`,
-})}`,
+})}
+<div class="ways"><p class="or">${view.words.signIn.or}</p>
+${passkeyForm(view, {
+  action: '/account/sign-up/passkey',
+  submit: html`${passkeyIcon}${signUp.passkey}`,
+  ask: { createFrom: '/signup/passkey/options', body: { email } },
+  fields: html`<p class="hint">${signUp.passkeyHint}</p>`,
+  tone: 'quiet',
+})}</div>`,
     after: html`<a href="/account/sign-up">${signUp.back}</a>`,
   });
 }

@@ -1,15 +1,19 @@
+import { signInNewAccount } from '../authentication/passkey.ts';
 import { findChallenge } from '../challenges/consume.ts';
+import { describeDevice } from '../delivery/device.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { begin } from '../signup/begin.ts';
 import { finish } from '../signup/finish.ts';
+import { finishWithPasskey } from '../signup/finish-with-passkey.ts';
 import { signupCookie, signupTokenOf } from '../signup/signup-cookie.ts';
-import { personOrNull } from './browser-session.ts';
+import { keepTokens, personOrNull } from './browser-session.ts';
 import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
+import { creationIn } from './passkey-form.ts';
 import { page, show } from './prepare.ts';
 import { signInWithPassword } from './sign-in.ts';
 import { choosePasswordPage, phoneOf, type SignUpValues, signUpPage } from './sign-up-page.ts';
@@ -18,7 +22,7 @@ import { viewOf } from './view.ts';
 const PATH = '/account/sign-up';
 const FIELDS = ['first_name', 'last_name', 'email', 'phone_number'];
 
-/** Signing up in two steps, as the API does it: who one is, then a password. */
+/** Signing up in two steps, as the API does it: who one is, then a password or a passkey. */
 export function signUpPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect('/account', 303);
@@ -78,6 +82,28 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       // The account is made all the same: what stopped this sign-in may be over at the next one.
       if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
       throw error;
+    }
+    return reply.redirect('/account?done=welcome', 303);
+  });
+
+  app.post(`${PATH}/passkey`, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
+    const view = viewOf(deps, request, reply);
+    const email = await pendingAddress(deps, request);
+    if (email === null) return reply.redirect(PATH, 303);
+    const caller = callerOf(request);
+    try {
+      const user = await finishWithPasskey(deps, caller, {
+        email,
+        name: describeDevice(caller.userAgent ?? '') ?? view.words.passkeys.suggestion,
+        response: creationIn(request),
+        token: signupTokenOf(request.headers.cookie) ?? '',
+      });
+      reply.header('set-cookie', signupCookie(deps.config, ''));
+      if (user === null) return reply.redirect(`${PATH}/sent`, 303);
+      keepTokens(deps, reply, await signInNewAccount(deps, caller, user.id));
+    } catch (error) {
+      const failure = failureOf(view.words, error);
+      return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
     }
     return reply.redirect('/account?done=welcome', 303);
   });

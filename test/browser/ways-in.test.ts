@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linkTo } from '../../src/delivery/link.ts';
 import { type TestApp, testApp } from '../support/app.ts';
-import { addAuthenticator, freePort } from '../support/authenticator.ts';
+import { addAuthenticator, freePort, type VirtualAuthenticator } from '../support/authenticator.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { mailsTo } from '../support/mails.ts';
 import { logIn, PASSWORD, person } from '../support/people.ts';
@@ -73,11 +73,59 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     expect(faults).toEqual([]);
   });
 
-  test('a browser without passkeys is offered none', async () => {
+  test.each([
+    ['phone', 360],
+    ['desktop', 1280],
+  ])(
+    'an account is made with a passkey in place of a password, and lives without one: %s',
+    async (name, width) => {
+      const email = `keyed-${name}@example.com`;
+      const { page, faults } = await visit(width);
+      const authenticator = await addAuthenticator(page);
+      // Nothing is offered by itself, so that the buttons are what is pressed.
+      await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+      await beginSignUp(page, email);
+      await expectSound(page);
+      await verifyPerson(authenticator, false);
+      await page.getByRole('button', { name: 'Use a passkey instead' }).click();
+      await page.getByText('The passkey was not used.').waitFor();
+      await expectSound(page);
+      await verifyPerson(authenticator, true);
+      await page.getByRole('button', { name: 'Use a passkey instead' }).click();
+      await page.waitForURL(`${origin}/account?done=welcome`);
+      expect(await page.getByRole('status').textContent()).toContain('Welcome.');
+
+      await page.getByRole('link', { name: 'Security' }).click();
+      expect(await page.getByText('Your account has no password').isVisible()).toBe(true);
+      expect(await page.getByRole('heading', { name: / on Linux$/ }).isVisible()).toBe(true);
+      await expectSound(page);
+      world.deps.clock.advance(601);
+      await page.getByRole('link', { name: 'Add a passkey' }).click();
+      expect(page.url()).toContain('/account/confirm');
+      expect(await page.getByLabel('Password').count()).toBe(0);
+      await expectSound(page);
+      await page.getByRole('button', { name: 'Use a passkey' }).click();
+      await page.waitForURL(`${origin}/account/security/passkeys`);
+      await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+      await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+      await page.waitForURL(`${origin}/account`);
+      expect(await page.getByText(email).first().isVisible()).toBe(true);
+      expect(faults).toEqual([]);
+    },
+  );
+
+  test('a browser without passkeys is offered none, and signs up with a password', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(`${origin}/account/sign-in`);
     expect(await page.getByRole('button', { name: 'Sign in with a passkey' }).isVisible()).toBe(false);
+    await beginSignUp(page, 'keyless@example.com');
+    expect(await page.getByText('or', { exact: true }).isVisible()).toBe(false);
+    expect(await page.getByRole('button', { name: 'Use a passkey instead' }).isVisible()).toBe(false);
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByLabel('Repeat the password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Create the account' }).click();
+    expect(await page.getByRole('status').textContent()).toContain('Welcome.');
   });
 
   test.each([
@@ -146,6 +194,22 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     expect(faults).toEqual([]);
   });
 });
+
+/** Whether the authenticator recognises its person: a fingerprint that fits, or not. */
+async function verifyPerson({ cdp, id }: VirtualAuthenticator, isUserVerified: boolean): Promise<void> {
+  await cdp.send('WebAuthn.setUserVerified', { authenticatorId: id, isUserVerified });
+}
+
+/** Step 1 of a sign-up, which leads to the second. */
+async function beginSignUp(page: Page, email: string): Promise<void> {
+  await page.goto(`${origin}/account/sign-up`);
+  await page.getByLabel('First name').fill('Grace');
+  await page.getByLabel('Last name').fill('Hopper');
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Phone number').fill('+254712345678');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('heading', { name: 'Choose a password' }).waitFor();
+}
 
 /** A page of its own browser, and what its console complains of. */
 async function visit(width: number): Promise<{ page: Page; faults: string[] }> {

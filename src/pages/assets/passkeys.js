@@ -13,7 +13,7 @@ export function enablePasskeys() {
       event.preventDefault();
       void answer(form);
     });
-    if (form.dataset.optionsFrom && document.querySelector('input[autocomplete~="webauthn"]')) void offer(form);
+    if (form.dataset.passkey === 'get' && form.dataset.optionsFrom && document.querySelector('input[autocomplete~="webauthn"]')) void offer(form);
   }
 }
 
@@ -46,15 +46,21 @@ async function answer(form) {
 }
 
 async function optionsOf(form) {
-  const { passkey, options, optionsFrom } = form.dataset;
-  const json = optionsFrom ? await fetched(optionsFrom) : JSON.parse(options);
+  const { passkey, options, optionsFrom, optionsBody } = form.dataset;
+  const json = optionsFrom ? await fetched(optionsFrom, optionsBody) : JSON.parse(options);
   return passkey === 'create'
     ? PublicKeyCredential.parseCreationOptionsFromJSON(json)
     : PublicKeyCredential.parseRequestOptionsFromJSON(json);
 }
 
-async function fetched(path) {
-  const answer = await fetch(path, { method: 'POST', credentials: 'omit' });
+// Only what has a body is about somebody, whom a cookie names.
+async function fetched(path, body) {
+  const answer = await fetch(
+    path,
+    body === undefined
+      ? { method: 'POST', credentials: 'omit' }
+      : { method: 'POST', body, headers: { 'content-type': 'application/json' } },
+  );
   if (!answer.ok) throw new Error(String(answer.status));
   return (await answer.json()).options;
 }
