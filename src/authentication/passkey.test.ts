@@ -117,7 +117,7 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
     expect((await call('/token/passkey', { response })).body.code).toBe('passkey_refused');
   });
 
-  test('a counter that went back refuses, and the trail says so (Web Authentication §7.2)', async () => {
+  test('a counter that went back refuses, the trail says so, and the owner gets a mail (Web Authentication §7.2)', async () => {
     const { ada, page, authenticator } = await withPasskey();
     expect((await call('/token/passkey', { response: await assertion(page) })).status).toBe(200);
     const { credentials } = await authenticator.cdp.send('WebAuthn.getCredentials', {
@@ -136,6 +136,12 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
     const events = await service.deps.db.rows(sql`
       select reason from audit_events where user_id = ${ada.id}::uuid and type = 'passkey.cloned'`);
     expect(events).toEqual([{ reason: 'counter_went_back' }]);
+    const mails = (await mailsTo(service, ada.email)).filter(({ template }) => template === 'passkey-copied');
+    expect(mails).toEqual([
+      expect.objectContaining({
+        params: expect.objectContaining({ addedAt: expect.any(String), ip: '127.0.0.1' }),
+      }),
+    ]);
   });
 
   test('a passkey answers the demand for a second factor, and only that of its owner', async () => {

@@ -9,6 +9,7 @@ import { textLoginCode } from '../mfa/sms.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
+import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { takeAttempt } from '../throttle/lockout.ts';
 import { type AnsweredFactor, answerFactor, FACTOR_AMR } from './answer-factor.ts';
 import { finishAuthentication } from './finish.ts';
@@ -94,14 +95,12 @@ export async function answerPending(
   const attempt = await takeAttempt(deps, db, { userId, deviceId: pending.deviceId });
 
   if (!(await prove(userId))) {
-    await recordEvent(deps, db, {
-      type: 'mfa.failed',
-      outcome: 'failure',
-      reason: factor,
-      actor: { kind: 'anonymous' },
-      userId,
-      caller,
-    });
+    const actor = { kind: 'anonymous' } as const;
+    await recordFailedAttempt(
+      deps,
+      { type: 'mfa.failed', outcome: 'failure', reason: factor, actor, userId, caller },
+      { ...attempt, email: (await findAccountById(db, userId))?.email ?? null },
+    );
     throw new Problem(refusal);
   }
   const account = await findAccountById(db, userId);

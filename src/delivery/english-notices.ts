@@ -71,6 +71,14 @@ export const englishNotices = {
     paragraphs: [`Removed from your account: ${FACTORS[factor]}, ${happened(words)}`],
     ...advice(notMeToken),
   }),
+  'passkey-copied': ({ addedAt, notMeToken }, words) => ({
+    subject: `We refused a passkey of your ${words.brand} account`,
+    paragraphs: [
+      `The passkey that was added on ${words.date(addedAt)} was used ${happened(words)} It counts fewer uses than we have seen, as a copy of it would, so we let nobody in with it.`,
+      'Remove it under Security and add a new one: until then it may be refused again.',
+    ],
+    ...advice(notMeToken),
+  }),
   'recovery-codes-regenerated': ({ notMeToken }, words) => ({
     subject: `New recovery codes for your ${words.brand} account`,
     paragraphs: [

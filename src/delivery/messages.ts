@@ -40,6 +40,8 @@ export interface Mails {
   'refresh-token-theft': { params: Name & Where; secrets: NotMe };
   'factor-added': { params: Name & Where & { factor: Factor }; secrets: NotMe };
   'factor-removed': { params: Name & Where & { factor: Factor }; secrets: NotMe };
+  /** A signature counter went back, and the passkey was refused (Web Authentication §7.2). */
+  'passkey-copied': { params: Name & Where & { addedAt: string }; secrets: NotMe };
   'recovery-codes-regenerated': { params: Name & Where; secrets: NotMe };
   'recovery-code-used': { params: Name & Where & { left: number }; secrets: NotMe };
   /** With a token the link removes the password that was set before the identity was linked. */

@@ -57,6 +57,7 @@ const everything: Record<keyof typeof english.mails, Partial<Draft>> = {
   'refresh-token-theft': { secrets: { notMeToken: 'NNN' } },
   'factor-added': { params: { factor: 'totp' }, secrets: { notMeToken: 'NNN' } },
   'factor-removed': { params: { factor: 'sms' }, secrets: { notMeToken: 'NNN' } },
+  'passkey-copied': { params: { addedAt: hours(-24).toISOString() }, secrets: { notMeToken: 'NNN' } },
   'recovery-codes-regenerated': { secrets: { notMeToken: 'NNN' } },
   'recovery-code-used': { params: { left: 3 }, secrets: { notMeToken: 'NNN' } },
   'identity-linked': { params: { provider: 'Google' }, secrets: { token: 'AAA', notMeToken: 'NNN' } },

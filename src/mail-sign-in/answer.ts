@@ -1,7 +1,7 @@
 import type { Account } from '../accounts/account.ts';
 import { findAccountById, lockAccount } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
-import { anonymous, recordEvent } from '../audit/record.ts';
+import { anonymous } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import { answerCode } from '../challenges/answer-code.ts';
 import type { Challenge } from '../challenges/challenge.ts';
@@ -12,7 +12,8 @@ import { Problem } from '../platform/problems.ts';
 import { publishEnded } from '../sessions/end.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
-import { type Attempt, takeAttempt, takeUnknownAttempt } from '../throttle/lockout.ts';
+import { type FailedAttempt, recordFailedAttempt } from '../throttle/failed-attempt.ts';
+import { takeAttempt, takeUnknownAttempt } from '../throttle/lockout.ts';
 import { findRequest } from './queries.ts';
 import { readLinkToken, requireSignInByMail } from './request.ts';
 import { decodeRequestToken } from './request-token.ts';
@@ -53,7 +54,8 @@ export async function signInByMail(
       : await takeAttempt(deps, db, { userId, deviceId });
   const answer = await answerCode(deps, db, { purpose: 'sign-in', id, code });
   const admitted = typeof answer === 'string' ? null : await admit(deps, caller, answer);
-  if (admitted === null) return refuse(deps, caller, userId, attempt);
+  const email = userId === null ? null : asked.sent_to;
+  if (admitted === null) return refuse(deps, caller, userId, { ...attempt, email });
   const { account, claimed } = admitted;
   return completeAuthentication(deps, caller, {
     account,
@@ -94,23 +96,15 @@ async function refuse(
   deps: KeysDeps,
   caller: Caller,
   userId: string | null,
-  { lockedUntil }: Attempt,
+  attempt: FailedAttempt,
 ): Promise<never> {
-  const event = { actor: anonymous, userId, caller } as const;
-  await recordEvent(deps, deps.db, {
-    ...event,
-    type: 'login.failed',
+  const failure = {
     outcome: 'failure',
     reason: 'wrong_mailed_code',
-  });
-  if (lockedUntil !== null) {
-    await recordEvent(deps, deps.db, {
-      ...event,
-      type: 'lockout.started',
-      outcome: 'refusal',
-      reason: 'wrong_mailed_code',
-      data: { until: lockedUntil.toISOString() },
-    });
-  }
+    actor: anonymous,
+    userId,
+    caller,
+  } as const;
+  await recordFailedAttempt(deps, { type: 'login.failed', ...failure }, attempt);
   throw new Problem('invalid_sign_in_code');
 }

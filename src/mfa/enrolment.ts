@@ -4,6 +4,7 @@ import { isUniqueViolation } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { forgive, takeAttempt } from '../throttle/lockout.ts';
 import {
   confirmFactor,
@@ -28,15 +29,19 @@ export async function completeEnrolment(
   const attempt = await takeAttempt(deps, db, principal);
   const proof = await prove();
   if (proof === null) {
-    await recordEvent(deps, db, {
-      type: 'mfa.failed',
-      outcome: 'failure',
-      reason: `${kind}_enrolment`,
-      actor: actorOf(principal),
-      userId,
-      sessionId: principal.sessionId,
-      caller,
-    });
+    await recordFailedAttempt(
+      deps,
+      {
+        type: 'mfa.failed',
+        outcome: 'failure',
+        reason: `${kind}_enrolment`,
+        actor: actorOf(principal),
+        userId,
+        sessionId: principal.sessionId,
+        caller,
+      },
+      { ...attempt, email: principal.account.email },
+    );
     throw new Problem('invalid_mfa_code');
   }
   const codes = await db

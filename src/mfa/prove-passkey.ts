@@ -1,6 +1,8 @@
+import { findAccountById } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { countUse, selectByCredential, selectPasskeys } from './passkey-queries.ts';
@@ -36,7 +38,8 @@ export async function askForPasskey(deps: Deps, ceremony: Ceremony): Promise<Req
 
 /**
  * Whose passkey answered, with user verification; null where anything is off. The challenge is spent whatever comes of
- * it. A counter that went back refuses, and is recorded: the passkey may have been copied (Web Authentication §7.2).
+ * it. A counter that went back refuses, is recorded and told to the owner: the passkey may have been copied (Web
+ * Authentication §7.2).
  */
 export async function provePasskey(
   deps: Deps,
@@ -50,18 +53,34 @@ export async function provePasskey(
   if (asked === null || asked.data.for !== ceremony.for || asked.userId !== ceremony.userId) return null;
   const passkey = await selectByCredential(db, response.id);
   if (passkey === null || (ceremony.userId !== null && passkey.user_id !== ceremony.userId)) return null;
-  const { id, user_id: userId, credential } = passkey;
+  const { id, user_id: userId, credential, created_at: addedAt } = passkey;
   const proof = await verifyAssertion(deps, response, { challenge, userId, credential });
   if (proof === null) return null;
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId };
-  await recordEvent(deps, db, {
-    type: 'passkey.cloned',
-    outcome: 'refusal',
-    reason: 'counter_went_back',
-    actor: { kind: 'anonymous' },
-    userId,
-    caller,
-    data: { passkey: id, stored: credential.counter, received: proof.counter },
+  await db.transaction(async tx => {
+    await recordEvent(deps, tx, {
+      type: 'passkey.cloned',
+      outcome: 'refusal',
+      reason: 'counter_went_back',
+      actor: { kind: 'anonymous' },
+      userId,
+      caller,
+      data: { passkey: id, stored: credential.counter, received: proof.counter },
+    });
+    const owner = await findAccountById(tx, userId);
+    if (owner === null) return;
+    await enqueueMail(deps, tx, {
+      template: 'passkey-copied',
+      to: owner.email,
+      userId,
+      // Not its name, which is free text: nobody mails strangers a text of theirs through us.
+      params: {
+        addedAt: addedAt.toISOString(),
+        ip: caller.ip,
+        userAgent: caller.userAgent,
+        at: clock.now().toISOString(),
+      },
+    });
   });
   return null;
 }

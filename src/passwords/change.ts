@@ -5,7 +5,8 @@ import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
-import { checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
+import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
+import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
 import { requirePolicy } from './policy.ts';
 import { selectPassword } from './queries.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
@@ -43,7 +44,7 @@ export async function changePassword(
   if (stored === null) throw new Problem('no_password');
   const attempt = await takeAttempt(deps, db, { userId, deviceId: principal.deviceId });
   const matches = await checkOrGiveBack(deps, attempt.subject, () => hasher.verify(stored.hash, current));
-  if (!matches) return refuse(deps, principal, 'wrong_password');
+  if (!matches) return refuse(deps, principal, attempt);
   await forgive(db, attempt);
   await refuseUsedBefore(deps, { userId, password, member });
   const hash = await hasher.hash(password);
@@ -81,20 +82,25 @@ export async function changePassword(
     });
   });
   // Of two changes at once, the second no longer knows the current password.
-  if (ended === null) return refuse(deps, principal, 'wrong_password');
+  if (ended === null) return refuse(deps, principal, { ...attempt, lockedUntil: null });
   await publishEnded(deps, ended);
 }
 
-async function refuse(deps: Deps, principal: UserPrincipal, reason: 'wrong_password'): Promise<never> {
-  const { userId, sessionId, caller } = principal;
-  await recordEvent(deps, deps.db, {
-    type: 'password.refused',
-    outcome: 'failure',
-    reason,
-    actor: { kind: 'user', id: userId },
-    userId,
-    sessionId,
-    caller,
-  });
+async function refuse(deps: Deps, principal: UserPrincipal, attempt: Attempt): Promise<never> {
+  const { account, userId, sessionId, caller } = principal;
+  const reason = 'wrong_password';
+  await recordFailedAttempt(
+    deps,
+    {
+      type: 'password.refused',
+      outcome: 'failure',
+      reason,
+      actor: { kind: 'user', id: userId },
+      userId,
+      sessionId,
+      caller,
+    },
+    { ...attempt, email: account.email },
+  );
   throw new Problem(reason);
 }

@@ -1,13 +1,13 @@
 import { normalizeLogin } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
-import { checkOrGiveBack, markLockNotified, refuseLocked, unknownSubject } from '../throttle/lockout.ts';
+import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
+import { checkOrGiveBack, refuseLocked, unknownSubject } from '../throttle/lockout.ts';
 import { hasExpired } from './expiry.ts';
 import { type LoginRow, readLogin, replaceHash } from './login-queries.ts';
 import { isWeakPassword } from './policy.ts';
@@ -101,7 +101,6 @@ function reasonOf(account: LoginRow | null, matches: boolean): string {
   return matches ? 'account_disabled' : 'wrong_password';
 }
 
-// The failure that locks tells the owner by mail, once until a day without failure has passed.
 async function recordFailure(
   deps: KeysDeps,
   caller: Caller,
@@ -120,22 +119,6 @@ async function recordFailure(
     caller,
     personal: { name },
   } as const;
-  if (outcome === 'refusal' || lockedUntil === null) return recordEvent(deps, deps.db, event);
-  await deps.db.transaction(async tx => {
-    await recordEvent(deps, tx, event);
-    await recordEvent(deps, tx, {
-      ...event,
-      type: 'lockout.started',
-      outcome: 'refusal',
-      data: { until: lockedUntil.toISOString() },
-    });
-    const first = await markLockNotified(deps, tx, subject);
-    if (account === null || !first) return;
-    await enqueueMail(deps, tx, {
-      template: 'account-locked',
-      to: account.email,
-      userId: account.id,
-      params: { until: lockedUntil.toISOString(), ip: caller.ip, at: deps.clock.now().toISOString() },
-    });
-  });
+  if (outcome === 'refusal') return recordEvent(deps, deps.db, event);
+  return recordFailedAttempt(deps, event, { subject, lockedUntil, email: account?.email ?? null });
 }

@@ -5,6 +5,7 @@ import { Problem } from '../platform/problems.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { renewSession } from '../sessions/renew.ts';
 import type { TokenBody } from '../sessions/token.ts';
+import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
 import { selectPassword } from './queries.ts';
 
@@ -31,7 +32,7 @@ export async function reauthenticate(
       ? provePassword(deps, userId, proof.password)
       : answerFactor(deps, userId, proof.factor, proof.code),
   );
-  await recordEvent(deps, db, {
+  const event = {
     type: 'session.reauthenticated',
     outcome: proven ? 'success' : 'failure',
     reason: 'password' in proof ? 'password' : proof.factor,
@@ -39,8 +40,12 @@ export async function reauthenticate(
     userId,
     sessionId: principal.sessionId,
     caller: principal.caller,
-  });
-  if (!proven) throw new Problem('password' in proof ? 'invalid_credentials' : 'invalid_mfa_code');
+  } as const;
+  if (!proven) {
+    await recordFailedAttempt(deps, event, { ...attempt, email: account.email });
+    throw new Problem('password' in proof ? 'invalid_credentials' : 'invalid_mfa_code');
+  }
+  await recordEvent(deps, db, event);
   await forgive(db, attempt);
   return renewSession(deps, principal, 'password' in proof ? ['pwd'] : [FACTOR_AMR[proof.factor], 'mfa']);
 }

@@ -1,0 +1,97 @@
+import { Secret, TOTP } from 'otpauth';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp({ signInByMail: true });
+});
+afterAll(() => world.close());
+
+type Guess = () => Promise<{ statusCode: number }>;
+
+/** Every way to guess at a secret of an account, five times wrong. */
+const guesses: Record<string, { reason: string; begin: (ada: Person) => Promise<Guess> }> = {
+  'a password': {
+    reason: 'wrong_password',
+    begin:
+      async ({ email }) =>
+      () =>
+        world.call('POST', '/token', { form: { username: email, password: 'wrong' } }),
+  },
+  'a mailed code': {
+    reason: 'wrong_mailed_code',
+    begin: async ({ email }) => {
+      const asked = await world.call('POST', '/token/email', { body: { email } });
+      const { request_token } = asked.json();
+      return () => world.call('POST', '/token/email/verify', { body: { request_token, code: '000000' } });
+    },
+  },
+  'a second factor': {
+    reason: 'totp',
+    begin: async ada => {
+      await addApp(ada);
+      const form = { username: ada.email, password: ada.password };
+      const { mfa_token } = (await world.call('POST', '/token', { form })).json();
+      return () => world.call('POST', '/token/mfa', { body: { mfa_token, factor: 'totp', code: '000000' } });
+    },
+  },
+  'the present password, with a stolen session': {
+    reason: 'wrong_password',
+    begin: async ada => {
+      const { access_token: token } = await logIn(world, ada);
+      const [new_password, current_password] = ['Another-horse-battery-2', 'wrong'];
+      const body = { current_password, new_password, confirm_new_password: new_password };
+      return () => world.call('POST', '/users/me/password', { token, body });
+    },
+  },
+  'the password again, with a stolen session': {
+    reason: 'password',
+    begin: async ada => {
+      const { access_token: token } = await logIn(world, ada);
+      return () => world.call('POST', '/token/reauthenticate', { token, body: { password: 'wrong' } });
+    },
+  },
+};
+
+test.each(Object.entries(guesses))(
+  'who guesses at %s until the lock is in the trail, and the owner has one mail about it',
+  async (_what, { reason, begin }) => {
+    const ada = await person(world);
+    const guess = await begin(ada);
+    for (let turn = 0; turn < 5; turn++) expect((await guess()).statusCode).not.toBe(429);
+    const locks = () =>
+      world.deps.db.rows(sql`
+        select outcome, reason from audit_events
+        where user_id = ${ada.id}::uuid and type = 'lockout.started'`);
+    expect(await locks()).toEqual([{ outcome: 'refusal', reason }]);
+    expect(await locksMailed(ada)).toMatchObject([
+      { params: { ip: '127.0.0.1', until: expect.any(String) } },
+    ]);
+  },
+);
+
+test('the next lock of the same day is told to nobody again', async () => {
+  const ada = await person(world);
+  for (let lock = 0; lock < 2; lock++) {
+    for (let turn = 0; turn < 5; turn++)
+      await world.call('POST', '/token', { form: { username: ada.email, password: 'wrong' } });
+    world.deps.clock.advance(901);
+  }
+  expect(await locksMailed(ada)).toHaveLength(1);
+});
+
+async function locksMailed({ email }: Person) {
+  return (await mailsTo(world, email)).filter(({ template }) => template === 'account-locked');
+}
+
+async function addApp(ada: Person): Promise<void> {
+  const { access_token: token } = await logIn(world, ada);
+  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
+  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
+  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
+  await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
+}

@@ -1,0 +1,39 @@
+import { type AuditEvent, recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type Attempt, markLockNotified } from './lockout.ts';
+
+export interface FailedAttempt extends Pick<Attempt, 'subject' | 'lockedUntil'> {
+  /** Where the owner of the account is told; null where nobody has one. */
+  readonly email: string | null;
+}
+
+/**
+ * Records a wrong secret. Where it was the last one that is allowed, the lock goes with it into the trail, and a mail to
+ * the owner, once until a day without failure has passed.
+ */
+export async function recordFailedAttempt(
+  deps: Deps,
+  failure: AuditEvent,
+  { subject, lockedUntil, email }: FailedAttempt,
+): Promise<void> {
+  if (lockedUntil === null) return recordEvent(deps, deps.db, failure);
+  await deps.db.transaction(async tx => {
+    await recordEvent(deps, tx, failure);
+    const until = lockedUntil.toISOString();
+    await recordEvent(deps, tx, {
+      ...failure,
+      type: 'lockout.started',
+      outcome: 'refusal',
+      data: { until },
+    });
+    const first = await markLockNotified(deps, tx, subject);
+    if (email === null || !first) return;
+    await enqueueMail(deps, tx, {
+      template: 'account-locked',
+      to: email,
+      userId: failure.userId ?? null,
+      params: { until, ip: failure.caller?.ip, at: deps.clock.now().toISOString() },
+    });
+  });
+}
