@@ -7,6 +7,8 @@ const problems: Partial<Record<ProblemCode, string>> = {
   not_found: 'The address may be mistyped, or the page may have moved.',
   feature_disabled: 'This is switched off here.',
   internal_error: 'Something went wrong on our side. Please try again in a moment.',
+  sms_budget_spent:
+    'This number got as many text messages as we send for now. Use another way, or try again later.',
   phone_not_allowed: 'We cannot send text messages to this number.',
   email_taken: 'This address has an account already. Sign in instead.',
   address_taken: 'This address belongs to another account.',
