@@ -2,13 +2,19 @@ import type { ProblemCode } from '../platform/problems.ts';
 import { englishAccount } from './english-account.ts';
 import { englishWaysIn } from './english-ways-in.ts';
 
+/** Rounded up, so that who waits as long is not refused again. */
+function wait(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes <= 1) return 'a minute';
+  return minutes <= 90 ? `${minutes} minutes` : `${Math.ceil(minutes / 60)} hours`;
+}
+
 const problems: Partial<Record<ProblemCode, string>> = {
   validation_failed: 'Please check what is marked below.',
   not_found: 'The address may be mistyped, or the page may have moved.',
   feature_disabled: 'This is switched off here.',
   internal_error: 'Something went wrong on our side. Please try again in a moment.',
-  sms_budget_spent:
-    'This number got as many text messages as we send for now. Use another way, or try again later.',
+  sms_budget_spent: 'This number got as many text messages as we send for now. Use another way, or wait.',
   phone_not_allowed: 'We cannot send text messages to this number.',
   email_taken: 'This address has an account already. Sign in instead.',
   address_taken: 'This address belongs to another account.',
@@ -18,8 +24,8 @@ const problems: Partial<Record<ProblemCode, string>> = {
   invalid_mfa_code: 'That code is not right, or was used before.',
   passwords_differ: 'The two passwords differ.',
   wrong_password: 'That is not your current password.',
-  too_many_attempts: 'Too many attempts. Wait a while, or choose a new password by mail.',
-  rate_limited: 'That was a lot at once. Please wait a moment and try again.',
+  too_many_attempts: 'Too many attempts. Choose a new password by mail, or wait.',
+  rate_limited: 'That was a lot at once.',
   invalid_sign_in_code: 'That code or link is not right, was used before, or is too old.',
   passkey_refused: 'That passkey was not accepted. Try again, or go on another way.',
   passkey_limit_reached: 'You have as many passkeys as an account can have. Remove one first.',
@@ -62,6 +68,8 @@ export const english = {
   error: {
     title: 'That did not work',
     missing: 'There is nothing here',
+    busy: 'One moment, please',
+    wait: (seconds: number) => `Try again in ${wait(seconds)}.`,
     reference: 'If it keeps happening, tell us this reference:',
     home: 'Go to my account',
   },

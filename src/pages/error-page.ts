@@ -2,6 +2,7 @@ import type { Deps } from '../platform/deps.ts';
 import { toProblem } from '../platform/http/errors.ts';
 import { Problem } from '../platform/problems.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
+import { sayProblem } from './failure.ts';
 import { html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { confirmPath, signInPath } from './paths.ts';
@@ -46,11 +47,11 @@ export function answerFailure(
   const { words } = view;
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfter)));
   const absent = problem.status === 404;
-  const mended = absent || problem.code === 'rate_limited';
+  const busy = problem.status === 429;
   const body = cardPage(view, {
-    title: absent ? words.error.missing : words.error.title,
-    body: html`<p>${words.problems[problem.code] ?? problem.message}</p>
-${!mended && html`<p class="hint">${words.error.reference} <code>${request.id}</code></p>`}
+    title: absent ? words.error.missing : busy ? words.error.busy : words.error.title,
+    body: html`<p>${sayProblem(words, problem)}</p>
+${!absent && !busy && html`<p class="hint">${words.error.reference} <code>${request.id}</code></p>`}
 <p><a class="button quiet" href="/account">${words.error.home}</a></p>`,
   });
   return reply.code(problem.status).type('text/html; charset=utf-8').send(body.markup);

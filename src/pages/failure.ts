@@ -22,11 +22,17 @@ const AT_FIELD: Readonly<Record<string, string>> = {
   phone_not_allowed: 'phone_number',
 };
 
+/** A refusal in words, and when to try again where that is known. */
+export function sayProblem(words: Words, { code, message, retryAfter }: Problem): string {
+  const text = words.problems[code] ?? message;
+  return retryAfter === undefined ? text : `${text} ${words.error.wait(retryAfter)}`;
+}
+
 /** What a form says about a refusal. Anything that is not one, or that no form can mend, is thrown again. */
 export function failureOf(words: Words, error: unknown, names: readonly string[] = []): Failure {
   if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
   const { status, code, issues } = error;
-  const problem = words.problems[code] ?? error.message;
+  const problem = sayProblem(words, error);
   const at = AT_FIELD[code];
   if (issues === undefined && at !== undefined && names.includes(at))
     return { status, summary: null, fields: { [at]: problem }, first: at };

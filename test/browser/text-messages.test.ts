@@ -120,7 +120,7 @@ describe.skipIf(withoutChromium)('text messages in Chromium', { timeout: 120_000
     }
     await page.getByRole('button', { name: 'Text me a code' }).click();
     expect(await page.getByRole('alert').textContent()).toBe(
-      'This number got as many text messages as we send for now. Use another way, or try again later.',
+      'This number got as many text messages as we send for now. Use another way, or wait. Try again in 24 hours.',
     );
     await expectSound(page);
     await page.getByRole('link', { name: 'Use a recovery code' }).click();

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { Browser } from '../../test/support/browser.ts';
+import { person } from '../../test/support/people.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+test('a lock, and a limit, say when to try again', async () => {
+  const ada = await person(world);
+  const browser = new Browser(world);
+  const wrong = async () =>
+    browser.submit(await browser.get('/account/sign-in'), { username: ada.email, password: 'wrong' });
+  for (let turn = 0; turn < 5; turn++) await wrong();
+  const locked = await wrong();
+  expect(locked.statusCode).toBe(429);
+  expect(locked.body).toContain(
+    'Too many attempts. Choose a new password by mail, or wait. Try again in 15 minutes.',
+  );
+
+  const tight = await testApp({ rateLimit: { login: { points: 1, seconds: 60 } } });
+  try {
+    const another = new Browser(tight);
+    const form = await another.get('/account/sign-in');
+    await another.submit(form, { username: 'nobody', password: 'wrong' });
+    const limited = await another.submit(form, { username: 'nobody', password: 'wrong' });
+    expect([limited.statusCode, limited.headers['retry-after']]).toEqual([429, '60']);
+    expect(limited.body).toContain('<h1>One moment, please</h1>');
+    expect(limited.body).toContain('That was a lot at once. Try again in a minute.');
+    expect(limited.body).not.toContain('reference');
+  } finally {
+    await tight.close();
+  }
+});
