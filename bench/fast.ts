@@ -5,7 +5,7 @@ import { interleave, type Rate } from './trial.ts';
 import { LIVE, loaded, type Populated, type World } from './world.ts';
 
 const CONNECTIONS = 16;
-const WARM_UPS = 3;
+const WARM_UPS = 4;
 // Enough for a round: a logout needs a session that has not ended.
 const LOGOUTS_A_SECOND = 8_000;
 
