@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, person } from '../../test/support/people.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, PASSWORD, person } from '../../test/support/people.ts';
 import { register } from './commands.ts';
 
 let world: TestApp;
@@ -98,4 +99,40 @@ test('export writes a file that only its owner reads, and import names bad lines
     'line 3: email: This is not a valid email address.\n2 rows: 1 taken over, 0 here already, 1 bad.\n',
   );
   expect(process.exitCode).toBe(1);
+});
+
+test('invitations create, list and revoke: the operator invites, and what is withdrawn opens nothing', async () => {
+  const link = async (email: string) => (await mailsTo(world, email)).at(-1)?.secrets.token ?? '';
+  const accept = (token: string) =>
+    world.call('POST', '/invitations/accept', {
+      body: {
+        token,
+        first_name: 'Grace',
+        last_name: 'Hopper',
+        password: PASSWORD,
+        confirm_password: PASSWORD,
+      },
+    });
+  const made = await run('invitations', 'create', 'grace@example.com', '--role', 'admin');
+  expect(made).toMatch(/^[\da-f-]{36} {2}grace@example\.com {2}admin,user {2}until 2026-/);
+  await run('invitations', 'create', 'gone@example.com');
+  const listed = (await run('invitations', 'list', '--json'))
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  expect(listed.map(({ email, invited_by }) => [email, invited_by])).toEqual([
+    ['gone@example.com', { kind: 'operator', id: null }],
+    ['grace@example.com', { kind: 'operator', id: null }],
+  ]);
+  expect(await run('invitations', 'revoke', listed[0].id)).toBe('The invitation is withdrawn.\n');
+  expect((await accept(await link('gone@example.com'))).json()).toMatchObject({ code: 'invitation_invalid' });
+  await expect(run('invitations', 'revoke', listed[0].id)).rejects.toThrow('invitation');
+  await expect(run('invitations', 'revoke', 'no-id')).rejects.toThrow('invitation');
+  await expect(run('invitations', 'create', 'x@example.com', '--role', 'nobody-made')).rejects.toThrow(
+    'role',
+  );
+
+  const accepted = await accept(await link('grace@example.com'));
+  expect(accepted.json()).toMatchObject({ email: 'grace@example.com', roles: ['admin', 'user'] });
+  expect(await run('invitations', 'list')).toBe('');
 });

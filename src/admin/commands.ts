@@ -2,16 +2,18 @@ import type { Command } from 'commander';
 import { operatorGranter } from '../rbac/operator.ts';
 import { logoutUser } from './act-on-user.ts';
 import { namedAccount, type Open, withWorld } from './command-world.ts';
+import { registerInvitationCommands } from './invitation-commands.ts';
 import { registerRoleCommands } from './role-commands.ts';
 import { registerTransferCommands } from './transfer-commands.ts';
 import { registerUserCommands } from './user-commands.ts';
 
-/** `users …`, `roles …`, `permissions …` and `sessions revoke`. */
+/** `users …`, `roles …`, `permissions …`, `invitations …` and `sessions revoke`. */
 export function register(program: Command, open: Open): void {
   const users = program.command('users').description('accounts');
   registerUserCommands(users, open);
   registerTransferCommands(users, open);
   registerRoleCommands(program, open);
+  registerInvitationCommands(program, open);
 
   const sessions = program.command('sessions').description('where people are logged in');
   sessions

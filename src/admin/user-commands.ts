@@ -26,13 +26,15 @@ interface CreateOptions {
   readonly email?: string;
 }
 
-function count(text: string): number {
+/** How many lines a list may have. */
+export function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 200) throw new InvalidArgumentError('From 1 to 200.');
   return value;
 }
 
-const collect = (value: string, before: string[]) => [...before, value];
+/** An option that may be repeated. */
+export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 /** `users create|list|show|disable|enable|set-roles|set-password`. */
 export function registerUserCommands(users: Command, open: Open): void {

@@ -83,7 +83,9 @@ const GRANTER_LOST: ReadonlySet<string> = new Set([
 // With every permission claimed: `decide` leaves of them what is held by now.
 async function inviter(deps: Deps, caller: Caller, { data }: Challenge): Promise<Granter> {
   const { invited_by: by } = data as unknown as InvitationData;
-  const { permissions } = await operatorGranter(deps.db);
+  const operator = await operatorGranter(deps.db);
+  if (by.kind === 'operator') return operator;
+  const { permissions } = operator;
   if (by.kind === 'client') return { kind: 'client', clientId: by.id, permissions, caller };
   const account = await findAccountById(deps.db, by.id);
   if (account === null || account.disabled_at !== null) throw new Problem('invitation_invalid');

@@ -8,9 +8,9 @@ import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
+import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseGrant } from '../rbac/set-roles.ts';
-import { actorOf, type Principal } from '../sessions/principal.ts';
-import { type InvitationData, type InvitationRow, selectInvitations } from './queries.ts';
+import { type InvitationData, type InvitationRow, type Inviter, selectInvitations } from './queries.ts';
 
 /** How long an invitation waits, in seconds. */
 const INVITATION_LIFETIME = 7 * 86_400;
@@ -19,29 +19,29 @@ export interface InvitationBody {
   readonly id: string;
   readonly email: string;
   readonly roles: string[];
-  readonly invited_by: { kind: 'user' | 'client'; id: string };
+  readonly invited_by: { kind: 'user' | 'client' | 'operator'; id: string | null };
   readonly created_at: string;
   readonly expires_at: string;
 }
 
 /**
- * Invites an address with roles, by mail; an earlier invitation of that address stops working. Refuses with
+ * Invites an address with roles, by mail, in somebody's name where there is one; an earlier invitation of that address stops working. Refuses with
  * `email_taken` where a verified account has it, `grant_exceeds_own`, and 422 for a role that nobody made.
  */
 export async function invite(
   deps: Deps,
-  principal: Principal,
-  { email, roles }: { email: string; roles: readonly string[] },
+  granter: Granter,
+  { email, roles, name }: { email: string; roles: readonly string[]; name?: string | undefined },
 ): Promise<InvitationBody> {
   const { address } = normalizeEmail(email);
   const given = [...new Set(roles)].sort();
-  const actor = actorOf(principal);
+  const actor = inviterOf(granter);
   const matter = {
     needs: 'users:write',
     lock: 'act',
     event: { type: 'invitation.sent', data: { roles: given } },
   } as const;
-  return decide(deps, principal, matter, async (tx, held) => {
+  return decide(deps, granter, matter, async (tx, held) => {
     const refused = await refuseGrant(tx, held, given);
     if (refused !== null) return refused;
     const owner = await findAccountByAddress(tx, address);
@@ -57,7 +57,7 @@ export async function invite(
     await enqueueMail(deps, tx, {
       template: 'invitation',
       to: address,
-      params: principal.kind === 'user' ? { invitedBy: principal.account.full_name } : {},
+      params: name === undefined ? {} : { invitedBy: name },
       secrets: { token },
       expiresAt,
     });
@@ -65,7 +65,7 @@ export async function invite(
       type: 'invitation.sent',
       outcome: 'success',
       actor,
-      caller: principal.caller,
+      caller: granter.caller,
       data: { invitation: id, roles: given },
       personal: { email: address },
     });
@@ -84,14 +84,14 @@ export async function listInvitations(
 }
 
 /** Withdraws an invitation: its link stops working. Refuses with `invitation_not_found`. */
-export async function revokeInvitation(deps: Deps, principal: Principal, id: string): Promise<void> {
+export async function revokeInvitation(deps: Deps, granter: Granter, id: string): Promise<void> {
   const revoked = await deps.db.transaction(async tx => {
     if ((await voidSent(deps, tx, { purpose: 'invitation', id })) === 0) return false;
     await recordEvent(deps, tx, {
       type: 'invitation.revoked',
       outcome: 'success',
-      actor: actorOf(principal),
-      caller: principal.caller,
+      actor: actorOfGranter(granter),
+      caller: granter.caller,
       data: { invitation: id },
     });
     return true;
@@ -99,12 +99,17 @@ export async function revokeInvitation(deps: Deps, principal: Principal, id: str
   if (!revoked) throw new Problem('invitation_not_found');
 }
 
+function inviterOf(granter: Granter): Inviter {
+  if (granter.kind === 'operator') return { kind: 'operator' };
+  return { kind: granter.kind, id: granter.kind === 'user' ? granter.userId : granter.clientId };
+}
+
 function present({ id, email, data, created_at, expires_at }: InvitationRow): InvitationBody {
   return {
     id,
     email,
     roles: [...data.roles],
-    invited_by: { ...data.invited_by },
+    invited_by: { id: null, ...data.invited_by },
     created_at: created_at.toISOString(),
     expires_at: expires_at.toISOString(),
   };

@@ -1,11 +1,16 @@
 import type { Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 
+/** A person or a service client by id, or the operator, who has none. */
+export type Inviter =
+  | { readonly kind: 'user' | 'client'; readonly id: string }
+  | { readonly kind: 'operator' };
+
 /** What an invitation remembers, beside its address. */
 export interface InvitationData {
   readonly roles: readonly string[];
   /** Who answers for the roles: they must still hold what they give when it is accepted. */
-  readonly invited_by: { readonly kind: 'user' | 'client'; readonly id: string };
+  readonly invited_by: Inviter;
 }
 
 export interface InvitationRow {

@@ -18,8 +18,8 @@ const invitationBody = Type.Object(
     email: Type.String(),
     roles: Type.Array(Type.String()),
     invited_by: Type.Object({
-      kind: Type.Union([Type.Literal('user'), Type.Literal('client')]),
-      id: Type.String({ format: 'uuid' }),
+      kind: Type.Union([Type.Literal('user'), Type.Literal('client'), Type.Literal('operator')]),
+      id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
     }),
     created_at: Type.String({ format: 'date-time' }),
     expires_at: Type.String({ format: 'date-time' }),
@@ -52,7 +52,9 @@ export function routes(app: App, deps: Deps): void {
     },
     async (request, reply) => {
       const { email, roles = ['user'] } = request.body;
-      return reply.code(201).send(await invite(deps, principalOf(request), { email, roles }));
+      const principal = principalOf(request);
+      const name = principal.kind === 'user' ? principal.account.full_name : undefined;
+      return reply.code(201).send(await invite(deps, principal, { email, roles, name }));
     },
   );
 

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { type InvitationBody, invite, listInvitations, revokeInvitation } from '../invitations/invite.ts';
+import { UUID } from '../platform/cursor.ts';
+import { Problem } from '../platform/problems.ts';
+import { operatorGranter } from '../rbac/operator.ts';
+import { type Open, printable, withWorld } from './command-world.ts';
+import { collect, count } from './user-commands.ts';
+
+/** `invitations create|list|revoke`. */
+export function registerInvitationCommands(program: Command, open: Open): void {
+  const invitations = program.command('invitations').description('people who were asked to sign up');
+
+  invitations
+    .command('create')
+    .description('mails somebody a link that makes an account; a newer one replaces an older')
+    .argument('<email>', 'the address, which accepting proves')
+    .option('--role <name>', 'with this role beside user; may be repeated', collect, [])
+    .action((email: string, { role }: { role: string[] }) =>
+      withWorld(open, async deps => {
+        const roles = ['user', ...role];
+        return [lineOf(await invite(deps, await operatorGranter(deps.db), { email, roles }))];
+      }),
+    );
+
+  invitations
+    .command('list')
+    .description('those that wait, the newest first')
+    .option('--limit <count>', 'how many, up to 200', count, 50)
+    .option('--json', 'one JSON object a line', false)
+    .action(({ limit, json }: { limit: number; json: boolean }) =>
+      withWorld(open, async deps => {
+        const { items } = await listInvitations(deps, { limit });
+        return items.map(invitation => (json ? JSON.stringify(invitation) : lineOf(invitation)));
+      }),
+    );
+
+  invitations
+    .command('revoke')
+    .description('withdraws an invitation: its link stops working')
+    .argument('<id>', 'its id, as `invitations list` shows it')
+    .action((id: string) =>
+      withWorld(open, async deps => {
+        if (!UUID.test(id)) throw new Problem('invitation_not_found');
+        await revokeInvitation(deps, await operatorGranter(deps.db), id);
+        return ['The invitation is withdrawn.'];
+      }),
+    );
+}
+
+const lineOf = ({ id, email, roles, expires_at }: InvitationBody) =>
+  [id, printable(email), roles.join(','), `until ${expires_at}`].join('  ');
