@@ -51,38 +51,36 @@ export interface SessionRow {
   readonly ended_at: Date | null;
 }
 
-/** What a refresh needs to know: the session, the standing of its account, and whether this call rotated it. */
+/** What a refresh needs to know: the session, and the standing of its account. */
 export interface RotationRow extends SessionRow {
-  readonly rotated: boolean;
   readonly disabled_at: Date | null;
   readonly roles: string[];
   readonly permissions: string[];
 }
 
-/**
- * Rotates a session whose token is the current one: of N callers at once, one does. Returns the session either way, as
- * rotated or as this statement found it, and null when there is none.
- */
+const rotation = sql`s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.expires_at,
+  s.auth_time, s.amr, s.device_id, s.ended_at, u.disabled_at, ${roles} as roles, ${permissions} as permissions`;
+
+/** Rotates a session whose token is the current one: of N callers at once, one does. Null where it is not. */
 export function rotateSession(
   database: Sql,
   token: { sessionId: string; generation: number; seedHash: Buffer; now: Date; idleUntil: Date },
 ): Promise<RotationRow | null> {
-  const columns = sql`s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.expires_at,
-    s.auth_time, s.amr, s.device_id, s.ended_at, u.disabled_at, ${roles} as roles, ${permissions} as permissions`;
   return database.row(sql`
-    with rotated as (
-      update sessions s set generation = s.generation + 1, rotated_at = ${token.now}::timestamptz,
-        idle_expires_at = least(s.expires_at, ${token.idleUntil}::timestamptz)
-      from users u
-      where s.id = ${token.sessionId}::uuid and s.generation = ${token.generation}::int
-        and s.seed_hash = ${token.seedHash}::bytea and s.ended_at is null
-        and s.idle_expires_at > ${token.now}::timestamptz and s.expires_at > ${token.now}::timestamptz
-        and u.id = s.user_id and u.disabled_at is null
-      returning true as rotated, ${columns})
-    select * from rotated
-    union all
-    select false, ${columns} from sessions s join users u on u.id = s.user_id
-    where s.id = ${token.sessionId}::uuid and not exists (select from rotated)`);
+    update sessions s set generation = s.generation + 1, rotated_at = ${token.now}::timestamptz,
+      idle_expires_at = least(s.expires_at, ${token.idleUntil}::timestamptz)
+    from users u
+    where s.id = ${token.sessionId}::uuid and s.generation = ${token.generation}::int
+      and s.seed_hash = ${token.seedHash}::bytea and s.ended_at is null
+      and s.idle_expires_at > ${token.now}::timestamptz and s.expires_at > ${token.now}::timestamptz
+      and u.id = s.user_id and u.disabled_at is null
+    returning ${rotation}`);
+}
+
+/** A session that was not rotated, as it stands; null when there is none. */
+export function findRotated(database: Sql, sessionId: string): Promise<RotationRow | null> {
+  return database.row(sql`
+    select ${rotation} from sessions s join users u on u.id = s.user_id where s.id = ${sessionId}::uuid`);
 }
 
 /** `insert into sessions …`, to stand in the statement that lets somebody in. */

@@ -6,7 +6,7 @@ import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import { Problem } from '../platform/problems.ts';
 import { forgetDevice } from '../throttle/devices.ts';
-import { endSession, type RotationRow, rotateSession } from './queries.ts';
+import { endSession, findRotated, type RotationRow, rotateSession } from './queries.ts';
 import {
   decodeRefreshToken,
   encodeRefreshToken,
@@ -20,9 +20,10 @@ import { issueTokens, type TokenBody } from './token.ts';
 const READS = 3;
 
 /**
- * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. The immediate predecessor
- * of the current token gets the same successor again within REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older
- * ends the session. Refuses with `invalid_refresh_token` or `refresh_token_reused`.
+ * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. Where that rotates nothing,
+ * another reads why: the immediate predecessor of the current token gets the same successor again within
+ * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session. Refuses with `invalid_refresh_token` or
+ * `refresh_token_reused`.
  */
 export async function refresh(deps: KeysDeps, caller: Caller, token: string): Promise<TokenBody> {
   const { clock, config, db, secrets } = deps;
@@ -31,14 +32,15 @@ export async function refresh(deps: KeysDeps, caller: Caller, token: string): Pr
 
   for (let read = 0; read < READS; read++) {
     const now = clock.now();
-    const found = await rotateSession(db, {
+    const rotated = await rotateSession(db, {
       sessionId: presented.sessionId,
       generation: presented.generation,
       seedHash: hashSeed(presented.seed),
       now,
       idleUntil: addSeconds(now, config.sessions.idleLifetime),
     });
-    const verdict = judge(presented, found, now, config.sessions.reuseGrace);
+    const found = rotated ?? (await findRotated(db, presented.sessionId));
+    const verdict = rotated === null ? judge(presented, found, now, config.sessions.reuseGrace) : 'rotated';
     if (verdict === 'raced') continue;
     if (verdict === 'invalid' || found === null) throw new Problem('invalid_refresh_token');
     if (verdict === 'reused') return endStolenSession(deps, caller, found);
@@ -59,11 +61,10 @@ export async function refresh(deps: KeysDeps, caller: Caller, token: string): Pr
   throw new Problem('overloaded');
 }
 
-type Verdict = 'rotated' | 'repeated' | 'raced' | 'reused' | 'invalid';
+type Verdict = 'repeated' | 'raced' | 'reused' | 'invalid';
 
 function judge(token: RefreshToken, session: RotationRow | null, now: Date, grace: number): Verdict {
   if (session === null || !seedMatches(token.seed, session.seed_hash)) return 'invalid';
-  if (session.rotated) return 'rotated';
   const over = session.ended_at !== null || session.idle_expires_at <= now || session.expires_at <= now;
   if (over || session.disabled_at !== null) return 'invalid';
   const age = session.generation - token.generation;
