@@ -10,6 +10,7 @@ import {
 import { bcryptDecoy, bcryptHash, bcryptIsWeaker, bcryptVerify, isBcryptHash } from './bcrypt-hash.ts';
 import type { Config } from './config.ts';
 import { openHashQueue } from './hash-queue.ts';
+import { letHashesGiveWay } from './hash-threads.ts';
 import { invalid } from './problems.ts';
 
 /**
@@ -64,13 +65,22 @@ export function openHasher(settings: Settings): Hasher {
   const prefersBcrypt = settings.hash === 'bcrypt';
   const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
 
+  let gaveWay = false;
+  const run = async <T>(job: () => Promise<T>, signal: AbortSignal | undefined) => {
+    const result = await queue.run(job, signal);
+    // The first one has started the threads.
+    if (!gaveWay) letHashesGiveWay();
+    gaveWay = true;
+    return result;
+  };
+
   const verify = async (hash: string, password: string, signal: AbortSignal | undefined) => {
     if (!isHashable(password)) return false;
     const matches = isBcryptHash(hash) ? bcryptVerify : isArgon2Hash(hash) ? argon2Verify : null;
     if (matches === null) return false;
     const forms = new Set([password, password.normalize('NFC')]);
     // One slot for both forms, and both whatever the kind of hash, so that a decoy takes as long.
-    return queue.run(async () => {
+    return run(async () => {
       for (const form of forms) if (await matches(hash, Buffer.from(form))) return true;
       return false;
     }, signal);
@@ -82,7 +92,7 @@ export function openHasher(settings: Settings): Hasher {
         throw invalid('password', 'password_invalid', 'Leave out characters that cannot be typed.');
       }
       const bytes = Buffer.from(password.normalize('NFC'));
-      return queue.run(
+      return run(
         () => (prefersBcrypt ? bcryptHash(bytes, settings.bcryptCost) : argon2Hash(bytes, argon2)),
         signal,
       );
