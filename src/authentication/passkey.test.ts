@@ -1,80 +1,30 @@
-import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TestApp, testApp } from '../../test/support/app.ts';
-import {
-  addAuthenticator,
-  createCredential as create,
-  freePort,
-  getCredential as get,
-  type VirtualAuthenticator,
-} from '../../test/support/authenticator.ts';
-import { openChromium, withoutChromium } from '../../test/support/chromium.ts';
+import { testApp } from '../../test/support/app.ts';
+import { createCredential as create, getCredential as get } from '../../test/support/authenticator.ts';
+import { withoutChromium } from '../../test/support/chromium.ts';
 import { mailsTo } from '../../test/support/mails.ts';
+import { type Answer, type Json, type PasskeyWorld, passkeyWorld } from '../../test/support/passkeys.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
-let service: TestApp;
-let browser: Browser;
-let origin: string;
-
+let world: PasskeyWorld;
+let service: PasskeyWorld['service'];
 beforeAll(async () => {
-  const port = await freePort();
-  origin = `http://localhost:${port}`;
-  service = await testApp({
-    http: { publicUrl: origin, appUrl: origin },
-    passkeys: { rpId: 'localhost', origins: [origin] },
-  });
-  await service.app.listen({ port, host: '127.0.0.1' });
-  if (!withoutChromium) browser = await openChromium();
+  world = await passkeyWorld();
+  service = world.service;
 });
-afterAll(async () => {
-  await browser?.close();
-  await service.close();
-});
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-type Json = Record<string, unknown>;
-
-/** A page of the service, with an authenticator. */
-async function pageWithAuthenticator(
-  options: Json = {},
-): Promise<{ page: Page; authenticator: VirtualAuthenticator }> {
-  const page = await (await browser.newContext()).newPage();
-  // A page that asks for no passkey of its own.
-  await page.goto(`${origin}/account/forgot-password`);
-  return { page, authenticator: await addAuthenticator(page, options) };
-}
-
-const call = async (url: string, body: Json = {}, token?: string): Promise<Answer> => {
-  const answer = await service.call('POST', url, { body, ...(token !== undefined && { token }) });
-  return { status: answer.statusCode, body: answer.json() };
-};
-
-async function addPasskey(page: Page, token: string, name = 'Laptop'): Promise<Answer> {
-  const { body } = await call('/mfa/passkeys/options', {}, token);
-  return call('/mfa/passkeys', { name, response: await create(page, body.options) }, token);
-}
+afterAll(() => world.close());
 
 async function withPasskey(options: Json = {}) {
   const ada: Person = await person(service);
   const { access_token: token } = await logIn(service, ada);
-  const { page, authenticator } = await pageWithAuthenticator(options);
-  const added = await addPasskey(page, token);
+  const { page, authenticator } = await world.page(options);
+  const added = await world.addPasskey(page, token);
   expect(added.status, JSON.stringify(added.body)).toBe(201);
   return { ada, token, page, authenticator, id: String(added.body.id) };
 }
 
-async function assertion(page: Page): Promise<Json> {
-  const { body } = await call('/token/passkey/options');
-  return get(page, body.options);
-}
-
-const claimsOf = ({ body }: Answer) =>
-  service.deps.keys.verify(String(body.access_token)) as { sub: string; amr?: string[] };
-const amrOf = (answer: Answer) => claimsOf(answer).amr;
+const amrOf = (answer: Answer) => world.claimsOf(answer).amr;
 
 describe.skipIf(withoutChromium)('in Chromium', () => {
   test('a passkey is made, told by mail, and signs in whoever holds it without a name', async () => {
@@ -86,10 +36,10 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
     expect(mails.map(({ template, params }) => [template, params.factor])).toEqual([
       ['factor-added', 'passkey'],
     ]);
-    const signedIn = await call('/token/passkey', { response: await assertion(page) });
+    const signedIn = await world.call('/token/passkey', { response: await world.assertion(page) });
     expect(signedIn.status, JSON.stringify(signedIn.body)).toBe(200);
     expect(amrOf(signedIn)).toEqual(['hwk', 'mfa']);
-    expect(claimsOf(signedIn).sub).toBe(ada.id);
+    expect(world.claimsOf(signedIn).sub).toBe(ada.id);
     const { passkeys } = (await service.call('GET', '/mfa/passkeys', { token })).json();
     expect(passkeys).toEqual([
       expect.objectContaining({
@@ -104,22 +54,22 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
 
   test('each challenge is answered once, by one of two at once', async () => {
     const { page } = await withPasskey();
-    const response = await assertion(page);
-    const answers = await Promise.all([1, 2, 3].map(() => call('/token/passkey', { response })));
+    const response = await world.assertion(page);
+    const answers = await Promise.all([1, 2, 3].map(() => world.call('/token/passkey', { response })));
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401, 401]);
-    expect((await call('/token/passkey', { response })).body.code).toBe('passkey_refused');
+    expect((await world.call('/token/passkey', { response })).body.code).toBe('passkey_refused');
   });
 
   test('a challenge is dead after five minutes', async () => {
     const { page } = await withPasskey();
-    const response = await assertion(page);
+    const response = await world.assertion(page);
     service.deps.clock.advance(301);
-    expect((await call('/token/passkey', { response })).body.code).toBe('passkey_refused');
+    expect((await world.call('/token/passkey', { response })).body.code).toBe('passkey_refused');
   });
 
   test('a counter that went back refuses, the trail says so, and the owner gets a mail (Web Authentication §7.2)', async () => {
     const { ada, page, authenticator } = await withPasskey();
-    expect((await call('/token/passkey', { response: await assertion(page) })).status).toBe(200);
+    expect((await world.call('/token/passkey', { response: await world.assertion(page) })).status).toBe(200);
     const { credentials } = await authenticator.cdp.send('WebAuthn.getCredentials', {
       authenticatorId: authenticator.id,
     });
@@ -130,7 +80,7 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
       authenticatorId: authenticator.id,
       credential: { ...copy, signCount: 0 },
     });
-    expect((await call('/token/passkey', { response: await assertion(page) })).body.code).toBe(
+    expect((await world.call('/token/passkey', { response: await world.assertion(page) })).body.code).toBe(
       'passkey_refused',
     );
     const events = await service.deps.db.rows(sql`
@@ -152,12 +102,15 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
     });
     expect(login.json()).toMatchObject({ code: 'mfa_required', factors: ['passkey'] });
     const { mfa_token } = login.json();
-    const foreign = await assertion(page);
-    expect((await call('/token/mfa/passkey', { mfa_token, response: foreign })).body.code).toBe(
+    const foreign = await world.assertion(page);
+    expect((await world.call('/token/mfa/passkey', { mfa_token, response: foreign })).body.code).toBe(
       'passkey_refused',
     );
-    const { body } = await call('/token/mfa/passkey/options', { mfa_token });
-    const answered = await call('/token/mfa/passkey', { mfa_token, response: await get(page, body.options) });
+    const { body } = await world.call('/token/mfa/passkey/options', { mfa_token });
+    const answered = await world.call('/token/mfa/passkey', {
+      mfa_token,
+      response: await get(page, body.options),
+    });
     expect(answered.status, JSON.stringify(answered.body)).toBe(200);
     expect(amrOf(answered)).toEqual(['pwd', 'hwk', 'mfa']);
   });
@@ -165,15 +118,17 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
   test('a passkey renews the session that it belongs to', async () => {
     const { token, page } = await withPasskey();
     service.deps.clock.advance(601);
-    expect((await call('/mfa/passkeys/options', {}, token)).body.code).toBe('reauthentication_required');
-    const { body } = await call('/token/reauthenticate/passkey/options', {}, token);
-    const fresh = await call(
+    expect((await world.call('/mfa/passkeys/options', {}, token)).body.code).toBe(
+      'reauthentication_required',
+    );
+    const { body } = await world.call('/token/reauthenticate/passkey/options', {}, token);
+    const fresh = await world.call(
       '/token/reauthenticate/passkey',
       { response: await get(page, body.options) },
       token,
     );
     expect(fresh.status, JSON.stringify(fresh.body)).toBe(200);
-    expect((await call('/mfa/passkeys/options', {}, String(fresh.body.access_token))).status).toBe(200);
+    expect((await world.call('/mfa/passkeys/options', {}, String(fresh.body.access_token))).status).toBe(200);
   });
 
   test('a passkey is made for one account, from one of our origins, with the person verified', async () => {
@@ -183,10 +138,12 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
       await logIn(service, ada),
       await logIn(service, bob),
     ];
-    const { page } = await pageWithAuthenticator();
-    const { body } = await call('/mfa/passkeys/options', {}, hers);
+    const { page } = await world.page();
+    const { body } = await world.call('/mfa/passkeys/options', {}, hers);
     const response = await create(page, body.options);
-    expect((await call('/mfa/passkeys', { name: 'Mine', response }, his)).body.code).toBe('passkey_refused');
+    expect((await world.call('/mfa/passkeys', { name: 'Mine', response }, his)).body.code).toBe(
+      'passkey_refused',
+    );
 
     const elsewhere = await testApp({ passkeys: { rpId: 'localhost', origins: ['https://id.example.com'] } });
     try {
@@ -202,27 +159,27 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
       await elsewhere.close();
     }
 
-    const careless = await pageWithAuthenticator({
+    const careless = await world.page({
       transport: 'usb',
       hasResidentKey: false,
       hasUserVerification: false,
       isUserVerified: false,
     });
-    const begun = await call('/mfa/passkeys/options', {}, hers);
+    const begun = await world.call('/mfa/passkeys/options', {}, hers);
     const lax = begun.body.options as Json;
     const unverified = await create(careless.page, {
       ...lax,
       authenticatorSelection: { residentKey: 'discouraged', userVerification: 'discouraged' },
     });
-    expect((await call('/mfa/passkeys', { name: 'X', response: unverified }, hers)).body.code).toBe(
+    expect((await world.call('/mfa/passkeys', { name: 'X', response: unverified }, hers)).body.code).toBe(
       'passkey_refused',
     );
   });
 
   test('several passkeys have names, and the last way in stays, however many are removed at once', async () => {
     const { ada, token, id } = await withPasskey();
-    const { page } = await pageWithAuthenticator();
-    const second = String((await addPasskey(page, token, ' Phone ')).body.id);
+    const { page } = await world.page();
+    const second = String((await world.addPasskey(page, token, ' Phone ')).body.id);
     const renamed = await service.call('PATCH', `/mfa/passkeys/${id}`, { token, body: { name: 'Desk' } });
     expect(renamed.json().name).toBe('Desk');
     const list = (await service.call('GET', '/mfa/passkeys', { token })).json().passkeys;
@@ -249,62 +206,15 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
       expect(answer.json().code).toBe('factor_not_found');
     await service.deps.db.run(sql`
       update users set disabled_at = ${service.deps.clock.now()}::timestamptz where id = ${ada.id}::uuid`);
-    expect((await call('/token/passkey', { response: await assertion(page) })).body.code).toBe(
+    expect((await world.call('/token/passkey', { response: await world.assertion(page) })).body.code).toBe(
       'account_disabled',
     );
   });
 });
 
-describe.skipIf(withoutChromium)('signing up in Chromium', () => {
-  async function signUp(page: Page) {
-    const email = `${service.deps.random.uuid()}@example.com`;
-    const step = await call('/signup', {
-      first_name: 'Grace',
-      last_name: 'Hopper',
-      email,
-      phone_number: '+254712345678',
-    });
-    const signup_token = String(step.body.signup_token);
-    const { body } = await call('/signup/passkey/options', { email, signup_token });
-    return { email, signup_token, response: await create(page, body.options) };
-  }
-
-  test('an account is made with a passkey alone, which signs in and is the last way in', async () => {
-    const { page } = await pageWithAuthenticator();
-    const { email, signup_token, response } = await signUp(page);
-    const made = await call('/signup/passkey', { email, signup_token, name: 'Phone', response });
-    expect(made.status, JSON.stringify(made.body)).toBe(200);
-    expect(made.body).toMatchObject({
-      email,
-      full_name: 'Grace Hopper',
-      email_verified: false,
-      roles: ['user'],
-    });
-    expect((await mailsTo(service, email)).map(({ template }) => template)).toEqual(['verify-email']);
-    const signedIn = await call('/token/passkey', { response: await assertion(page) });
-    expect(claimsOf(signedIn)).toMatchObject({ sub: made.body.id, amr: ['hwk', 'mfa'] });
-    const token = String(signedIn.body.access_token);
-    const [passkey] = (await service.call('GET', '/mfa/passkeys', { token })).json().passkeys;
-    const removed = await service.call('DELETE', `/mfa/passkeys/${passkey.id}`, { token });
-    expect(removed.json().code).toBe('last_way_in');
-    const again = await call('/signup/passkey', { email, signup_token, name: 'Phone', response });
-    expect(again.body.code).toBe('signup_not_found');
-  });
-
-  test('a passkey that was made for one sign-up finishes no other, and leaves it as it was', async () => {
-    const { page } = await pageWithAuthenticator();
-    const ada = await signUp(page);
-    const eve = await signUp(page);
-    const swapped = await call('/signup/passkey', { ...eve, name: 'X', response: ada.response });
-    expect(swapped.body.code).toBe('passkey_refused');
-    const own = await call('/signup/passkey', { ...eve, name: 'X' });
-    expect(own.status, JSON.stringify(own.body)).toBe(200);
-  });
-});
-
 test('what no browser sends is refused, not stumbled over', async () => {
   const b64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const { body } = await call('/token/passkey/options');
+  const { body } = await world.call('/token/passkey/options');
   const { challenge } = body.options as { challenge: string };
   const response = (clientData: unknown) => ({
     id: 'AAAA',
@@ -312,8 +222,14 @@ test('what no browser sends is refused, not stumbled over', async () => {
     type: 'public-key',
     response: { clientDataJSON: b64(clientData), authenticatorData: 'AAAA', signature: 'AAAA' },
   });
-  for (const clientData of [null, 1, {}, { challenge: 5 }, { type: 'webauthn.get', challenge, origin }]) {
-    const answer = await call('/token/passkey', { response: response(clientData) });
+  for (const clientData of [
+    null,
+    1,
+    {},
+    { challenge: 5 },
+    { type: 'webauthn.get', challenge, origin: world.origin },
+  ]) {
+    const answer = await world.call('/token/passkey', { response: response(clientData) });
     expect([answer.status, answer.body.code]).toEqual([401, 'passkey_refused']);
   }
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
+import { type Member, member as newMember, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
 let world: TestApp;
@@ -10,25 +10,10 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-interface Member {
-  who: Person;
-  token: string;
-}
-
-async function member(options: Parameters<typeof person>[1] = {}): Promise<Member> {
-  const who = await person(world, options);
-  return { who, token: (await logIn(world, who)).access_token };
-}
-
+const member = (options?: Parameters<typeof person>[1]) => newMember(world, options);
 const put = ({ token }: Member, body: object) => world.call('PUT', '/users/me', { token, body });
 const me = async ({ token }: Member) => (await world.call('GET', '/users/me', { token })).json();
-const fresh = () => `${world.deps.random.uuid()}@example.com`;
-
-/** The token of the last mail of this kind to an address. */
-async function mailed(template: string, to: string): Promise<string> {
-  const mails = (await mailsTo(world, to)).filter(mail => mail.template === template);
-  return mails.at(-1)?.secrets.token ?? 'no such mail';
-}
+const mailed = (template: string, to: string) => mailedToken(world, template, to);
 
 describe('PUT /users/me', () => {
   test('the full name follows the two names unless it is given', async () => {
@@ -109,138 +94,6 @@ describe('PUT /users/me', () => {
     await put(eve, { username: 'name-b' });
     const answers = await Promise.all([put(ada, { username: 'name-b' }), put(eve, { username: 'name-a' })]);
     expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([409, 409]);
-  });
-});
-
-describe('a change of address', () => {
-  test('waits for the new mailbox, tells the old one, and the username follows', async () => {
-    const ada = await member();
-    const next = fresh();
-    const answer = await put(ada, { email: next });
-    expect(answer.json()).toMatchObject({ email: ada.who.email, pending_email: next });
-    expect((await mailsTo(world, ada.who.email)).map(({ template }) => template)).toContain(
-      'email-change-notice',
-    );
-
-    const token = await mailed('email-change-confirm', next);
-    const confirmed = await world.call('POST', `/verify-email/${token}`);
-    expect([confirmed.statusCode, confirmed.json()]).toEqual([
-      200,
-      { message: 'Email verified successfully' },
-    ]);
-    expect(await me(ada)).toMatchObject({
-      email: next,
-      username: next,
-      pending_email: null,
-      email_verified: true,
-    });
-    expect((await mailsTo(world, ada.who.email)).map(({ template }) => template)).toContain('email-changed');
-    const again = await world.call('POST', `/verify-email/${token}`);
-    expect([again.statusCode, again.json().detail]).toEqual([404, 'Invalid verification token']);
-    const old = await world.call('POST', '/token', {
-      form: { username: ada.who.email, password: ada.who.password },
-    });
-    expect(old.statusCode).toBe(401);
-  });
-
-  test('needs a recent login, which the present address and the names do not', async () => {
-    const ada = await member();
-    world.deps.clock.advance(601);
-    expect((await put(ada, { email: fresh() })).json().code).toBe('reauthentication_required');
-    expect((await put(ada, { email: ada.who.email, first_name: 'Ada' })).statusCode).toBe(200);
-  });
-
-  test('an address that somebody has is refused, also when it was taken meanwhile', async () => {
-    const [ada, eve] = [await member(), await member()];
-    const taken = await put(ada, { email: eve.who.email.toUpperCase() });
-    expect([taken.statusCode, taken.json().code]).toEqual([409, 'address_taken']);
-
-    const wanted = fresh();
-    await put(ada, { email: wanted });
-    await person(world, { email: wanted });
-    const late = await world.call('POST', `/verify-email/${await mailed('email-change-confirm', wanted)}`);
-    expect([late.statusCode, late.json().code]).toEqual([409, 'address_taken']);
-    expect((await me(ada)).email).toBe(ada.who.email);
-  });
-
-  test('of ten confirmations at once for one address, one account gets it', async () => {
-    const wanted = fresh();
-    const callers = await Promise.all(Array.from({ length: 10 }, () => member()));
-    await Promise.all(callers.map(caller => put(caller, { email: wanted })));
-    const tokens = (await mailsTo(world, wanted)).map(({ secrets }) => secrets.token);
-    expect(tokens).toHaveLength(10);
-    const answers = await Promise.all(tokens.map(token => world.call('POST', `/verify-email/${token}`)));
-    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([
-      200,
-      ...Array.from({ length: 9 }, () => 409),
-    ]);
-  });
-
-  test('the old address is kept for 72 hours, and its owner puts it back, which ends every session', async () => {
-    const ada = await member();
-    const next = fresh();
-    await put(ada, { email: next });
-    await world.call('POST', `/verify-email/${await mailed('email-change-confirm', next)}`);
-    await expect(person(world, { email: ada.who.email })).rejects.toThrow('email_taken');
-
-    // Whoever took the account over goes on to a third address.
-    const third = fresh();
-    await put(ada, { email: third });
-    await world.call('POST', `/verify-email/${await mailed('email-change-confirm', third)}`);
-
-    world.deps.clock.advance(71 * 3600);
-    const undo = await mailed('email-changed', ada.who.email);
-    const answer = await world.call('POST', '/email-change/undo', { body: { token: undo } });
-    expect(answer.statusCode).toBe(200);
-    expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
-    const back = await logIn(world, ada.who);
-    expect(await me({ who: ada.who, token: back.access_token })).toMatchObject({
-      email: ada.who.email,
-      username: ada.who.email,
-      pending_email: null,
-    });
-    expect((await mailsTo(world, ada.who.email)).map(({ template }) => template)).toContain('reset-password');
-    const replay = await world.call('POST', '/email-change/undo', { body: { token: undo } });
-    expect(replay.json().code).toBe('invalid_verification_token');
-    await person(world, { email: third });
-  });
-
-  test('after 72 hours the old address is free, and the link that undoes is worth nothing', async () => {
-    const ada = await member();
-    const next = fresh();
-    await put(ada, { email: next });
-    const notice = await mailed('email-change-notice', ada.who.email);
-    await world.call('POST', `/verify-email/${await mailed('email-change-confirm', next)}`);
-    world.deps.clock.advance(72 * 3600 + 1);
-    for (const token of [notice, await mailed('email-changed', ada.who.email)]) {
-      expect((await world.call('POST', '/email-change/undo', { body: { token } })).statusCode).toBe(404);
-    }
-    await person(world, { email: ada.who.email });
-  });
-
-  test('the owner of the old mailbox stops a change before it happens', async () => {
-    const ada = await member();
-    const next = fresh();
-    await put(ada, { email: next });
-    const confirm = await mailed('email-change-confirm', next);
-    const notice = await mailed('email-change-notice', ada.who.email);
-    expect((await world.call('POST', '/email-change/undo', { body: { token: notice } })).statusCode).toBe(
-      200,
-    );
-    expect((await world.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(404);
-    expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
-  });
-
-  test('a token of one purpose is worth nothing at another door', async () => {
-    const ada = await member();
-    const next = fresh();
-    await put(ada, { email: next });
-    const confirm = await mailed('email-change-confirm', next);
-    const notice = await mailed('email-change-notice', ada.who.email);
-    expect((await world.call('POST', '/email-change/undo', { body: { token: confirm } })).statusCode).toBe(
-      404,
-    );
-    expect((await world.call('POST', `/verify-email/${notice}`)).statusCode).toBe(404);
   });
 });
 

@@ -29,3 +29,13 @@ export async function mailsTo({ deps }: Pick<TestApp, 'deps'>, recipient: string
         : JSON.parse(deps.secrets.open(sealContext(id), secrets_sealed).toString()),
   }));
 }
+
+/** The token of the last mail of this kind to an address. */
+export async function mailedToken(
+  world: Pick<TestApp, 'deps'>,
+  template: string,
+  to: string,
+): Promise<string> {
+  const mails = (await mailsTo(world, to)).filter(mail => mail.template === template);
+  return mails.at(-1)?.secrets.token ?? 'no such mail';
+}

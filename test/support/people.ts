@@ -49,3 +49,15 @@ export async function logIn({ call }: Pick<TestApp, 'call'>, { email, password }
   if (answer.statusCode !== 200) throw new Error(answer.body);
   return answer.json();
 }
+
+/** A person who is logged in. */
+export interface Member {
+  readonly who: Person;
+  readonly token: string;
+}
+
+/** Somebody new, logged in. */
+export async function member(world: TestApp, options: Parameters<typeof person>[1] = {}): Promise<Member> {
+  const who = await person(world, options);
+  return { who, token: (await logIn(world, who)).access_token };
+}

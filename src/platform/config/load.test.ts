@@ -1,34 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-folder.ts';
 import type { Config } from '../config.ts';
 import { envExample } from './document.ts';
-import { ConfigError, loadConfig } from './load.ts';
 
-const JWT = 'ugM3tGfGW0bq6a7ASXkjd7yrA2Lb8kXo';
-const ROOT = 'q6pZyRzmM1sTRWnbXcsxYhZq7x2hM1LdWfWc';
-const SERVER = { DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRET_KEY: JWT, AUTH_ROOT_SECRET: ROOT };
-
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'entrecore-config-'));
-});
-beforeEach(() => rmSync(join(folder, '.env'), { force: true }));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const load = (env: Record<string, string> = {}) => loadConfig({ env, cwd: folder });
-const dotenv = (text: string) => writeFileSync(join(folder, '.env'), text);
-
-function faultsOf(env: Record<string, string>): readonly string[] {
-  try {
-    load(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
-    throw error;
-  }
-}
+const { load, dotenv, faultsOf } = configFolder();
 
 test('nothing set is a development service on the embedded database, as environment.md says', () => {
   const { config, warnings } = load();
@@ -211,77 +187,6 @@ test.each([
   const faults = faultsOf(env);
   expect(faults.join('\n')).toContain(message);
   expect(faults).toHaveLength(1);
-});
-
-describe('secrets', () => {
-  test.each([
-    ['HS256', 32],
-    ['HS384', 48],
-    ['HS512', 64],
-  ])('%s needs %i bytes, counted in UTF-8 (RFC 7518 §3.2)', (algorithm, bytes) => {
-    const exact = `${JWT}${JWT}`.slice(0, bytes);
-    expect(faultsOf({ ALGORITHM: algorithm, JWT_SECRET_KEY: exact })).toEqual([]);
-    expect(faultsOf({ ALGORITHM: algorithm, JWT_SECRET_KEY: exact.slice(1) })).toEqual([
-      `JWT_SECRET_KEY has ${bytes - 1} bytes and needs at least ${bytes} for ${algorithm} (RFC 7518 §3.2). Make one: openssl rand -base64 ${Math.max(48, bytes)}`,
-    ]);
-    expect(faultsOf({ ALGORITHM: algorithm, JWT_SECRET_KEY: `ü${exact.slice(2)}` })).toEqual([]);
-  });
-
-  test('the root secret needs 32 bytes, its predecessors too, and is never the JWT secret', () => {
-    expect(faultsOf({ AUTH_ROOT_SECRET: 'short' })).toHaveLength(1);
-    expect(faultsOf({ AUTH_ROOT_SECRET: ROOT, AUTH_ROOT_SECRET_PREVIOUS: 'short' })).toHaveLength(1);
-    expect(faultsOf({ ...SERVER, AUTH_ROOT_SECRET: JWT }).join()).toContain('are the same');
-  });
-
-  test.each([
-    'your-super-secret-jwt-key-change-this-in-production',
-    'changeme-changeme-changeme-changeme',
-    'a'.repeat(64),
-    '0123456789abcdef0123456789abcdef',
-  ])('%s is refused with a server, and a warning in development', secret => {
-    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY: secret })).toHaveLength(1);
-    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY: secret })[0]).not.toContain(secret);
-    expect(load({ JWT_SECRET_KEY: secret }).warnings).toHaveLength(1);
-  });
-
-  test('previous ones are a list, in JSON where one holds a comma', () => {
-    const { secrets } = load({
-      AUTH_ROOT_SECRET: ROOT,
-      AUTH_ROOT_SECRET_PREVIOUS: `${JWT}, ${ROOT}2`,
-    }).config;
-    expect(secrets.previousRoots).toEqual([JWT, `${ROOT}2`]);
-    const odd = `${JWT},with a comma`;
-    const { tokens } = load({ JWT_SECRET_KEY_PREVIOUS: JSON.stringify([odd]) }).config;
-    expect(tokens.previousJwtSecrets).toEqual([odd]);
-  });
-
-  test('an algorithm with keys of its own needs no JWT_SECRET_KEY', () => {
-    expect(load({ ...SERVER, JWT_SECRET_KEY: '', ALGORITHM: 'EdDSA' }).config.tokens.jwtSecret).toBeNull();
-    expect(load({ ...SERVER, ALGORITHM: 'EdDSA' }).warnings).toEqual([
-      'JWT_SECRET_KEY is not used: ALGORITHM=EdDSA has keys of its own.',
-    ]);
-  });
-
-  test('every secret comes from NAME_FILE too, without the newline at its end', () => {
-    writeFileSync(join(folder, 'jwt'), `${JWT}\n`);
-    expect(load({ JWT_SECRET_KEY_FILE: 'jwt' }).config.tokens.jwtSecret).toBe(JWT);
-    dotenv(`JWT_SECRET_KEY_FILE=${join(folder, 'jwt')}`);
-    expect(load().config.tokens.jwtSecret).toBe(JWT);
-    expect(faultsOf({ JWT_SECRET_KEY: JWT })).toEqual([
-      'JWT_SECRET_KEY and JWT_SECRET_KEY_FILE are both set: keep one of them.',
-    ]);
-  });
-
-  test('an unreadable or empty file is a fault', () => {
-    writeFileSync(join(folder, 'empty'), '\n');
-    expect(faultsOf({ JWT_SECRET_KEY_FILE: 'nowhere' }).join()).toMatch(
-      /nowhere, which cannot be read \(ENOENT\)/,
-    );
-    expect(faultsOf({ JWT_SECRET_KEY_FILE: 'empty' }).join()).toMatch(/empty, which is empty/);
-    expect(load({ PORT_FILE: 'x' }).warnings).toEqual([
-      'PORT_FILE is not read: only secrets can come from files.',
-    ]);
-  });
 });
 
 describe('.env', () => {

@@ -1,0 +1,61 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createCredential as create } from '../../test/support/authenticator.ts';
+import { withoutChromium } from '../../test/support/chromium.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { type PasskeyWorld, passkeyWorld } from '../../test/support/passkeys.ts';
+
+let world: PasskeyWorld;
+let service: PasskeyWorld['service'];
+beforeAll(async () => {
+  world = await passkeyWorld();
+  service = world.service;
+});
+afterAll(() => world.close());
+
+describe.skipIf(withoutChromium)('signing up in Chromium', () => {
+  async function signUp(page: Page) {
+    const email = `${service.deps.random.uuid()}@example.com`;
+    const step = await world.call('/signup', {
+      first_name: 'Grace',
+      last_name: 'Hopper',
+      email,
+      phone_number: '+254712345678',
+    });
+    const signup_token = String(step.body.signup_token);
+    const { body } = await world.call('/signup/passkey/options', { email, signup_token });
+    return { email, signup_token, response: await create(page, body.options) };
+  }
+
+  test('an account is made with a passkey alone, which signs in and is the last way in', async () => {
+    const { page } = await world.page();
+    const { email, signup_token, response } = await signUp(page);
+    const made = await world.call('/signup/passkey', { email, signup_token, name: 'Phone', response });
+    expect(made.status, JSON.stringify(made.body)).toBe(200);
+    expect(made.body).toMatchObject({
+      email,
+      full_name: 'Grace Hopper',
+      email_verified: false,
+      roles: ['user'],
+    });
+    expect((await mailsTo(service, email)).map(({ template }) => template)).toEqual(['verify-email']);
+    const signedIn = await world.call('/token/passkey', { response: await world.assertion(page) });
+    expect(world.claimsOf(signedIn)).toMatchObject({ sub: made.body.id, amr: ['hwk', 'mfa'] });
+    const token = String(signedIn.body.access_token);
+    const [passkey] = (await service.call('GET', '/mfa/passkeys', { token })).json().passkeys;
+    const removed = await service.call('DELETE', `/mfa/passkeys/${passkey.id}`, { token });
+    expect(removed.json().code).toBe('last_way_in');
+    const again = await world.call('/signup/passkey', { email, signup_token, name: 'Phone', response });
+    expect(again.body.code).toBe('signup_not_found');
+  });
+
+  test('a passkey that was made for one sign-up finishes no other, and leaves it as it was', async () => {
+    const { page } = await world.page();
+    const ada = await signUp(page);
+    const eve = await signUp(page);
+    const swapped = await world.call('/signup/passkey', { ...eve, name: 'X', response: ada.response });
+    expect(swapped.body.code).toBe('passkey_refused');
+    const own = await world.call('/signup/passkey', { ...eve, name: 'X' });
+    expect(own.status, JSON.stringify(own.body)).toBe(200);
+  });
+});
