@@ -1,7 +1,5 @@
-// What is wrong with a page for somebody who cannot see it, or sees it badly. Evaluated inside the page.
-
-/* oxlint-disable-next-line no-unused-expressions -- the value of this script is its last expression */
-(() => {
+/** What is wrong with a page for somebody who cannot see it, or sees it badly. Runs inside the page: it knows nothing else. */
+export function pageFaults() {
   const faults = [];
   const all = selector => [...document.querySelectorAll(selector)];
   const named = element => {
@@ -97,4 +95,4 @@
   for (const input of all('input:not([type=hidden])').filter(visible))
     readable(input, getComputedStyle(input).borderTopColor, groundOf(input.parentElement), 3);
   return faults;
-})();
+}

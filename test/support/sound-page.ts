@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
+import { pageFaults } from './page-faults.js';
 
-const SCRIPT = readFileSync(join(import.meta.dirname, 'page-faults.js'), 'utf8');
 /** 1280 pixels at a zoom of 400 % (WCAG 2.2, 1.4.10). */
 const NARROW = 320;
 
@@ -17,14 +15,14 @@ export async function expectSound(page: Page): Promise<void> {
   const before = page.viewportSize();
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    expect(await page.evaluate<string[]>(SCRIPT), `${page.url()}, ${colorScheme}`).toEqual([]);
+    expect(await page.evaluate(pageFaults), `${page.url()}, ${colorScheme}`).toEqual([]);
     const folder = process.env.SCREENSHOTS;
     if (folder !== undefined)
       await page.screenshot({ path: `${folder}/${++shots}-${colorScheme}.png`, fullPage: true });
   }
   if (before === null) return;
   await page.setViewportSize({ width: NARROW, height: before.height });
-  expect(await page.evaluate<string[]>(SCRIPT), `${page.url()}, ${NARROW} pixels wide`).toEqual([]);
+  expect(await page.evaluate(pageFaults), `${page.url()}, ${NARROW} pixels wide`).toEqual([]);
   await page.setViewportSize(before);
 }
 
