@@ -107,7 +107,6 @@ describe.each([true, false])('prepared: %s', prepare => {
     const role = sql`insert into roles (name, description, created_at) values ('admin', '', now())`;
     for (let count = 0; count < 2; count++)
       await expect(db.run(role)).rejects.toThrow(expect.objectContaining({ code: '23505' }));
-    await expect(db.row(sql`select nonsense`)).rejects.toThrow('column "nonsense" does not exist');
     const wrong = (text: string) => db.row(sql`select ${text}::text::int as value`);
     await expect(wrong('one')).rejects.toThrow(expect.objectContaining({ code: '22P02' }));
     expect(await wrong('1')).toEqual({ value: 1 });
@@ -116,6 +115,20 @@ describe.each([true, false])('prepared: %s', prepare => {
     circular.self = circular;
     await expect(db.row(sql`select ${circular}::jsonb as value`)).rejects.toThrow(/circular/i);
     expect(await db.row(sql`select ${{ fine: true }}::jsonb as value`)).toEqual({ value: { fine: true } });
+  });
+
+  test('a migration beside the running service costs each connection one failure at most', async () => {
+    await db.run(sql`create table changing (value int)`);
+    await db.run(sql`insert into changing values (1)`);
+    const read = () => db.row(sql`select value from changing`);
+    expect(await read()).toEqual({ value: 1 });
+    await database.db.run(sql`alter table changing alter column value type text`);
+    await read().catch((error: Error) =>
+      expect(error.message).toBe('cached plan must not change result type'),
+    );
+    expect(await read()).toEqual({ value: '1' });
+    await expect(db.row(sql`select nonsense`)).rejects.toThrow('column "nonsense" does not exist');
+    await db.run(sql`drop table changing`);
   });
 
   test('the trace of an error leads to who asked', async () => {

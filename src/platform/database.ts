@@ -136,7 +136,6 @@ function overPool(pool: pg.Pool, prepare: boolean): Run {
           // pg tells some failures twice: of the statement, and of the connection that is given up for it.
           if (done) return;
           done = true;
-          // A statement that was refused leaves its connection as good as it was.
           release(error === null || isRefusal(error) ? undefined : error);
           if (error === null) resolve(outcome as Outcome);
           else reject(error);
@@ -174,7 +173,10 @@ function start(
   }
 }
 
-const isRefusal = (error: Error) => error instanceof pg.DatabaseError && error.severity === 'ERROR';
+// What a statement did wrong with its values leaves its connection as good as it was: data exceptions, constraints,
+// conflicts with others (classes 22, 23 and 40). After anything else a new one is made, as where a migration has changed
+// what a prepared statement returns, or a pooler has forgotten it.
+const isRefusal = (error: Error) => error instanceof pg.DatabaseError && /^(22|23|40)/.test(error.code ?? '');
 
 /** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {

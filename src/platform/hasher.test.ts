@@ -164,3 +164,14 @@ test('of a crowd, few prepare for their hashes at once, and all of them get thei
   expect(done).toBe(100);
   expect(most).toBe(2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1));
 });
+
+test('behind preparations that never end, a caller is told to come back', async () => {
+  const impatient = openHasher(cheap, 20);
+  const { promise: forever, resolve } = Promise.withResolvers<void>();
+  const slots = 2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1);
+  const held = Array.from({ length: slots }, () => impatient.prepare(() => forever));
+  await expect(impatient.prepare(async () => 'too late')).rejects.toMatchObject({ code: 'overloaded' });
+  resolve();
+  await Promise.all(held);
+  expect(await impatient.prepare(async () => 'in time')).toBe('in time');
+});

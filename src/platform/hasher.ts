@@ -11,7 +11,7 @@ import { bcryptDecoy, bcryptHash, bcryptIsWeaker, bcryptVerify, isBcryptHash } f
 import type { Config } from './config.ts';
 import { openHashQueue } from './hash-queue.ts';
 import { letHashesGiveWay } from './hash-threads.ts';
-import { invalid } from './problems.ts';
+import { invalid, Problem } from './problems.ts';
 
 /**
  * Password hashing off the main thread, a bounded number at once. `signal` is the caller's: a hash that still waits when
@@ -39,7 +39,8 @@ export interface Hasher {
   admit<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Runs what must be read before a hash, for few callers at once: a crowd that waits for its hashes anyway must not
-   * take every connection of the pool on its way there.
+   * take every connection of the pool on its way there. Refuses with `overloaded` whoever waits for three seconds, as
+   * behind readers that a silent database holds.
    */
   prepare<T>(work: () => Promise<T>): Promise<T>;
   /** Hashes running and waiting, for the metrics. */
@@ -56,9 +57,10 @@ const PASSWORD_MAX = 4096;
 
 // Enough that no hash waits for what comes before it.
 const PREPARED_PER_SLOT = 2;
+const PREPARATION_PATIENCE_MS = 3_000;
 
 /** Opens the hasher with the configured algorithm and cost, one hash a core at once. Loads nothing until the first. */
-export function openHasher(settings: Settings): Hasher {
+export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE_MS): Hasher {
   const queue = openHashQueue(slots(), settings.queueMax);
   const preparations = openHashQueue(PREPARED_PER_SLOT * slots(), Number.POSITIVE_INFINITY);
   const argon2: Argon2Cost = { memoryKib: settings.argon2MemoryKib, passes: settings.argon2Passes };
@@ -109,7 +111,14 @@ export function openHasher(settings: Settings): Hasher {
       return !isArgon2Hash(hash) || argon2IsWeaker(hash, argon2);
     },
     admit: queue.admit,
-    prepare: work => preparations.run(work),
+    async prepare(work) {
+      const patience = AbortSignal.timeout(patienceMs);
+      try {
+        return await preparations.run(work, patience);
+      } catch (error) {
+        throw error === patience.reason ? new Problem('overloaded', { retryAfter: 1 }) : error;
+      }
+    },
     stats: queue.stats,
   };
 }
