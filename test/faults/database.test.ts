@@ -88,6 +88,19 @@ test('frozen: a caller waits for the patience of one statement, not for ever, an
   await expectRecovered();
 });
 
+test('frozen, and a crowd logs in: none of it waits behind the others for longer than one wait', async () => {
+  await open();
+  world.line.freeze();
+  const from = performance.now();
+  const answers = await Promise.all(Array.from({ length: 60 }, () => login()));
+  expect(performance.now() - from).toBeLessThan(3_000);
+  for (const { statusCode, headers } of answers)
+    expect([statusCode, headers['retry-after']]).toEqual([503, expect.stringMatching(/^[1-9]/)]);
+  world.line.cut();
+  world.line.restore();
+  await expectRecovered();
+});
+
 test('down in the middle of a request: nothing half done is seen, and the answer that was lost can be had again', async () => {
   await open();
   world.line.mute();

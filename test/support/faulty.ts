@@ -1,5 +1,6 @@
 import { createApp } from '../../src/app.ts';
 import { type Db, openDatabase } from '../../src/platform/database.ts';
+import { openHasher } from '../../src/platform/hasher.ts';
 import { type TestApp, testApp } from './app.ts';
 import { type TcpProxy, tcpProxy } from './tcp-proxy.ts';
 
@@ -34,7 +35,8 @@ export async function faultyApp(
     prepare: true,
     patience: { connectionMs: 400, statementMs: 600 },
   });
-  const app = await createApp({ ...world.deps, db: through });
+  const hasher = openHasher(world.deps.config.passwords, 400);
+  const app = await createApp({ ...world.deps, db: through, hasher });
   await app.ready();
   return {
     ...world,
