@@ -5,10 +5,14 @@ import { type BatchContent, eventEntry } from './canonical.ts';
 // Any constant will do: one sealer or pruner at a time in this database.
 const LOCK = 7_420_152;
 
+/**
+ * False where another works on the trail. What follows in the transaction is planned anew each time: a plan that was made
+ * while the month's partition was empty reads all of it, and would be kept as it grows.
+ */
 export async function tryLockTrail(tx: Tx): Promise<boolean> {
-  const row = await tx.row<{ locked: boolean }>(
-    sql`select pg_try_advisory_xact_lock(${LOCK}::bigint) as locked`,
-  );
+  const row = await tx.row<{ locked: boolean }>(sql`
+    select pg_try_advisory_xact_lock(${LOCK}::bigint) as locked,
+      set_config('plan_cache_mode', 'force_custom_plan', true)`);
   return row?.locked === true;
 }
 

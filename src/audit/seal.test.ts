@@ -39,6 +39,20 @@ async function asOwner(text: string): Promise<void> {
   });
 }
 
+test('the sealer keeps no plan that was made for an empty trail', async () => {
+  const db = openDatabase({ connection: { connectionString: deps.databaseUrl }, poolMax: 1, prepare: true });
+  for (let count = 0; count < 8; count++) {
+    await write(count);
+    await sealBatch({ ...deps, db });
+  }
+  const plans = await db.rows<{ kept: number; fresh: number }>(sql`
+    select generic_plans::int as kept, custom_plans::int as fresh from pg_prepared_statements
+    where statement like '%from audit_events e%' and custom_plans + generic_plans > 1`);
+  await db.close();
+  expect(plans).toEqual(plans.map(() => ({ kept: 0, fresh: 8 })));
+  expect(plans.length).toBeGreaterThan(2);
+});
+
 test('sixteen writers and two sealers: every committed event is sealed exactly once, none that rolled back', async () => {
   const db = openDatabase({ connection: { connectionString: deps.databaseUrl }, poolMax: 20, prepare: true });
   const world = { ...deps, db };
