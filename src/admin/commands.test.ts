@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { acceptInvitation, logIn, person } from '../../test/support/people.ts';
 import { register } from './commands.ts';
 
 let world: TestApp;
@@ -103,16 +103,7 @@ test('export writes a file that only its owner reads, and import names bad lines
 
 test('invitations create, list and revoke: the operator invites, and what is withdrawn opens nothing', async () => {
   const link = async (email: string) => (await mailsTo(world, email)).at(-1)?.secrets.token ?? '';
-  const accept = (token: string) =>
-    world.call('POST', '/invitations/accept', {
-      body: {
-        token,
-        first_name: 'Grace',
-        last_name: 'Hopper',
-        password: PASSWORD,
-        confirm_password: PASSWORD,
-      },
-    });
+  const accept = (token: string) => acceptInvitation(world, token);
   const made = await run('invitations', 'create', 'grace@example.com', '--role', 'admin');
   expect(made).toMatch(/^[\da-f-]{36} {2}grace@example\.com {2}admin,user {2}until 2026-/);
   await run('invitations', 'create', 'gone@example.com');

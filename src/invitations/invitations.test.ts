@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { acceptInvitation, logIn, PASSWORD, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -22,17 +22,7 @@ async function invited(body: { email: string; roles?: string[] }, token = admin.
   return { id: answer.json().id as string, token: String(mail?.secrets.token), mail, body: answer.json() };
 }
 
-const accept = (token: string, change: object = {}) =>
-  service.call('POST', '/invitations/accept', {
-    body: {
-      token,
-      first_name: 'Grace',
-      last_name: 'Hopper',
-      password: PASSWORD,
-      confirm_password: PASSWORD,
-      ...change,
-    },
-  });
+const accept = (token: string, change?: object) => acceptInvitation(service, token, change);
 
 /** Somebody with a role that holds these permissions. */
 async function holder(permissions: string[]): Promise<{ id: string; token: string; role: string }> {

@@ -61,3 +61,11 @@ export async function member(world: TestApp, options: Parameters<typeof person>[
   const who = await person(world, options);
   return { who, token: (await logIn(world, who)).access_token };
 }
+
+/** What somebody who follows an invitation sends. */
+export function acceptInvitation(world: Pick<TestApp, 'call'>, token: string, change: object = {}) {
+  const names = { first_name: 'Grace', last_name: 'Hopper' };
+  return world.call('POST', '/invitations/accept', {
+    body: { token, ...names, password: PASSWORD, confirm_password: PASSWORD, ...change },
+  });
+}

@@ -1,5 +1,5 @@
 import { mailsTo } from '../../support/mails.ts';
-import { PASSWORD, person } from '../../support/people.ts';
+import { acceptInvitation, PASSWORD, person } from '../../support/people.ts';
 import { type SoftAuthenticator, softAuthenticator } from '../../support/soft-authenticator.ts';
 import { addPasskey } from './factors.ts';
 import { admin, busy, fresh, member, type Recipes, type World, whileBusy } from './stage.ts';
@@ -29,18 +29,6 @@ async function invite(world: World): Promise<{ email: string; token: string }> {
   const [mail] = await mailsTo(world, email);
   return { email, token: mail?.secrets.token as string };
 }
-const accept = (world: World, token: string, more: object = {}) =>
-  world.call('POST', '/invitations/accept', {
-    body: {
-      token,
-      first_name: 'Grace',
-      last_name: 'Hopper',
-      password: PASSWORD,
-      confirm_password: PASSWORD,
-      ...more,
-    },
-  });
-
 export const signUp: Recipes = {
   'POST /signup email_taken': async ({ world }) => {
     const { email } = await person(world);
@@ -89,17 +77,17 @@ export const signUp: Recipes = {
     const { token, who } = await admin(world);
     return world.call('DELETE', `/invitations/${who.id}`, { token });
   },
-  'POST /invitations/accept invitation_invalid': ({ world }) => accept(world, 'x'),
+  'POST /invitations/accept invitation_invalid': ({ world }) => acceptInvitation(world, 'x'),
   'POST /invitations/accept passwords_differ': async ({ world }) =>
-    accept(world, (await invite(world)).token, { confirm_password: `${PASSWORD}x` }),
+    acceptInvitation(world, (await invite(world)).token, { confirm_password: `${PASSWORD}x` }),
   'POST /invitations/accept email_taken': async ({ world }) => {
     const { email, token } = await invite(world);
     await person(world, { email });
-    return accept(world, token);
+    return acceptInvitation(world, token);
   },
   'POST /invitations/accept overloaded': async ({ at }) => {
     const world = await at(busy);
     const { token } = await invite(world);
-    return whileBusy(world, () => accept(world, token));
+    return whileBusy(world, () => acceptInvitation(world, token));
   },
 };
