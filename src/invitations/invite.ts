@@ -25,8 +25,9 @@ export interface InvitationBody {
 }
 
 /**
- * Invites an address with roles, by mail, in somebody's name where there is one; an earlier invitation of that address stops working. Refuses with
- * `email_taken` where a verified account has it, `grant_exceeds_own`, and 422 for a role that nobody made.
+ * Invites an address with roles, by mail, in somebody's name where there is one; an earlier invitation of that address
+ * stops working. Refuses with `email_taken` where a verified account has it, `grant_exceeds_own`, and 422 for a role
+ * that nobody made.
  */
 export async function invite(
   deps: Deps,

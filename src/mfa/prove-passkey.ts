@@ -2,9 +2,12 @@ import { findAccountById } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
+import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
+import { sql } from '../platform/sql.ts';
 import { countUse, selectByCredential, selectPasskeys } from './passkey-queries.ts';
 import {
   type AssertionResponse,
@@ -69,7 +72,8 @@ export async function provePasskey(
     });
     const owner = await findAccountById(tx, userId);
     if (owner === null) return;
-    await enqueueMail(deps, tx, {
+    const now = clock.now();
+    const mail = prepareMail(deps, {
       template: 'passkey-copied',
       to: owner.email,
       userId,
@@ -78,9 +82,15 @@ export async function provePasskey(
         addedAt: addedAt.toISOString(),
         ip: caller.ip,
         userAgent: caller.userAgent,
-        at: clock.now().toISOString(),
+        at: now.toISOString(),
       },
     });
+    // Once a day: whoever holds the copy could fill the mailbox of its owner otherwise.
+    const untold = sql`users u where u.id = ${userId}::uuid and not exists (
+      select from outbox o where o.user_id = u.id and o.template = 'passkey-copied'
+        and o.created_at > ${addSeconds(now, -86_400)}::timestamptz)`;
+    await tx.run(insertMail(mail, untold));
   });
+  wakeDelivery(db);
   return null;
 }
