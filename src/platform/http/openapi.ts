@@ -61,7 +61,8 @@ export function describeApi(
         'Sign-up, login, sessions, passwords, roles and second factors. Every route also stands under `/api/v1`. Errors carry a stable `code`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: publicUrl }],
+    // The first is where the document was read: the page at /docs works by whatever name somebody opened it.
+    servers: [{ url: '/' }, { url: publicUrl }],
     tags: [...new Set(routes.flatMap(({ schema }) => schema.tags ?? []))].map(name => ({ name })),
     paths,
     components: {
