@@ -1,5 +1,5 @@
 import { recordEvent } from '../audit/record.ts';
-import { isUniqueViolation } from '../platform/database.ts';
+import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { decide, Refusal } from '../rbac/decide.ts';

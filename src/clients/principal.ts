@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database.ts';
+import type { Db } from '../platform/database.ts';
 import { selectClientPrincipal } from './queries.ts';
 
 /** What a client's access token stands for now, or null when the client is gone. */
@@ -10,7 +10,7 @@ export interface ClientStanding {
 
 /** Reads the client, its present permissions and whether the token was revoked, in one statement. */
 export function findClientPrincipal(
-  database: Sql,
+  database: Db,
   token: { readonly clientId: string; readonly jti: string },
 ): Promise<ClientStanding | null> {
   return selectClientPrincipal(database, token);

@@ -1,4 +1,4 @@
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Db, Sql, Tx } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 import { Refusal } from '../rbac/decide.ts';
 import type { ClientStanding } from './principal.ts';
@@ -23,10 +23,10 @@ const columns = sql`c.id, c.name, ${permissionsOf} as permissions, c.created_at,
   c.previous_secret_expires_at`;
 
 export function selectClientPrincipal(
-  database: Sql,
+  database: Db,
   { clientId, jti }: { clientId: string; jti: string },
 ): Promise<ClientStanding | null> {
-  return database.row(sql`
+  return database.read(sql`
     select ${permissionsOf} as permissions,
       exists (select from revoked_tokens where jti = ${jti}::uuid) as revoked
     from clients c where c.id = ${clientId}::uuid`);

@@ -1,6 +1,6 @@
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
-import { isUniqueViolation } from '../platform/database.ts';
+import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';

@@ -1,5 +1,7 @@
 import pg from 'pg';
+import { asUnavailable, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
+import { gather } from './gather.ts';
 import { Problem } from './problems.ts';
 import { type Fragment, type Statement, toStatement } from './sql.ts';
 
@@ -21,6 +23,11 @@ export interface Tx extends Sql {
 }
 
 export interface Db extends Sql {
+  /**
+   * Like `row`, for a statement that only reads and waits for no lock: those of one turn of the event loop go out
+   * together, which costs a crowd of requests one round trip.
+   */
+  read<Row>(statement: Fragment): Promise<Row | null>;
   /**
    * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller
    * throw, because what is thrown inside takes the failure counters and the audit rows with it.
@@ -87,8 +94,10 @@ export function openDatabase({
   // process with it; its next statement fails anyway.
   pool.on('connect', client => client.on('error', () => {}));
 
+  const run = overPool(pool, prepare);
   return {
-    ...sqlOver(overPool(pool, prepare)),
+    ...sqlOver(run),
+    read: sqlOver(prepare ? gather((statement, runs) => runTogether(pool, statement, runs)) : run).row,
     async transaction(work) {
       const client = await pool.connect().catch(asUnavailable);
       let broken: Error | undefined;
@@ -127,98 +136,51 @@ function sqlOver(run: Run): Sql {
 }
 
 function overPool(pool: pg.Pool, prepare: boolean): Run {
-  return statement =>
-    new Promise((resolve, reject) => {
-      pool.connect((refused, client, release) => {
-        if (client === undefined) return reject(refused);
-        let done = false;
-        start(client, statement, prepare, (error, outcome) => {
-          // pg tells some failures twice: of the statement, and of the connection that is given up for it.
-          if (done) return;
-          done = true;
-          release(error === null || isRefusal(error) ? undefined : error);
-          if (error === null) resolve(outcome as Outcome);
-          else reject(error);
-        });
-      });
-    });
+  return prepare
+    ? async statement => (await runTogether(pool, statement, [statement.values]))[0] as Outcome
+    : ({ text, values }) =>
+        lend<pg.QueryResult>(pool, (client, done) => client.query(text, values, done)).then(outcomeOf);
 }
 
-function overClient(client: pg.PoolClient, prepare: boolean): Run {
-  return statement =>
-    new Promise((resolve, reject) => {
-      start(client, statement, prepare, (error, outcome) => {
-        if (error === null) resolve(outcome as Outcome);
+// The runs of one prepared statement, in one round trip.
+function runTogether(
+  pool: pg.Pool,
+  statement: Statement,
+  runs: readonly unknown[][],
+): Promise<readonly Outcome[]> {
+  return lend(pool, (client, done) => client.query(new Execution(statement, runs, done)));
+}
+
+// Lends a connection for one use, and takes it back unless what went wrong may be its own fault.
+function lend<T>(
+  pool: pg.Pool,
+  use: (client: pg.PoolClient, done: (error: Error | null, result?: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    pool.connect((refused, client, release) => {
+      if (client === undefined) return reject(refused);
+      let over = false;
+      use(client, (error, result) => {
+        // pg tells some failures twice: of the statement, and of the connection that is given up for it.
+        if (over) return;
+        over = true;
+        release(error === null || isRefusal(error) ? undefined : error);
+        if (error === null) resolve(result as T);
         else reject(error);
       });
     });
+  });
 }
 
-function start(
-  client: pg.PoolClient,
-  statement: Statement,
-  prepare: boolean,
-  done: (error: Error | null, outcome?: Outcome) => void,
-): void {
-  if (prepare) {
-    const execution = new Execution(statement);
-    execution.callback = done;
-    client.query(execution);
-  } else {
-    const { text, values } = statement;
-    client.query(text, values, (error: Error | null, result) => {
-      if (error) done(error);
-      else done(null, { rows: result.rows, count: result.rowCount ?? 0 });
-    });
-  }
+function overClient(client: pg.PoolClient, prepare: boolean): Run {
+  return prepare
+    ? statement =>
+        new Promise((resolve, reject) => {
+          const done: Execution['callback'] = (error, outcomes) =>
+            error === null ? resolve(outcomes?.[0] as Outcome) : reject(error);
+          client.query(new Execution(statement, [statement.values], done));
+        })
+    : ({ text, values }) => client.query(text, values).then(outcomeOf);
 }
 
-// What a statement did wrong with its values leaves its connection as good as it was: data exceptions, constraints,
-// conflicts with others (classes 22, 23 and 40). After anything else a new one is made, as where a migration has changed
-// what a prepared statement returns, or a pooler has forgotten it.
-const isRefusal = (error: Error) => error instanceof pg.DatabaseError && /^(22|23|40)/.test(error.code ?? '');
-
-/** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
-export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  return (
-    error instanceof pg.DatabaseError &&
-    error.code === '23505' &&
-    (constraint === undefined || error.constraint === constraint)
-  );
-}
-
-// SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient
-// resources (53), operator intervention (57), read-only transaction (25006).
-const UNAVAILABLE = /^(08|53|57P|25006)/;
-const SOCKET_ERRORS = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOENT',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EACCES',
-]);
-const LOST =
-  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
-
-/** True when the database cannot be reached or cannot serve now, and a retry may succeed. */
-export function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as { code?: unknown }).code;
-  if (
-    typeof code === 'string' &&
-    (SOCKET_ERRORS.has(code) || (error instanceof pg.DatabaseError && UNAVAILABLE.test(code)))
-  )
-    return true;
-  return LOST.test(error.message);
-}
-
-function asUnavailable(error: unknown): never {
-  if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
-  // The trace of what the server said leads to a socket; this one leads to the caller.
-  if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);
-  throw error;
-}
+const outcomeOf = ({ rows, rowCount }: pg.QueryResult): Outcome => ({ rows, count: rowCount ?? 0 });

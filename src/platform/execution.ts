@@ -36,24 +36,30 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
 const described = new WeakMap<Wire, Map<string, Columns>>();
 
 /**
- * One run of a prepared statement, for `client.query`. pg's own Query asks the server on every run what the columns
- * are and reads the answer anew, which cost a tenth of the bearer check; this asks once a connection.
+ * One round trip, for `client.query`: the runs of one prepared statement, in one implicit transaction, each with the
+ * outcome of its own or all with one error. pg's own Query asks the server on every run what the columns are and reads
+ * the answer anew, which cost a tenth of the bearer check; this asks once a connection.
  */
 export class Execution {
   readonly name: string;
   readonly text: string;
-  readonly #values: unknown[];
-  readonly #rows: Row[] = [];
+  readonly #runs: readonly unknown[][];
+  readonly #outcomes: Outcome[] = [];
+  #rows: Row[] = [];
   #columns: Columns | undefined;
-  #count = 0;
   #failure: Error | null = null;
-  /** Set by `client.query`. */
-  callback: (error: Error | null, outcome?: Outcome) => void = () => {};
+  /** Given the outcomes in the order of the runs. */
+  callback: (error: Error | null, outcomes?: readonly Outcome[]) => void;
 
-  constructor({ name, text, values }: Statement) {
+  constructor(
+    { name, text }: Pick<Statement, 'name' | 'text'>,
+    runs: readonly unknown[][],
+    callback: Execution['callback'],
+  ) {
     this.name = name;
     this.text = text;
-    this.#values = values;
+    this.#runs = runs;
+    this.callback = callback;
   }
 
   submit(connection: unknown): Error | null {
@@ -63,9 +69,11 @@ export class Execution {
     wire.stream.cork();
     try {
       if (!prepared) wire.parse({ name: this.name, text: this.text });
-      wire.bind({ statement: this.name, values: this.#values, valueMapper: toParameter });
-      if (this.#columns === undefined) wire.describe({ type: 'P', name: '' });
-      wire.execute({});
+      this.#runs.forEach((values, index) => {
+        wire.bind({ statement: this.name, values, valueMapper: toParameter });
+        if (index === 0 && this.#columns === undefined) wire.describe({ type: 'P', name: '' });
+        wire.execute({});
+      });
     } catch (error) {
       // A value that cannot be written: the caller is told when the server is ready for the next one.
       this.#failure = error as Error;
@@ -99,7 +107,9 @@ export class Execution {
   }
 
   handleCommandComplete({ text }: { text: string }, connection: unknown): void {
-    this.#count = Number(text.slice(text.lastIndexOf(' ') + 1)) || 0;
+    this.#outcomes.push({ rows: this.#rows, count: Number(text.slice(text.lastIndexOf(' ') + 1)) || 0 });
+    this.#rows = [];
+    if (this.#outcomes.length > 1) return;
     const wire = connection as Wire;
     let columns = described.get(wire);
     if (columns === undefined) described.set(wire, (columns = new Map()));
@@ -108,7 +118,7 @@ export class Execution {
 
   handleReadyForQuery(): void {
     if (this.#failure !== null) this.callback(this.#failure);
-    else this.callback(null, { rows: this.#rows, count: this.#count });
+    else this.callback(null, this.#outcomes);
   }
 
   handleError(error: Error): void {

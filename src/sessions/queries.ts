@@ -1,5 +1,5 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
-import type { Sql } from '../platform/database.ts';
+import type { Db, Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { permissionsOf, rolesOf } from '../rbac/effective.ts';
 
@@ -16,7 +16,7 @@ const permissions = permissionsOf(sql`u.id`, sql`s.amr`);
 
 /** Everything that decides a bearer's standing, in one statement; null when the session or its user is gone. */
 export function findBearer(
-  database: Sql,
+  database: Db,
   {
     sessionId,
     userId,
@@ -25,12 +25,12 @@ export function findBearer(
   }: { sessionId: string; userId: string; jti: string; withPermissions: boolean },
 ): Promise<BearerRow | null> {
   return withPermissions
-    ? database.row(sql`
+    ? database.read(sql`
         select ${accountColumns}, ${roles} as roles, ${permissions} as permissions, s.device_id,
           s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
         from sessions s join users u on u.id = s.user_id
         where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`)
-    : database.row(sql`
+    : database.read(sql`
         select ${accountColumns}, ${roles} as roles, null as permissions, s.device_id,
           s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
         from sessions s join users u on u.id = s.user_id

@@ -5,7 +5,7 @@ import { consumption, findChallenge } from '../challenges/consume.ts';
 import { beginSignUpPasskey, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
 import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
 import type { Caller } from '../platform/caller.ts';
-import { isUniqueViolation } from '../platform/database.ts';
+import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';

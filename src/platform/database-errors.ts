@@ -1,0 +1,56 @@
+import pg from 'pg';
+import { Problem } from './problems.ts';
+
+/**
+ * True for what a statement did wrong with its values, which leaves its connection as good as it was: data exceptions,
+ * constraints, conflicts with others (classes 22, 23 and 40). After anything else a new one is made, as where a
+ * migration has changed what a prepared statement returns, or a pooler has forgotten it.
+ */
+export const isRefusal = (error: Error) =>
+  error instanceof pg.DatabaseError && /^(22|23|40)/.test(error.code ?? '');
+
+/** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === '23505' &&
+    (constraint === undefined || error.constraint === constraint)
+  );
+}
+
+// SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient
+// resources (53), operator intervention (57), read-only transaction (25006).
+const UNAVAILABLE = /^(08|53|57P|25006)/;
+const SOCKET_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EACCES',
+]);
+const LOST =
+  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
+
+/** True when the database cannot be reached or cannot serve now, and a retry may succeed. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (
+    typeof code === 'string' &&
+    (SOCKET_ERRORS.has(code) || (error instanceof pg.DatabaseError && UNAVAILABLE.test(code)))
+  )
+    return true;
+  return LOST.test(error.message);
+}
+
+/** Throws what a statement failed with: `database_unavailable` where another try may succeed. */
+export function asUnavailable(error: unknown): never {
+  if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
+  // The trace of what the server said leads to a socket; this one leads to the caller.
+  if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);
+  throw error;
+}
