@@ -1,11 +1,17 @@
-import type { Sql } from '../platform/database.ts';
+import type { Db, Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 
-interface EnsuredKey {
+interface StoredKey {
   /** Null: the person was erased. */
   readonly key_sealed: Buffer | null;
   /** Written by the transaction that asks, which may yet roll back. */
   readonly uncommitted: boolean;
+}
+
+/** The key of a person as it is committed; null where none was made yet. */
+export function findPersonKey(database: Db, userId: string): Promise<StoredKey | null> {
+  return database.read(sql`
+    select key_sealed, false as uncommitted from audit_keys where user_id = ${userId}::uuid`);
 }
 
 /** The sealed key of a person; made of `fresh` when there is none yet. Of several makers at once, one wins. */
@@ -14,8 +20,8 @@ export async function ensurePersonKey(
   userId: string,
   fresh: Buffer,
   now: Date,
-): Promise<EnsuredKey> {
-  const row = await database.row<EnsuredKey>(sql`
+): Promise<StoredKey> {
+  const row = await database.row<StoredKey>(sql`
     with made as (
       insert into audit_keys (user_id, key_sealed, created_at)
       values (${userId}::uuid, ${fresh}::bytea, ${now}::timestamptz)

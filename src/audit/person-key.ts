@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { ensurePersonKey, erasePersonKey, findPersonKeys } from './key-queries.ts';
+import { ensurePersonKey, erasePersonKey, findPersonKey, findPersonKeys } from './key-queries.ts';
 
 // A hot statement (a login, a logout) must not ask for the key first, so the process keeps those of recent people.
 const KEPT = 10_000;
@@ -86,8 +86,10 @@ async function keyOf(
     keys.set(userId, known);
     return known;
   }
-  const fresh = secrets.seal(contextOf(userId), random.bytes(32));
-  const found = await ensurePersonKey(database, userId, fresh, clock.now());
+  const make = () =>
+    ensurePersonKey(database, userId, secrets.seal(contextOf(userId), random.bytes(32)), clock.now());
+  // Nearly everybody has a key already, and a read shares its round trip with others'.
+  const found = (database === db ? await findPersonKey(db, userId) : null) ?? (await make());
   if (found.key_sealed === null) return null;
   const key = secrets.open(contextOf(userId), found.key_sealed);
   // Made in a transaction that may yet roll back: keeping it would seal later events under a key that nobody stored.
