@@ -8,7 +8,8 @@ import pg from 'pg';
 import { query } from './database.ts';
 
 const run = promisify(execFile);
-const ROWS = 1000;
+/** Rows that the commits are spread over. */
+export const COMMIT_ROWS = 1000;
 
 /** Raw password verifications a second, on all cores (bench/hash.ts). */
 export async function hashesPerSecond(algorithm: 'argon2id' | 'bcrypt', seconds: number): Promise<number> {
@@ -25,7 +26,7 @@ export async function insertCommitRows(url: string): Promise<void> {
   await query(
     url,
     'create table if not exists bench_rows (id int primary key, n int not null) with (fillfactor = 70)',
-    `insert into bench_rows select id, 0 from generate_series(1, ${ROWS}) as id on conflict do nothing`,
+    `insert into bench_rows select id, 0 from generate_series(1, ${COMMIT_ROWS}) as id on conflict do nothing`,
   );
 }
 
@@ -38,7 +39,10 @@ export function commitsPerSecond(url: string, clients: number, seconds: number):
 async function bench(pgbench: string, url: string, clients: number, seconds: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'entrecore-bench-'));
   const script = join(folder, 'update.sql');
-  await writeFile(script, `\\set id random(1, ${ROWS})\nupdate bench_rows set n = n + 1 where id = :id;\n`);
+  await writeFile(
+    script,
+    `\\set id random(1, ${COMMIT_ROWS})\nupdate bench_rows set n = n + 1 where id = :id;\n`,
+  );
   try {
     const options = ['-n', '-M', 'prepared', '-c', String(clients), '-T', String(seconds), '-f', script, url];
     const { stdout } = await run(pgbench, options);
@@ -56,7 +60,7 @@ async function loop(url: string, clients: number, seconds: number): Promise<numb
   await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
       while (performance.now() - from < seconds * 1000) {
-        await pool.query({ name: 'update', text, values: [1 + ((count++ + client * 61) % ROWS)] });
+        await pool.query({ name: 'update', text, values: [1 + ((count++ + client * 61) % COMMIT_ROWS)] });
       }
     }),
   );

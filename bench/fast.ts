@@ -1,4 +1,4 @@
-import { commitsBy, commitsPerSecond, insertCommitRows } from './ceilings.ts';
+import { COMMIT_ROWS, commitsBy, commitsPerSecond, insertCommitRows } from './ceilings.ts';
 import { logout, refresh, request, whoAmI } from './people.ts';
 import { type Finding, percent, perSecond } from './report.ts';
 import { interleave, type Rate } from './trial.ts';
@@ -78,7 +78,8 @@ export async function measureWrites(world: World): Promise<Finding[]> {
       ...world.populated.flatMap(each => [
         loaded(own('refresh', each), world, each.service, async () => ({
           connections: CONNECTIONS,
-          requests: (await each.freshSessions(CONNECTIONS)).map(refresh),
+          // As many rows as the ceiling updates: a row that is written twice a millisecond is nobody's session.
+          requests: (await each.freshSessions(COMMIT_ROWS)).map(refresh),
           chain: true,
         })),
         loaded(own('logout', each), world, each.service, async () => ({

@@ -10,7 +10,7 @@ export interface Job {
   readonly requests: readonly string[];
   /** Stop when each was sent once. */
   readonly once?: boolean;
-  /** Each connection sends, after the first, a refresh with the token of the answer before. */
+  /** Each answer to a refresh is refreshed again, after all the other requests. */
   readonly chain?: boolean;
   /** Each answer to step 1 of a sign-up is followed by step 2 with this password. */
   readonly signup?: string;
@@ -62,14 +62,15 @@ async function run(job: Job): Promise<Outcome> {
 async function closedLoop(job: Job, note: (status: number, dueAt: number) => void): Promise<void> {
   const until = performance.now() + job.seconds * 1000;
   let next = 0;
-  const take = () =>
-    job.once && next >= job.requests.length ? undefined : job.requests[next++ % job.requests.length];
+  const requests = [...job.requests];
+  const take = () => (job.once && next >= requests.length ? undefined : requests[next++ % requests.length]);
   const lines: Line[] = [];
   let open = job.connections;
   await new Promise<void>(finish => {
     const done = () => --open === 0 && finish();
     const onAnswer: OnAnswer = (line, status, body) => {
-      const following = status === 200 ? (follow(job, body) ?? take()) : take();
+      if (job.chain && status === 200) requests.push(refreshAgain(body));
+      const following = (status === 200 ? secondStep(job, body) : undefined) ?? take();
       if (following === undefined || performance.now() >= until) done();
       else line.send(following, performance.now());
     };
@@ -164,12 +165,13 @@ function openLine(port: number, note: (status: number, dueAt: number) => void, o
   return line;
 }
 
-// The request that an answer leads to, if the job says so.
-function follow({ chain, signup }: Job, body: string): string | undefined {
-  if (chain) {
-    const { refresh_token } = JSON.parse(body) as { refresh_token: string };
-    return post('/refresh-token', { refresh_token });
-  }
+function refreshAgain(body: string): string {
+  const { refresh_token } = JSON.parse(body) as { refresh_token: string };
+  return post('/refresh-token', { refresh_token });
+}
+
+// What an answer to step 1 of a sign-up leads to, if the job says so.
+function secondStep({ signup }: Job, body: string): string | undefined {
   if (signup === undefined || !body.includes('"signup_token"')) return undefined;
   const { email, signup_token } = JSON.parse(body) as { email: string; signup_token: string };
   return post('/signup/set-password', { email, signup_token, password: signup, confirm_password: signup });
