@@ -40,12 +40,7 @@ const pending = sql`sent_at is null and dead_at is null`;
 
 export function claimDue(
   db: Sql,
-  {
-    channels,
-    limit,
-    now,
-    claimedUntil,
-  }: { channels: readonly string[]; limit: number; now: Date; claimedUntil: Date },
+  { channel, limit, now, claimedUntil }: { channel: string; limit: number; now: Date; claimedUntil: Date },
 ): Promise<Claimed[]> {
   return db.rows(sql`
     update outbox set claimed_until = ${claimedUntil}::timestamptz, attempts = attempts + 1
@@ -53,7 +48,7 @@ export function claimDue(
       select id from outbox
       where ${pending} and next_attempt_at <= ${now}::timestamptz
         and (claimed_until is null or claimed_until <= ${now}::timestamptz)
-        and channel = any(${channels}::text[])
+        and channel = ${channel}::text
       order by next_attempt_at limit ${limit}::int for update skip locked)
     returning id, channel, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
       created_at as "createdAt", expires_at as "expiresAt", attempts`);

@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { testDeps } from '../../test/support/deps.ts';
 import { smsProvider } from '../../test/support/sms.ts';
-import { enqueueSms } from './enqueue.ts';
+import { enqueueMail, enqueueSms } from './enqueue.ts';
 import { listOutbox } from './outbox.ts';
 import { openSms } from './sms.ts';
 import { startDelivery } from './worker.ts';
@@ -70,23 +72,49 @@ test('a provider that is gone is an outage, and without one SMS is off', async (
   expect(openSms(none)).toBeNull();
 });
 
+const queueCode = (deps: Awaited<ReturnType<typeof testDeps>>) =>
+  deps.db.transaction(tx =>
+    enqueueSms(deps, tx, {
+      template: 'sms-login',
+      to: '+254712345678',
+      secrets: { code: '042042' },
+      expiresAt: new Date(deps.clock.now().getTime() + 300_000),
+    }),
+  );
+
 test('a queued code leaves through the webhook, and is erased', async () => {
   const { url, received } = await provider();
   const deps = await testDeps({ sms: { webhook: { url, secret: 'sixteen bytes or more' } } });
   const delivery = startDelivery(deps, { pollSeconds: 0.05 });
   closing.push(deps.close, delivery.stop);
-  const expiresAt = new Date(deps.clock.now().getTime() + 300_000);
-  await deps.db.transaction(tx =>
-    enqueueSms(deps, tx, {
-      template: 'sms-login',
-      to: '+254712345678',
-      secrets: { code: '042042' },
-      expiresAt,
-    }),
-  );
+  await queueCode(deps);
   await expect.poll(async () => (await listOutbox(deps))[0]?.state).toBe('sent');
   expect(JSON.parse(received[0]?.body ?? '')).toEqual({
     to: '+254712345678',
     body: '042042 is your Entrecore sign-in code. It is valid for 5 minutes. Never give it to anybody.',
   });
+});
+
+test('mails that a silent server holds up keep no code waiting', async () => {
+  const { url, received } = await provider();
+  const sockets: Socket[] = [];
+  const silent = createServer(socket => sockets.push(socket)).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const deps = await testDeps({
+    mail: { smtpUrl: `smtp://127.0.0.1:${port}` },
+    sms: { webhook: { url, secret: 'sixteen bytes or more' } },
+  });
+  const delivery = startDelivery(deps, { pollSeconds: 0.05 });
+  closing.push(deps.close, delivery.stop, () => {
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  for (let count = 0; count < 6; count++)
+    await deps.db.transaction(tx =>
+      enqueueMail(deps, tx, { template: 'account-closed', to: 'ada@example.com' }),
+    );
+  await expect.poll(() => sockets.length, { timeout: 5_000 }).toBe(4);
+  await queueCode(deps);
+  await expect.poll(() => received.length, { timeout: 5_000 }).toBe(1);
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Transporter, TransportOptions } from 'nodemailer';
 import { parseSmtpUrl } from '../platform/smtp-url.ts';
 import type { RenderedMail } from './render.ts';
-import { DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
+import { CONNECTIONS, DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
 
 export interface MailTransport {
   /** Resolves when the server has taken the mail (250); otherwise refuses with a DeliveryFailure. */
@@ -10,15 +10,12 @@ export interface MailTransport {
   close(): void;
 }
 
-/** Connections a process keeps to the mail server, and so mails under way at once. */
-export const SMTP_CONNECTIONS = 4;
-
 /** Mails through the server that SMTP_URL names. Throws for a URL that `parseSmtpUrl` refuses. */
 export function openSmtp({ smtpUrl, from }: { smtpUrl: string; from: string }): MailTransport {
   const { verify, caFile, ...server } = parseSmtpUrl(smtpUrl);
   const options = {
     pool: true,
-    maxConnections: SMTP_CONNECTIONS,
+    maxConnections: CONNECTIONS,
     // The outbox repeats; a repeat inside the pool could send twice what the server took.
     maxRequeues: 0,
     idleTimeout: 20_000,

@@ -1,3 +1,6 @@
+/** How many messages of one channel a process has under way at once, and connections that it keeps to a mail server. */
+export const CONNECTIONS = 4;
+
 /** One message, ready for its transport. */
 export interface Outgoing {
   /** The row's id: the same at every attempt, so receivers can tell a repeat. */

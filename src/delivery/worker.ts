@@ -3,7 +3,7 @@ import type { Deps } from '../platform/deps.ts';
 import { type Channel, openChannels } from './channels.ts';
 import { deliver, LEASE_SECONDS } from './deliver.ts';
 import { claimDue, hasten } from './queries.ts';
-import { SMTP_CONNECTIONS } from './smtp.ts';
+import { CONNECTIONS } from './transport.ts';
 import { onWake } from './wake.ts';
 
 export interface Delivery {
@@ -19,6 +19,13 @@ const WAKE_DELAYS_MS = [30, 300];
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
 
+/** A channel at work. Each has its own: a mail server that hangs keeps no text message waiting. */
+interface Lane {
+  readonly channel: Channel;
+  readonly sending: Set<Promise<void>>;
+  pause: { readonly failures: number; readonly until: Date } | null;
+}
+
 /**
  * Empties the outbox: claims by lease, sends, holds nothing open in the database meanwhile. Any number of replicas may
  * run it; each message is claimed by one. A server that is down pauses its channel instead of costing every message a
@@ -26,9 +33,11 @@ const LAST_PAUSE_SECONDS = 60;
  */
 export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS } = {}): Delivery {
   const { db, clock, log } = deps;
-  const channels = new Map(openChannels(deps.config).map(channel => [channel.name, channel]));
-  const pauses = new Map<Channel, { failures: number; until: Date }>();
-  const sending = new Set<Promise<void>>();
+  const lanes: readonly Lane[] = openChannels(deps.config).map(channel => ({
+    channel,
+    sending: new Set(),
+    pause: null,
+  }));
   const timers = new Set<NodeJS.Timeout>();
   let stopped = false;
   let pumping: Promise<void> | null = null;
@@ -42,7 +51,7 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS } = {}): 
     pumping = (async () => {
       do {
         pumpAgain = false;
-        await claim();
+        for (const lane of lanes) await claim(lane);
       } while (pumpAgain && !stopped);
     })();
     try {
@@ -54,35 +63,32 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS } = {}): 
     }
   }
 
-  async function claim(): Promise<void> {
+  async function claim(lane: Lane): Promise<void> {
     const now = clock.now();
-    const open = [...channels.values()].filter(channel => (pauses.get(channel)?.until ?? now) <= now);
-    const limit = SMTP_CONNECTIONS - sending.size;
-    if (stopped || open.length === 0 || limit <= 0) return;
+    const limit = CONNECTIONS - lane.sending.size;
+    if (stopped || limit <= 0 || (lane.pause !== null && lane.pause.until > now)) return;
     const claimedUntil = addSeconds(now, LEASE_SECONDS);
-    const names = open.map(channel => channel.name);
-    for (const claimed of await claimDue(db, { channels: names, limit, now, claimedUntil })) {
-      const channel = channels.get(claimed.channel) as Channel;
-      const work = deliver(deps, channel, claimed)
-        .then(outcome => settle(channel, outcome))
+    const channel = lane.channel.name;
+    for (const claimed of await claimDue(db, { channel, limit, now, claimedUntil })) {
+      const work = deliver(deps, lane.channel, claimed)
+        .then(outcome => settle(lane, outcome))
         .finally(() => {
-          sending.delete(work);
+          lane.sending.delete(work);
           if (!stopped) void pump();
         });
-      sending.add(work);
+      lane.sending.add(work);
     }
   }
 
-  async function settle(channel: Channel, outcome: Awaited<ReturnType<typeof deliver>>): Promise<void> {
+  async function settle(lane: Lane, outcome: Awaited<ReturnType<typeof deliver>>): Promise<void> {
     const now = clock.now();
-    const pause = pauses.get(channel);
-    if (outcome === 'outage' && (pause === undefined || pause.until <= now)) {
-      const failures = (pause?.failures ?? 0) + 1;
+    if (outcome === 'outage' && (lane.pause === null || lane.pause.until <= now)) {
+      const failures = (lane.pause?.failures ?? 0) + 1;
       const seconds = Math.min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (failures - 1));
-      pauses.set(channel, { failures, until: addSeconds(now, seconds) });
-    } else if (outcome === 'sent' && pause !== undefined) {
-      pauses.delete(channel);
-      await hasten(db, channel.name, now).catch(() => {});
+      lane.pause = { failures, until: addSeconds(now, seconds) };
+    } else if (outcome === 'sent' && lane.pause !== null) {
+      lane.pause = null;
+      await hasten(db, lane.channel.name, now).catch(() => {});
     }
   }
 
@@ -109,8 +115,8 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS } = {}): 
       clearInterval(poll);
       for (const timer of timers) clearTimeout(timer);
       await pumping?.catch(() => {});
-      await Promise.all(sending);
-      for (const channel of channels.values()) channel.close();
+      await Promise.all(lanes.flatMap(({ sending }) => [...sending]));
+      for (const { channel } of lanes) channel.close();
     },
   };
 }
