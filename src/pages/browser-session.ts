@@ -1,4 +1,5 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { authenticate } from '../sessions/authenticate.ts';
 import { logout } from '../sessions/logout.ts';
@@ -7,7 +8,7 @@ import { refresh } from '../sessions/refresh.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { deviceCookie } from '../throttle/device-cookie.ts';
 import { readCookie, writeCookie } from './cookies.ts';
-import { callerIn, type PageReply, type PageRequest } from './exchange.ts';
+import type { PageReply, PageRequest } from './exchange.ts';
 
 /** Puts a session's tokens where only these pages read them: cookies that no script and no other site can use. */
 export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody): void {
@@ -55,7 +56,7 @@ export function personOrNull(
 export async function signOut(deps: KeysDeps, request: PageRequest, reply: PageReply): Promise<void> {
   try {
     const { token } = await sessionOf(deps, request, reply, false);
-    const principal = await authenticate(deps, token, callerIn(request), { access: 'token', recent: false });
+    const principal = await authenticate(deps, token, callerOf(request), { access: 'token', recent: false });
     await logout(deps, principal as TokenPrincipal);
   } catch (error) {
     if (!isSignedOut(error)) throw error;
@@ -70,7 +71,7 @@ async function sessionOf(
   recent: boolean,
 ): Promise<{ principal: UserPrincipal; token: string }> {
   const cookies = request.headers.cookie;
-  const caller = callerIn(request);
+  const caller = callerOf(request);
   const known = async (token: string) => {
     const principal = await authenticate(deps, token, caller, { access: 'user', recent });
     return { principal: principal as UserPrincipal, token };

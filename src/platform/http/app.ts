@@ -120,7 +120,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
 }
 
 /** Where the request came from. */
-export function callerOf(request: FastifyRequest): Caller {
+export function callerOf(request: Pick<FastifyRequest, 'id' | 'clientAddress' | 'headers'>): Caller {
   return {
     requestId: request.id,
     ip: request.clientAddress,
