@@ -2,6 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { findAccountById, findAccountByLogin } from '../accounts/find.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { readUuid } from '../platform/uuid.ts';
 
 /** What a command opens and closes. */
 export interface CommandWorld {
@@ -26,11 +27,10 @@ export async function withWorld(open: Open, work: (deps: Deps) => Promise<readon
   }
 }
 
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
-
 /** The account that an operator names by id, address or username. Refuses with `user_not_found`. */
 export async function namedAccount({ db }: Pick<Deps, 'db'>, name: string): Promise<Account> {
-  const account = UUID.test(name) ? await findAccountById(db, name) : await findAccountByLogin(db, name);
+  const id = readUuid(name);
+  const account = await (id === null ? findAccountByLogin(db, name) : findAccountById(db, id));
   if (account === null) throw new Problem('user_not_found');
   return account;
 }

@@ -3,6 +3,7 @@ import { personName } from '../accounts/person-name.ts';
 import { normalizePhone } from '../accounts/phone.ts';
 import { isKnownHash } from '../platform/hasher.ts';
 import { Problem } from '../platform/problems.ts';
+import { readUuid } from '../platform/uuid.ts';
 import { asBoolean, asNames, asText, asTime, type Column, columnOf } from './import-columns.ts';
 import type { FileRecord } from './read-records.ts';
 
@@ -28,7 +29,6 @@ export interface ImportRow {
   readonly verified: boolean;
 }
 
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const NAME_MAX = 100;
 
 /** What is wrong with a row, for the operator. */
@@ -52,7 +52,7 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
     const id = text('id');
     return {
       line,
-      id: id !== null && UUID.test(id) ? id.toLowerCase() : null,
+      id: id === null ? null : readUuid(id),
       email: own.address,
       key: own.key,
       username: named?.username ?? own.address,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type InvitationBody, invite, listInvitations, revokeInvitation } from '../invitations/invite.ts';
-import { UUID } from '../platform/cursor.ts';
 import { Problem } from '../platform/problems.ts';
+import { readUuid } from '../platform/uuid.ts';
 import { operatorGranter } from '../rbac/operator.ts';
 import { type Open, printable, withWorld } from './command-world.ts';
 import { collect, count } from './user-commands.ts';
@@ -40,8 +40,9 @@ export function registerInvitationCommands(program: Command, open: Open): void {
     .argument('<id>', 'its id, as `invitations list` shows it')
     .action((id: string) =>
       withWorld(open, async deps => {
-        if (!UUID.test(id)) throw new Problem('invitation_not_found');
-        await revokeInvitation(deps, await operatorGranter(deps.db), id);
+        const invitation = readUuid(id);
+        if (invitation === null) throw new Problem('invitation_not_found');
+        await revokeInvitation(deps, await operatorGranter(deps.db), invitation);
         return ['The invitation is withdrawn.'];
       }),
     );

@@ -1,5 +1,6 @@
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { readUuid } from '../platform/uuid.ts';
 import type { Challenge, Purpose } from './challenge.ts';
 import { boundCode } from './issue.ts';
 import { answerOne } from './queries.ts';
@@ -21,14 +22,14 @@ export async function answerCode(
   tx: Sql,
   { purpose, id, code, maxAttempts = 5 }: CodeAnswer,
 ): Promise<Challenge | 'wrong' | 'gone'> {
-  if (!UUID.test(id)) return 'gone';
-  const hashes = secrets.macs('challenge', boundCode(purpose, id.toLowerCase(), code.replace(SPACES, '')));
-  const answered = await answerOne(tx, { id, purpose, hashes, maxAttempts, now: clock.now() });
+  const challengeId = readUuid(id);
+  if (challengeId === null) return 'gone';
+  const hashes = secrets.macs('challenge', boundCode(purpose, challengeId, code.replace(SPACES, '')));
+  const answered = await answerOne(tx, { id: challengeId, purpose, hashes, maxAttempts, now: clock.now() });
   if (answered === null) return 'gone';
   const { right, ...challenge } = answered;
   return right ? challenge : 'wrong';
 }
 
-const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
 // People copy codes as "123 456".
 const SPACES = /[\s-]/g;

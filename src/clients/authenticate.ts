@@ -1,8 +1,8 @@
 import { recordEvent } from '../audit/record.ts';
 import type { Caller } from '../platform/caller.ts';
-import { UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { isUuid } from '../platform/uuid.ts';
 import { findClientSecrets, touchClient } from './queries.ts';
 import { secretMatches } from './secret.ts';
 
@@ -31,7 +31,7 @@ export async function authenticateClient(
   credentials: ClientCredentials,
 ): Promise<AuthenticatedClient> {
   const presented = readCredentials(credentials);
-  if (presented === null || !UUID.test(presented.id)) throw new Problem('invalid_client');
+  if (presented === null || !isUuid(presented.id)) throw new Problem('invalid_client');
   const now = deps.clock.now();
   const client = await findClientSecrets(deps.db, presented.id);
   const overlap = client?.previous_secret_expires_at ?? null;

@@ -1,3 +1,5 @@
+import { isUuid } from '../platform/uuid.ts';
+
 /** What a session says of its user in an access token (RFC 9068 §2.2; `amr` of RFC 8176). */
 interface UserClaims {
   readonly sub: string;
@@ -77,8 +79,6 @@ function isUserPayload({ sid, roles, amr, auth_time }: Readonly<Record<string, u
   return isUuid(sid) && isTextList(roles) && isTextList(amr) && isTime(auth_time);
 }
 
-const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
-const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
 const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
 const isTextList = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(item => typeof item === 'string');

@@ -4,6 +4,8 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { addPasskey, beginPasskey } from '../mfa/add-passkey.ts';
 import { removePasskey, renamePasskey } from '../mfa/passkeys.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
+import { readUuid } from '../platform/uuid.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { keepTokens, personOf } from './browser-session.ts';
 import { failureOf } from './failure.ts';
@@ -50,21 +52,22 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
     return reply.redirect('/account/security?done=passkey_added', 303);
   });
 
-  app.post(`${PATH}/:act`, { config }, async (request, reply) => {
-    const view = viewOf(deps, request, reply);
-    const principal = await personOf(deps, request, reply, recent);
-    const { act } = request.params as { act: string };
-    const id = textOf(request, 'id', 64);
-    try {
-      if (act === 'rename') await renamePasskey(deps, principal, { id, name: textOf(request, 'name', 64) });
-      else await removePasskey(deps, principal, id);
-    } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
-    }
-    const done = act === 'rename' ? 'passkey_renamed' : 'factor_removed';
-    return reply.redirect(`/account/security?done=${done}`, 303);
-  });
+  for (const act of ['rename', 'remove'] as const)
+    app.post(`${PATH}/${act}`, { config }, async (request, reply) => {
+      const view = viewOf(deps, request, reply);
+      const principal = await personOf(deps, request, reply, recent);
+      const id = readUuid(textOf(request, 'id', 64));
+      try {
+        if (id === null) throw new Problem('factor_not_found');
+        if (act === 'rename') await renamePasskey(deps, principal, { id, name: textOf(request, 'name', 64) });
+        else await removePasskey(deps, principal, id);
+      } catch (error) {
+        const failure = failureOf(view.words, error);
+        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      }
+      const done = act === 'rename' ? 'passkey_renamed' : 'factor_removed';
+      return reply.redirect(`/account/security?done=${done}`, 303);
+    });
 }
 
 function waysIn(app: App, deps: KeysDeps): void {

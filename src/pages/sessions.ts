@@ -2,6 +2,7 @@ import { describeDevice } from '../delivery/device.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
+import { readUuid } from '../platform/uuid.ts';
 import { endOwnSession } from '../sessions/end.ts';
 import { listSessions, type SessionBody } from '../sessions/list.ts';
 import { logoutEverywhere } from '../sessions/logout.ts';
@@ -14,7 +15,6 @@ import { page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/sessions';
-const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
 
 /** Where one is signed in, and the end of it. */
 export function sessionPages(app: App, deps: KeysDeps): void {
@@ -27,8 +27,8 @@ export function sessionPages(app: App, deps: KeysDeps): void {
 
   app.post(`${PATH}/end`, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
-    const id = textOf(request, 'session_id', 64);
-    if (!UUID.test(id)) throw new Problem('session_not_found');
+    const id = readUuid(textOf(request, 'session_id', 64));
+    if (id === null) throw new Problem('session_not_found');
     await endOwnSession(deps, principal, id).catch(unlessOver);
     return reply.redirect(`${PATH}?done=session_ended`, 303);
   });

@@ -1,6 +1,7 @@
 import { readInstant } from './clock.ts';
 import { Problem } from './problems.ts';
 import { isStorable } from './storable.ts';
+import { isUuid } from './uuid.ts';
 
 /** One page of a list, as every list route answers. */
 export interface Page<Item> {
@@ -67,4 +68,4 @@ export function pageOf<Row, Item>(
 export const INSTANT: Form = { test: text => readInstant(text)?.toISOString() === text };
 
 /** A UUID as this program writes it, for `decodeCursor`. */
-export const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
+export const UUID: Form = { test: isUuid };
