@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Deps } from '../platform/deps.ts';
+import { readUuid } from '../platform/uuid.ts';
 import { listOutbox, outboxStats, requeue } from './outbox.ts';
 
 interface World {
@@ -77,7 +78,7 @@ function positive(text: string): number {
 }
 
 function uuid(text: string): string {
-  if (!/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text))
-    throw new InvalidArgumentError('It must be a UUID.');
-  return text;
+  const id = readUuid(text);
+  if (id === null) throw new InvalidArgumentError('It must be a UUID.');
+  return id;
 }
