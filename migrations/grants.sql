@@ -22,7 +22,8 @@ begin
     end if;
     execute format('grant %s on %s to %I', case
       when entry.relkind = 'S' then 'usage'
-      when entry.relname = 'schema_revisions' then 'select'
+      -- The version of the roles is written by their triggers alone.
+      when entry.relname in ('schema_revisions', 'role_versions') then 'select'
       -- The audit trail is append-only by privilege, not by its triggers alone.
       when entry.relname in ('audit_events', 'audit_batches', 'audit_prunings') then 'select, insert'
       else 'select, insert, update, delete'

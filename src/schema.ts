@@ -10,7 +10,7 @@ import { signingKeys } from './keys/schema.ts';
 import { factorRemovals, factors, recoveryCodes } from './mfa/schema.ts';
 import { passwordHistory, passwords } from './passwords/schema.ts';
 import { serviceSecrets } from './platform/schema.ts';
-import { permissions, rolePermissions, roles, userRoles } from './rbac/schema.ts';
+import { permissions, rolePermissions, roles, roleVersions, userRoles } from './rbac/schema.ts';
 import { revokedTokens, sessions } from './sessions/schema.ts';
 import { knownDevices, lockouts } from './throttle/schema.ts';
 
@@ -34,6 +34,7 @@ export const entities = [
   roles,
   rolePermissions,
   userRoles,
+  roleVersions,
   clients,
   clientPermissions,
   sessions,

@@ -1,6 +1,6 @@
 import { defineEntity } from '@mikro-orm/core';
 import { users } from '../accounts/schema.ts';
-import { flag, instant, ofOwner, text } from '../platform/migrations/columns.ts';
+import { flag, instant, ofOwner, text, uuid } from '../platform/migrations/columns.ts';
 
 export const permissions = defineEntity({
   name: 'permissions',
@@ -40,4 +40,11 @@ export const userRoles = defineEntity({
     granted_at: instant(),
   },
   indexes: [{ properties: 'role_name' }],
+});
+
+/** One row; triggers renew it with every change of `roles` and `role_permissions`. */
+export const roleVersions = defineEntity({
+  name: 'role_versions',
+  properties: { single: flag().primary().default(true), version: uuid() },
+  checks: [{ name: 'role_versions_single_check', expression: 'single' }],
 });

@@ -176,6 +176,7 @@ describe('a service with a role of its own', () => {
     await upgrade(await migration(role));
     await asService('delete from users');
     await asService('select * from schema_revisions');
+    await asService("update roles set mfa_required = true where name = 'admin'");
     await asService("select ensure_audit_partition('2031-01-01')");
     await asService(`insert into audit_events (id, created_at, type, outcome, actor_kind)
       values (gen_random_uuid(), now(), 'login.succeeded', 'success', 'user')`);
@@ -190,6 +191,7 @@ describe('a service with a role of its own', () => {
       'alter table audit_events disable trigger all',
       'drop table audit_events_default',
       'insert into schema_revisions (id, checksum) values (1, 1)',
+      'update role_versions set version = gen_random_uuid()',
       'create table mine (id int)',
       'truncate users',
     ]) {
