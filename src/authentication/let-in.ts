@@ -6,7 +6,8 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { permissionsOf, rolesOf } from '../rbac/effective.ts';
+import { grantsOf, roleVersion } from '../rbac/definitions.ts';
+import { rolesOf } from '../rbac/effective.ts';
 import { newSession } from '../sessions/start.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { deviceName, knownDeviceFragment, newDevice } from '../throttle/devices.ts';
@@ -57,7 +58,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
         )})`
       : sql``;
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
-  const admitted = await db.row<{ roles: string[]; permissions: string[] }>(sql`
+  const admitted = await db.row<{ roles: string[]; version: string | null }>(sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),
       admitted as (${withPasswordOf(proof)}),
       session as (${session.insert}),
@@ -65,11 +66,11 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       event as (${insertEvent(event, sql`admitted`)})
       ${forgiven}
       ${notice}
-    select ${rolesOf(sql`admitted.id`)} as roles, ${permissionsOf(sql`admitted.id`, sql`${proof.amr}::text[]`)} as permissions
-    from admitted`);
+    select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`);
   if (admitted === null) throw new Problem('invalid_credentials');
   if (stranger !== null) wakeDelivery(db);
-  const tokens = session.tokens(deps, admitted);
+  const grants = await grantsOf(db, { userId: account.id, ...admitted, amr: proof.amr });
+  const tokens = session.tokens(deps, grants);
   return stranger === null ? tokens : { ...tokens, device_token: stranger.token };
 }
 

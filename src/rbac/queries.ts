@@ -198,6 +198,19 @@ export function selectEffective(
   return database.row(sql`select ${roles} as roles, ${permissions} as permissions`);
 }
 
+export type DefinitionRow = { readonly version: string } & (
+  | { readonly role: string; readonly mfa_required: boolean; readonly permission: string }
+  | { readonly role: null }
+);
+
+/** What every role contains, in the order of the permissions, with its version; one row of nulls where none contains any. */
+export function selectDefinitions(database: Sql): Promise<DefinitionRow[]> {
+  return database.rows(sql`
+    select v.version, r.name as role, r.mfa_required, rp.permission_name as permission
+    from role_versions v left join (role_permissions rp join roles r on r.name = rp.role_name) on true
+    order by rp.permission_name`);
+}
+
 export function selectRoleNames(database: Sql): Promise<string[]> {
   return names(database.rows(sql`select name from roles order by name`));
 }

@@ -4,6 +4,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Access } from '../platform/http/access.ts';
 import { Problem } from '../platform/problems.ts';
+import { grantsOf } from '../rbac/definitions.ts';
 import { awaitsFactor } from '../rbac/effective.ts';
 import {
   actorOf,
@@ -86,14 +87,22 @@ async function authenticateUser(
   if (row === null) throw new Problem('invalid_token');
   if (row.session_ended_at !== null || row.token_revoked) throw new Problem('token_revoked');
   if (row.disabled_at !== null) throw new Problem('account_disabled');
+  const { roles, permissions } = withPermissions
+    ? await grantsOf(deps.db, {
+        userId: token.userId,
+        roles: row.roles,
+        version: row.role_version,
+        amr: row.amr ?? [],
+      })
+    : { roles: row.roles, permissions: [] };
   return {
     kind: 'user',
     userId: token.userId,
     sessionId: token.sessionId,
     jti: token.jti,
     account: row,
-    roles: row.roles,
-    permissions: new Set(row.permissions),
+    roles,
+    permissions: new Set(permissions),
     authTime: new Date((token.authTime ?? 0) * 1000),
     amr: token.amr ?? [],
     deviceId: row.device_id,

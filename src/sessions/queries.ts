@@ -1,18 +1,22 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Db, Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { permissionsOf, rolesOf } from '../rbac/effective.ts';
+import { roleVersion } from '../rbac/definitions.ts';
+import { rolesOf } from '../rbac/effective.ts';
 
 export interface BearerRow extends Account {
   readonly roles: string[];
-  readonly permissions: string[] | null;
+  /** How the session was proven, and the version of what the roles contain: null when nobody asks for permissions. */
+  readonly amr: string[] | null;
+  readonly role_version: string | null;
   readonly device_id: string | null;
   readonly session_ended_at: Date | null;
   readonly token_revoked: boolean;
 }
 
 const roles = rolesOf(sql`u.id`);
-const permissions = permissionsOf(sql`u.id`, sql`s.amr`);
+const grants = sql`s.amr, ${roleVersion} as role_version`;
+const noGrants = sql`null as amr, null as role_version`;
 
 /** Everything that decides a bearer's standing, in one statement; null when the session or its user is gone. */
 export function findBearer(
@@ -24,17 +28,11 @@ export function findBearer(
     withPermissions,
   }: { sessionId: string; userId: string; jti: string; withPermissions: boolean },
 ): Promise<BearerRow | null> {
-  return withPermissions
-    ? database.read(sql`
-        select ${accountColumns}, ${roles} as roles, ${permissions} as permissions, s.device_id,
-          s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
-        from sessions s join users u on u.id = s.user_id
-        where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`)
-    : database.read(sql`
-        select ${accountColumns}, ${roles} as roles, null as permissions, s.device_id,
-          s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
-        from sessions s join users u on u.id = s.user_id
-        where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`);
+  return database.read(sql`
+    select ${accountColumns}, ${roles} as roles, ${withPermissions ? grants : noGrants}, s.device_id,
+      s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
+    from sessions s join users u on u.id = s.user_id
+    where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`);
 }
 
 export interface SessionRow {
@@ -51,21 +49,28 @@ export interface SessionRow {
   readonly ended_at: Date | null;
 }
 
-/** What a refresh needs to know: the session, and the standing of its account. */
-export interface RotationRow extends SessionRow {
-  readonly disabled_at: Date | null;
+/** What the tokens of a session are made of. */
+export interface GrantRow {
+  readonly user_id: string;
+  readonly expires_at: Date;
+  readonly auth_time: Date;
+  readonly amr: string[];
   readonly roles: string[];
-  readonly permissions: string[];
+  readonly role_version: string | null;
 }
 
-const rotation = sql`s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.expires_at,
-  s.auth_time, s.amr, s.device_id, s.ended_at, u.disabled_at, ${roles} as roles, ${permissions} as permissions`;
+/** What a refresh that rotated nothing needs to know: the session, and the standing of its account. */
+export interface RotationRow extends SessionRow, GrantRow {
+  readonly disabled_at: Date | null;
+}
+
+const granted = sql`s.user_id, s.expires_at, s.auth_time, ${roles} as roles, ${grants}`;
 
 /** Rotates a session whose token is the current one: of N callers at once, one does. Null where it is not. */
 export function rotateSession(
   database: Sql,
   token: { sessionId: string; generation: number; seedHash: Buffer; now: Date; idleUntil: Date },
-): Promise<RotationRow | null> {
+): Promise<GrantRow | null> {
   return database.row(sql`
     update sessions s set generation = s.generation + 1, rotated_at = ${token.now}::timestamptz,
       idle_expires_at = least(s.expires_at, ${token.idleUntil}::timestamptz)
@@ -74,13 +79,14 @@ export function rotateSession(
       and s.seed_hash = ${token.seedHash}::bytea and s.ended_at is null
       and s.idle_expires_at > ${token.now}::timestamptz and s.expires_at > ${token.now}::timestamptz
       and u.id = s.user_id and u.disabled_at is null
-    returning ${rotation}`);
+    returning ${granted}`);
 }
 
 /** A session that was not rotated, as it stands; null when there is none. */
 export function findRotated(database: Sql, sessionId: string): Promise<RotationRow | null> {
   return database.row(sql`
-    select ${rotation} from sessions s join users u on u.id = s.user_id where s.id = ${sessionId}::uuid`);
+    select s.id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.device_id, s.ended_at, u.disabled_at,
+      ${granted} from sessions s join users u on u.id = s.user_id where s.id = ${sessionId}::uuid`);
 }
 
 /** `insert into sessions …`, to stand in the statement that lets somebody in. */
@@ -189,7 +195,7 @@ export interface RenewedRow {
   readonly expires_at: Date;
   readonly amr: string[];
   readonly roles: string[];
-  readonly permissions: string[];
+  readonly role_version: string | null;
 }
 
 /** Renews the session's `auth_time` and adds to its `amr`; null when it has ended. */
@@ -202,7 +208,7 @@ export function renewAuthTime(
     update sessions s set auth_time = ${now}::timestamptz, amr = ${joined}
     where s.id = ${sessionId}::uuid and s.ended_at is null
     returning s.generation, s.seed_sealed, s.expires_at, s.amr, ${rolesOf(sql`s.user_id`)} as roles,
-      ${permissionsOf(sql`s.user_id`, sql`s.amr`)} as permissions`);
+      ${roleVersion} as role_version`);
 }
 
 /** Ends a session by its id and user, for a theft or a revocation; null when it had ended before. */

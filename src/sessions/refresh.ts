@@ -5,8 +5,9 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import { Problem } from '../platform/problems.ts';
+import { grantsOf } from '../rbac/definitions.ts';
 import { forgetDevice } from '../throttle/devices.ts';
-import { endSession, findRotated, type RotationRow, rotateSession } from './queries.ts';
+import { endSession, findRotated, type GrantRow, type RotationRow, rotateSession } from './queries.ts';
 import {
   decodeRefreshToken,
   encodeRefreshToken,
@@ -39,26 +40,26 @@ export async function refresh(deps: KeysDeps, caller: Caller, token: string): Pr
       now,
       idleUntil: addSeconds(now, config.sessions.idleLifetime),
     });
-    const found = rotated ?? (await findRotated(db, presented.sessionId));
-    const verdict = rotated === null ? judge(presented, found, now, config.sessions.reuseGrace) : 'rotated';
+    if (rotated !== null) return succeed(deps, presented, rotated);
+    const session = await findRotated(db, presented.sessionId);
+    const verdict = judge(presented, session, now, config.sessions.reuseGrace);
     if (verdict === 'raced') continue;
-    if (verdict === 'invalid' || found === null) throw new Problem('invalid_refresh_token');
-    if (verdict === 'reused') return endStolenSession(deps, caller, found);
-    return issueTokens(
-      deps,
-      {
-        userId: found.user_id,
-        sessionId: found.id,
-        roles: found.roles,
-        permissions: found.permissions,
-        amr: found.amr,
-        authTime: found.auth_time,
-        sessionExpiresAt: found.expires_at,
-      },
-      encodeRefreshToken(secrets, { ...presented, generation: found.generation }),
-    );
+    if (verdict === 'invalid' || session === null) throw new Problem('invalid_refresh_token');
+    if (verdict === 'reused') return endStolenSession(deps, caller, session);
+    return succeed(deps, presented, session);
   }
   throw new Problem('overloaded');
+}
+
+async function succeed(deps: KeysDeps, presented: RefreshToken, row: GrantRow): Promise<TokenBody> {
+  const { sessionId, generation } = presented;
+  const { user_id: userId, amr, role_version: version } = row;
+  const { roles, permissions } = await grantsOf(deps.db, { userId, roles: row.roles, version, amr });
+  return issueTokens(
+    deps,
+    { userId, sessionId, roles, permissions, amr, authTime: row.auth_time, sessionExpiresAt: row.expires_at },
+    encodeRefreshToken(deps.secrets, { ...presented, generation: generation + 1 }),
+  );
 }
 
 type Verdict = 'repeated' | 'raced' | 'reused' | 'invalid';
