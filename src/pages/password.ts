@@ -1,6 +1,7 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { changePassword } from '../passwords/change.ts';
 import { requestReset } from '../passwords/request-reset.ts';
+import { findStoredPassword } from '../passwords/stored.ts';
 import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
@@ -20,6 +21,9 @@ const FIELDS = ['current_password', 'new_password', 'confirm_new_password'];
 export function passwordPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply, { recent: true });
+    // There the mail is offered that gives a first one.
+    if ((await findStoredPassword(deps.db, principal.userId)) === null)
+      return reply.redirect('/account/security', 303);
     return show(reply, passwordPage(viewOf(deps, request, reply), principal, null));
   });
 
