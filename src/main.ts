@@ -7,6 +7,7 @@ import { banner } from './banner.ts';
 import { startDelivery } from './delivery/worker.ts';
 import { startMaintenance } from './maintenance.ts';
 import { ConfigError, loadConfig } from './platform/config/load.ts';
+import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
 import { openLog } from './platform/log.ts';
 import { openWorld } from './world.ts';
@@ -35,6 +36,7 @@ async function serve(): Promise<void> {
     const { tls } = config.http;
     const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
     await app.listen({ host: config.http.host, port: config.http.port });
+    growHeapSlowly();
     if (tls !== null)
       followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
     const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
