@@ -109,7 +109,7 @@ export function doorFaults(files: readonly Source[]): string[] {
 // Each costs a start more than a slice of ours does: taken by type alone, or by `await import()` where it is first used.
 // Of node:http the client behind fetch comes with it, so its tables are had by process.getBuiltinModule.
 const HEAVY =
-  /^(typebox|jose|nodemailer|prom-client|openid-client|ioredis|commander|libphonenumber-js(\/.*)?|@simplewebauthn\/server|@zxcvbn-ts\/.*|node:https?)$/;
+  /^(ajv|ajv-formats|fast-json-stringify|typebox|jose|nodemailer|prom-client|openid-client|ioredis|commander|libphonenumber-js(\/.*)?|@simplewebauthn\/server|@zxcvbn-ts\/.*|node:https?)$/;
 
 export function startFaults(files: readonly Source[]): string[] {
   return files

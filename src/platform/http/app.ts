@@ -71,6 +71,13 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     connectionTimeout: 60_000,
     clientErrorHandler: refuseConnection(random),
     keepAliveTimeout: 75_000,
+    // Named here, as Fastify would load its own compilers otherwise.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: () => compileValidator as never,
+        buildSerializer: () => compileSerializer,
+      },
+    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     genReqId: request => {
       const sent = request.headers['x-request-id'];
@@ -93,8 +100,6 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     done();
   });
   readJsonBodies(app);
-  app.setValidatorCompiler(compileValidator as never);
-  app.setSerializerCompiler(compileSerializer);
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
   app.setNotFoundHandler((request, reply) => answerProblem(new Problem('not_found'), request, reply, log));
   app.addHook('onRequest', securityHeaders(config));

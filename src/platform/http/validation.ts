@@ -1,13 +1,19 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import formats from 'ajv-formats';
-import fastJsonStringify, { type AnySchema as Schema } from 'fast-json-stringify';
+import { createRequire } from 'node:module';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
+import type fastJsonStringify from 'fast-json-stringify';
 import type { Issue } from '../problems.ts';
+
+// The compilers are loaded by the first schema that needs one, as a start needs none; at once, as Fastify's hooks for
+// them do not wait.
+const require = createRequire(import.meta.url);
 
 const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false } as const;
 
 const openAjv = (coerceTypes: boolean) => {
+  const { Ajv } = require('ajv') as typeof import('ajv');
+  const formats = require('ajv-formats') as (ajv: Ajv) => void;
   const ajv = new Ajv({ ...options, coerceTypes });
-  (formats as unknown as (ajv: Ajv) => void)(ajv);
+  formats(ajv);
   return ajv;
 };
 let exact: Ajv | null = null;
@@ -45,9 +51,28 @@ function compile(schema: object, isBody: boolean): ValidateFunction {
 export function compileSerializer({ schema }: { schema: unknown }): (data: unknown) => string {
   let compiled: ((data: unknown) => string) | null = null;
   return data => {
-    compiled ??= fastJsonStringify(schema as Schema);
+    compiled ??= constant(schema as object) ?? stringifier(schema as object);
     return compiled(data);
   };
+}
+
+function stringifier(schema: object): (data: unknown) => string {
+  return (require('fast-json-stringify') as typeof fastJsonStringify)(schema);
+}
+
+interface ObjectSchema {
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, { readonly const?: unknown }>>;
+}
+
+// An object of literals is always the same text, and needs no compiler: it answers the first probes after a start.
+function constant(schema: object): (() => string) | null {
+  const { required = [], properties = {}, ...more } = schema as ObjectSchema;
+  const members = Object.entries(properties);
+  const isConstant = members.every(([name, member]) => 'const' in member && required.includes(name));
+  if (members.length === 0 || !isConstant || Object.keys(more).some(key => key !== 'type')) return null;
+  const text = JSON.stringify(Object.fromEntries(members.map(([name, member]) => [name, member.const])));
+  return () => text;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
