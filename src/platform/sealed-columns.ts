@@ -55,18 +55,19 @@ export function countSealed({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Prom
  * of each table, so that a start stays quick; `config check` counts all.
  */
 export async function refuseLostRoot({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Promise<void> {
-  const lost = await Promise.all(
-    sealedColumns.map(async sealed => {
-      const { table, column } = namesOf(sealed);
-      const row = await db.row(sql`
-        select from (select ${column} from ${table} where length(${column}) > 0 limit 50) as few
-        where substring(${column} from 2 for 4) <> all(${[...secrets.rootIds]}::bytea[])`);
-      return row === null ? [] : [`${sealed.table}.${sealed.column}`];
-    }),
-  );
-  if (lost.flat().length === 0) return;
+  const few = sealedColumns.map(sealed => {
+    const { table, column } = namesOf(sealed);
+    const place = `${sealed.table}.${sealed.column}`;
+    return sql`(select ${place}::text as place, ${column} as value from ${table} where length(${column}) > 0 limit 50)`;
+  });
+  // One statement: at a start, more would each wait for a connection of their own.
+  const lost = await db.rows<{ place: string }>(sql`
+    select distinct place from (${few.reduce((all, next) => sql`${all} union all ${next}`)}) as few
+    where substring(value from 2 for 4) <> all(${[...secrets.rootIds]}::bytea[])
+    order by place`);
+  if (lost.length === 0) return;
   throw new SealedError(
-    `AUTH_ROOT_SECRET is not the one that stored secrets were sealed under (${lost.flat().join(', ')}). ` +
+    `AUTH_ROOT_SECRET is not the one that stored secrets were sealed under (${lost.map(({ place }) => place).join(', ')}). ` +
       'Put the former value into AUTH_ROOT_SECRET_PREVIOUS.',
   );
 }
