@@ -3,7 +3,7 @@ import { openKeyRing } from './keys/key-ring.ts';
 import { systemClock } from './platform/clock.ts';
 import type { Config } from './platform/config.ts';
 import { type Connection, openDatabase } from './platform/database.ts';
-import { openEmbedded } from './platform/embedded/open.ts';
+import type { Embedded } from './platform/embedded/open.ts';
 import { completeSecrets } from './platform/generated-secrets.ts';
 import { openHasher } from './platform/hasher.ts';
 import type { Log } from './platform/log.ts';
@@ -32,7 +32,7 @@ export async function openWorld(config: Config, log: Log): Promise<World> {
     for (const step of closing.splice(0).reverse()) await step();
   };
   try {
-    const server = config.database.url === null ? await openEmbedded({ dataDir: config.dataDir, log }) : null;
+    const server = config.database.url === null ? await openServer(config, log) : null;
     if (server !== null) closing.push(() => server.release());
     const connection: Connection = server?.connection ?? { connectionString: config.database.url as string };
     const { migrateUrl, migrateOnStart, poolMax, prepare } = config.database;
@@ -74,4 +74,10 @@ export async function openWorld(config: Config, log: Log): Promise<World> {
     await close();
     throw error;
   }
+}
+
+// Loaded where it is needed: production has a server elsewhere.
+async function openServer({ dataDir }: Config, log: Log): Promise<Embedded> {
+  const { openEmbedded } = await import('./platform/embedded/open.ts');
+  return openEmbedded({ dataDir, log });
 }

@@ -3,7 +3,6 @@ import { readApplied, standing } from './applied.ts';
 import { connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
-import { upgrade } from './upgrade.ts';
 
 export interface EnsureSchema {
   /** As whom the service works. */
@@ -42,5 +41,6 @@ export async function ensureSchema(options: EnsureSchema): Promise<void> {
         '(in a container: node src/db.ts upgrade head), or set MIGRATE_ON_START=true',
     );
   }
+  const { upgrade } = await import('./upgrade.ts');
   await upgrade({ connection: migrateConnection ?? connection, revisions, say, serviceRole });
 }
