@@ -13,8 +13,8 @@ COPY ${SOURCE}/src ./src
 COPY ${SOURCE}/migrations ./migrations
 COPY ${SOURCE}/LICENSE ./
 RUN find src -name '*.test.ts' -delete
-# Compiled code for every module of the service, so that a start parses nothing: kept by V8's flags, so the same as below.
-RUN NODE_COMPILE_CACHE=/app/.compile-cache node --max-semi-space-size=4 --heap-growing-percent=50 src/warm.ts
+# Compiled code for every module of the service, so that a start parses nothing.
+RUN NODE_COMPILE_CACHE=/app/.compile-cache node --max-semi-space-size=4 --import ./src/platform/process-guard.mjs src/warm.ts
 
 FROM node:26-bookworm-slim
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-* \
@@ -36,4 +36,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT ?? 8000) + '/readyz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # node itself, since npm does not pass SIGTERM on. A small young generation, as nearly all garbage is a request's: a
 # third of the memory for no time that could be measured.
-CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "--import", "./src/platform/process-guard.mjs", "src/main.ts"]

@@ -19,6 +19,20 @@ if (Number(found.split('.')[0]) < NEEDED) {
   process.exit(1);
 }
 
+// Among our own modules every import says the whole path, which spares Node.js its search for what could be meant: a
+// tenth of a start, as it comes before the first of them is imported.
+const OURS = new URL('../', import.meta.url).href;
+module.registerHooks({
+  resolve(specifier, context, next) {
+    const whole = specifier.startsWith('.') && specifier.endsWith('.ts');
+    if (!whole || context.parentURL === undefined || !context.parentURL.startsWith(OURS)) {
+      return next(specifier, context);
+    }
+    const { href } = new URL(specifier, context.parentURL);
+    return { url: href, format: 'module-typescript', shortCircuit: true };
+  },
+});
+
 // Keeps what was compiled beside the packages, where only who installs them writes: not in the folder for temporary
 // files that Node.js would take, which is everybody's. Where it cannot be written, or NODE_COMPILE_CACHE names another
 // folder, nothing happens.

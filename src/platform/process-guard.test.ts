@@ -39,11 +39,19 @@ test.runIf(older !== undefined)('an older Node.js on this machine reads the guar
   expect(stderr).toContain('npm ci --include=optional');
 });
 
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  scripts: Record<string, string>;
+};
+
 test('every script that starts a program of ours starts the guard first', () => {
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    scripts: Record<string, string>;
-  };
   for (const name of ['start', 'dev', 'test', 'db', 'cli', 'bench', 'check']) {
     expect(scripts[name], name).toMatch(/^node (--\S+ )*--import \.\/src\/platform\/process-guard\.mjs /);
   }
+});
+
+test('the image and the unit start the service as npm does', () => {
+  const command = /^CMD (\[.*\])$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8'))?.[1] ?? '[]';
+  expect((JSON.parse(command) as string[]).join(' ')).toBe(scripts.start);
+  const unit = readFileSync(join(root, 'deploy/entrecore-auth.service'), 'utf8');
+  expect(/^ExecStart=\S+\/(node .*)$/m.exec(unit)?.[1]).toBe(scripts.start);
 });
