@@ -115,6 +115,10 @@ export async function measureFootprint(world: World): Promise<Finding[]> {
     world.generator.run({ port: measured.port, connections: 16, seconds: 2 * world.pace.seconds, requests });
   await load(Array.from({ length: LIVE }, (_, n) => whoAmI(n + 1, users)));
   await load(Array.from({ length: 400 }, (_, n) => login(2 + 2 * (n % (users / 2 - 1)))));
+  // Who chooses a password has the lists loaded.
+  const newcomers = Array.from({ length: TIMES }, (_, n) => firstStep(`footprint${n}.${users}@example.net`));
+  const signups = { port: measured.port, connections: 1, seconds: 60, requests: newcomers, once: true };
+  expectOnly(200, await world.generator.run({ ...signups, signup: PASSWORD }), 'a sign-up');
   await load(Array.from({ length: LIVE }, (_, n) => whoAmI(n + 1, users)));
   const loaded = measured.rss();
   await measured.stop();
