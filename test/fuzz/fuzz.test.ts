@@ -138,8 +138,8 @@ test('whatever path, method and headers are sent, the answer is no defect', asyn
 
 test('a service with a defect is found out', async () => {
   const broken = await testApp();
-  broken.deps.db.rows = () => Promise.reject(new Error('a defect'));
   const token = (await logIn(broken, await person(broken, { roles: ['admin'] }))).access_token;
+  broken.deps.db.rows = () => Promise.reject(new Error('a defect'));
   const answer = await broken.call('GET', '/roles', { token });
   expect(answer.statusCode).toBe(500);
   expect(answer.json()).toMatchObject({ code: 'internal_error' });
