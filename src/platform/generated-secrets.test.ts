@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../test/support/database.ts';
 import { configWith, movableClock } from '../../test/support/deps.ts';
 import type { Config } from './config.ts';
@@ -21,6 +21,7 @@ beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'entrecore-secrets-'));
   await database.db.run(sql`delete from service_secrets`);
 });
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 afterAll(() => database.close());
 
 function bare({ root = null as string | null, url = null as string | null, ...others } = {}): Config {
