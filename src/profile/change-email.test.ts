@@ -15,6 +15,15 @@ const me = async ({ token }: Member) => (await world.call('GET', '/users/me', { 
 const fresh = () => `${world.deps.random.uuid()}@example.com`;
 const mailed = (template: string, to: string) => mailedToken(world, template, to);
 
+/** Somebody whose change of address waits for either mailbox. */
+async function changing() {
+  const ada = await member();
+  const next = fresh();
+  await put(ada, { email: next });
+  const confirm = await mailed('email-change-confirm', next);
+  return { ada, confirm, notice: await mailed('email-change-notice', ada.who.email) };
+}
+
 describe('a change of address', () => {
   test('waits for the new mailbox, tells the old one, and the username follows', async () => {
     const ada = await member();
@@ -122,11 +131,7 @@ describe('a change of address', () => {
   });
 
   test('the owner of the old mailbox stops a change before it happens', async () => {
-    const ada = await member();
-    const next = fresh();
-    await put(ada, { email: next });
-    const confirm = await mailed('email-change-confirm', next);
-    const notice = await mailed('email-change-notice', ada.who.email);
+    const { ada, confirm, notice } = await changing();
     expect((await world.call('POST', '/email-change/undo', { body: { token: notice } })).statusCode).toBe(
       200,
     );
@@ -135,11 +140,7 @@ describe('a change of address', () => {
   });
 
   test('a token of one purpose is worth nothing at another door', async () => {
-    const ada = await member();
-    const next = fresh();
-    await put(ada, { email: next });
-    const confirm = await mailed('email-change-confirm', next);
-    const notice = await mailed('email-change-notice', ada.who.email);
+    const { confirm, notice } = await changing();
     expect((await world.call('POST', '/email-change/undo', { body: { token: confirm } })).statusCode).toBe(
       404,
     );
