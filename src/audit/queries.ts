@@ -1,4 +1,4 @@
-import { type Fragment, sql } from '../platform/sql.ts';
+import { column, type Fragment, sql } from '../platform/sql.ts';
 import type { EventRow } from './record.ts';
 
 export function insertEventRow(row: EventRow, source?: Fragment): Fragment {
@@ -11,14 +11,18 @@ export function insertEventRow(row: EventRow, source?: Fragment): Fragment {
     ${source === undefined ? sql`` : sql`from ${source}`}`;
 }
 
-export function insertEventRows(rows: readonly EventRow[]): Fragment {
-  const all = <T>(pick: (row: EventRow) => T) => rows.map(pick);
+/** One event for each row. With a `source`, whose rows have an `id`: for each whose session is among them. */
+export function insertEventRows(rows: readonly EventRow[], source?: Fragment): Fragment {
+  const all = (pick: (row: EventRow) => unknown) =>
+    source === undefined ? rows.map(pick) : column(rows, pick);
   return sql`
     insert into audit_events (id, created_at, type, outcome, reason, actor_kind, actor_id, user_id, session_id,
       request_id, data, personal_sealed)
-    select * from unnest(${all(row => row.id)}::uuid[], ${all(row => row.createdAt)}::timestamptz[],
+    select event.* from unnest(${all(row => row.id)}::uuid[], ${all(row => row.createdAt)}::timestamptz[],
       ${all(row => row.type)}::text[], ${all(row => row.outcome)}::text[], ${all(row => row.reason)}::text[],
       ${all(row => row.actorKind)}::text[], ${all(row => row.actorId)}::uuid[], ${all(row => row.userId)}::uuid[],
       ${all(row => row.sessionId)}::uuid[], ${all(row => row.requestId)}::text[], ${all(row => row.data)}::jsonb[],
-      ${all(row => row.personalSealed)}::bytea[])`;
+      ${all(row => row.personalSealed)}::bytea[]) as event (id, created_at, type, outcome, reason, actor_kind,
+      actor_id, user_id, session_id, request_id, data, personal_sealed)
+    ${source === undefined ? sql`` : sql`join ${source} on ${source}.id = event.session_id`}`;
 }

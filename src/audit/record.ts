@@ -104,3 +104,8 @@ export async function prepareEvent(
 export function insertEvent(row: EventRow, source?: Fragment): Fragment {
   return insertEventRow(row, source);
 }
+
+/** The same for many: each event whose session is a row of the source, whose `id` it is. */
+export function insertEventsOf(rows: readonly EventRow[], sessions: Fragment): Fragment {
+  return insertEventRows(rows, sessions);
+}

@@ -3,7 +3,7 @@ import { asUnavailable, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gather } from './gather.ts';
 import { Problem } from './problems.ts';
-import { type Fragment, type Statement, toStatement } from './sql.ts';
+import { type Fragment, type Joint, type Statement, toStatement } from './sql.ts';
 
 /** What runs a statement: the pool, or one transaction. */
 export interface Sql {
@@ -28,6 +28,8 @@ export interface Db extends Sql {
    * together, which costs a crowd of requests one round trip.
    */
   read<Row>(statement: Fragment): Promise<Row | null>;
+  /** The row of a joint statement for one who asks: in company with others of the same turn, alone where nobody else asks. */
+  join<Ask, Row>(statement: Joint<Ask>, ask: Ask): Promise<Row | null>;
   /**
    * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller
    * throw, because what is thrown inside takes the failure counters and the audit rows with it.
@@ -97,7 +99,8 @@ export function openDatabase({
   const run = overPool(pool, prepare);
   return {
     ...sqlOver(run),
-    read: sqlOver(prepare ? gather((statement, runs) => runTogether(pool, statement, runs)) : run).row,
+    read: sqlOver(prepare ? gatherReads(pool, run) : run).row,
+    join: gatherJoint(run),
     async transaction(work) {
       const client = await pool.connect().catch(asUnavailable);
       let broken: Error | undefined;
@@ -140,6 +143,45 @@ function overPool(pool: pg.Pool, prepare: boolean): Run {
     ? async statement => (await runTogether(pool, statement, [statement.values]))[0] as Outcome
     : ({ text, values }) =>
         lend<pg.QueryResult>(pool, (client, done) => client.query(text, values, done)).then(outcomeOf);
+}
+
+// Runs of one statement go together.
+function gatherReads(pool: pg.Pool, run: Run): Run {
+  const readers = new Map<string, Run>();
+  return statement => {
+    let reader = readers.get(statement.name);
+    if (reader === undefined) {
+      const together = (all: readonly Statement[]) =>
+        runTogether(
+          pool,
+          statement,
+          all.map(({ values }) => values),
+        );
+      readers.set(statement.name, (reader = gather({ together, alone: run })));
+    }
+    return reader(statement);
+  };
+}
+
+// Those who ask the same joint statement go together.
+function gatherJoint(run: Run): Db['join'] {
+  const askers = new WeakMap<object, unknown>();
+  return <Ask, Row>(joint: Joint<Ask>, ask: Ask) => {
+    let asker = askers.get(joint) as ((ask: Ask) => Promise<Row | null>) | undefined;
+    if (asker === undefined) {
+      asker = gather<Ask, Row | null>({
+        key: joint.key,
+        alone: async one => ((await run(toStatement(joint.alone(one)))).rows[0] as Row | undefined) ?? null,
+        async together(all) {
+          const { rows } = await run(toStatement(joint.together(all)));
+          const found = new Map(rows.map(row => [row.key, row as Row]));
+          return all.map(one => found.get(joint.key(one)));
+        },
+      });
+      askers.set(joint, asker);
+    }
+    return asker(ask).catch(asUnavailable);
+  };
 }
 
 // The runs of one prepared statement, in one round trip.

@@ -1,51 +1,69 @@
 import { isUnavailable } from './database-errors.ts';
-import type { Outcome } from './execution.ts';
-import type { Statement } from './sql.ts';
+import { COMPANY } from './sql.ts';
 
-// More in one round trip would keep the first of them waiting for the last.
-const MOST = 8;
+/** How those are served who ask in one turn of the event loop. */
+export interface Company<Ask, Answer> {
+  /** All of them in one round trip, in their order; whose answer is undefined is served alone after that. */
+  together(asks: readonly Ask[]): Promise<readonly (Answer | undefined)[]>;
+  alone(ask: Ask): Promise<Answer>;
+  /** Two with one key never go together. */
+  key?(ask: Ask): string;
+}
 
-interface Asked {
-  readonly statement: Statement;
-  readonly resolve: (outcome: Outcome) => void;
+interface Asked<Ask, Answer> {
+  readonly ask: Ask;
+  readonly resolve: (answer: Answer | Promise<Answer>) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Gathers the runs of a statement that are asked for in one turn of the event loop into round trips of several. The
- * loop reads every socket that is ready and then comes to what was set for "immediate": by then all the requests that
- * arrived together have asked. For statements that only read and wait for no lock: nobody's own work waits with others'.
+ * Gathers what is asked in one turn of the event loop into round trips of several. The loop reads every socket that is
+ * ready and then comes to what was set for "immediate": by then all the requests that arrived together have asked. Who is
+ * alone in its turn is served at once; so it must be true that nobody waits for a lock in company, as all would wait.
  */
-export function gather(
-  runTogether: (statement: Statement, runs: readonly unknown[][]) => Promise<readonly Outcome[]>,
-): (statement: Statement) => Promise<Outcome> {
-  const gathering = new Map<string, Asked[]>();
+export function gather<Ask, Answer>({
+  together,
+  alone,
+  key,
+}: Company<Ask, Answer>): (ask: Ask) => Promise<Answer> {
+  let open: Asked<Ask, Answer>[] = [];
+  const keys = new Set<string>();
 
-  async function send(all: readonly Asked[]): Promise<void> {
-    const { statement } = all[0] as Asked;
+  function close(): Asked<Ask, Answer>[] {
+    const all = open;
+    open = [];
+    keys.clear();
+    return all;
+  }
+
+  async function serve(all: readonly Asked<Ask, Answer>[]): Promise<void> {
+    const [first] = all as [Asked<Ask, Answer>];
+    if (all.length === 1) return first.resolve(alone(first.ask));
     try {
-      const outcomes = await runTogether(
-        statement,
-        all.map(asked => asked.statement.values),
-      );
-      for (const [index, { resolve }] of all.entries()) resolve(outcomes[index] as Outcome);
+      const answers = await together(all.map(({ ask }) => ask));
+      for (const [index, { ask, resolve }] of all.entries()) {
+        const answer = answers[index];
+        resolve(answer === undefined ? alone(ask) : answer);
+      }
     } catch (error) {
       // One that is refused takes the others of its round trip with it: each is tried by itself.
-      if (all.length > 1 && !isUnavailable(error)) for (const asked of all) void send([asked]);
-      else for (const { reject } of all) reject(error);
+      for (const { ask, resolve, reject } of all) {
+        if (isUnavailable(error)) reject(error);
+        else resolve(alone(ask));
+      }
     }
   }
 
-  return statement =>
+  return ask =>
     new Promise((resolve, reject) => {
-      const open = gathering.get(statement.name);
-      const all = open === undefined || open.length === MOST ? [] : open;
-      all.push({ statement, resolve, reject });
-      if (all === open) return;
-      gathering.set(statement.name, all);
+      const name = key?.(ask);
+      const full = open.length === COMPANY || (name !== undefined && keys.has(name));
+      if (full) void serve(close());
+      if (name !== undefined) keys.add(name);
+      if (open.push({ ask, resolve, reject }) > 1) return;
+      const all = open;
       setImmediate(() => {
-        if (gathering.get(statement.name) === all) gathering.delete(statement.name);
-        void send(all);
+        if (open === all) void serve(close());
       });
     });
 }

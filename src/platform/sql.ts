@@ -19,6 +19,37 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Fragme
   return new Fragment(strings, values);
 }
 
+/**
+ * A statement that writes a row of one's own, for one who asks and for several at once (`Db.join`): the several cost one
+ * plan, one round trip and one commit.
+ */
+export interface Joint<Ask> {
+  /** What the asker's row is found by: the id of the row that it writes. */
+  key(ask: Ask): string;
+  /** Decides what becomes of this asker's row, and waits for whoever has it locked. */
+  alone(ask: Ask): Fragment;
+  /**
+   * The same for all of them, but that it waits for nobody: it passes over a row that is locked, and gives each row that
+   * it wrote its key in the column `key`. Who gets no row asks alone.
+   */
+  together(asks: readonly Ask[]): Fragment;
+}
+
+/**
+ * How many are served together at most. More would keep the first of them waiting for the last; and PostgreSQL takes every
+ * array whose length it does not know for one of ten.
+ */
+export const COMPANY = 10;
+
+/**
+ * What each of those who ask together says of one thing, as the array that a joint statement unnests. It is filled up with
+ * nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let nulls match nothing.
+ */
+export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {
+  const rest = Math.max(COMPANY - asks.length, 0);
+  return [...asks.map(pick), ...Array.from({ length: rest }, () => null)];
+}
+
 export interface Statement {
   readonly name: string;
   readonly text: string;

@@ -1,10 +1,32 @@
-import { insertEvent, prepareEvent } from '../audit/record.ts';
+import { type EventRow, insertEvent, insertEventsOf, prepareEvent } from '../audit/record.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { Problem } from '../platform/problems.ts';
-import { sql } from '../platform/sql.ts';
+import { type Joint, sql } from '../platform/sql.ts';
 import { endSessionsOf, publishEnded } from './end.ts';
 import type { TokenPrincipal, UserPrincipal } from './principal.ts';
-import { endSessionFragment } from './queries.ts';
+import { endSessionFragment, endSessionsFragment } from './queries.ts';
+
+interface Logout {
+  readonly sessionId: string;
+  readonly jti: string;
+  readonly now: Date;
+  readonly event: EventRow;
+}
+
+const ending: Joint<Logout> = {
+  key: ({ sessionId }) => sessionId,
+  alone: ({ event, ...session }) => sql`
+    with ended as (${endSessionFragment({ ...session, reason: 'logout' })}),
+      event as (${insertEvent(event, sql`ended`)})
+    select id from ended`,
+  together: all => sql`
+    with ended as (${endSessionsFragment(all, 'logout')}),
+      event as (${insertEventsOf(
+        all.map(({ event }) => event),
+        sql`ended`,
+      )})
+    select id as key from ended`,
+};
 
 /**
  * Ends the session of the access token, in one statement: when it returns, the token and its session's refresh tokens
@@ -21,11 +43,12 @@ export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal)
     sessionId: claims.sid,
     caller,
   });
-  const now = deps.clock.now();
-  const ended = await deps.db.row(sql`
-    with ended as (${endSessionFragment({ sessionId: claims.sid, jti: claims.jti, now, reason: 'logout' })}),
-      event as (${insertEvent(event, sql`ended`)})
-    select id from ended`);
+  const ended = await deps.db.join(ending, {
+    sessionId: claims.sid,
+    jti: claims.jti,
+    now: deps.clock.now(),
+    event,
+  });
   if (ended === null) throw new Problem('token_revoked');
   await deps.cache.publishRevocation('sid', claims.sid, deps.config.tokens.accessLifetime);
 }

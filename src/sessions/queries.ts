@@ -1,6 +1,6 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Db, Sql } from '../platform/database.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { column, type Fragment, type Joint, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 
@@ -66,20 +66,53 @@ export interface RotationRow extends SessionRow, GrantRow {
 
 const granted = sql`s.user_id, s.expires_at, s.auth_time, ${roles} as roles, ${grants}`;
 
-/** Rotates a session whose token is the current one: of N callers at once, one does. Null where it is not. */
-export function rotateSession(
-  database: Sql,
-  token: { sessionId: string; generation: number; seedHash: Buffer; now: Date; idleUntil: Date },
-): Promise<GrantRow | null> {
-  return database.row(sql`
-    update sessions s set generation = s.generation + 1, rotated_at = ${token.now}::timestamptz,
-      idle_expires_at = least(s.expires_at, ${token.idleUntil}::timestamptz)
+/** A refresh token that is presented. */
+export interface Presented {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly seedHash: Buffer;
+  readonly now: Date;
+  readonly idleUntil: Date;
+}
+
+const rotation: Joint<Presented> = {
+  key: ({ sessionId }) => sessionId,
+  alone: ({ sessionId, generation, seedHash, now, idleUntil }) => sql`
+    update sessions s set ${rotated(now, idleUntil)}
     from users u
-    where s.id = ${token.sessionId}::uuid and s.generation = ${token.generation}::int
-      and s.seed_hash = ${token.seedHash}::bytea and s.ended_at is null
-      and s.idle_expires_at > ${token.now}::timestamptz and s.expires_at > ${token.now}::timestamptz
+    where s.id = ${sessionId}::uuid and ${isCurrent(sql`${generation}::int`, sql`${seedHash}::bytea`, now)}
       and u.id = s.user_id and u.disabled_at is null
-    returning ${granted}`);
+    returning ${granted}`,
+  together(all) {
+    const { now, idleUntil } = all.at(-1) as Presented;
+    return sql`
+      update sessions s set ${rotated(now, idleUntil)}
+      from users u
+      where s.ctid = any(array(
+          select s.ctid
+          from unnest(${column(all, token => token.sessionId)}::uuid[], ${column(all, token => token.generation)}::int[],
+            ${column(all, token => token.seedHash)}::bytea[]) as token (session_id, generation, seed_hash)
+          join sessions s on s.id = token.session_id
+          where ${isCurrent(sql`token.generation`, sql`token.seed_hash`, now)}
+          for no key update of s skip locked))
+        and u.id = s.user_id and u.disabled_at is null
+      returning s.id as key, ${granted}`;
+  },
+};
+
+function rotated(now: Date, idleUntil: Date): Fragment {
+  return sql`generation = s.generation + 1, rotated_at = ${now}::timestamptz,
+    idle_expires_at = least(s.expires_at, ${idleUntil}::timestamptz)`;
+}
+
+function isCurrent(generation: Fragment, seedHash: Fragment, now: Date): Fragment {
+  return sql`s.generation = ${generation} and s.seed_hash = ${seedHash} and s.ended_at is null
+    and s.idle_expires_at > ${now}::timestamptz and s.expires_at > ${now}::timestamptz`;
+}
+
+/** Rotates a session whose token is the current one: of N callers at once, one does. Null where it is not. */
+export function rotateSession(database: Db, token: Presented): Promise<GrantRow | null> {
+  return database.join(rotation, token);
 }
 
 /** A session that was not rotated, as it stands; null when there is none. */
@@ -135,6 +168,23 @@ export function endSessionFragment({
     update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
     where id = ${sessionId}::uuid and ended_at is null ${unrevoked}
     returning id, user_id, expires_at`;
+}
+
+/** The same for the sessions of several access tokens; passes over those that are locked. */
+export function endSessionsFragment(
+  tokens: readonly { readonly sessionId: string; readonly jti: string; readonly now: Date }[],
+  reason: string,
+): Fragment {
+  return sql`
+    update sessions set ended_at = ${tokens.at(-1)?.now}::timestamptz, end_reason = ${reason}::text
+    where ctid = any(array(
+      select s.ctid
+      from unnest(${column(tokens, token => token.sessionId)}::uuid[], ${column(tokens, token => token.jti)}::uuid[])
+        as token (session_id, jti)
+      join sessions s on s.id = token.session_id
+      where s.ended_at is null and not exists (select from revoked_tokens r where r.jti = token.jti)
+      for no key update of s skip locked))
+    returning id`;
 }
 
 export interface EndedSession {
