@@ -67,13 +67,17 @@ export async function requestOptions(
   });
 }
 
-/** The credential that a browser made, if all of Web Authentication §7.1 holds; else null. */
+/**
+ * The credential that a browser made, if all of Web Authentication §7.1 holds; else null. We ask for no attestation, so
+ * none is looked at: a response that brings certificates is refused before anything reads them.
+ */
 export async function verifyCreation(
   deps: ConfigDeps,
   response: CreationResponse,
   challenge: string,
 ): Promise<Credential | null> {
   const { rpId, origins } = deps.config.passkeys;
+  if (!(await attestsNothing(response).catch(refused(deps)))) return null;
   const { verifyRegistrationResponse } = await library();
   const verified = await verifyRegistrationResponse({
     response,
@@ -93,6 +97,16 @@ export async function verifyCreation(
     backed_up: credentialBackedUp,
     aaguid,
   };
+}
+
+// What browsers send when they are asked for no attestation (Web Authentication §5.1.3): none, or the authenticator's own
+// signature. The library verifies every other format, fetches the revocation lists that certificates name, wherever those
+// are and however long, and takes the root that comes with them for one to trust.
+async function attestsNothing({ response }: CreationResponse): Promise<boolean> {
+  const { decodeAttestationObject, isoBase64URL } = await import('@simplewebauthn/server/helpers');
+  const attestation = decodeAttestationObject(isoBase64URL.toBuffer(response.attestationObject));
+  const format = attestation.get('fmt');
+  return format === 'none' || (format === 'packed' && attestation.get('attStmt').get('x5c') === undefined);
 }
 
 /**

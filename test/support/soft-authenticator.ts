@@ -1,10 +1,19 @@
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 export interface SoftAuthenticator {
-  /** What `navigator.credentials.create` would answer, in JSON. */
-  create(options: { challenge: string }): Record<string, unknown>;
+  readonly publicKey: KeyObject;
+  /** What `navigator.credentials.create` would answer, in JSON: without an attestation, or with this one. */
+  create(options: { challenge: string }, attestation?: Attestation): Record<string, unknown>;
+  /** The hash that an attestation of `create` is made for. */
+  clientDataHash(options: { challenge: string }): Buffer;
   /** What `navigator.credentials.get` would answer, in JSON. */
   get(options: { challenge: string }): Record<string, unknown>;
+}
+
+export interface Attestation {
+  readonly format: string;
+  /** X.509, DER, that of the credential's key first. */
+  readonly certificates?: readonly Buffer[];
 }
 
 const USER_PRESENT = 0x01;
@@ -32,7 +41,9 @@ export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'loca
   });
 
   return {
-    create({ challenge }) {
+    publicKey,
+    clientDataHash: ({ challenge }) => sha256(clientData('webauthn.create', challenge)),
+    create({ challenge }, { format, certificates } = { format: 'none' }) {
       // RFC 9053 §7.1.1: an EC2 key for ES256 on P-256.
       const key = cborMap([
         [cborInteger(1), cborInteger(2)],
@@ -44,8 +55,8 @@ export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'loca
       const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([0, id.length]), id, key]);
       const data = authenticatorData(USER_PRESENT | USER_VERIFIED | ATTESTED, attested);
       const attestation = cborMap([
-        [cborText('fmt'), cborText('none')],
-        [cborText('attStmt'), cborMap([])],
+        [cborText('fmt'), cborText(format)],
+        [cborText('attStmt'), certificates === undefined ? cborMap([]) : statementWith(certificates)],
         [cborText('authData'), cborBytes(data)],
       ]);
       return credential({
@@ -65,6 +76,13 @@ export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'loca
     },
   };
 }
+
+const statementWith = (certificates: readonly Buffer[]) =>
+  cborMap([
+    [cborText('alg'), cborInteger(-7)],
+    [cborText('sig'), cborBytes(Buffer.alloc(8))],
+    [cborText('x5c'), Buffer.concat([cborHead(4, certificates.length), ...certificates.map(cborBytes)])],
+  ]);
 
 const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest();
 

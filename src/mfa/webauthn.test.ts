@@ -1,0 +1,125 @@
+import 'reflect-metadata';
+import { type KeyObject, webcrypto } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  CRLDistributionPointsExtension,
+  cryptoProvider,
+  Extension,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+
+let service: TestApp;
+beforeAll(async () => {
+  service = await testApp();
+});
+afterAll(() => service.close());
+
+async function begin() {
+  const token = (await logIn(service, await person(service))).access_token;
+  const { options } = (await service.call('POST', '/mfa/passkeys/options', { token })).json();
+  const finish = (response: object) =>
+    service.call('POST', '/mfa/passkeys', { token, body: { name: 'Laptop', response } });
+  return { options: options as { challenge: string }, finish };
+}
+
+describe('an attestation, which nobody asked for', () => {
+  test('that says nothing is taken', async () => {
+    const { options, finish } = await begin();
+    expect((await finish(softAuthenticator().create(options))).statusCode).toBe(201);
+  });
+
+  test('makes the service fetch nothing: a revocation list that its certificate names stays unread', async () => {
+    const asked: string[] = [];
+    const listener = createServer((request, response) => {
+      asked.push(String(request.url));
+      response.end();
+    });
+    await new Promise<void>(done => listener.listen(0, '127.0.0.1', done));
+    const { port } = listener.address() as AddressInfo;
+    const { options, finish } = await begin();
+    const authenticator = softAuthenticator();
+    const certificates = await androidChain(authenticator.publicKey, {
+      hash: authenticator.clientDataHash(options),
+      revocationList: `http://127.0.0.1:${port}/latest/meta-data`,
+    });
+    const answer = await finish(authenticator.create(options, { format: 'android-key', certificates }));
+    listener.close();
+    expect([answer.json().code, asked]).toEqual(['passkey_refused', []]);
+  });
+
+  test.each(['packed', 'fido-u2f', 'tpm', 'apple', 'android-safetynet', 'android-key', 'compound'])(
+    'with certificates is refused: %s',
+    async format => {
+      const { options, finish } = await begin();
+      const certificates = [Buffer.from('3000', 'hex')];
+      const answer = await finish(softAuthenticator().create(options, { format, certificates }));
+      expect(answer.json().code).toBe('passkey_refused');
+    },
+  );
+});
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+// As Android's key store makes one, under a root of the attacker's own.
+async function androidChain(
+  key: KeyObject,
+  { hash, revocationList }: { hash: Buffer; revocationList: string },
+): Promise<Buffer[]> {
+  cryptoProvider.set(webcrypto as unknown as Crypto);
+  const { subtle } = webcrypto;
+  const roots = (await subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const publicKey = await subtle.importKey(
+    'spki',
+    key.export({ format: 'der', type: 'spki' }),
+    algorithm,
+    true,
+    ['verify'],
+  );
+  const validity = {
+    notBefore: new Date(Date.now() - 86_400_000),
+    notAfter: new Date(Date.now() + 86_400_000),
+    signingAlgorithm: algorithm,
+  };
+  const root = await X509CertificateGenerator.createSelfSigned({
+    ...validity,
+    serialNumber: '01',
+    name: 'CN=root',
+    keys: roots,
+  });
+  const leaf = await X509CertificateGenerator.create({
+    ...validity,
+    serialNumber: '02',
+    subject: 'CN=leaf',
+    issuer: 'CN=root',
+    publicKey: publicKey as CryptoKey,
+    signingKey: roots.privateKey,
+    extensions: [
+      new Extension('1.3.6.1.4.1.11129.2.1.17', false, new Uint8Array(keyDescription(hash)).buffer),
+      new CRLDistributionPointsExtension([revocationList]),
+    ],
+  });
+  return [leaf, root].map(({ rawData }) => Buffer.from(rawData));
+}
+
+const der = (tag: number, ...parts: Buffer[]) => {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from([tag, body.length]), body]);
+};
+
+const keyDescription = (challenge: Buffer) =>
+  der(
+    0x30,
+    der(0x02, Buffer.from([3])),
+    der(0x0a, Buffer.from([0])),
+    der(0x02, Buffer.from([4])),
+    der(0x0a, Buffer.from([0])),
+    der(0x04, challenge),
+    der(0x04),
+    der(0x30),
+    der(0x30),
+  );
