@@ -16,4 +16,8 @@ export interface FirstFactor {
    * was being checked; null where no password was proven.
    */
   readonly passwordSetAt?: Date | null;
+  /** The passkey that was proven. Nobody is let in once it has been removed, as by whoever claimed the mailbox. */
+  readonly passkeyId?: string;
+  /** The identity that a provider vouched for; the same. */
+  readonly identity?: { readonly issuer: string; readonly subject: string };
 }

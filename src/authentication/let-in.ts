@@ -60,7 +60,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
   const admitted = await db.row<{ roles: string[]; version: string | null }>(sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),
-      admitted as (${withPasswordOf(proof)}),
+      admitted as (${withProofOf(proof)}),
       session as (${session.insert}),
       device as (${device}),
       event as (${insertEvent(event, sql`admitted`)})
@@ -74,10 +74,19 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
   return stranger === null ? tokens : { ...tokens, device_token: stranger.token };
 }
 
-// The lock makes this wait for a change or reset that is under way, and then look at what it left.
-function withPasswordOf({ passwordSetAt }: FirstFactor): Fragment {
-  if (passwordSetAt === undefined || passwordSetAt === null) return sql`select id from standing`;
-  return sql`
-    select standing.id from standing join passwords p on p.user_id = standing.id
-    where date_trunc('milliseconds', p.changed_at) = ${passwordSetAt}::timestamptz for share of p`;
+// The lock makes this wait for a change, a reset or a claim of the mailbox that is under way, and then look at what it left.
+function withProofOf({ passwordSetAt, passkeyId, identity }: FirstFactor): Fragment {
+  if (passwordSetAt !== undefined && passwordSetAt !== null)
+    return sql`
+      select standing.id from standing join passwords p on p.user_id = standing.id
+      where date_trunc('milliseconds', p.changed_at) = ${passwordSetAt}::timestamptz for share of p`;
+  if (passkeyId !== undefined)
+    return sql`
+      select standing.id from standing join factors f on f.user_id = standing.id
+      where f.id = ${passkeyId}::uuid for key share of f`;
+  if (identity !== undefined)
+    return sql`
+      select standing.id from standing join identities i on i.user_id = standing.id
+      where i.issuer = ${identity.issuer}::text and i.subject = ${identity.subject}::text for key share of i`;
+  return sql`select id from standing`;
 }

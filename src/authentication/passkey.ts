@@ -33,7 +33,7 @@ export async function signInWithPasskey(
   const { db } = deps;
   const proven = await provePasskey(deps, caller, { for: 'sign-in', userId: null }, response);
   const account = proven === null ? null : await findAccountById(db, proven.userId);
-  if (account === null || account.disabled_at !== null) {
+  if (proven === null || account === null || account.disabled_at !== null) {
     const reason = account === null ? 'passkey_refused' : 'account_disabled';
     await recordEvent(deps, db, {
       type: 'login.failed',
@@ -50,6 +50,7 @@ export async function signInWithPasskey(
     amr: AMR,
     subject: null,
     deviceId: await findKnownDevice(db, account.id, devices),
+    passkeyId: proven.passkeyId,
   });
 }
 

@@ -24,6 +24,7 @@ interface Pending {
   readonly deviceId: string | null;
   readonly passwordExpired: boolean;
   readonly passwordSetAt: string | null;
+  readonly identity: { readonly issuer: string; readonly subject: string } | null;
 }
 
 /** Asks for a second factor: refuses with `mfa_required`, an `mfa_token` for `POST /token/mfa` and the `factors`. */
@@ -34,6 +35,7 @@ export async function demandSecondFactor(deps: KeysDeps, caller: Caller, proof: 
     deviceId: proof.deviceId,
     passwordExpired: proof.passwordExpired === true,
     passwordSetAt: proof.passwordSetAt?.toISOString() ?? null,
+    identity: proof.identity ?? null,
   };
   const { token, expiresAt } = await issueChallenge(deps, db, {
     purpose: 'mfa',
@@ -115,6 +117,7 @@ export async function answerPending(
     deviceId: pending.deviceId,
     passwordExpired: pending.passwordExpired,
     passwordSetAt: pending.passwordSetAt === null ? null : new Date(pending.passwordSetAt),
+    ...(pending.identity !== null && { identity: pending.identity }),
   });
 }
 

@@ -1,10 +1,10 @@
-import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { refuseForeignRedirect } from './authorize.ts';
 import { type IdentityBody, identityId, listIdentities } from './identities.ts';
@@ -78,8 +78,8 @@ async function tie(
 ): Promise<ProblemCode | null> {
   const { userId, sessionId, caller } = principal;
   const { clock, config } = deps;
-  const account = await lockAccount(tx, userId);
-  if (account === null || account.disabled_at !== null) return 'account_disabled';
+  const account = await lockOwnAccount(tx, principal);
+  if (account === null) return 'token_revoked';
   if (!(await insertIdentity(tx, { ...identity, userId, now: clock.now() })))
     return (await ownerOfIdentity(tx, identity)) === userId ? null : 'identity_taken';
   await recordEvent(deps, tx, {

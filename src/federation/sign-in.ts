@@ -59,6 +59,7 @@ export async function signInWithIdentity(
     amr: ['fed'],
     subject: null,
     deviceId: await findKnownDevice(db, account.id, devices),
+    identity: { issuer: identity.issuer, subject: identity.subject },
   });
   const fresh = (await findAccountById(db, account.id)) ?? account;
   return { ...presentUser(fresh, await rolesOfUser(db, account.id)), ...tokens };

@@ -1,8 +1,8 @@
-import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { identityId } from './identities.ts';
 import { providerName } from './provider.ts';
@@ -15,9 +15,10 @@ import { deleteIdentity, selectIdentities } from './queries.ts';
 export async function unlinkIdentity(deps: Deps, principal: UserPrincipal, id: string): Promise<void> {
   const { userId, sessionId, caller } = principal;
   const refusal = await deps.db.transaction(async tx => {
-    const account = await lockAccount(tx, userId);
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'token_revoked';
     const found = (await selectIdentities(tx, userId)).find(row => identityId(row) === id.toLowerCase());
-    if (account === null || found === undefined) return 'identity_not_found';
+    if (found === undefined) return 'identity_not_found';
     if ((await deleteIdentity(tx, { ...found, userId })) === 0) return 'last_way_in';
     await recordEvent(deps, tx, {
       type: 'identity.unlinked',

@@ -74,6 +74,7 @@ export async function acceptInvitation(
 }
 
 const GRANTER_LOST: ReadonlySet<string> = new Set([
+  'token_revoked',
   'permission_denied',
   'grant_exceeds_own',
   'target_outranks_caller',
@@ -89,7 +90,7 @@ async function inviter(deps: Deps, caller: Caller, { data }: Challenge): Promise
   if (by.kind === 'client') return { kind: 'client', clientId: by.id, permissions, caller };
   const account = await findAccountById(deps.db, by.id);
   if (account === null || account.disabled_at !== null) throw new Problem('invitation_invalid');
-  return { kind: 'user', userId: by.id, permissions, caller };
+  return { kind: 'user', userId: by.id, sessionId: null, permissions, caller };
 }
 
 async function enter(

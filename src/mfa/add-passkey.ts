@@ -1,8 +1,8 @@
-import { lockAccount } from '../accounts/find.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { insertPasskey, selectPasskeys } from './passkey-queries.ts';
 import { type PasskeyBody, passkeyName, presentPasskey, tellOfPasskey } from './passkeys.ts';
@@ -56,7 +56,7 @@ export async function addPasskey(
   if (credential === null) throw new Problem('passkey_refused');
 
   const added = await db.transaction(async tx => {
-    await lockAccount(tx, userId);
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
     if ((await selectPasskeys(tx, userId)).length >= MOST_PASSKEYS) return 'passkey_limit_reached';
     const row = await insertPasskey(tx, {
       id: random.uuid(),

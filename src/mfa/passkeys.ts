@@ -1,9 +1,9 @@
-import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { deletePasskey, type PasskeyRow, renameRow, selectPasskeys } from './passkey-queries.ts';
 
@@ -43,7 +43,7 @@ export async function renamePasskey(
 export async function removePasskey(deps: Deps, principal: UserPrincipal, id: string): Promise<void> {
   const { userId } = principal;
   const refusal = await deps.db.transaction(async tx => {
-    await lockAccount(tx, userId);
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
     const removed = await deletePasskey(tx, { id, userId });
     if (removed === null) {
       const own = await selectPasskeys(tx, userId);

@@ -40,7 +40,7 @@ export async function askForPasskey(deps: Deps, ceremony: Ceremony): Promise<Req
 }
 
 /**
- * Whose passkey answered, with user verification; null where anything is off. The challenge is spent whatever comes of
+ * Whose passkey answered, and which, with user verification; null where anything is off. The challenge is spent whatever comes of
  * it. A counter that went back refuses, is recorded and told to the owner: the passkey may have been copied (Web
  * Authentication §7.2).
  */
@@ -49,7 +49,7 @@ export async function provePasskey(
   caller: Caller,
   ceremony: Ceremony,
   response: AssertionResponse,
-): Promise<{ userId: string } | null> {
+): Promise<{ userId: string; passkeyId: string } | null> {
   const { db, clock } = deps;
   const challenge = challengeOf(response);
   const asked = await consumeChallenge(deps, db, { purpose: 'passkey', token: challenge });
@@ -59,7 +59,7 @@ export async function provePasskey(
   const { id, user_id: userId, credential, created_at: addedAt } = passkey;
   const proof = await verifyAssertion(deps, response, { challenge, userId, credential });
   if (proof === null) return null;
-  if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId };
+  if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
   await db.transaction(async tx => {
     await recordEvent(deps, tx, {
       type: 'passkey.cloned',

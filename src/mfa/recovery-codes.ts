@@ -3,6 +3,7 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { replaceRecoveryCodes, selectFactorKinds, spendRecoveryCode } from './queries.ts';
 
@@ -15,6 +16,7 @@ const LENGTH = 12;
 export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Promise<string[]> {
   const { account, userId, sessionId, caller } = principal;
   const codes = await deps.db.transaction(async tx => {
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
     const kinds = await selectFactorKinds(tx, userId);
     if (!kinds.includes('totp') && !kinds.includes('sms')) return null;
     const made = await regenerateRecoveryCodes(deps, tx, userId);
@@ -34,6 +36,7 @@ export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Pr
     });
     return made;
   });
+  if (codes === 'token_revoked') throw new Problem(codes);
   if (codes === null) throw new Problem('factor_not_found');
   return codes;
 }

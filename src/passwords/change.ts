@@ -4,6 +4,7 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
@@ -50,6 +51,7 @@ export async function changePassword(
   const hash = await hasher.hash(password);
 
   const ended = await db.transaction(async tx => {
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
     if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.hash }))) return null;
     const actor = { kind: 'user', id: userId } as const;
     // A link that removes the password stays: it was mailed to the owner, and this may be somebody else.
@@ -81,6 +83,7 @@ export async function changePassword(
       caller,
     });
   });
+  if (ended === 'token_revoked') throw new Problem(ended);
   // Of two changes at once, the second no longer knows the current password.
   if (ended === null) return refuse(deps, principal, { ...attempt, lockedUntil: null });
   await publishEnded(deps, ended);

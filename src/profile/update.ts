@@ -1,11 +1,12 @@
 import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
-import { findAccountById, lockAccount } from '../accounts/find.ts';
+import { findAccountById } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { changeUsername, normalizeProfile, type ProfileChange, writeProfile } from '../accounts/profile.ts';
 import { recordEvent } from '../audit/record.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { Problem } from '../platform/problems.ts';
 import { requireRecent } from '../sessions/authenticate.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { beginEmailChange } from './change-email.ts';
 
@@ -31,8 +32,8 @@ export async function updateProfile(
   if (address !== null && address !== principal.account.email) requireRecent(deps, principal);
 
   const verdict = await deps.db.transaction(async tx => {
-    const account = await lockAccount(tx, userId);
-    if (account === null) return 'gone';
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'ended';
     if (address !== null) {
       const notBegun = await beginEmailChange(deps, tx, { account, principal, address });
       if (notBegun !== null) return notBegun;
@@ -54,7 +55,7 @@ export async function updateProfile(
     }
     return { written };
   });
-  if (verdict === 'gone') throw new Problem('invalid_token');
+  if (verdict === 'ended') throw new Problem('token_revoked');
   if ('taken' in verdict) throw new Problem('address_taken');
   if ('wait' in verdict) throw new Problem('rate_limited', { retryAfter: verdict.wait });
   return presentUser(verdict.written, principal.roles);

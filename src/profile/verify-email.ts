@@ -12,6 +12,7 @@ import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { beginEmailChange, issueUndo } from './change-email.ts';
 
@@ -108,8 +109,8 @@ async function tellFormerAddress(
 export async function sendVerification(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId, caller, sessionId } = principal;
   const verdict = await deps.db.transaction(async tx => {
-    const account = await lockAccount(tx, userId);
-    if (account === null) return 'gone';
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'ended';
     if (account.pending_email !== null)
       return beginEmailChange(deps, tx, { account, principal, address: account.pending_email });
     if (account.email_verified_at !== null) return 'verified';
@@ -139,7 +140,7 @@ export async function sendVerification(deps: Deps, principal: UserPrincipal): Pr
     return null;
   });
   if (verdict === null) return;
-  if (verdict === 'gone') throw new Problem('invalid_token');
+  if (verdict === 'ended') throw new Problem('token_revoked');
   if (verdict === 'verified') throw new Problem('already_verified');
   if ('taken' in verdict) throw new Problem('address_taken');
   throw new Problem('rate_limited', { retryAfter: verdict.wait });

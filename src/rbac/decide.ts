@@ -4,7 +4,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode, type ProblemOptions } from '../platform/problems.ts';
 import { actorOfGranter, type Granter } from './granter.ts';
-import { lockGrants, readClientPermissions, readUserPermissions } from './queries.ts';
+import { lockGrants, mayStillAct, readClientPermissions, readUserPermissions } from './queries.ts';
 
 /** A verdict: what was asked for may not be done, for this reason. */
 export class Refusal {
@@ -48,9 +48,11 @@ export async function decide<T>(
     await lockGrants(tx, lock);
     const held = await presentPermissions(tx, granter);
     const outcome =
-      needs !== undefined && !held.has(needs)
-        ? new Refusal('permission_denied', { members: { permission: needs } })
-        : await work(tx, held);
+      held === null
+        ? new Refusal('token_revoked')
+        : needs !== undefined && !held.has(needs)
+          ? new Refusal('permission_denied', { members: { permission: needs } })
+          : await work(tx, held);
     if (outcome instanceof Refusal) {
       await recordEvent(deps, tx, {
         ...event,
@@ -66,9 +68,10 @@ export async function decide<T>(
   return verdict;
 }
 
-// What the principal was let in with, less what it has lost since.
-async function presentPermissions(tx: Tx, granter: Granter): Promise<ReadonlySet<string>> {
+// What the principal was let in with, less what it has lost since; null for whoever was disabled or logged out since.
+async function presentPermissions(tx: Tx, granter: Granter): Promise<ReadonlySet<string> | null> {
   if (granter.kind === 'operator') return granter.permissions;
+  if (granter.kind === 'user' && !(await mayStillAct(tx, granter))) return null;
   const held =
     granter.kind === 'user'
       ? await readUserPermissions(tx, granter.userId)

@@ -1,9 +1,17 @@
 import type { Actor } from '../audit/record.ts';
 import type { Caller } from '../platform/caller.ts';
 
-/** Whoever changes who may do what: a Principal (sessions/principal.ts) as the slices above sessions see it, or the operator. */
+/**
+ * Whoever changes who may do what: a Principal (sessions/principal.ts) as the slices above sessions see it, or the
+ * operator. A user without a session is one whose word was given before, as an invitation.
+ */
 export type Granter = { readonly permissions: ReadonlySet<string> } & (
-  | { readonly kind: 'user'; readonly userId: string; readonly caller: Caller }
+  | {
+      readonly kind: 'user';
+      readonly userId: string;
+      readonly sessionId: string | null;
+      readonly caller: Caller;
+    }
   | { readonly kind: 'client'; readonly clientId: string; readonly caller: Caller }
   | { readonly kind: 'operator'; readonly caller: null }
 );

@@ -20,6 +20,18 @@ export function readUserPermissions(database: Sql, userId: string): Promise<stri
   );
 }
 
+/** Whether a user is enabled, and the session, where there is one, has not ended. */
+export async function mayStillAct(
+  tx: Tx,
+  { userId, sessionId }: { userId: string; sessionId: string | null },
+): Promise<boolean> {
+  const row = await tx.row(sql`
+    select from users u where u.id = ${userId}::uuid and u.disabled_at is null
+      and (${sessionId}::uuid is null
+        or exists (select from sessions s where s.id = ${sessionId}::uuid and s.user_id = u.id and s.ended_at is null))`);
+  return row !== null;
+}
+
 export function readClientPermissions(database: Sql, clientId: string): Promise<string[]> {
   return names(
     database.rows(sql`

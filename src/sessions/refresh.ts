@@ -7,7 +7,8 @@ import { addSeconds } from '../platform/clock.ts';
 import { Problem } from '../platform/problems.ts';
 import { grantsOf } from '../rbac/definitions.ts';
 import { forgetDevice } from '../throttle/devices.ts';
-import { endSession, findRotated, type GrantRow, type RotationRow, rotateSession } from './queries.ts';
+import { endSession } from './queries.ts';
+import { findRotated, type GrantRow, type RotationRow, rotateSession } from './refresh-queries.ts';
 import {
   decodeRefreshToken,
   encodeRefreshToken,

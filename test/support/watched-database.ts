@@ -1,5 +1,5 @@
 import { type Db, openDatabase } from '../../src/platform/database.ts';
-import { type Fragment, toStatement } from '../../src/platform/sql.ts';
+import { type Fragment, type Joint, toStatement } from '../../src/platform/sql.ts';
 
 export interface Hook {
   /** Part of the statement that it waits for, once. */
@@ -34,6 +34,8 @@ export function watchedDatabase(url: string): WatchedDatabase {
     rows: <Row>(statement: Fragment) => watch(statement, pool.rows<Row>),
     row: <Row>(statement: Fragment) => watch(statement, pool.row<Row>),
     read: <Row>(statement: Fragment) => watch(statement, pool.read<Row>),
+    join: <Ask, Row>(joint: Joint<Ask>, ask: Ask) =>
+      watch(joint.alone(ask), () => pool.join<Ask, Row>(joint, ask)),
   };
   return { db, statements, hooks };
 }

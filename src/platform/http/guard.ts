@@ -35,7 +35,11 @@ declare module 'fastify' {
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
-/** Builds each route's guards from its `config`: first the rate limit, then the bearer and what the route needs of it. */
+/**
+ * Builds each route's guards from its `config`: the rate limit before the body is read; the bearer, and what the route
+ * needs of it, only once the body is there. A client sends its body as slowly as it likes, and what was ended or taken
+ * away meanwhile must hold when the request is carried out.
+ */
 export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, limitPrincipal }: Guards): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', route => {
@@ -45,22 +49,28 @@ export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, lim
     if (access === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not declare its access`);
 
-    const guard = async (request: FastifyRequest, reply: FastifyReply) => {
-      const caller = callerOf(request);
-      const counted = checkRate(limit, caller);
+    const limitRate = async (request: FastifyRequest, reply: FastifyReply) => {
+      const counted = checkRate(limit, callerOf(request));
       const rate = counted instanceof Promise ? await counted : counted;
       if (rate !== null) {
         reply.headers(rate.headers);
         if (!rate.allowed) throw new Problem('rate_limited', { retryAfter: rate.retryAfter });
       }
-      if (access !== 'public') {
-        request.principal = await authenticate(bearerOf(request), caller, { access, recent });
-        if (limit !== 'general') await limitPrincipal(limit, request.principal, caller);
-      }
+      if (access !== 'public') bearerOf(request);
     };
-    const others = route.onRequest === undefined ? [] : [route.onRequest].flat();
-    route.onRequest = [guard, ...others];
+    route.onRequest = [limitRate, ...hooksOf(route.onRequest)];
+    if (access === 'public') return;
+    const admit = async (request: FastifyRequest) => {
+      const caller = callerOf(request);
+      request.principal = await authenticate(bearerOf(request), caller, { access, recent });
+      if (limit !== 'general') await limitPrincipal(limit, request.principal, caller);
+    };
+    route.preValidation = [admit, ...hooksOf(route.preValidation)];
   });
+}
+
+function hooksOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
+  return hooks === undefined ? [] : ([hooks].flat() as Hook[]);
 }
 
 function bearerOf({ headers: { authorization } }: FastifyRequest): string {

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findAccountById } from '../../src/accounts/find.ts';
+import { setUserRoles } from '../../src/admin/act-on-user.ts';
+import { letIn } from '../../src/authentication/let-in.ts';
+import { unlinkIdentity } from '../../src/federation/unlink.ts';
+import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
+import { removePasskey } from '../../src/mfa/passkeys.ts';
+import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
+import { changePassword } from '../../src/passwords/change.ts';
+import { sql } from '../../src/platform/sql.ts';
+import { updateProfile } from '../../src/profile/update.ts';
+import { sendVerification } from '../../src/profile/verify-email.ts';
+import { authenticate } from '../../src/sessions/authenticate.ts';
+import type { UserPrincipal } from '../../src/sessions/principal.ts';
+import { type TestApp, testApp } from '../support/app.ts';
+import { member, PASSWORD, type Person, person } from '../support/people.ts';
+import { softAuthenticator } from '../support/soft-authenticator.ts';
+
+// A request that was let in, and whose session ends before it writes.
+
+let service: TestApp;
+beforeAll(async () => {
+  service = await testApp();
+});
+afterAll(() => service.close());
+
+const caller = { requestId: 'held', ip: '127.0.0.1', userAgent: 'test' };
+
+async function letInOnce(token: string, permissions = false): Promise<UserPrincipal> {
+  const needs = { access: 'user', recent: false, permissions } as const;
+  return (await authenticate(service.deps, token, caller, needs)) as UserPrincipal;
+}
+
+const ways: [string, (principal: UserPrincipal) => Promise<unknown>][] = [
+  ['the profile is changed', who => updateProfile(service.deps, who, { first_name: 'Eve' })],
+  ['another address is asked for', who => updateProfile(service.deps, who, { email: 'eve@example.net' })],
+  [
+    'the password is changed',
+    who =>
+      changePassword(service.deps, who, {
+        current: PASSWORD,
+        password: 'Another-horse-9',
+        confirmation: 'Another-horse-9',
+      }),
+  ],
+  [
+    'a passkey is added',
+    async who => {
+      const options = await beginPasskey(service.deps, who);
+      const response = softAuthenticator().create(options) as never;
+      return addPasskey(service.deps, who, { name: 'Laptop', response });
+    },
+  ],
+  ['a passkey is removed', who => removePasskey(service.deps, who, service.deps.random.uuid())],
+  ['a provider is unlinked', who => unlinkIdentity(service.deps, who, service.deps.random.uuid())],
+  ['recovery codes are made', who => newRecoveryCodes(service.deps, who)],
+  ['another verification is mailed', who => sendVerification(service.deps, who)],
+  [
+    'roles are granted',
+    async who => {
+      const pawn = await person(service);
+      return setUserRoles(service.deps, who, pawn.id, ['admin']);
+    },
+  ],
+];
+
+async function everything({ id }: Person) {
+  const { db } = service.deps;
+  return [
+    await findAccountById(db, id),
+    await db.rows(sql`select hash from passwords where user_id = ${id}::uuid`),
+    await db.rows(sql`select id from factors where user_id = ${id}::uuid`),
+    await db.rows(sql`select id from outbox where user_id = ${id}::uuid`),
+    await db.rows(sql`select user_id from user_roles where role_name = 'admin' order by 1`),
+  ];
+}
+
+describe('nothing is written, and token_revoked says so, where the session ended after the request was let in', () => {
+  test.each(ways)('%s', async (_what, write) => {
+    const { who, token } = await member(service, { roles: ['admin'], verified: false });
+    const principal = await letInOnce(token, true);
+    await service.call('POST', '/logout', { token });
+    const before = await everything(who);
+    await expect(write(principal)).rejects.toThrow(expect.objectContaining({ code: 'token_revoked' }));
+    expect(await everything(who)).toEqual(before);
+  });
+
+  test.each(ways)('or the account was disabled: %s', async (_what, write) => {
+    const { who, token } = await member(service, { roles: ['admin'], verified: false });
+    const principal = await letInOnce(token, true);
+    await service.deps.db.run(
+      sql`update users set disabled_at = ${service.deps.clock.now()} where id = ${who.id}::uuid`,
+    );
+    await expect(write(principal)).rejects.toThrow(expect.objectContaining({ code: 'token_revoked' }));
+  });
+});
+
+describe('nobody is let in by what was removed while it was being proven', () => {
+  test('a passkey', async () => {
+    const { who } = await member(service);
+    const account = (await findAccountById(service.deps.db, who.id)) as never;
+    const passkeyId = service.deps.random.uuid();
+    const proof = { account, amr: ['hwk', 'mfa'], subject: null, deviceId: null, passkeyId };
+    await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
+      expect.objectContaining({ code: 'invalid_credentials' }),
+    );
+  });
+
+  test("a provider's identity", async () => {
+    const { who } = await member(service);
+    const account = (await findAccountById(service.deps.db, who.id)) as never;
+    const identity = { issuer: 'https://issuer.example', subject: 'removed' };
+    const proof = { account, amr: ['fed'], subject: null, deviceId: null, identity };
+    await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
+      expect.objectContaining({ code: 'invalid_credentials' }),
+    );
+  });
+});
