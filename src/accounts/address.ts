@@ -6,8 +6,8 @@ import type { Account } from './account.ts';
 import { normalizeEmail } from './normalize.ts';
 import {
   claimKey,
+  findReserved,
   holderOf,
-  holdsReserved,
   lockNames,
   reserveAddress,
   returnTo,
@@ -58,12 +58,14 @@ export async function replaceAddress(
     const claimed = await claimKey(tx, { userId: account.id, key, kind: 'email', now });
     if (!claimed) throw new Problem('address_taken');
   }
-  return (await writeAddress(tx, { userId: account.id, address, now })) as Account;
+  return (await writeAddress(tx, { userId: account.id, address, verifiedAt: now, now })) as Account;
 }
 
 /**
- * Puts a former address back, whose owner has just proven to read it; every address that came after it is free again.
- * Null when it is not kept any more.
+ * Puts a former address back, as verified as it was: every address that came after it is free again. One that nobody had
+ * proven stays so, although its owner has just read a mail: whoever set the account up may be somebody else, and it is
+ * the mailed reset that takes the account from them with all that they set (http-api.md, **Registration**). Null when it is
+ * not kept any more.
  */
 export async function restoreAddress(
   { clock }: ClockDeps,
@@ -73,9 +75,12 @@ export async function restoreAddress(
   const now = clock.now();
   const { key } = normalizeEmail(address);
   await lockNames(tx);
+  let verifiedAt = account.email_verified_at;
   if (key !== normalizeEmail(account.email).key) {
-    if (!(await holdsReserved(tx, account.id, key, now))) return null;
+    const reserved = await findReserved(tx, account.id, key, now);
+    if (reserved === null) return null;
+    verifiedAt = reserved.verified_at;
     await returnTo(tx, account.id, key);
   }
-  return writeAddress(tx, { userId: account.id, address, now });
+  return writeAddress(tx, { userId: account.id, address, verifiedAt, now });
 }

@@ -58,19 +58,24 @@ export async function claimKey(
   return written === 1;
 }
 
-/** Keeps the present address for its owner until then; nobody else can take it. */
+/** Keeps the present address for its owner until then, with what was known of it; nobody else can take it. */
 export function reserveAddress(tx: Tx, userId: string, until: Date): Promise<number> {
   return tx.run(sql`
-    update identifiers set kind = 'reserved', reserved_until = ${until}::timestamptz
+    update identifiers i set kind = 'reserved', reserved_until = ${until}::timestamptz,
+      verified_at = (select email_verified_at from users where id = i.user_id)
     where user_id = ${userId}::uuid and kind = 'email'`);
 }
 
-/** Whether the account still has a former address kept for it. */
-export async function holdsReserved(tx: Tx, userId: string, key: string, now: Date): Promise<boolean> {
-  const row = await tx.row(sql`
-    select from identifiers where key = ${key}::text and user_id = ${userId}::uuid and kind = 'reserved'
+/** A former address that is still kept for the account, and when it had been verified; null where it is not. */
+export function findReserved(
+  tx: Tx,
+  userId: string,
+  key: string,
+  now: Date,
+): Promise<{ verified_at: Date | null } | null> {
+  return tx.row(sql`
+    select verified_at from identifiers where key = ${key}::text and user_id = ${userId}::uuid and kind = 'reserved'
       and reserved_until > ${now}::timestamptz for update`);
-  return row !== null;
 }
 
 /** Drops every address of the account but this one, which becomes its address again. */
@@ -78,17 +83,22 @@ export async function returnTo(tx: Tx, userId: string, key: string): Promise<voi
   await tx.run(sql`
     delete from identifiers where user_id = ${userId}::uuid and kind in ('email', 'reserved') and key <> ${key}::text`);
   await tx.run(sql`
-    update identifiers set kind = 'email', reserved_until = null
+    update identifiers set kind = 'email', reserved_until = null, verified_at = null
     where key = ${key}::text and user_id = ${userId}::uuid`);
 }
 
-/** Writes a proven address; a username that was the old one follows. */
+/** Writes an address, and when it was verified; a username that was the old one follows. */
 export function writeAddress(
   tx: Tx,
-  { userId, address, now }: { userId: string; address: string; now: Date },
+  {
+    userId,
+    address,
+    verifiedAt,
+    now,
+  }: { userId: string; address: string; verifiedAt: Date | null; now: Date },
 ): Promise<Account | null> {
   return tx.row(sql`
-    update users u set email = ${address}::text, pending_email = null, email_verified_at = ${now}::timestamptz,
+    update users u set email = ${address}::text, pending_email = null, email_verified_at = ${verifiedAt}::timestamptz,
       username = case when username = email then ${address}::text else username end, updated_at = ${now}::timestamptz
     where u.id = ${userId}::uuid
     returning ${accountColumns}`);

@@ -40,6 +40,8 @@ export const identifiers = defineEntity({
     user_id: () => ofOwner(users, 'user_id'),
     kind: oneOf('email', 'username', 'reserved'),
     reserved_until: instant().nullable(),
+    // Of an address that is kept for its former owner: when it had been verified.
+    verified_at: instant().nullable(),
   },
   checks: [
     {

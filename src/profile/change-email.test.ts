@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Member, member as newMember, person } from '../../test/support/people.ts';
+import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -145,5 +146,63 @@ describe('a change of address', () => {
       404,
     );
     expect((await world.call('POST', `/verify-email/${notice}`)).statusCode).toBe(404);
+  });
+});
+
+describe('an address that its account never proved is not proven by stopping or undoing a change', () => {
+  // Whoever signed up with somebody else's address, added a passkey of their own, and asked for another address.
+  async function squatted() {
+    const squatter = await member({ verified: false });
+    const { token, who } = squatter;
+    const { options } = (await world.call('POST', '/mfa/passkeys/options', { token })).json();
+    const passkey = softAuthenticator();
+    const body = { name: 'mine', response: passkey.create(options) };
+    expect((await world.call('POST', '/mfa/passkeys', { token, body })).statusCode).toBe(201);
+    const next = fresh();
+    await put(squatter, { email: next });
+    return { address: who.email, passkey, next };
+  }
+
+  async function signIn(passkey: ReturnType<typeof softAuthenticator>): Promise<number> {
+    const { options } = (await world.call('POST', '/token/passkey/options')).json();
+    const body = { response: passkey.get(options) };
+    return (await world.call('POST', '/token/passkey', { body })).statusCode;
+  }
+
+  test.each(['email-change-notice', 'email-changed'])(
+    'the mailed reset after %s removes what was set before',
+    async template => {
+      const { address, passkey, next } = await squatted();
+      expect(await signIn(passkey)).toBe(200);
+      if (template === 'email-changed')
+        await world.call('POST', `/verify-email/${await mailed('email-change-confirm', next)}`);
+      const undo = await world.call('POST', '/email-change/undo', {
+        body: { token: await mailed(template, address) },
+      });
+      expect(undo.statusCode).toBe(200);
+
+      const password = 'Entirely-mine-55';
+      const reset = await world.call('POST', '/password-reset/confirm', {
+        body: {
+          token: await mailed('reset-password', address),
+          new_password: password,
+          confirm_new_password: password,
+        },
+      });
+      expect(reset.statusCode, reset.body).toBe(200);
+      const login = await world.call('POST', '/token', { form: { username: address, password } });
+      const owner = await world.call('GET', '/users/me', { token: login.json().access_token });
+      expect(owner.json()).toMatchObject({ email: address, email_verified: true });
+      expect(await signIn(passkey)).toBe(401);
+    },
+  );
+
+  test('one that it had proven is as proven as before', async () => {
+    const { ada, confirm } = await changing();
+    await world.call('POST', `/verify-email/${confirm}`);
+    const token = await mailed('email-changed', ada.who.email);
+    expect((await world.call('POST', '/email-change/undo', { body: { token } })).statusCode).toBe(200);
+    const again = { ...ada, token: (await logIn(world, ada.who)).access_token };
+    expect(await me(again)).toMatchObject({ email: ada.who.email, email_verified: true });
   });
 });
