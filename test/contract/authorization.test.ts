@@ -51,6 +51,8 @@ describe('every guarded route names one permission', () => {
       expectProblem(answer, 'permission_denied');
       expect(answer.json().permission, `${method} ${path}`).toBe(permission);
       expect(answer.json().message).toContain(permission);
+      // RFC 6750 §3.1.
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="insufficient_scope"/);
     }
   });
 

@@ -64,7 +64,8 @@ export function answerProblem(
   if (told === null) log.error({ ...line, err: error }, 'defect');
   else if (problem.status >= 500) log.warn({ ...line, err: problem.cause }, problem.message);
 
-  if (problem.status === 401) reply.header('www-authenticate', challengeOf(problem, request));
+  if (problem.status === 401 || problem.code === 'permission_denied')
+    reply.header('www-authenticate', challengeOf(problem, request));
   if (problem.retryAfter !== undefined)
     reply.header('retry-after', Math.max(1, Math.ceil(problem.retryAfter)));
   return reply
@@ -88,12 +89,15 @@ function bodyOf(problem: Problem, request: FastifyRequest): Record<string, unkno
   };
 }
 
-// RFC 6750 §3: the error attribute is there only when a token was sent; RFC 6749 §5.2 for clients.
+// RFC 6750 §3: the error attribute is there only when a token was sent; RFC 9470 §3 where it is too old; RFC 6749 §5.2 for
+// clients.
 function challengeOf(problem: Problem, request: FastifyRequest): string {
   if (problem.code === 'invalid_client') return 'Basic realm="entrecore", charset="UTF-8"';
   if (problem.code === 'reauthentication_required') {
     return `Bearer error="insufficient_user_authentication", error_description="${problem.message}"`;
   }
+  if (problem.code === 'permission_denied')
+    return `Bearer error="insufficient_scope", error_description="${problem.message}"`;
   return request.headers.authorization === undefined
     ? 'Bearer'
     : `Bearer error="invalid_token", error_description="${problem.message}"`;

@@ -176,7 +176,9 @@ function describeRefusals(config: RouteConfig, schema: RouteSchema, method: stri
       );
       const name = status === 422 ? 'ValidationError' : 'Error';
       const headers = {
-        ...(status === 401 && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
+        ...((status === 401 || codes.includes('permission_denied')) && {
+          'WWW-Authenticate': { schema: { type: 'string' } },
+        }),
         ...((status === 429 || status === 503) && {
           'Retry-After': { description: 'Seconds until a retry may succeed.', schema: { type: 'integer' } },
         }),
