@@ -1,4 +1,5 @@
 import type { Account } from '../accounts/account.ts';
+import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
@@ -20,6 +21,7 @@ export async function setPasswordOf(
   const userId = account.id;
   const actor = actorOfGranter(granter);
   const ended = await deps.db.transaction(async tx => {
+    await lockAccount(tx, userId);
     await setPassword(deps, tx, { userId, hash });
     await voidChallenges(deps, tx, {
       userId,

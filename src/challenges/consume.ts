@@ -6,7 +6,11 @@ import { consuming, findNewestOpen, findOpen, takeOne, voidOf, voidOpen } from '
 
 type ClockDeps = Pick<Deps, 'clock'>;
 
-/** Spends a token: of N callers at once one gets the challenge, the others null, as for one expired or unknown. */
+/**
+ * Spends a token: of N callers at once one gets the challenge, the others null, as for one expired or unknown. Whose
+ * transaction goes on to the account finds the challenge first, locks the account, and spends then: two links of one
+ * account at once would otherwise each hold what the other voids.
+ */
 export async function consumeChallenge(
   deps: ClockDeps,
   tx: Sql,

@@ -1,6 +1,6 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
-import { consumeChallenge, voidChallenges } from '../challenges/consume.ts';
+import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -13,11 +13,14 @@ import { removePassword } from './set.ts';
  * sessions and half-finished sign-ins end with it, and devices are forgotten. Works once; refuses with `invalid_link`.
  */
 export async function removeByLink(deps: Deps, caller: Caller, token: string): Promise<void> {
+  const link = { purpose: 'remove-password', token } as const;
+  const found = await findChallenge(deps, deps.db, link);
+  if (found === null || found.userId === null) throw new Problem('invalid_link');
+  const { userId } = found;
   const ended = await deps.db.transaction(async tx => {
-    const challenge = await consumeChallenge(deps, tx, { purpose: 'remove-password', token });
-    const account = typeof challenge?.userId !== 'string' ? null : await lockAccount(tx, challenge.userId);
+    const account = await lockAccount(tx, userId);
+    const challenge = await consumeChallenge(deps, tx, link);
     if (account === null || challenge?.sentTo !== account.email) return null;
-    const userId = account.id;
     const actor = { kind: 'user', id: userId } as const;
     if (!(await removePassword(tx, userId))) return [];
     await voidChallenges(deps, tx, {

@@ -64,8 +64,8 @@ export async function resetPassword(
   const hash = await hasher.hash(password);
 
   const ended = await db.transaction(async tx => {
+    const owner = await lockAccount(tx, account.id);
     const spent = await consumeChallenge(deps, tx, { purpose: 'reset-password', token });
-    const owner = spent === null ? null : await lockAccount(tx, account.id);
     if (owner === null || !stands(spent, owner)) return null;
     return replace(deps, tx, { challenge: spent, account: owner, hash, caller });
   });

@@ -3,8 +3,8 @@ import { ADDRESS_KEPT, replaceAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { markEmailVerified } from '../accounts/mailbox.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import type { Purpose } from '../challenges/challenge.ts';
-import { consumeChallenge, voidChallenges } from '../challenges/consume.ts';
+import type { Challenge, Purpose } from '../challenges/challenge.ts';
+import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
@@ -27,11 +27,10 @@ const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-pas
  * kept for 72 hours. Refuses with `invalid_verification_token`, or `address_taken` when somebody else was faster.
  */
 export async function verifyEmail(deps: Deps, caller: Caller, token: string): Promise<void> {
-  const done = await deps.db.transaction(
-    async tx =>
-      (await proveAddress(deps, tx, caller, token)) || (await confirmChange(deps, tx, caller, token)),
-  );
-  if (done) return;
+  const found =
+    (await findChallenge(deps, deps.db, { purpose: 'verify-email', token })) ??
+    (await findChallenge(deps, deps.db, { purpose: 'change-email', token }));
+  if (found !== null && (await spend(deps, caller, found, token))) return;
   await recordEvent(deps, deps.db, {
     type: 'email.verified',
     outcome: 'failure',
@@ -42,12 +41,25 @@ export async function verifyEmail(deps: Deps, caller: Caller, token: string): Pr
   throw new Problem('invalid_verification_token');
 }
 
-async function proveAddress(deps: Deps, tx: Tx, caller: Caller, token: string): Promise<boolean> {
-  const challenge = await consumeChallenge(deps, tx, { purpose: 'verify-email', token });
-  const userId = challenge?.userId ?? null;
-  const address = challenge?.sentTo ?? null;
-  if (userId === null || address === null) return false;
-  if (!(await markEmailVerified(deps, tx, { userId, address }))) return false;
+function spend(deps: Deps, caller: Caller, { purpose, userId }: Challenge, token: string): Promise<boolean> {
+  return deps.db.transaction(async tx => {
+    const account = userId === null ? null : await lockAccount(tx, userId);
+    const link = await consumeChallenge(deps, tx, { purpose, token });
+    if (account === null || link === null) return false;
+    return purpose === 'verify-email'
+      ? proveAddress(deps, tx, caller, { account, link })
+      : confirmChange(deps, tx, caller, { account, link });
+  });
+}
+
+interface Proof {
+  readonly account: Account;
+  readonly link: Challenge;
+}
+
+async function proveAddress(deps: Deps, tx: Tx, caller: Caller, { account, link }: Proof): Promise<boolean> {
+  const userId = account.id;
+  if (!(await markEmailVerified(deps, tx, { userId, address: String(link.sentTo) }))) return false;
   await voidChallenges(deps, tx, { userId, purposes: ['verify-email'] });
   await recordEvent(deps, tx, {
     type: 'email.verified',
@@ -59,13 +71,9 @@ async function proveAddress(deps: Deps, tx: Tx, caller: Caller, token: string): 
   return true;
 }
 
-async function confirmChange(deps: Deps, tx: Tx, caller: Caller, token: string): Promise<boolean> {
-  const challenge = await consumeChallenge(deps, tx, { purpose: 'change-email', token });
-  if (challenge === null || challenge.userId === null) return false;
-  const account = await lockAccount(tx, challenge.userId);
-  if (account === null || account.disabled_at !== null || account.pending_email !== challenge.sentTo)
-    return false;
-  const changed = await replaceAddress(deps, tx, { account, address: String(challenge.sentTo) });
+async function confirmChange(deps: Deps, tx: Tx, caller: Caller, { account, link }: Proof): Promise<boolean> {
+  if (account.disabled_at !== null || account.pending_email !== link.sentTo) return false;
+  const changed = await replaceAddress(deps, tx, { account, address: String(link.sentTo) });
   await voidChallenges(deps, tx, { userId: account.id, purposes: OUTDATED });
   await tellFormerAddress(deps, tx, caller, { former: account, changed });
   await recordEvent(deps, tx, {
