@@ -9,6 +9,10 @@ import { Problem } from './problems.ts';
 export const isRefusal = (error: Error) =>
   error instanceof pg.DatabaseError && /^(22|23|40)/.test(error.code ?? '');
 
+/** True where PostgreSQL ended a transaction in favour of another: a deadlock, or a serialization failure. */
+export const isConflict = (error: unknown) =>
+  error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001');
+
 /** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   return (

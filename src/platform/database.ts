@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { asUnavailable, isRefusal } from './database-errors.ts';
+import { asUnavailable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gather } from './gather.ts';
 import { Problem } from './problems.ts';
@@ -32,7 +32,8 @@ export interface Db extends Sql {
   join<Ask, Row>(statement: Joint<Ask>, ask: Ask): Promise<Row | null>;
   /**
    * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller
-   * throw, because what is thrown inside takes the failure counters and the audit rows with it.
+   * throw, because what is thrown inside takes the failure counters and the audit rows with it. Where PostgreSQL ends it
+   * in favour of another, `work` runs once more, so it leaves nothing behind but what it wrote through `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Connections waited for and in use, for the metrics. */
@@ -102,29 +103,39 @@ export function openDatabase({
     read: sqlOver(prepare ? gatherReads(pool, run) : run).row,
     join: gatherJoint(run),
     async transaction(work) {
-      const client = await pool.connect().catch(asUnavailable);
-      let broken: Error | undefined;
+      const once = () => inTransactionOf(pool, prepare, work);
       try {
-        await client.query('begin');
-        const tx = sqlOver(overClient(client, prepare)) as Tx;
-        const result = await work(tx);
-        await client.query('commit');
-        return result;
+        return await once();
       } catch (error) {
-        // A server that does not answer is not asked to roll back: it does so when the connection ends.
-        if (error instanceof Problem && error.code === 'database_unavailable') broken = error;
-        else
-          await client.query('rollback').catch((rollback: Error) => {
-            broken = rollback;
-          });
-        return asUnavailable(error);
-      } finally {
-        client.release(broken);
+        // The other of the two is through, or soon will be; a second conflict is not one that passes by itself.
+        if (isConflict(error)) return once();
+        throw error;
       }
     },
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
+}
+
+async function inTransactionOf<T>(pool: pg.Pool, prepare: boolean, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch(asUnavailable);
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const result = await work(sqlOver(overClient(client, prepare)) as Tx);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    // A server that does not answer is not asked to roll back: it does so when the connection ends.
+    if (error instanceof Problem && error.code === 'database_unavailable') broken = error;
+    else
+      await client.query('rollback').catch((rollback: Error) => {
+        broken = rollback;
+      });
+    return asUnavailable(error);
+  } finally {
+    client.release(broken);
+  }
 }
 
 type Run = (statement: Statement) => Promise<Outcome>;
