@@ -3,6 +3,7 @@ import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { isUuid } from '../platform/uuid.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
 import { findClientSecrets, touchClient } from './queries.ts';
 import { secretMatches } from './secret.ts';
 
@@ -23,7 +24,8 @@ export interface ClientCredentials {
 
 /**
  * The client that these credentials prove. Refuses with `invalid_client`, alike for an unknown client and a wrong
- * secret, and with `malformed_request` when two ways of authentication are used at once (RFC 6749 §2.3).
+ * secret, with `rate_limited` after a hundred wrong ones in a minute, and with `malformed_request` when two ways of
+ * authentication are used at once (RFC 6749 §2.3).
  */
 export async function authenticateClient(
   deps: Deps,
@@ -39,6 +41,8 @@ export async function authenticateClient(
   const right = secretMatches(presented.secret, [client?.secret_hash ?? null, previous ?? null]);
   if (client === null) throw new Problem('invalid_client');
   if (!right) {
+    // Ids of clients are no secret: whoever knows one must not fill the trail with guesses.
+    await limitAccount(deps, 'login', { ip: caller.ip, account: client.id });
     await recordEvent(deps, deps.db, {
       type: 'client.failed',
       outcome: 'failure',

@@ -43,8 +43,9 @@ export async function callback(
   const binding = bindingOf(secret ?? '');
   const challenge = await consumeChallenge(deps, db, { purpose: 'oauth-state', token: state });
   const pending = challenge?.data as PendingSignIn | undefined;
-  if (challenge === null || pending === undefined || pending.provider !== providerId)
-    return refuse(deps, caller, providerId, 'unknown_state');
+  // Nothing to tell of, and whoever makes states up must not fill the trail.
+  if (challenge === null || pending === undefined) throw new Problem('invalid_sign_in');
+  if (pending.provider !== providerId) return refuse(deps, caller, providerId, 'another_provider');
   if (secret === null || pending.browser !== binding.browser)
     return refuse(deps, caller, providerId, 'another_browser');
   const cookie = bindingCookie(config, state, '');

@@ -41,7 +41,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     {
       config: {
         access: 'public',
-        limit: 'oauth',
+        limit: 'login',
         oauth: true,
         problems: ['provider_not_found', 'redirect_not_allowed', 'invalid_link'],
       },
@@ -79,7 +79,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     {
       config: {
         access: 'public',
-        limit: 'oauth',
+        limit: 'login',
         oauth: true,
         problems: ['provider_not_found', 'invalid_sign_in'],
       },
@@ -106,7 +106,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     {
       config: {
         access: 'public',
-        limit: 'oauth',
+        limit: 'login',
         oauth: true,
         database: false,
         problems: ['provider_not_found'],

@@ -21,7 +21,7 @@ import { keepPending } from './sign-in.ts';
 import { signInPage } from './sign-in-page.ts';
 import { type View, viewOf } from './view.ts';
 
-const config = { ...page, limit: 'oauth' } as const;
+const config = { ...page, limit: 'login' } as const;
 // How long a person may take at the provider, in seconds.
 const VERIFIER_AGE = 600;
 const LINKING = 'link';

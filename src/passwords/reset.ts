@@ -134,12 +134,14 @@ function claims(challenge: Challenge | null, account: Account): boolean {
 }
 
 async function refuse(deps: Deps, caller: Caller, challenge: Challenge | null): Promise<never> {
+  // Of a token that is none there is nothing to tell, and whoever makes them up must not fill the trail.
+  if (challenge === null) throw new Problem('invalid_reset_token');
   await recordEvent(deps, deps.db, {
     type: 'password.refused',
     outcome: 'refusal',
     reason: 'invalid_reset_token',
     actor: anonymous,
-    userId: challenge?.userId ?? null,
+    userId: challenge.userId,
     caller,
   });
   throw new Problem('invalid_reset_token');

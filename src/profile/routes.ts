@@ -70,7 +70,11 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/verify-email/:token',
     {
-      config: { access: 'public', problems: ['invalid_verification_token', 'address_taken'] },
+      config: {
+        access: 'public',
+        limit: 'signup',
+        problems: ['invalid_verification_token', 'address_taken'],
+      },
       schema: {
         tags: ['Password and email'],
         summary: 'Prove an address with a mailed token',
@@ -89,7 +93,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/email-change/undo',
     {
-      config: { access: 'public', problems: ['invalid_verification_token'] },
+      config: { access: 'public', limit: 'reset', problems: ['invalid_verification_token'] },
       schema: {
         tags: ['Password and email'],
         summary: 'Put the former address back',

@@ -30,12 +30,15 @@ export async function verifyEmail(deps: Deps, caller: Caller, token: string): Pr
   const found =
     (await findChallenge(deps, deps.db, { purpose: 'verify-email', token })) ??
     (await findChallenge(deps, deps.db, { purpose: 'change-email', token }));
-  if (found !== null && (await spend(deps, caller, found, token))) return;
+  // Of a token that is none there is nothing to tell, and whoever makes them up must not fill the trail.
+  if (found === null) throw new Problem('invalid_verification_token');
+  if (await spend(deps, caller, found, token)) return;
   await recordEvent(deps, deps.db, {
     type: 'email.verified',
     outcome: 'failure',
     reason: 'invalid_verification_token',
     actor: anonymous,
+    userId: found.userId,
     caller,
   });
   throw new Problem('invalid_verification_token');

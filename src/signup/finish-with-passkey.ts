@@ -20,9 +20,9 @@ interface Signup {
 }
 
 /** Step 2 without a password, begun: what the browser is asked. Refuses with `signup_not_found`. */
-export async function beginFinish(deps: Deps, caller: Caller, signup: Signup): Promise<CreationOptions> {
+export async function beginFinish(deps: Deps, signup: Signup): Promise<CreationOptions> {
   const pending = await pendingOf(deps, signup);
-  if (pending === null) return refuse(deps, caller, 'signup_not_found');
+  if (pending === null) throw new Problem('signup_not_found');
   const { first_name, last_name } = pending.data as unknown as PendingSignup;
   return beginSignUpPasskey(deps, {
     signupId: pending.id,
@@ -42,7 +42,7 @@ export async function finishWithPasskey(
 ): Promise<UserBody | null> {
   const pending = await pendingOf(deps, signup);
   const spent = consumption(deps, { purpose: 'signup', token: signup.token });
-  if (pending === null || spent === null) return refuse(deps, caller, 'signup_not_found');
+  if (pending === null || spent === null) throw new Problem('signup_not_found');
   const made = await verifySignUpPasskey(deps, pending.id, response);
   if (made === null) throw new Problem('passkey_refused');
   const { userId, credential } = made;

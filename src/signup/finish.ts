@@ -42,8 +42,8 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
   const spent = consumption(deps, { purpose: 'signup', token });
   const person = pending?.data as PendingSignup | undefined;
-  if (pending === null || spent === null || person?.key !== key)
-    return refuse(deps, caller, 'signup_not_found');
+  // Nothing to tell of, and whoever makes tokens up must not fill the trail.
+  if (pending === null || spent === null || person?.key !== key) throw new Problem('signup_not_found');
 
   const email = String(pending.sentTo);
   const names = [person.first_name, person.last_name];

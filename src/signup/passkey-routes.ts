@@ -32,7 +32,7 @@ export function routes(app: App, deps: Deps): void {
     },
     async request => {
       const token = tokenOf(request.body.signup_token, request.headers.cookie);
-      const options = await beginFinish(deps, callerOf(request), { email: request.body.email, token });
+      const options = await beginFinish(deps, { email: request.body.email, token });
       return { options: { ...options } };
     },
   );

@@ -125,8 +125,25 @@ async function openQuestions(world: Stage['world']): Promise<Record<string, Send
   };
   const begin = new URLSearchParams({ redirect_uri: CLIENT, code_challenge: secret });
   const password = 'Entirely-other-7';
-  const answer = softAuthenticator().get({ challenge: secret });
+  const authenticator = softAuthenticator();
+  const answer = authenticator.get({ challenge: secret });
+  const signUp = { email: 'ada@example.com', signup_token: secret };
   return {
+    'POST /signup/set-password': said({ ...signUp, password, confirm_password: password }),
+    'POST /signup/passkey/options': said(signUp),
+    'POST /signup/passkey': said({
+      ...signUp,
+      name: 'A passkey',
+      response: authenticator.create({ challenge: secret }),
+    }),
+    'POST /password-reset/confirm': said({
+      token: secret,
+      new_password: password,
+      confirm_new_password: password,
+    }),
+    'POST /password/remove': said({ token: secret }),
+    'POST /verify-email/{token}': { url: `/verify-email/${secret}` },
+    'POST /email-change/undo': said({ token: secret }),
     'POST /oauth/{provider}/id-token': { url: '/oauth/liar/id-token' },
     'POST /token/mfa': said({ mfa_token: secret, factor: 'totp', code: '123456' }),
     'POST /token/mfa/sms': said({ mfa_token: secret }),
