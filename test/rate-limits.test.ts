@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { type TestApp, testApp } from './support/app.ts';
+import { member } from './support/people.ts';
 
 let world: TestApp;
 afterEach(() => world.close());
@@ -75,6 +76,17 @@ test('judging passwords, which keeps the one thread busy, is limited by itself a
     phone_number: '+254712345678',
   };
   expect((await world.call('POST', '/signup', { body, ip: '192.0.2.1' })).statusCode).toBe(200);
+});
+
+test('a person changes their profile sixty times a minute, and fills the trail with no more', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const { token } = await member(world);
+  const rename = (i: number) =>
+    world.call('PUT', '/users/me', { token, body: { first_name: `Ada ${i % 2}` }, ip: `192.0.2.${i}` });
+  const statuses = [];
+  for (let i = 0; i < 61; i++) statuses.push((await rename(i)).statusCode);
+  expect(new Set(statuses.slice(0, 60))).toEqual(new Set([200]));
+  expect(statuses[60]).toBe(429);
 });
 
 test('one name from one address is limited before the lockout is asked, known or not', async () => {

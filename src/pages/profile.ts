@@ -18,7 +18,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
     return show(reply, profilePage(viewOf(deps, request, reply), principal, { done }));
   });
 
-  app.post('/account/profile', { config: page }, async (request, reply) => {
+  app.post('/account/profile', { config: { ...page, limit: 'profile' } }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const principal = await personOf(deps, request, reply);
     const values: ProfileValues = {

@@ -7,6 +7,7 @@ export const RATE_GROUPS = [
   'reset',
   'mail',
   'mfa',
+  'profile',
   'oauth',
   'admin',
   'general',

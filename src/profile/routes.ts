@@ -20,6 +20,7 @@ export function routes(app: App, deps: KeysDeps): void {
     {
       config: {
         access: 'user',
+        limit: 'profile',
         problems: ['username_taken', 'address_taken', 'reauthentication_required', 'rate_limited'],
       },
       schema: {

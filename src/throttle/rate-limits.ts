@@ -37,6 +37,8 @@ export const RATE_LIMITS: Readonly<Record<RateGroup, GroupLimits>> = {
   reset: { address: { points: 60, seconds: 60 }, both: { points: 30, seconds: 300 } },
   mail: { address: { points: 60, seconds: 60 }, account: { points: 20, seconds: 600 } },
   mfa: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },
+  // Each change is an event, and anybody can make an account.
+  profile: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },
   // A gateway asks for each of its requests.
   oauth: { address: { points: 60_000, seconds: 60 }, local: true },
   admin: { address: { points: 1200, seconds: 60 } },
