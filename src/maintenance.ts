@@ -1,40 +1,71 @@
+import { setImmediate } from 'node:timers/promises';
 import { sweepChallenges } from './challenges/sweep.ts';
-import { sweepOutbox } from './delivery/outbox.ts';
+import { eraseExpiredSecrets, sweepOutbox } from './delivery/outbox.ts';
 import { carryOutDueRemovals } from './mfa/removal.ts';
 import { addSeconds } from './platform/clock.ts';
 import type { Deps } from './platform/deps.ts';
 import { sweepEndedSessions } from './sessions/sweep.ts';
-import { sweepThrottle } from './throttle/sweep.ts';
+import { sweepDevices, sweepLockouts } from './throttle/sweep.ts';
 
 const EVERY_MS = 60_000;
+// Small enough that no statement holds its locks for long.
 const BATCH = 500;
+// What is left when half a minute is over waits for the next round: the sweep never takes more than half of one
+// connection's time, however much there is.
+const BUDGET_SECONDS = 30;
 // An ended session goes on answering `token_revoked` for as long as its last access token could have lived.
 const KEEP_SECONDS = 86_400;
 
-/** Removes what can answer nobody any more, a bounded number of rows a minute, on every replica (SKIP LOCKED). */
+/** Removes what can answer nobody any more, once a minute, on every replica (SKIP LOCKED). */
 export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
-  const { db, clock, log } = deps;
-  let running = Promise.resolve();
-  const sweep = async () => {
-    const before = addSeconds(clock.now(), -KEEP_SECONDS);
-    try {
-      await sweepChallenges(deps, { limit: BATCH });
-      await carryOutDueRemovals(deps, { limit: BATCH });
-      await sweepOutbox(deps, { limit: BATCH });
-      await sweepEndedSessions(db, before, BATCH);
-      await sweepThrottle(db, before, BATCH);
-    } catch (error) {
-      log.warn({ err: error }, 'maintenance failed; it is tried again in a minute');
-    }
-  };
+  const stopping = new AbortController();
+  let running: Promise<void> | null = null;
   const timer = setInterval(() => {
-    running = running.then(sweep);
+    running ??= sweep(deps, stopping.signal).finally(() => {
+      running = null;
+    });
   }, EVERY_MS);
   timer.unref();
   return {
     async stop() {
       clearInterval(timer);
+      stopping.abort();
       await running;
     },
   };
+}
+
+/**
+ * One round: batches of each table in turn, so that a large one keeps no other waiting, until none is full, half a minute
+ * is over, or `signal` says stop. What fails is left for the next round, and keeps nothing else from being done.
+ */
+export async function sweep(deps: Deps, signal?: AbortSignal): Promise<void> {
+  const { db, clock, log } = deps;
+  const began = clock.now();
+  const before = addSeconds(began, -KEEP_SECONDS);
+  const until = addSeconds(began, BUDGET_SECONDS);
+  let pending: (readonly [string, () => Promise<number>])[] = [
+    ['challenges', () => sweepChallenges(deps, { limit: BATCH })],
+    ['removals of factors', () => carryOutDueRemovals(deps, { limit: BATCH })],
+    ['secrets of messages', () => eraseExpiredSecrets(deps)],
+    ['messages', () => sweepOutbox(deps, { limit: BATCH })],
+    ['sessions', () => sweepEndedSessions(db, before, BATCH)],
+    ['lockouts', () => sweepLockouts(db, before, BATCH)],
+    ['devices', () => sweepDevices(db, before, BATCH)],
+  ];
+  while (pending.length > 0) {
+    const full: typeof pending = [];
+    for (const [what, batch] of pending) {
+      if (signal?.aborted === true) return;
+      try {
+        if ((await batch()) >= BATCH) full.push([what, batch]);
+      } catch (error) {
+        log.warn({ err: error, what }, 'maintenance failed; it is tried again in a minute');
+      }
+      // Requests that wait for a connection or for the event loop go first.
+      await setImmediate();
+    }
+    if (clock.now() >= until) return;
+    pending = full;
+  }
 }

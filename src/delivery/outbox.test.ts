@@ -11,7 +11,7 @@ import {
 } from '../../test/support/mailing.ts';
 import { smtpReply } from '../../test/support/smtp.ts';
 import { sql } from '../platform/sql.ts';
-import { listOutbox, outboxStats, requeue, sweepOutbox } from './outbox.ts';
+import { eraseExpiredSecrets, listOutbox, outboxStats, requeue, sweepOutbox } from './outbox.ts';
 
 afterEach(closeAll);
 
@@ -88,6 +88,7 @@ test('without SMTP mails wait in the outbox; the sweep removes what is old and e
   await new Promise(resolve => setTimeout(resolve, 200));
   expect(await stateOf(deps, 'kept@example.com')).toBe('waiting');
   deps.clock.advance(8 * 86_400);
+  expect(await eraseExpiredSecrets(deps)).toBe(1);
   expect(await sweepOutbox(deps)).toBe(0);
   expect(await deps.db.rows(sql`select secrets_sealed as sealed from outbox`)).toEqual([{ sealed: null }]);
   deps.clock.advance(23 * 86_400);

@@ -45,17 +45,22 @@ export function outboxStats({ db, clock }: OutboxDeps): Promise<OutboxStats> {
   return countEntries(db, clock.now());
 }
 
+/** Erases secrets that expired unsent, and budgets that are over; returns how many secrets, and leaves none. */
+export async function eraseExpiredSecrets({ db, clock }: OutboxDeps): Promise<number> {
+  const now = clock.now();
+  await deleteOldBudgets(db, addSeconds(now, -2 * DAY));
+  return eraseExpired(db, now);
+}
+
 /**
- * Erases secrets that expired unsent, and removes up to `limit` messages: sent ones after a week, all others after 30
- * days. Returns how many were removed; the caller repeats while it is `limit`.
+ * Removes up to `limit` messages: sent ones after a week, all others after 30 days. Returns how many were removed; the
+ * caller repeats while it is `limit`.
  */
-export async function sweepOutbox(
+export function sweepOutbox(
   { db, clock }: OutboxDeps,
   { limit = 1000 }: { limit?: number } = {},
 ): Promise<number> {
   const now = clock.now();
-  await eraseExpired(db, now);
-  await deleteOldBudgets(db, addSeconds(now, -2 * DAY));
   return deleteOld(db, {
     sentBefore: addSeconds(now, -KEEP_SENT_DAYS * DAY),
     otherBefore: addSeconds(now, -KEEP_OTHERS_DAYS * DAY),

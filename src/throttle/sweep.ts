@@ -5,8 +5,12 @@ import { deleteForgottenLockouts, deleteOldDevices } from './queries.ts';
 // A cookie lives 400 days; a device that was not seen for as long is a stranger.
 const DEVICE_AGE = 400 * 86_400;
 
-/** Deletes counters whose last failure, and lock, lie before `before`, and devices that nobody has used for 400 days. */
-export async function sweepThrottle(database: Sql, before: Date, limit: number): Promise<number> {
-  const lockouts = await deleteForgottenLockouts(database, before, limit);
-  return lockouts + (await deleteOldDevices(database, addSeconds(before, -DEVICE_AGE), limit));
+/** Deletes up to `limit` counters whose last failure, and lock, lie before `before`; returns how many. */
+export function sweepLockouts(database: Sql, before: Date, limit: number): Promise<number> {
+  return deleteForgottenLockouts(database, before, limit);
+}
+
+/** Deletes up to `limit` devices that nobody had used for 400 days `before`; returns how many. */
+export function sweepDevices(database: Sql, before: Date, limit: number): Promise<number> {
+  return deleteOldDevices(database, addSeconds(before, -DEVICE_AGE), limit);
 }

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { sweep } from '../src/maintenance.ts';
+import { sql } from '../src/platform/sql.ts';
+import { type TestDeps, testDeps } from './support/deps.ts';
+import { person } from './support/people.ts';
+
+const MANY = 3_300;
+
+let deps: TestDeps;
+let userId: string;
+beforeAll(async () => {
+  deps = await testDeps();
+  userId = (await person({ deps: deps as Parameters<typeof person>[0]['deps'] })).id;
+});
+afterAll(() => deps.close());
+
+beforeEach(async () => {
+  const { db, clock } = deps;
+  await db.run(sql`truncate challenges, outbox, sessions, revoked_tokens, lockouts, known_devices`);
+  const old = new Date(clock.now().getTime() - 500 * 86_400_000);
+  const many = sql`generate_series(1, ${MANY}::int) as n`;
+  const id = sql`gen_random_uuid()`;
+  const hash = sql`sha256(n::text::bytea)`;
+  await db.run(sql`
+    insert into challenges (id, purpose, secret_hash, created_at, expires_at)
+    select ${id}, 'signup', ${hash}, ${old}, ${old} from ${many}`);
+  await db.run(sql`
+    insert into outbox (id, channel, template, recipient, created_at, next_attempt_at)
+    select ${id}, 'mail', 'sign-in', 'ada@example.com', ${old}, ${old} from ${many}`);
+  await db.run(sql`
+    insert into sessions (id, user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr,
+      created_at)
+    select ${id}, ${userId}::uuid, ${hash}, ${hash}, ${old}, ${old}, ${old}, ${old}, '{pwd}', ${old} from ${many}`);
+  await db.run(sql`insert into revoked_tokens (jti, expires_at) select ${id}, ${old} from ${many}`);
+  await db.run(sql`
+    insert into lockouts (subject, failures, window_started_at, last_failure_at)
+    select ${hash}, 1, ${old}, ${old} from ${many}`);
+  await db.run(sql`
+    insert into known_devices (id, user_id, name, created_at, last_seen_at)
+    select ${id}, ${userId}::uuid, 'A device', ${old}, ${old} from ${many}`);
+});
+
+const left = () =>
+  deps.db.row<Record<string, number>>(sql`
+    select (select count(*) from challenges) as challenges, (select count(*) from outbox) as messages,
+      (select count(*) from sessions) as sessions, (select count(*) from revoked_tokens) as revoked_tokens,
+      (select count(*) from lockouts) as lockouts, (select count(*) from known_devices) as devices`);
+const each = (count: number) => ({
+  challenges: count,
+  messages: count,
+  sessions: count,
+  revoked_tokens: count,
+  lockouts: count,
+  devices: count,
+});
+
+test('one round removes thousands of rows of every table', async () => {
+  await sweep(deps);
+  expect(await left()).toEqual(each(0));
+});
+
+test('a round ends after half a minute, and has taken as much of each table', async () => {
+  const { clock } = deps;
+  let asked = 0;
+  // Each batch that looks at the time takes long.
+  const slow = { ...clock, now: () => new Date(clock.now().getTime() + 6_000 * asked++) };
+  await sweep({ ...deps, clock: slow });
+  const counts = Object.values((await left()) ?? {});
+  expect(counts.every(count => count > 0 && count < MANY)).toBe(true);
+  expect(new Set(counts).size).toBe(1);
+});
+
+test('a round that is told to stop does so after the batch in progress, and one that fails keeps no other from its rows', async () => {
+  await sweep(deps, AbortSignal.abort());
+  expect(await left()).toEqual(each(MANY));
+  await deps.db.run(sql`alter table challenges rename to challenges_elsewhere`);
+  await sweep(deps);
+  await deps.db.run(sql`alter table challenges_elsewhere rename to challenges`);
+  expect(await left()).toEqual({ ...each(0), challenges: MANY });
+});
