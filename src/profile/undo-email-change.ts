@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import { consumeChallenge, voidChallenges } from '../challenges/consume.ts';
+import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -17,10 +17,14 @@ import type { FormerAddress } from './change-email.ts';
  * `invalid_verification_token`, also when the 72 hours are over.
  */
 export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
+  const purpose = 'undo-email-change';
+  const found = await findChallenge(deps, deps.db, { purpose, token });
+  // Of a token that is none there is nothing to tell, and whoever makes them up must not fill the trail.
+  if (found === null || found.userId === null) throw new Problem('invalid_verification_token');
+  const { userId } = found;
   const verdict = await deps.db.transaction(async tx => {
-    const challenge = await consumeChallenge(deps, tx, { purpose: 'undo-email-change', token });
-    const userId = challenge?.userId ?? null;
-    const account = userId === null ? null : await lockAccount(tx, userId);
+    const account = await lockAccount(tx, userId);
+    const challenge = await consumeChallenge(deps, tx, { purpose, token });
     if (challenge === null || account === null) return null;
     const { email } = challenge.data as unknown as FormerAddress;
     const restored = await restoreAddress(deps, tx, { account, address: email });
@@ -52,6 +56,7 @@ export async function undoEmailChange(deps: Deps, caller: Caller, token: string)
     outcome: 'failure',
     reason: 'invalid_verification_token',
     actor: anonymous,
+    userId,
     caller,
   });
   throw new Problem('invalid_verification_token');
