@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { foldCase, normalizeEmail, normalizeLogin, normalizeUsername } from './normalize.ts';
+import { foldCase, isSameAddress, normalizeEmail, normalizeLogin, normalizeUsername } from './normalize.ts';
 
 const own = normalizeEmail('ada@example.com');
 
@@ -18,6 +18,17 @@ describe('an address', () => {
     ['ada+tag@example.com', 'ada+tag@example.com', 'ada+tag@example.com'],
   ])('%s is stored as %s and compared as %s', (text, address, key) => {
     expect(normalizeEmail(text)).toEqual({ address, key });
+  });
+
+  test.each([
+    ['ADA@example.com', 'ada@EXAMPLE.com', true],
+    ['\ufb01sher@example.com', 'fisher@example.com', true],
+    ['ada@b\u00fccher.example', 'ada@xn--bcher-kva.example', true],
+    ['admin@example.com', 'adm\u0131n@example.com', false],
+    ['strasse@example.com', 'stra\u00dfe@example.com', false],
+    ['ada@strasse.example', 'ada@stra\u00dfe.example', false],
+  ])('%s and %s are one mailbox: %s', (one, other, same) => {
+    expect(isSameAddress(one, other)).toBe(same);
   });
 
   test.each([

@@ -4,7 +4,10 @@ import { invalid } from '../platform/problems.ts';
 export interface NormalizedAddress {
   /** As it will be stored and written to: NFKC, the domain as A-labels in lower case. */
   readonly address: string;
-  /** What it is compared by: the whole case-folded. */
+  /**
+   * What it is held by: the whole case-folded, so wide that nobody can have what looks like another's (ß and ss, ı and i).
+   * Whether two addresses are one mailbox is narrower: `isSameAddress`.
+   */
   readonly key: string;
 }
 
@@ -34,6 +37,18 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
     throw invalid(member, 'value_error', 'This is not a valid email address.');
   }
   return { address, key: foldCase(address) };
+}
+
+/**
+ * Whether two addresses are one mailbox, as http-api.md says: after NFKC, domains as A-labels, without case. Whoever
+ * proves an address has proven no other one of the same key: straße@ and strasse@, admın@ and admin@ may be two people.
+ */
+export function isSameAddress(one: string, other: string): boolean {
+  return mailbox(one) === mailbox(other);
+}
+
+function mailbox(text: string): string {
+  return normalizeEmail(text).address.toLowerCase();
 }
 
 // Letters, marks, digits, punctuation and symbols of any script, and single spaces inside; nothing that cannot be seen.

@@ -116,6 +116,39 @@ test('a verified account is linked, its sessions end, it keeps its password, and
   expect(await mails('identity-linked')).toContainEqual({ recipient: 'owner@example.com' });
 });
 
+// The key that addresses are held by folds further than mailboxes do.
+test.each([
+  ['a dotless i', 'admin@shared.example', 'adm\u0131n@shared.example'],
+  ['a sharp s', 'strasse@shared.example', 'stra\u00dfe@shared.example'],
+  ['a final sigma', '\u03c3\u03c3@shared.example', '\u03c3\u03c2@shared.example'],
+])(
+  'who has an address that differs by %s is let into no account, and makes none',
+  async (_name, owner, theirs) => {
+    for (const verified of [true, false]) {
+      const email = verified ? owner : `un.${owner}`;
+      const stranger = verified ? theirs : `un.${theirs}`;
+      const who = await person(service, { email, verified });
+      const answer = await signUp(await issuer.idToken({ sub: `5001-${stranger}`, email: stranger }));
+      expect([answer.statusCode, answer.json().code], stranger).toEqual([409, 'address_taken']);
+      const { access_token } = await logIn(service, who);
+      const me = (await service.call('GET', '/users/me', { token: access_token })).json();
+      expect(me).toMatchObject({ id: who.id, email, email_verified: verified });
+      expect((await service.call('GET', '/users/me/identities', { token: access_token })).json()).toEqual([]);
+    }
+  },
+);
+
+test.each([
+  ['case', 'Grace.H@shared.example', 'gRACE.h@Shared.Example'],
+  ['width', 'width@shared.example', '\uff57idth@shared.example'],
+  ['a ligature (NFKC)', 'fisher@shared.example', '\ufb01sher@shared.example'],
+  ['the script of the domain', 'ada@b\u00fccher.example', 'ada@xn--bcher-kva.example'],
+])('an address that differs by %s is the same', async (_name, owner, theirs) => {
+  const who = await person(service, { email: owner });
+  const answer = await signUp(await issuer.idToken({ sub: `5002-${theirs}`, email: theirs }));
+  expect(answer.json().id, answer.body).toBe(who.id);
+});
+
 test('a disabled account stays closed to Google too', async () => {
   const who = await person(service, { email: 'closed@example.com' });
   await service.deps.db.run(

@@ -149,6 +149,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           'overloaded',
           'account_disabled',
           'identity_linking_refused',
+          'address_taken',
           'email_not_verified',
           'mfa_required',
         ],

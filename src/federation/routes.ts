@@ -13,6 +13,7 @@ const refusals = [
   'feature_disabled',
   'account_disabled',
   'identity_linking_refused',
+  'address_taken',
   'email_not_verified',
   'mfa_required',
 ] as const;

@@ -1,8 +1,8 @@
 import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
 import { createAccount } from '../accounts/create.ts';
 import { findAccountById } from '../accounts/find.ts';
-import { normalizeEmail } from '../accounts/normalize.ts';
-import { recordEvent } from '../audit/record.ts';
+import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
@@ -32,7 +32,8 @@ interface Linked {
  * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
  * its address only where the provider verified that address; to an unverified account only after everything that was set
  * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `identity_linking_refused` for an
- * address that the provider did not verify, and with what `completeAuthentication` names.
+ * address that the provider did not verify, `address_taken` for one that only looks like that of an account, and with what
+ * `completeAuthentication` names.
  */
 export async function signInWithIdentity(
   deps: KeysDeps,
@@ -72,6 +73,7 @@ async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIden
   const { email } = identity;
   for (let tries = 0; tries < 3; tries++) {
     const linked = await deps.db.transaction(tx => link(deps, tx, caller, identity, email)).catch(lostRace);
+    if (linked === 'address_taken') throw new Problem(linked);
     if (linked !== null) {
       await publishEnded(deps, linked.ended);
       return (await findAccountById(deps.db, linked.account.id)) ?? linked.account;
@@ -98,9 +100,11 @@ async function link(
   caller: Caller,
   identity: ProvenIdentity,
   email: string,
-): Promise<Linked> {
+): Promise<Linked | 'address_taken'> {
   const { clock } = deps;
   const found = await lockAccountByKey(tx, normalizeEmail(email).key);
+  // The provider vouches for this mailbox, and for none that folds to the same key: admın@ is not admin@.
+  if (found !== null && !isSameAddress(found.email, email)) return refuse(deps, tx, caller, identity, found);
   const { account, ended } =
     found === null
       ? await create(deps, tx, caller, identity, email)
@@ -121,6 +125,25 @@ async function link(
   });
   if (found !== null) await tellOwner(deps, tx, caller, found, identity);
   return { account, ended };
+}
+
+async function refuse(
+  deps: KeysDeps,
+  tx: Tx,
+  caller: Caller,
+  { provider }: ProvenIdentity,
+  holder: Account,
+): Promise<'address_taken'> {
+  await recordEvent(deps, tx, {
+    type: 'identity.refused',
+    outcome: 'refusal',
+    reason: 'address_taken',
+    actor: anonymous,
+    userId: holder.id,
+    caller,
+    data: { provider },
+  });
+  return 'address_taken';
 }
 
 async function create(

@@ -1,6 +1,7 @@
 import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
 import { createAccount } from '../accounts/create.ts';
 import { findAccountByAddress, findAccountById, lockAccount } from '../accounts/find.ts';
+import { isSameAddress } from '../accounts/normalize.ts';
 import { normalizeProfile, writeProfile } from '../accounts/profile.ts';
 import { recordEvent } from '../audit/record.ts';
 import type { Challenge } from '../challenges/challenge.ts';
@@ -43,7 +44,7 @@ interface Matter {
  * Makes the account of an invitation, with its roles, its address proven and a password; once, within seven days. Whoever
  * invited must still be there and hold what the roles permit. An unverified account that somebody made on the address
  * meanwhile is claimed: what was set before goes. Refuses with `invitation_invalid`, `passwords_differ`, `email_taken`
- * where a verified account has the address, and 422, which spend nothing.
+ * where a verified account has the address, or any has one that looks like it, and 422, which spend nothing.
  */
 export async function acceptInvitation(
   deps: Deps,
@@ -105,8 +106,13 @@ async function enter(
   const address = String(invitation.sentTo);
   const found = await findAccountByAddress(tx, address);
   const present = found === null ? null : await lockAccount(tx, found.id);
-  if (present !== null && (present.email_verified_at !== null || present.disabled_at !== null))
-    return new Refusal('email_taken');
+  // Whoever reads the invited mailbox proves that one alone, and none of which only the key is the same.
+  const claimable =
+    present === null ||
+    (present.email_verified_at === null &&
+      present.disabled_at === null &&
+      isSameAddress(present.email, address));
+  if (!claimable) return new Refusal('email_taken');
   const spent = await consumeChallenge(deps, tx, { purpose: 'invitation', token });
   if (spent === null) return new Refusal('invitation_invalid');
 

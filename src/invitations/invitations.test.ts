@@ -176,3 +176,17 @@ test('a verified account keeps its address; an unverified one that somebody made
   expect(old.json().code).toBe('invalid_credentials');
   await logIn(service, { ...squatter, password: 'Another-horse-2' });
 });
+
+test('an invitation proves its own mailbox alone: an account with an address that looks like it is not claimed', async () => {
+  const email = fresh().replace('@', '-admin@');
+  const lookalike = email.replace('admin', 'adm\u0131n');
+  const { token } = await invited({ email: lookalike });
+  const owner = await person(service, { email, verified: false });
+  expect((await accept(token)).json().code).toBe('email_taken');
+  expect((await logIn(service, owner)).access_token).toBeTruthy();
+  const again = await service.call('POST', '/invitations', {
+    token: admin.token,
+    body: { email: lookalike },
+  });
+  expect([again.statusCode, again.json().code]).toEqual([400, 'email_taken']);
+});

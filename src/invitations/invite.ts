@@ -1,5 +1,5 @@
 import { findAccountByAddress } from '../accounts/find.ts';
-import { normalizeEmail } from '../accounts/normalize.ts';
+import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidSent } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
@@ -26,8 +26,8 @@ export interface InvitationBody {
 
 /**
  * Invites an address with roles, by mail, in somebody's name where there is one; an earlier invitation of that address
- * stops working. Refuses with `email_taken` where a verified account has it, `grant_exceeds_own`, and 422 for a role
- * that nobody made.
+ * stops working. Refuses with `email_taken` where a verified account has it or any has one that looks like it,
+ * `grant_exceeds_own`, and 422 for a role that nobody made.
  */
 export async function invite(
   deps: Deps,
@@ -46,7 +46,9 @@ export async function invite(
     const refused = await refuseGrant(tx, held, given);
     if (refused !== null) return refused;
     const owner = await findAccountByAddress(tx, address);
-    if (owner !== null && owner.email_verified_at !== null) return new Refusal('email_taken');
+    const claimable =
+      owner === null || (owner.email_verified_at === null && isSameAddress(owner.email, address));
+    if (!claimable) return new Refusal('email_taken');
     await voidSent(deps, tx, { purpose: 'invitation', sentTo: address });
     const data: InvitationData = { roles: given, invited_by: actor };
     const { id, token, expiresAt } = await issueChallenge(deps, tx, {

@@ -51,6 +51,16 @@ test('the link works only in the browser that asked, so a mail scanner or a thie
   expect(signedIn.statusCode, signedIn.body).toBe(200);
 });
 
+test('whatever is typed, the mail goes to the mailbox that is stored, and lets in who reads that one', async () => {
+  const ada = await person(service, { email: `${service.deps.random.uuid()}-admin@example.com` });
+  const typed = ada.email.replace('admin', 'adm\u0131n');
+  const asked = await ask(typed);
+  expect(await mailsTo(service, typed)).toEqual([]);
+  const [mail] = await mailsTo(service, ada.email);
+  const signedIn = await verify({ request_token: asked.request_token, code: mail?.secrets.code });
+  expect(signedIn.statusCode, signedIn.body).toBe(200);
+});
+
 test('the link of another request costs this one no try', async () => {
   const ada = await person(service);
   const first = await ask(ada.email);

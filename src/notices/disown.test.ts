@@ -55,6 +55,19 @@ test('"this was not me" ends sessions, voids links and mails a reset, for one of
   expect((await templates(ada.email)).filter(name => name === 'reset-password')).toHaveLength(2);
 });
 
+test('a notice puts the former address back also where the new one only looks like it', async () => {
+  const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
+  const { access_token } = await logIn(world, ada);
+  const email = ada.email.replace('admin', 'adm\u0131n');
+  await world.call('PUT', '/users/me', { token: access_token, body: { email } });
+  const [confirm] = await mailsTo(world, email);
+  await world.call('POST', `/verify-email/${confirm?.secrets.token}`);
+  const token = await notice(ada, ada.email);
+  expect(await disownNotice(world.deps, caller, token)).toEqual({ addressRestored: true, resetSent: true });
+  expect(await templates(ada.email)).toContain('reset-password');
+  expect(await templates(email)).not.toContain('reset-password');
+});
+
 test('a notice to the former address puts it back within 72 hours, and the new mailbox is told nothing more', async () => {
   const ada = await person(world);
   const { access_token } = await logIn(world, ada);

@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { clearPendingEmail } from '../accounts/mailbox.ts';
-import { normalizeEmail } from '../accounts/normalize.ts';
+import { isSameAddress } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Purpose } from '../challenges/challenge.ts';
 import { voidChallenges } from '../challenges/consume.ts';
@@ -98,8 +98,8 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
  * Null where that mailbox has nothing to do with the account any more.
  */
 async function backAt(deps: Deps, tx: Tx, account: Account, mailbox: string): Promise<Account | null> {
-  if (normalizeEmail(mailbox).key !== normalizeEmail(account.email).key)
-    return restoreAddress(deps, tx, { account, address: mailbox });
+  // By mailbox and not by key: a thief may have moved the account from admin@ to admın@.
+  if (!isSameAddress(mailbox, account.email)) return restoreAddress(deps, tx, { account, address: mailbox });
   await clearPendingEmail(deps, tx, account.id);
   return account;
 }

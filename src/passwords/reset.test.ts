@@ -59,6 +59,14 @@ describe('asking', () => {
     expect(none.json().detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'email'] });
   });
 
+  test('whatever is typed, the mail goes to the mailbox that is stored', async () => {
+    const ada = await person(world, { email: `${world.deps.random.uuid()}-strasse@example.com` });
+    const typed = ada.email.replace('strasse', 'stra\u00dfe');
+    await request(typed);
+    expect(await mailsTo(world, typed)).toEqual([]);
+    expect(await tokensTo(ada.email)).toHaveLength(1);
+  });
+
   test('the token lies in the database neither readable nor usable', async () => {
     const ada = await person(world);
     const token = await linkFor(ada);

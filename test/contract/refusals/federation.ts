@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { sql } from '../../../src/platform/sql.ts';
+import { person } from '../../support/people.ts';
 import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../support/sign-in-flow.ts';
 import {
   fresh,
@@ -57,6 +58,11 @@ const standing = (route: string, way: Way): Recipes => ({
   },
   [`${route} identity_linking_refused`]: stage =>
     way(stage.world, stage, { ...subject(), email_verified: false }),
+  [`${route} address_taken`]: async stage => {
+    const email = `${fresh('ai')}@example.com`;
+    await person(stage.world, { email });
+    return way(stage.world, stage, { ...subject(), email: email.replace('ai', 'a\u0131') });
+  },
   // Linked while REQUIRE_VERIFIED_EMAIL was off.
   [`${route} email_not_verified`]: async stage => {
     const world = await stage.at({ requireVerifiedEmail: true });
