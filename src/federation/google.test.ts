@@ -2,6 +2,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type TestIssuer, testIssuer } from '../../test/support/issuer.ts';
+import { mailedToken } from '../../test/support/mails.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -137,6 +138,20 @@ test.each([
     }
   },
 );
+
+test('an address that is kept for its former owner makes no account until the 72 hours are over', async () => {
+  const who = await person(service, { email: 'moved@shared.example' });
+  const { access_token: token } = await logIn(service, who);
+  await service.call('PUT', '/users/me', { token, body: { email: 'new@shared.example' } });
+  const confirm = await mailedToken(service, 'email-change-confirm', 'new@shared.example');
+  await service.call('POST', `/verify-email/${confirm}`);
+  const answer = await signUp(await issuer.idToken({ sub: '5003', email: who.email }));
+  expect([answer.statusCode, answer.json().code]).toEqual([409, 'address_taken']);
+  service.deps.clock.advance(72 * 3600 + 1);
+  const later = await signUp(await issuer.idToken({ sub: '5003', email: who.email }));
+  expect(later.json()).toMatchObject({ email: who.email, email_verified: true });
+  expect(later.json().id).not.toBe(who.id);
+});
 
 test.each([
   ['case', 'Grace.H@shared.example', 'gRACE.h@Shared.Example'],

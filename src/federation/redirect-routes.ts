@@ -146,7 +146,6 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         oauth: true,
         problems: [
           'invalid_authorization_code',
-          'overloaded',
           'account_disabled',
           'identity_linking_refused',
           'address_taken',

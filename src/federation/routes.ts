@@ -8,7 +8,6 @@ import { signInWithIdentity } from './sign-in.ts';
 import { verifyToken } from './verify-token.ts';
 
 const refusals = [
-  'overloaded',
   'provider_unavailable',
   'feature_disabled',
   'account_disabled',

@@ -32,8 +32,8 @@ interface Linked {
  * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
  * its address only where the provider verified that address; to an unverified account only after everything that was set
  * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `identity_linking_refused` for an
- * address that the provider did not verify, `address_taken` for one that only looks like that of an account, and with what
- * `completeAuthentication` names.
+ * address that the provider did not verify, `address_taken` for one that only looks like that of an account or is kept
+ * for its former owner, and with what `completeAuthentication` names.
  */
 export async function signInWithIdentity(
   deps: KeysDeps,
@@ -81,7 +81,8 @@ async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIden
     const known = await useIdentity(deps.db, identity, deps.clock.now());
     if (known !== null) return known;
   }
-  throw new Problem('overloaded');
+  // Nobody has the address and nobody can take it: a former owner may still undo the change that left it.
+  throw new Problem('address_taken');
 }
 
 const unverified = {
