@@ -1,30 +1,47 @@
 import { recordEvent } from '../audit/record.ts';
-import { issueChallenge } from '../challenges/issue.ts';
+import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
+import { sql } from '../platform/sql.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { giveBack } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
-import { letIn } from './let-in.ts';
+import { letIn, withProofOf } from './let-in.ts';
 
-/** What follows the last factor: a new password where the old one has expired, else the session. */
+/** How long the token works that comes with `password_expired`, in seconds. */
+const RESET_LIFETIME = 3600;
+
+/**
+ * What follows the last factor: a new password where the old one has expired, else the session. Refuses with
+ * `password_expired`, and with `invalid_credentials` where the password was replaced, or the account disabled, meanwhile.
+ */
 export async function finishAuthentication(
   deps: KeysDeps,
   caller: Caller,
   proof: FirstFactor,
 ): Promise<TokenBody> {
   if (proof.passwordExpired !== true) return letIn(deps, caller, proof);
-  const { account } = proof;
-  const { token } = await deps.db.transaction(tx =>
-    issueChallenge(deps, tx, {
-      purpose: 'reset-password',
-      userId: account.id,
-      sentTo: account.email,
-      lifetime: 3600,
-    }),
-  );
+  const token = await issueReset(deps, proof);
+  if (token === null) throw new Problem('invalid_credentials');
   return refuse(deps, caller, proof, 'password_expired', { reset_token: token });
+}
+
+// Only while the expired password is the account's: a reset that was under way has voided the links that it saw, and the
+// old password must not get another one after it.
+async function issueReset(deps: KeysDeps, proof: FirstFactor): Promise<string | null> {
+  const { account } = proof;
+  const { row, issued } = prepareChallenge(deps, {
+    purpose: 'reset-password',
+    userId: sql`admitted.id`,
+    sentTo: account.email,
+    lifetime: RESET_LIFETIME,
+  });
+  const written = await deps.db.run(sql`
+    with standing as (select id from users where id = ${account.id}::uuid and disabled_at is null),
+      admitted as (${withProofOf(proof)})
+    ${insertChallenge(row, sql`admitted`)}`);
+  return written === 1 ? issued.token : null;
 }
 
 /** Refuses somebody whose proof was right: the attempt is given back, and the trail says why. */

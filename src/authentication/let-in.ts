@@ -74,8 +74,11 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
   return stranger === null ? tokens : { ...tokens, device_token: stranger.token };
 }
 
-// The lock makes this wait for a change, a reset or a claim of the mailbox that is under way, and then look at what it left.
-function withProofOf({ passwordSetAt, passkeyId, identity }: FirstFactor): Fragment {
+/**
+ * The `id` in the CTE `standing`, as long as what was proven is still the account's. The lock makes this wait for a change, a
+ * reset or a claim of the mailbox that is under way, and then look at what it left.
+ */
+export function withProofOf({ passwordSetAt, passkeyId, identity }: FirstFactor): Fragment {
   if (passwordSetAt !== undefined && passwordSetAt !== null)
     return sql`
       select standing.id from standing join passwords p on p.user_id = standing.id

@@ -1,8 +1,9 @@
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { openHasher } from '../platform/hasher.ts';
+import type { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import { login as loginVerb } from './login.ts';
 import { setPassword } from './set.ts';
@@ -106,9 +107,8 @@ test('an expired password lets nobody in, and the answer carries the way to a ne
   }
 });
 
-test('a login whose password is replaced while it is checked starts no session', async () => {
-  const { deps } = world;
-  const ada = await person(world);
+/** A login that has checked its password and comes to what follows while another one takes its place. */
+async function overtaken({ deps }: TestApp, ada: Person) {
   const [checked, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const gated: typeof deps = {
     ...deps,
@@ -125,25 +125,49 @@ test('a login whose password is replaced while it is checked starts no session',
   const attempt = loginVerb(
     gated,
     { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
-    {
-      name: ada.email,
-      password: PASSWORD,
-      devices: [],
-    },
+    { name: ada.email, password: PASSWORD, devices: [] },
   );
+  let outcome: string | null = null;
+  const settled = attempt
+    .then(
+      () => 'let in',
+      (error: Problem) => error.code,
+    )
+    .then(word => {
+      outcome = word;
+    });
   await checked.promise;
   deps.clock.advance(1);
   await deps.db.transaction(async tx => {
     await setPassword(deps, tx, { userId: ada.id, hash: await deps.hasher.hash('Entirely-other-7') });
     go.resolve();
     // The login has come to its last statement, and waits for this transaction.
-    for (let waiting = 0; waiting === 0; ) {
-      waiting =
-        (await deps.db.row<{ n: number }>(sql`select count(*) as n from pg_locks where not granted`))?.n ?? 0;
-    }
+    const waiting = sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while (outcome === null && (await deps.db.row(waiting)) === null);
   });
-  await expect(attempt).rejects.toMatchObject({ code: 'invalid_credentials' });
-  expect(await deps.db.row(sql`select count(*) as n from sessions where user_id = ${ada.id}::uuid`)).toEqual({
+  await settled;
+  return outcome;
+}
+
+test('a login whose password is replaced while it is checked starts no session', async () => {
+  const ada = await person(world);
+  expect(await overtaken(world, ada)).toBe('invalid_credentials');
+  const { db } = world.deps;
+  expect(await db.row(sql`select count(*) as n from sessions where user_id = ${ada.id}::uuid`)).toEqual({
     n: 0,
   });
+});
+
+test('an expired password that is replaced while it is checked gets no way to another one', async () => {
+  const strict = await testApp({ passwords: { maxAgeDays: 90 } });
+  try {
+    const ada = await person(strict);
+    strict.deps.clock.advance(90 * 86_400 + 1);
+    expect(await overtaken(strict, ada)).toBe('invalid_credentials');
+    const { db } = strict.deps;
+    expect(await db.rows(sql`select purpose from challenges where user_id = ${ada.id}::uuid`)).toEqual([]);
+  } finally {
+    await strict.close();
+  }
 });
