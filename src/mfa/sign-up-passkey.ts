@@ -2,7 +2,7 @@ import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
-import { type Credential, insertingPasskey } from './passkey-queries.ts';
+import { type Credential, insertingPasskey, selectByCredential } from './passkey-queries.ts';
 import { passkeyName } from './passkeys.ts';
 import {
   CEREMONY_LIFETIME,
@@ -39,6 +39,11 @@ export async function verifySignUpPasskey(
   if (asked === null || asked.data.for !== 'sign-up' || asked.data.signup !== signupId) return null;
   const credential = await verifyCreation(deps, response, challenge);
   return credential === null ? null : { userId: String(asked.data.user), credential };
+}
+
+/** Whether somebody has registered a passkey already, whoever it is. */
+export async function isRegistered({ db }: Pick<Deps, 'db'>, { id }: Credential): Promise<boolean> {
+  return (await selectByCredential(db, id)) !== null;
 }
 
 /**

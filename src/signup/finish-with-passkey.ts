@@ -2,7 +2,7 @@ import { presentUser, type UserBody } from '../accounts/account.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumption, findChallenge } from '../challenges/consume.ts';
-import { beginSignUpPasskey, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
+import { beginSignUpPasskey, isRegistered, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
 import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
 import type { Caller } from '../platform/caller.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
@@ -46,6 +46,8 @@ export async function finishWithPasskey(
   const made = await verifySignUpPasskey(deps, pending.id, response);
   if (made === null) throw new Problem('passkey_refused');
   const { userId, credential } = made;
+  // Looked for whatever the address: the insertion would stumble over it with a free one only, and so tell that it is free.
+  if (await isRegistered(deps, credential)) throw new Problem('factor_exists');
 
   const work = () =>
     createFrom(deps, caller, {
@@ -55,15 +57,21 @@ export async function finishWithPasskey(
       method: 'passkey',
       wayIn: newPasskey(deps, { name, credential }, sql`account`),
       spent,
-    }).catch((error: unknown) => {
-      throw isUniqueViolation(error, 'factors_credential_id_idx') ? new Problem('factor_exists') : error;
     });
+  const registered = (error: unknown) => isUniqueViolation(error, 'factors_credential_id_idx');
   if (!deps.config.requireVerifiedEmail) {
-    const account = await work();
+    const account = await work().catch((error: unknown) => {
+      throw registered(error) ? new Problem('factor_exists') : error;
+    });
     if (account === null) return refuse(deps, caller, 'email_taken');
     return presentUser(account, ['user']);
   }
-  await noSoonerThan(HIDDEN_MS, work);
+  // Registered elsewhere this very moment, it gets the answer of a taken address, for the same reason.
+  await noSoonerThan(HIDDEN_MS, () =>
+    work().catch((error: unknown) => {
+      if (!registered(error)) throw error;
+    }),
+  );
   return null;
 }
 
