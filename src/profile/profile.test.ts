@@ -136,6 +136,29 @@ describe('leaving', () => {
     expect(answer.body).not.toMatch(/_hash|_sealed|seed/);
   });
 
+  test('where login needs a verified address, the export does not tell whether a new address is taken', async () => {
+    const hiding = await testApp({ requireVerifiedEmail: true });
+    try {
+      const { email: taken } = await person(hiding);
+      const exports = await Promise.all(
+        [taken, `${hiding.deps.random.uuid()}@example.com`].map(async email => {
+          const { who, token } = await newMember(hiding);
+          const answer = await hiding.call('PUT', '/users/me', { token, body: { email } });
+          expect(answer.json().pending_email).toBe(email);
+          const text = (await hiding.call('GET', '/users/me/export', { token })).body;
+          return text
+            .replaceAll(email, '<new>')
+            .replaceAll(who.email, '<own>')
+            .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, '<id>');
+        }),
+      );
+      expect(exports[0]).toContain('email-change-notice');
+      expect(exports[0]).toBe(exports[1]);
+    } finally {
+      await hiding.close();
+    }
+  });
+
   test('closing removes the account, frees its names, and leaves a history that tells no names', async () => {
     const ada = await member();
     const answer = await world.call('DELETE', '/users/me', { token: ada.token });

@@ -4,7 +4,11 @@ import { type Fragment, sql } from '../platform/sql.ts';
 const list = (source: Fragment) =>
   sql`coalesce((select jsonb_agg(to_jsonb(t) order by t) from (${source}) as t), '[]')`;
 
-/** What every table stores of a person, without the secrets: hashes, sealed columns, tokens. */
+/**
+ * What every table stores of a person, without the secrets: hashes, sealed columns, tokens. The link to a new address is
+ * left out until that address is theirs: of a taken one nothing is sent, and the list would tell the one from the other.
+ * `challenges` has both.
+ */
 export function selectEverything(database: Sql, userId: string): Promise<Record<string, unknown> | null> {
   const id = sql`${userId}::uuid`;
   return database.row(sql`
@@ -30,7 +34,8 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
         where user_id = ${id}`)} as challenges,
       ${list(sql`
         select created_at, channel, template, recipient, params, sent_at, dead_at from outbox
-        where user_id = ${id}`)} as messages,
+        where user_id = ${id} and (template <> 'email-change-confirm'
+          or recipient = (select email from users where id = ${id}))`)} as messages,
       ${list(sql`
         select window_started_at, failures, locks, locked_until, last_failure_at from lockouts
         where user_id = ${id}`)} as lockouts`);
