@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv4 } from 'node:net';
 import type { Config } from '../platform/config.ts';
+import { isForwarded } from '../platform/http/peer.ts';
 
 /** True for `localhost`, 127.0.0.0/8 and ::1, however they are written. */
 function isLoopback(host: string): boolean {
@@ -21,28 +22,14 @@ export function mailboxEnabled({ mail, http }: Pick<Config, 'mail' | 'http'>): b
  * reverse proxy or tunnel would show them to the world. The Host header also stops DNS rebinding.
  */
 export function isLocalRequest(peer: string | undefined, headers: IncomingHttpHeaders): boolean {
-  const forwarded = Object.keys(headers).some(name => name.startsWith('x-forwarded') || FORWARDING.has(name));
   return (
-    !forwarded &&
+    !isForwarded(headers) &&
     peer !== undefined &&
     isLoopback(peer) &&
     headers.host !== undefined &&
     isLoopback(hostnameOf(`http://${headers.host}`))
   );
 }
-
-const FORWARDING = new Set([
-  'forwarded',
-  'via',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-original-host',
-  'x-original-forwarded-for',
-  'cf-connecting-ip',
-  'fastly-client-ip',
-  'true-client-ip',
-]);
 
 function hostnameOf(url: string): string {
   return URL.parse(url)?.hostname ?? '';

@@ -22,6 +22,8 @@ export interface Config {
     readonly corsOrigins: readonly string[];
     readonly trustProxy: number | readonly string[] | null;
     readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+    /** null: nobody reads the metrics from beyond the private network. */
+    readonly metricsToken: string | null;
   };
   readonly secrets: { readonly root: string | null; readonly previousRoots: readonly string[] };
   readonly tokens: {

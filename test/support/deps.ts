@@ -40,6 +40,7 @@ export const testConfig: Config = {
     corsOrigins: ['http://localhost:8000'],
     trustProxy: null,
     tls: null,
+    metricsToken: null,
   },
   secrets: { root: 'a root secret for tests, 32 bytes+', previousRoots: [] },
   tokens: {

@@ -22,6 +22,7 @@ export function assemble(values: Values): Config {
       corsOrigins: values.CORS_ORIGINS,
       trustProxy: values.TRUST_PROXY,
       tls: together({ certFile: values.TLS_CERT_FILE, keyFile: values.TLS_KEY_FILE }),
+      metricsToken: values.METRICS_TOKEN,
     },
     secrets: { root: values.AUTH_ROOT_SECRET, previousRoots: values.AUTH_ROOT_SECRET_PREVIOUS ?? [] },
     tokens: {

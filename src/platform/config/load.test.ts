@@ -20,6 +20,7 @@ test('nothing set is a development service on the embedded database, as environm
       corsOrigins: ['http://localhost:8000'],
       trustProxy: null,
       tls: null,
+      metricsToken: null,
     },
     secrets: { root: null, previousRoots: [] },
     tokens: {
@@ -160,6 +161,8 @@ test.each([
   [{ RATE_LIMIT: 'yes' }, 'RATE_LIMIT must be on, off, or JSON'],
   [{ BOOTSTRAP_ADMIN_EMAIL: 'a@example.com' }, 'BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD'],
   [{ SMS_WEBHOOK_URL: 'https://s.example', SMS_WEBHOOK_SECRET: 'short' }, 'at least 16 bytes'],
+  [{ METRICS_TOKEN: 'fifteen-letters' }, 'METRICS_TOKEN has 15 bytes and needs at least 16'],
+  [{ METRICS_TOKEN: 'no bearer token has spaces' }, 'METRICS_TOKEN must be a bearer token'],
   [{ SMS_WEBHOOK_URL: 'https://s.example' }, 'SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET'],
   [{ OIDC_PROVIDERS: '{}' }, 'OIDC_PROVIDERS must be a JSON list'],
   [{ OIDC_PROVIDERS: '[{"id":"x"}]' }, '"name" must be a text'],

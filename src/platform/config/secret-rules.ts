@@ -4,6 +4,7 @@ import { byteLength, weaknessOf } from './secret-strength.ts';
 // RFC 7518 §3.2: a key of the hash's size or larger.
 const LEAST_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 const ROOT_BYTES = 32;
+const METRICS_BYTES = 16;
 
 /** Secrets are there, long enough, and no well-known examples: the last stops a start against a PostgreSQL server. */
 export function secretRules(judged: Judged): void {
@@ -33,6 +34,8 @@ export function secretRules(judged: Judged): void {
   for (const secret of values.AUTH_ROOT_SECRET_PREVIOUS ?? []) {
     judgeSecret(judged, 'AUTH_ROOT_SECRET_PREVIOUS', secret, ROOT_BYTES);
   }
+  const metrics = values.METRICS_TOKEN;
+  if (typeof metrics === 'string') judgeSecret(judged, 'METRICS_TOKEN', metrics, METRICS_BYTES);
   if (typeof root === 'string' && root === jwt) {
     fault(
       'AUTH_ROOT_SECRET and JWT_SECRET_KEY are the same: whoever verifies access tokens could make refresh tokens. Give each its own.',

@@ -44,7 +44,8 @@ export function networkOf(address: string): string {
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-function unmapped(address: string): string {
+/** An IPv4 address that a socket of IPv6 gives as ::ffff:… in its own form; all others as they are. */
+export function unmapped(address: string): string {
   return address.charCodeAt(0) === 58 ? (MAPPED.exec(address)?.[1] ?? address) : address;
 }
 
@@ -55,7 +56,8 @@ function addressOf(entry: string): string | null {
   return isIP(bare) === 0 || bare.includes('%') ? null : unmapped(bare);
 }
 
-function withinAny(cidrs: readonly string[]): (address: string) => boolean {
+/** Says whether an address lies in one of these networks. */
+export function withinAny(cidrs: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const cidr of cidrs) {
     const [address = '', prefix] = cidr.split('/');

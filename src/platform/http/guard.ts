@@ -75,7 +75,12 @@ function hooksOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
 
 function bearerOf({ headers: { authorization } }: FastifyRequest): string {
   if (authorization === undefined) throw new Problem('not_authenticated');
-  const token = BEARER.exec(authorization)?.[1];
-  if (token === undefined) throw new Problem('invalid_token');
+  const token = bearerIn(authorization);
+  if (token === null) throw new Problem('invalid_token');
   return token;
+}
+
+/** The token of an Authorization header (RFC 6750 §2.1), or null. */
+export function bearerIn(authorization: string): string | null {
+  return BEARER.exec(authorization)?.[1] ?? null;
 }

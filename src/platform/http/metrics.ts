@@ -1,8 +1,12 @@
-import type { FastifyInstance } from 'fastify';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Gauge } from 'prom-client';
 import type { Deps } from '../deps.ts';
+import { Problem } from '../problems.ts';
 import type { App } from './app.ts';
+import { bearerIn } from './guard.ts';
 import { openDurations } from './histogram.ts';
+import { isForwarded, isPrivatePeer } from './peer.ts';
 
 /** Figures of a slice, read at each scrape; a failing reader leaves its gauges out. */
 export interface Readings {
@@ -11,10 +15,13 @@ export interface Readings {
   read(): Promise<Readonly<Record<string, number>>>;
 }
 
-/** What is measured, and the route that Prometheus reads (text format 0.0.4). Counts; names nobody. */
+/**
+ * What is measured, and the route that Prometheus reads (text format 0.0.4). It names nobody, but a stranger who watches
+ * the counts sees what an address of theirs brought about, so it is there for neighbours and bearers of METRICS_TOKEN.
+ */
 export function measure(
   app: FastifyInstance,
-  { db, hasher }: Deps,
+  { db, hasher, config }: Deps,
   readings: readonly Readings[] = [],
 ): (app: App) => void {
   const durations = openDurations(
@@ -29,13 +36,27 @@ export function measure(
 
   let gauges: ReturnType<typeof openGauges> | null = null;
   return scope => {
-    scope.get('/metrics', { config: { access: 'public', hidden: true } }, async (_request, reply) => {
+    scope.get('/metrics', { config: { access: 'public', hidden: true } }, async (request, reply) => {
+      if (!isNeighbour(request) && !bears(request, config.http.metricsToken)) throw new Problem('not_found');
       gauges ??= openGauges({ db, hasher }, readings);
       const { registry, refreshers } = await gauges;
       await Promise.all(refreshers.map(refresh => refresh()));
       return reply.type(registry.contentType).send(durations.text() + (await registry.metrics()));
     });
   };
+}
+
+// Nobody on the internet has such an address, and what a proxy passes on may come from there.
+function isNeighbour({ socket, headers }: FastifyRequest): boolean {
+  return isPrivatePeer(socket.remoteAddress) && !isForwarded(headers);
+}
+
+// Of the digests, which have one length and tell nothing of the token, in constant time.
+function bears({ headers: { authorization = '' } }: FastifyRequest, token: string | null): boolean {
+  const presented = bearerIn(authorization);
+  if (token === null || presented === null) return false;
+  const [given, expected] = [presented, token].map(text => createHash('sha256').update(text).digest());
+  return timingSafeEqual(given as Buffer, expected as Buffer);
 }
 
 // The library, a timer and an observer: what they cost begins with the first reader.

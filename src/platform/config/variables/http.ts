@@ -46,6 +46,14 @@ export const http = {
     { fallbackText: 'off' },
   ),
   TLS_KEY_FILE: optional(text, 'PEM file with its private key.', { fallbackText: 'off' }),
+  METRICS_TOKEN: optional(
+    matching(/^[A-Za-z0-9\-._~+/]+=*$/, 'a bearer token: letters, digits and -._~+/, with = at its end'),
+    'Lets its bearer read /metrics from anywhere; at least 16 bytes. Make one: openssl rand -base64 48',
+    {
+      secret: true,
+      fallbackText: 'none: /metrics answers loopback and private addresses without a proxy in between',
+    },
+  ),
   LOG_LEVEL: setting(
     choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'The least severe lines that are logged: fatal, error, warn, info, debug, trace, silent.',
