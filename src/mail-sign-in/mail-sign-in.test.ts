@@ -107,6 +107,43 @@ test('an address that nobody has answers the same, to the request and to every t
   expect(await mailsTo(service, stranger)).toEqual([]);
 });
 
+test('a wrong code answers alike for whoever was mailed, was not, or is not there, once wrong passwords have locked', async () => {
+  const limited = await testApp({ signInByMail: true, rateLimit: 'on' });
+  try {
+    const { db, clock, random } = limited.deps;
+    const known = await person(limited);
+    const mailedEnough = await person(limited);
+    const disabled = await person(limited);
+    await db.run(sql`
+      update users set disabled_at = ${clock.now()}::timestamptz where id = ${disabled.id}::uuid`);
+    let ip = 0;
+    const send = (url: string, body: object) =>
+      limited.call('POST', url, { body, ip: `203.0.113.${ip++ % 250}` });
+    for (let mails = 0; mails < 5; mails++) await send('/token/email', { email: mailedEnough.email });
+
+    const courses: unknown[][] = [];
+    for (const email of [`${random.uuid()}@example.com`, known.email, mailedEnough.email, disabled.email]) {
+      const { request_token } = (await send('/token/email', { email })).json();
+      const course: unknown[] = [];
+      const note = ({ statusCode, headers, body }: Awaited<ReturnType<typeof send>>) =>
+        course.push([statusCode, headers['retry-after'], JSON.parse(body).code]);
+      const wrong = { request_token, code: 'nonsense' };
+      for (let tries = 0; tries < 3; tries++)
+        note(await send('/token', { username: email, password: 'wrong' }));
+      for (let tries = 0; tries < 3; tries++) note(await send('/token/email/verify', wrong));
+      note(await send('/token', { username: email, password: 'wrong' }));
+      courses.push(course);
+    }
+    expect(courses[0]?.map(step => (step as unknown[])[0])).toEqual([401, 401, 401, 401, 401, 429, 429]);
+    for (const course of courses) expect(course).toEqual(courses[0]);
+    expect((await mailsTo(limited, disabled.email)).map(({ template }) => template)).toEqual([
+      'account-locked',
+    ]);
+  } finally {
+    await limited.close();
+  }
+});
+
 test('the first proof of an unverified mailbox removes what was set before it', async () => {
   const ada = await person(service, { verified: false });
   const before = await logIn(service, ada);

@@ -14,11 +14,19 @@ export async function countRecentMails(
   return row?.count ?? 0;
 }
 
-/** Who a request is about: the account, if there is one, and the address. Null once it was used, burnt or expired. */
+/** Whom a request is about. */
+export interface AskedRequest {
+  /** Null where nobody was mailed. */
+  readonly user_id: string | null;
+  /** The mailbox, or where nobody was mailed what was typed. */
+  readonly sent_to: string;
+}
+
+/** Whom a request is about; null once it was used, burnt or expired. */
 export function findRequest(
   database: Sql,
   { id, now }: { id: string; now: Date },
-): Promise<{ user_id: string | null; sent_to: string } | null> {
+): Promise<AskedRequest | null> {
   return database.row(sql`
     select user_id, sent_to from challenges
     where id = ${id}::uuid and purpose = 'sign-in' and consumed_at is null and expires_at > ${now}::timestamptz`);
