@@ -28,6 +28,7 @@ export const problems = {
     oauth: 'invalid_request',
   },
   not_found: { status: 404, message: 'There is nothing here.' },
+  method_not_allowed: { status: 405, message: 'This cannot be asked of this address: see Allow.' },
   feature_disabled: { status: 404, message: 'This feature is switched off on this server.' },
 
   // Who calls

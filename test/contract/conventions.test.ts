@@ -35,6 +35,20 @@ describe('one route table, two places', () => {
     );
   });
 
+  test.each([
+    ['GET', '/token', 'POST'],
+    ['DELETE', '/signup/', 'POST'],
+    ['POST', '/api/v1/health', 'GET, HEAD'],
+    ['POST', `/users/019300f4-6f00-7000-8000-000000000001?x=1`, 'DELETE, GET, HEAD, PATCH'],
+  ] as const)(
+    '%s %s is 405, and Allow says what its path takes (RFC 9110 §15.5.6)',
+    async (method, url, allow) => {
+      const answer = await world.call(method, url);
+      expectProblem(answer, 'method_not_allowed');
+      expect(answer.headers.allow).toBe(allow);
+    },
+  );
+
   test('the prefix is one rule: not part of another word, not twice, not in the document', async () => {
     for (const url of ['/api/v1', '/api/v10/health', '/api/v1/api/v1/health', '/api/v2/health'])
       expectProblem(await world.call('GET', url), 'not_found');

@@ -60,8 +60,8 @@ test('every code of docs/errors.md is declared by a route, but for those that an
     ),
   );
   const rest = new Set(Object.keys(problems)).difference(new Set(declared));
-  // A path that nobody serves, a form of the hosted pages, a defect.
-  expect([...rest].toSorted()).toEqual(['form_refused', 'internal_error', 'not_found']);
+  // A path or a method that nobody serves, a form of the hosted pages, a defect.
+  expect([...rest].toSorted()).toEqual(['form_refused', 'internal_error', 'method_not_allowed', 'not_found']);
   const documented = readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(\w+)` \| (\d+) /gm);
   expect([...documented].map(([, code, status]) => [code, Number(status)])).toEqual(
     Object.entries(problems).map(([code, { status }]) => [code, status]),

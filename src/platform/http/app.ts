@@ -20,6 +20,7 @@ import { addressReader } from './client-address.ts';
 import { answerProblem } from './errors.ts';
 import { securityHeaders } from './headers.ts';
 import { refuseConnection } from './refuse-connection.ts';
+import { answerUnknown } from './unknown.ts';
 import { compileSerializer, compileValidator } from './validation.ts';
 import './access.ts';
 
@@ -101,7 +102,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   });
   readJsonBodies(app);
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
-  app.setNotFoundHandler((request, reply) => answerProblem(new Problem('not_found'), request, reply, log));
+  answerUnknown(app, log);
   app.addHook('onRequest', securityHeaders(config));
   app.addHook('onRequest', (request, _reply, done) => {
     if (saysTwice(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
