@@ -8,6 +8,7 @@ export const RATE_GROUPS = [
   'mail',
   'mfa',
   'profile',
+  'export',
   'oauth',
   'admin',
   'general',

@@ -113,7 +113,9 @@ export function routes(app: App, deps: KeysDeps): void {
   app.get(
     '/users/me/export',
     {
-      config: { access: 'user' },
+      config: { access: 'user', limit: 'export' },
+      // To make a document and throw it away.
+      exposeHeadRoute: false,
       schema: {
         tags: ['Users'],
         summary: 'All that is stored of me',
@@ -121,8 +123,10 @@ export function routes(app: App, deps: KeysDeps): void {
       },
     },
     async (request, reply) => {
+      const document = await exportOwnData(deps, userOf(request));
+      reply.header('content-type', 'application/json; charset=utf-8');
       reply.header('content-disposition', 'attachment; filename="account.json"');
-      return exportOwnData(deps, userOf(request));
+      return reply.send(document);
     },
   );
 

@@ -39,6 +39,8 @@ export const RATE_LIMITS: Readonly<Record<RateGroup, GroupLimits>> = {
   mfa: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },
   // Each change is an event, and anybody can make an account.
   profile: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },
+  // A whole history, which may be long.
+  export: { address: { points: 60, seconds: 60 }, account: { points: 5, seconds: 3600 } },
   // A gateway asks for each of its requests.
   oauth: { address: { points: 60_000, seconds: 60 }, local: true },
   admin: { address: { points: 1200, seconds: 60 } },

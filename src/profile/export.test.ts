@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { type Member, member } from '../../test/support/people.ts';
+import { watchedDatabase } from '../../test/support/watched-database.ts';
+import { sql } from '../platform/sql.ts';
+import { authenticate } from '../sessions/authenticate.ts';
+import { exportOwnData } from './export.ts';
+
+const MANY = 5_000;
+
+let world: TestApp;
+let ada: Member;
+beforeAll(async () => {
+  world = await testApp();
+  ada = await member(world);
+  await world.deps.db.run(sql`
+    insert into audit_events (id, created_at, type, outcome, actor_kind, actor_id, user_id, request_id, data)
+    select gen_random_uuid(), ${world.deps.clock.now()}::timestamptz - n * interval '1 s', 'user.updated', 'success', 'user',
+      ${ada.who.id}::uuid, ${ada.who.id}::uuid, gen_random_uuid(), '{"changed": ["first_name"]}'
+    from generate_series(1, ${MANY}::int) as n`);
+});
+afterAll(() => world.close());
+
+const ask = () => world.call('GET', '/users/me/export', { token: ada.token });
+
+test('a history of thousands of events is told whole, each event once, the newest first', async () => {
+  const answer = await ask();
+  expect([answer.statusCode, answer.headers['content-type']]).toEqual([
+    200,
+    'application/json; charset=utf-8',
+  ]);
+  expect(answer.headers['content-disposition']).toBe('attachment; filename="account.json"');
+  const { activity, ...told } = answer.json<{ activity: { id: string; created_at: string }[] }>();
+  expect(Object.keys(told)).toEqual([
+    'exported_at',
+    'user',
+    'names',
+    'roles',
+    'password',
+    'former_passwords',
+    'sessions',
+    'devices',
+    'factors',
+    'recovery_codes',
+    'identities',
+    'challenges',
+    'messages',
+    'lockouts',
+  ]);
+  const stored = await world.deps.db.rows<{ id: string }>(
+    sql`select id from audit_events where user_id = ${ada.who.id}::uuid order by created_at desc, id desc`,
+  );
+  expect(stored.length).toBeGreaterThan(MANY);
+  expect(activity.map(({ id }) => id)).toEqual(stored.map(({ id }) => id));
+});
+
+test('of several at once one is told, and the others when to come back', async () => {
+  const answers = await Promise.all([ask(), ask(), ask()]);
+  expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([200, 429, 429]);
+  const refused = answers.find(({ statusCode }) => statusCode === 429);
+  expect([refused?.json().code, refused?.headers['retry-after']]).toEqual(['rate_limited', '10']);
+  expect((await ask()).statusCode).toBe(200);
+});
+
+test('no more of the history is read than the reader takes, and a reader who leaves may ask again', async () => {
+  const { deps } = world;
+  const { db, statements } = watchedDatabase(deps.databaseUrl);
+  const watched = { ...deps, db };
+  const caller = { requestId: 'r', ip: '127.0.0.1', userAgent: '' };
+  const needs = { access: 'user', recent: false } as const;
+  const principal = await authenticate(watched, ada.token, caller, needs);
+  if (principal.kind !== 'user') throw new Error(principal.kind);
+  const pages = () => statements.filter(text => text.includes('from audit_events e')).length;
+
+  const document = await exportOwnData(watched, principal);
+  await once(document, 'readable');
+  document.read(1);
+  for (let turn = 0; turn < 30; turn++) await deps.db.row(sql`select 1 as one`);
+  expect(pages()).toBeLessThanOrEqual(2);
+  await expect(exportOwnData(watched, principal)).rejects.toMatchObject({ code: 'rate_limited' });
+
+  document.destroy();
+  await once(document, 'close');
+  const again = await exportOwnData(watched, principal);
+  const text = (await again.toArray()).join('');
+  expect(JSON.parse(text).activity.length).toBeGreaterThan(MANY);
+  expect(pages()).toBeGreaterThan(10);
+  await db.close();
+});
+
+test('over a socket, a reader who leaves in the middle leaves nothing behind', async () => {
+  const address = await world.app.listen({ port: 0, host: '127.0.0.1' });
+  const headers = { authorization: `Bearer ${ada.token}` };
+  const leaving = new AbortController();
+  const answer = await fetch(`${address}/users/me/export`, { headers, signal: leaving.signal });
+  expect(answer.status).toBe(200);
+  await answer.body?.getReader().read();
+  leaving.abort();
+  let status = 0;
+  while (status !== 200) {
+    status = (await ask()).statusCode;
+    expect([200, 429]).toContain(status);
+  }
+});
