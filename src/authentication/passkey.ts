@@ -3,6 +3,7 @@ import { anonymous, recordEvent } from '../audit/record.ts';
 import { findChallenge } from '../challenges/consume.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { askForPasskey, provePasskey } from '../mfa/prove-passkey.ts';
+import { keepUsedFactors } from '../mfa/removal.ts';
 import type { AssertionResponse, RequestOptions } from '../mfa/webauthn.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
@@ -112,5 +113,6 @@ export async function reauthenticateWithPasskey(
     caller,
   });
   if (proven === null) throw new Problem('passkey_refused');
+  await keepUsedFactors(deps, principal);
   return renewSession(deps, principal, AMR);
 }

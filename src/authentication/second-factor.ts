@@ -4,7 +4,7 @@ import { consumeChallenge, findChallenge, takeAttempt as takeTry } from '../chal
 import { issueChallenge } from '../challenges/issue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { secondFactorsOf } from '../mfa/factors.ts';
-import { cancelRemoval } from '../mfa/removal.ts';
+import { keepUsedFactors } from '../mfa/removal.ts';
 import { textLoginCode } from '../mfa/sms.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
@@ -108,8 +108,7 @@ export async function answerPending(
   const account = await findAccountById(db, userId);
   const won = await consumeChallenge(deps, db, { purpose: 'mfa', token: mfaToken });
   if (account === null || won === null) throw new Problem('invalid_mfa_token');
-  // Who still has a factor has not lost it.
-  await db.transaction(tx => cancelRemoval(deps, tx, { userId, reason: 'factor_used', caller }));
+  await keepUsedFactors(deps, { userId, caller });
   return finishAuthentication(deps, caller, {
     account,
     amr: [...pending.amr, amr, 'mfa'],

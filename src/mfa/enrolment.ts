@@ -14,6 +14,7 @@ import {
   selectFactors,
 } from './queries.ts';
 import { regenerateRecoveryCodes } from './recovery-codes.ts';
+import { cancelRemoval } from './removal.ts';
 
 /**
  * Confirms a factor once its proof holds, in one transaction with ten new recovery codes, the audit event and the mail
@@ -49,6 +50,8 @@ export async function completeEnrolment(
       const now = clock.now();
       if (!(await confirmFactor(tx, { id, userId, step: proof === true ? null : proof, now }))) return null;
       await forgive(tx, attempt);
+      // A removal that waits was of what the owner had before: it would take the new factor along.
+      await cancelRemoval(deps, tx, { userId, reason: 'factor_added', caller });
       const made = await regenerateRecoveryCodes(deps, tx, userId);
       await tell(deps, tx, principal, 'added', kind);
       return made;
@@ -67,13 +70,15 @@ export async function completeEnrolment(
  */
 export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: FactorKind): Promise<void> {
   const { db, clock } = deps;
-  const { userId } = principal;
+  const { userId, caller } = principal;
   const verdict = await db.transaction(async tx => {
     const factors = await selectFactors(tx, userId);
     if (!factors.some(factor => factor.kind === kind)) return 'factor_not_found';
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
     if (others.length === 0 && (await roleRequiresFactor(tx, userId))) return 'factor_required';
     await deleteFactors(tx, { userId, kind, now: clock.now() });
+    // Nothing is left to remove, and what is set up later must not go.
+    if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });
     await tell(deps, tx, principal, 'removed', kind);
     return 'removed';
   });

@@ -149,10 +149,11 @@ export async function roleRequiresFactor(database: Sql, userId: string): Promise
   return row !== null;
 }
 
-/** Removes every factor, passkeys too, and every recovery code; returns how many factors there were. */
+/** Removes every factor, passkeys too, every recovery code and a planned removal; returns how many factors there were. */
 export function deleteFactorsOf(tx: Sql, userId: string): Promise<number> {
   return tx.run(sql`
     with codes as (delete from recovery_codes where user_id = ${userId}::uuid),
+    plan as (delete from factor_removals where user_id = ${userId}::uuid),
     account as (update users set mfa_enabled = false where id = ${userId}::uuid and mfa_enabled)
     delete from factors where user_id = ${userId}::uuid`);
 }

@@ -1,6 +1,7 @@
 import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailedToken, mailsTo as outboxOf } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { noticeToken } from '../delivery/notice.ts';
 import { sql } from '../platform/sql.ts';
@@ -9,7 +10,9 @@ import { carryOutDueRemovals } from './removal.ts';
 let service: TestApp;
 let admin: Person;
 beforeAll(async () => {
-  service = await testApp();
+  service = await testApp({
+    sms: { webhook: { url: 'http://127.0.0.1:9', secret: 'sixteen bytes or more' } },
+  });
   admin = await person(service, { roles: ['admin'] });
 });
 afterAll(() => service.close());
@@ -19,14 +22,18 @@ const codeOf = (uri: string) =>
     timestamp: service.deps.clock.now().getTime(),
   });
 
-async function withTotp(roles: string[] = []) {
-  const who = await person(service, { roles });
-  const { access_token: token } = await logIn(service, who);
+async function addTotp(token: string): Promise<string> {
   const uri: string = (await service.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
   const confirmed = await service.call('POST', '/mfa/totp/confirm', { token, body: { code: codeOf(uri) } });
   expect(confirmed.statusCode, confirmed.body).toBe(200);
   service.deps.clock.advance(30);
-  return { who, uri, token };
+  return uri;
+}
+
+async function withTotp(roles: string[] = [], { verified = true } = {}) {
+  const who = await person(service, { roles, verified });
+  const { access_token: token } = await logIn(service, who);
+  return { who, uri: await addTotp(token), token };
 }
 
 const login = ({ email, password }: Person) =>
@@ -36,6 +43,14 @@ async function askRemoval(id: string) {
   const { access_token: token } = await logIn(service, admin);
   return service.call('DELETE', `/users/${id}/mfa`, { token });
 }
+
+/** Why removals that waited for this account were taken back, in the trail. */
+const reasonsOf = async ({ id }: Person) =>
+  (
+    await service.deps.db.rows<{ reason: string }>(
+      sql`select reason from audit_events where user_id = ${id}::uuid and type = 'mfa.removal_cancelled'`,
+    )
+  ).map(({ reason }) => reason);
 
 const mailsTo = async (who: Person) =>
   service.deps.db.rows<{ id: string; template: string }>(
@@ -87,6 +102,70 @@ test('an owner who logs in with the factor keeps it', async () => {
   expect(answer.statusCode, answer.body).toBe(200);
   service.deps.clock.advance(86_401);
   expect((await login(who)).json().code).toBe('mfa_required');
+});
+
+test('an owner who proves again who they are with the factor keeps it', async () => {
+  const { who, uri, token } = await withTotp();
+  await askRemoval(who.id);
+  const answer = await service.call('POST', '/token/reauthenticate', {
+    token,
+    body: { factor: 'totp', code: codeOf(uri) },
+  });
+  expect(answer.statusCode, answer.body).toBe(200);
+  expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBeNull();
+  service.deps.clock.advance(86_401);
+  expect((await login(who)).json().code).toBe('mfa_required');
+  expect(await reasonsOf(who)).toEqual(['factor_used']);
+});
+
+test('a wrong proof of the factor keeps nothing', async () => {
+  const { who, token } = await withTotp();
+  const { due_at } = (await askRemoval(who.id)).json();
+  await service.call('POST', '/token/reauthenticate', { token, body: { factor: 'totp', code: '000000' } });
+  expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBe(due_at);
+  expect(await reasonsOf(who)).toEqual([]);
+});
+
+test('removing the last factor ends the removal that waits, so that a new one stays', async () => {
+  const { who, token } = await withTotp();
+  await askRemoval(who.id);
+  expect((await service.call('DELETE', '/mfa/totp', { token })).statusCode).toBe(204);
+  await addTotp(token);
+  service.deps.clock.advance(86_401);
+  await carryOutDueRemovals(service.deps, { limit: 500 });
+  expect((await login(who)).json().code).toBe('mfa_required');
+  expect(await reasonsOf(who)).toEqual(['factors_removed']);
+});
+
+test('a factor that is added to the one that is lost keeps both', async () => {
+  const { who, token } = await withTotp();
+  await askRemoval(who.id);
+  const number = '+254712345678';
+  const asked = await service.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
+  expect(asked.statusCode, asked.body).toBe(202);
+  const code = (await outboxOf(service, number)).at(-1)?.secrets.code;
+  expect((await service.call('POST', '/mfa/sms/confirm', { token, body: { code } })).statusCode).toBe(200);
+  service.deps.clock.advance(86_401);
+  expect((await login(who)).json().factors).toEqual(['recovery_code', 'sms', 'totp']);
+  expect(await reasonsOf(who)).toEqual(['factor_added']);
+});
+
+test('whoever proves the mailbox of an unverified account begins without a removal that waits', async () => {
+  const { who } = await withTotp([], { verified: false });
+  await askRemoval(who.id);
+  await service.call('POST', '/password-reset/request', { body: { email: who.email } });
+  const password = 'Entirely-other-7';
+  const reset = await service.call('POST', '/password-reset/confirm', {
+    body: {
+      token: await mailedToken(service, 'reset-password', who.email),
+      new_password: password,
+      confirm_new_password: password,
+    },
+  });
+  expect(reset.statusCode, reset.body).toBe(200);
+  await addTotp((await logIn(service, { ...who, password })).access_token);
+  service.deps.clock.advance(86_401);
+  expect((await login({ ...who, password })).json().code).toBe('mfa_required');
 });
 
 test('an owner who is logged in sees it and keeps the factor', async () => {

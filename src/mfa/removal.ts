@@ -40,7 +40,7 @@ export async function planRemoval(
   return planned;
 }
 
-/** Keeps the factors after all; false when nothing was planned. */
+/** Takes a planned removal back, in the caller's transaction; false when nothing was planned. */
 export async function cancelRemoval(
   deps: Deps,
   tx: Tx,
@@ -56,6 +56,15 @@ export async function cancelRemoval(
     caller,
   });
   return true;
+}
+
+/** Keeps the factors of somebody who has just used one: who still has a factor has not lost it. */
+export async function keepUsedFactors(
+  deps: Deps,
+  { userId, caller }: { userId: string; caller: Caller },
+): Promise<void> {
+  if ((await plannedRemoval(deps, userId)) === null) return;
+  await deps.db.transaction(tx => cancelRemoval(deps, tx, { userId, reason: 'factor_used', caller }));
 }
 
 /** Removes the factors of an account whose time has come; false when it has not. */

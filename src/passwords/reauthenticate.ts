@@ -1,6 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
 import { type AnsweredFactor, answerFactor, FACTOR_AMR } from '../authentication/answer-factor.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { keepUsedFactors } from '../mfa/removal.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { renewSession } from '../sessions/renew.ts';
@@ -46,6 +47,7 @@ export async function reauthenticate(
     throw new Problem('password' in proof ? 'invalid_credentials' : 'invalid_mfa_code');
   }
   await recordEvent(deps, db, event);
+  if ('factor' in proof) await keepUsedFactors(deps, principal);
   await forgive(db, attempt);
   return renewSession(deps, principal, 'password' in proof ? ['pwd'] : [FACTOR_AMR[proof.factor], 'mfa']);
 }
