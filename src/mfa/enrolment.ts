@@ -3,6 +3,7 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { forgive, takeAttempt } from '../throttle/lockout.ts';
@@ -47,6 +48,7 @@ export async function completeEnrolment(
   }
   const codes = await db
     .transaction(async tx => {
+      if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
       const now = clock.now();
       if (!(await confirmFactor(tx, { id, userId, step: proof === true ? null : proof, now }))) return null;
       await forgive(tx, attempt);
@@ -60,6 +62,7 @@ export async function completeEnrolment(
       if (isUniqueViolation(error, 'factors_one_confirmed_idx')) return null;
       throw error;
     });
+  if (codes === 'token_revoked') throw new Problem(codes);
   if (codes === null) throw new Problem('factor_exists');
   return codes;
 }
@@ -72,6 +75,8 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
   const { db, clock } = deps;
   const { userId, caller } = principal;
   const verdict = await db.transaction(async tx => {
+    // Of two changes at once, the second sees what the first has left: which factor is the last one depends on it.
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
     const factors = await selectFactors(tx, userId);
     if (!factors.some(factor => factor.kind === kind)) return 'factor_not_found';
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');

@@ -1,4 +1,4 @@
-import { findAccountById } from '../accounts/find.ts';
+import { lockAccount } from '../accounts/find.ts';
 import { type Actor, recordEvent, system } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -68,9 +68,12 @@ export async function keepUsedFactors(
 }
 
 /** Removes the factors of an account whose time has come; false when it has not. */
-export function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
+export async function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
   const now = deps.clock.now();
+  const planned = await plannedRemoval(deps, userId);
+  if (planned === null || planned > now) return false;
   return deps.db.transaction(async tx => {
+    const account = await lockAccount(tx, userId);
     if (!(await deleteRemoval(tx, { userId, due: now }))) return false;
     const kinds = (await selectFactors(tx, userId)).map(({ kind }) => kind);
     await deleteFactors(tx, { userId, kind: null, now });
@@ -82,7 +85,6 @@ export function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
       userId,
       caller: null,
     });
-    const account = await findAccountById(tx, userId);
     for (const factor of kinds) {
       if (account === null || factor === 'passkey') continue;
       await enqueueMail(deps, tx, {

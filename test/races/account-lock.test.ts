@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lockAccount } from '../../src/accounts/find.ts';
 import type { Purpose } from '../../src/challenges/challenge.ts';
@@ -6,7 +7,7 @@ import { issueChallenge } from '../../src/challenges/issue.ts';
 import type { Tx } from '../../src/platform/database.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
-import { mailedToken } from '../support/mails.ts';
+import { mailedToken, mailsTo } from '../support/mails.ts';
 import { type Member, member, PASSWORD } from '../support/people.ts';
 
 const NEW = 'Entirely-other-7';
@@ -14,7 +15,9 @@ const OTHER = 'Yet-another-one-8';
 
 let world: TestApp;
 beforeAll(async () => {
-  world = await testApp();
+  world = await testApp({
+    sms: { webhook: { url: 'http://127.0.0.1:9', secret: 'sixteen bytes or more' } },
+  });
 });
 afterAll(() => world.close());
 
@@ -58,6 +61,42 @@ async function changingPassword({ token }: Member): Promise<Call> {
   return () => world.call('POST', '/users/me/password', { token, body });
 }
 
+async function enrolling({ token }: Member): Promise<Call> {
+  const { otpauth_uri } = (await world.call('POST', '/mfa/totp', { token })).json();
+  const totp = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' });
+  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
+  return () => world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
+}
+
+async function enrollingPhone({ who, token }: Member): Promise<Call> {
+  const number = `+2547${String(10_000_000 + ++numbers)}`;
+  await world.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
+  const code = (await mailsTo(world, number)).at(-1)?.secrets.code;
+  expect(code, who.id).toMatch(/^\d{6}$/);
+  return () => world.call('POST', '/mfa/sms/confirm', { token, body: { code } });
+}
+let numbers = 0;
+
+const removingFactor =
+  (kind: 'totp' | 'sms'): Prepare =>
+  async ada => {
+    expect((await (await (kind === 'totp' ? enrolling : enrollingPhone)(ada))()).statusCode).toBe(200);
+    return () => world.call('DELETE', `/mfa/${kind}`, { token: ada.token });
+  };
+
+async function makingRecoveryCodes(ada: Member): Promise<Call> {
+  expect((await (await enrolling(ada))()).statusCode).toBe(200);
+  return () => world.call('POST', '/mfa/recovery-codes', { token: ada.token });
+}
+
+async function losingFactors(ada: Member): Promise<Call> {
+  expect((await (await enrolling(ada))()).statusCode).toBe(200);
+  const now = world.deps.clock.now();
+  await world.deps.db.run(sql`
+    insert into factor_removals (user_id, requested_at, due_at) values (${ada.who.id}::uuid, ${now}, ${now})`);
+  return () => world.call('POST', '/token', { form: { username: ada.who.email, password: PASSWORD } });
+}
+
 async function waitingForLock(): Promise<void> {
   for (;;) {
     const waiting = await world.deps.db.row(sql`
@@ -79,7 +118,9 @@ async function heldByOthers(tx: Tx, userId: string): Promise<string[]> {
       (select count(*) from sessions where user_id = ${userId}::uuid) >
         (select count(*) from (select from sessions where user_id = ${userId}::uuid ${free}) as f) as sessions,
       (select count(*) from factors where user_id = ${userId}::uuid) >
-        (select count(*) from (select from factors where user_id = ${userId}::uuid ${free}) as f) as factors`);
+        (select count(*) from (select from factors where user_id = ${userId}::uuid ${free}) as f) as factors,
+      (select count(*) from recovery_codes where user_id = ${userId}::uuid) >
+        (select count(*) from (select from recovery_codes where user_id = ${userId}::uuid ${free}) as f) as codes`);
   return Object.entries(row ?? {}).flatMap(([table, held]) => (held ? [table] : []));
 }
 
@@ -90,6 +131,10 @@ describe('whoever waits for an account holds nothing else of it, so that no two 
     ['a new address', changingAddress],
     ['the removal of a password by its link', removingPassword],
     ['a change of the password', changingPassword],
+    ['a new factor', enrolling],
+    ['the removal of a factor', removingFactor('totp')],
+    ['new recovery codes', makingRecoveryCodes],
+    ['the removal of lost factors', losingFactors],
   ])('%s', async (_what, prepare) => {
     const ada = await member(world, { verified: false });
     await verifying(ada);
@@ -118,6 +163,40 @@ describe('of two at once one works, and the other is refused:', () => {
       const statuses = (await Promise.all(calls.map(call => call()))).map(({ statusCode }) => statusCode);
       expect(statuses.filter(status => status === 200 || status === 204)).toHaveLength(1);
       expect(statuses.filter(status => status >= 500)).toEqual([]);
+    }
+  });
+});
+
+describe('whatever order two changes of factors at once come in, the account says what is left:', () => {
+  const left = ({ who }: Member) =>
+    world.deps.db.row<{ enabled: boolean; factors: number; codes: number }>(sql`
+      select mfa_enabled as enabled, (select count(*) from factors f where f.user_id = u.id and confirmed_at is not null)
+        as factors, (select count(*) from recovery_codes c where c.user_id = u.id) as codes
+      from users u where u.id = ${who.id}::uuid`);
+
+  test.each<[string, Prepare, Prepare, object]>([
+    ['two removals', removingFactor('totp'), removingFactor('sms'), { enabled: false, factors: 0, codes: 0 }],
+    [
+      'a removal and a new factor',
+      removingFactor('totp'),
+      enrollingPhone,
+      { enabled: true, factors: 1, codes: 10 },
+    ],
+    [
+      'a removal and new recovery codes',
+      removingFactor('sms'),
+      async ({ token }) =>
+        () =>
+          world.call('POST', '/mfa/recovery-codes', { token }),
+      { enabled: false, factors: 0, codes: 0 },
+    ],
+  ])('%s', async (_what, one, other, expected) => {
+    for (let round = 0; round < 8; round++) {
+      const ada = await member(world);
+      const calls = [await one(ada), await other(ada)];
+      const answers = await Promise.all((round % 2 === 0 ? calls : calls.toReversed()).map(call => call()));
+      for (const { statusCode } of answers) expect(statusCode).toBeLessThan(500);
+      expect(await left(ada)).toEqual(expected);
     }
   });
 });
