@@ -1,6 +1,7 @@
 import { useRecoveryCode } from '../mfa/recovery-codes.ts';
 import { spendSmsCode } from '../mfa/sms.ts';
 import { spendTotp } from '../mfa/totp.ts';
+import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 
 export type AnsweredFactor = 'totp' | 'sms' | 'recovery_code';
@@ -15,16 +16,16 @@ export const FACTOR_AMR: Readonly<Record<AnsweredFactor, string>> = {
 /** Whether the code proves the user's factor now; each code is good once, for one of N callers at once. */
 export function answerFactor(
   deps: Deps,
-  userId: string,
+  who: { readonly userId: string; readonly sessionId?: string; readonly caller: Caller },
   factor: AnsweredFactor,
   code: string,
 ): Promise<boolean> {
   switch (factor) {
     case 'totp':
-      return spendTotp(deps, deps.db, userId, code);
+      return spendTotp(deps, deps.db, who.userId, code);
     case 'sms':
-      return spendSmsCode(deps, userId, code);
+      return spendSmsCode(deps, who.userId, code);
     case 'recovery_code':
-      return useRecoveryCode(deps, deps.db, userId, code);
+      return useRecoveryCode(deps, who, code);
   }
 }

@@ -70,7 +70,7 @@ export function answerSecondFactor(
     factor,
     amr: FACTOR_AMR[factor],
     refusal: 'invalid_mfa_code',
-    prove: userId => answerFactor(deps, userId, factor, code),
+    prove: userId => answerFactor(deps, { userId, caller }, factor, code),
   });
 }
 

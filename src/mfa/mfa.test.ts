@@ -1,7 +1,9 @@
 import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -118,6 +120,35 @@ test('a recovery code works once, however it is written', async () => {
     body: { mfa_token: await demand(who), factor: 'recovery_code', code },
   });
   expect(again.json().code).toBe('invalid_mfa_code');
+});
+
+test('a recovery code that is used, at a login or to prove again who one is, is in the trail, and its owner is told', async () => {
+  const { who, codes } = await withTotp();
+  const login = await service.call('POST', '/token/mfa', {
+    body: { mfa_token: await demand(who), factor: 'recovery_code', code: codes[0] },
+    headers: { 'user-agent': 'a browser' },
+  });
+  const { access_token: token } = login.json();
+  const proof = { factor: 'recovery_code', code: codes[1] };
+  expect((await service.call('POST', '/token/reauthenticate', { token, body: proof })).statusCode).toBe(200);
+  await service.call('POST', '/token/reauthenticate', { token, body: proof });
+
+  const events = await service.deps.db.rows(sql`
+    select outcome, actor_id, session_id is not null as in_session, data from audit_events
+    where user_id = ${who.id}::uuid and type = 'mfa.recovery_code_used' order by id`);
+  const used = { outcome: 'success', actor_id: who.id };
+  expect(events).toEqual([
+    { ...used, in_session: false, data: { left: 9 } },
+    { ...used, in_session: true, data: { left: 8 } },
+  ]);
+  const mails = (await mailsTo(service, who.email)).filter(
+    ({ template }) => template === 'recovery-code-used',
+  );
+  expect(mails.map(({ params }) => [params.left, params.ip])).toEqual([
+    [9, '127.0.0.1'],
+    [8, '127.0.0.1'],
+  ]);
+  expect(mails[0]?.params.userAgent).toBe('a browser');
 });
 
 test('reauthentication answers tokens of the same session with a fresh auth_time, and keeps its refresh token', async () => {

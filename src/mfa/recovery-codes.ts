@@ -1,11 +1,12 @@
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
-import { replaceRecoveryCodes, selectFactorKinds, spendRecoveryCode } from './queries.ts';
+import { countRecoveryCodes, replaceRecoveryCodes, selectFactorKinds, spendRecoveryCode } from './queries.ts';
 
 const COUNT = 10;
 // No I, L, O or U: what is copied from paper must not be ambiguous. 32 characters, so a byte's low bits are uniform.
@@ -57,9 +58,38 @@ export async function regenerateRecoveryCodes(deps: Deps, tx: Tx, userId: string
   return codes;
 }
 
-/** Whether the code was one of the user's and unused: true for one of N callers at once (ASVS 6.5.1). */
-export function useRecoveryCode(deps: Deps, database: Sql, userId: string, code: string): Promise<boolean> {
-  return spendRecoveryCode(database, { userId, hash: hashCode(deps, userId, code), now: deps.clock.now() });
+/**
+ * Whether the code was one of the user's and unused: true for one of N callers at once (ASVS 6.5.1). Its owner is told by
+ * mail, with how many are left: whoever found the paper that they are on must not go unnoticed.
+ */
+export function useRecoveryCode(
+  deps: Deps,
+  { userId, sessionId, caller }: { userId: string; sessionId?: string; caller: Caller },
+  code: string,
+): Promise<boolean> {
+  const now = deps.clock.now();
+  return deps.db.transaction(async tx => {
+    const account = await lockAccount(tx, userId);
+    if (account === null) return false;
+    if (!(await spendRecoveryCode(tx, { userId, hash: hashCode(deps, userId, code), now }))) return false;
+    const left = await countRecoveryCodes(tx, userId);
+    await recordEvent(deps, tx, {
+      type: 'mfa.recovery_code_used',
+      outcome: 'success',
+      actor: { kind: 'user', id: userId },
+      userId,
+      sessionId: sessionId ?? null,
+      caller,
+      data: { left },
+    });
+    await enqueueMail(deps, tx, {
+      template: 'recovery-code-used',
+      to: account.email,
+      userId,
+      params: { left, ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
+    });
+    return true;
+  });
 }
 
 // Keyed, so that the table alone cannot be searched for codes; read as people type, without case, dashes or look-alikes.

@@ -31,7 +31,7 @@ export async function reauthenticate(
   const proven = await checkOrGiveBack(deps, attempt.subject, () =>
     'password' in proof
       ? provePassword(deps, userId, proof.password)
-      : answerFactor(deps, userId, proof.factor, proof.code),
+      : answerFactor(deps, principal, proof.factor, proof.code),
   );
   const event = {
     type: 'session.reauthenticated',
