@@ -58,7 +58,7 @@ export function routes(app: App, deps: KeysDeps): void {
       },
     },
     async (request, reply) => {
-      await textSecondFactor(deps, request.body.mfa_token);
+      await textSecondFactor(deps, callerOf(request), request.body.mfa_token);
       return reply.code(202).send({ message: 'A code is on its way' });
     },
   );

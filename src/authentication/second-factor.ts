@@ -121,8 +121,8 @@ export async function answerPending(
 }
 
 /** Texts a login code for a pending second factor. Refuses with `invalid_mfa_token`, `factor_not_found`, `rate_limited`. */
-export async function textSecondFactor(deps: KeysDeps, mfaToken: string): Promise<void> {
+export async function textSecondFactor(deps: KeysDeps, caller: Caller, mfaToken: string): Promise<void> {
   const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
   if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
-  await textLoginCode(deps, asked.userId);
+  await textLoginCode(deps, { userId: asked.userId, caller });
 }

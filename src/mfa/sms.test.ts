@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { type SmsProvider, smsProvider } from '../../test/support/sms.ts';
 import { type Delivery, startDelivery } from '../delivery/worker.ts';
+import { sql } from '../platform/sql.ts';
 
 let provider: SmsProvider;
 let service: TestApp;
@@ -65,4 +66,9 @@ test('a phone is set up and answers a login by texted codes, until its budget is
   expect(spent.statusCode).toBe(429);
   expect(Number(spent.headers['retry-after'])).toBe(86_400 - 120);
   expect(provider.requests).toHaveLength(3);
+  const events = await service.deps.db.rows(sql`
+    select reason, actor_id, session_id is not null as in_session from audit_events
+    where user_id = ${who.id}::uuid and type = 'mfa.code_sent' order by id`);
+  const login = { reason: 'sms-login', actor_id: who.id, in_session: false };
+  expect(events).toEqual([{ reason: 'sms-enrol', actor_id: who.id, in_session: true }, login, login]);
 });

@@ -1,10 +1,12 @@
 import { normalizePhone } from '../accounts/phone.ts';
+import { recordEvent } from '../audit/record.ts';
 import { answerCode } from '../challenges/answer-code.ts';
 import { newestChallenge } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueCode } from '../challenges/issue.ts';
 import { enqueueSms } from '../delivery/enqueue.ts';
 import { assertPhoneAllowed, smsBudgetSpent, takeSmsBudget } from '../delivery/sms-budget.ts';
+import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -47,7 +49,7 @@ export async function enrolSms(
       phoneNumber: number,
       now: clock.now(),
     });
-    await sendCode(deps, tx, { purpose: 'sms-enrol', userId, number });
+    await sendCode(deps, tx, principal, { purpose: 'sms-enrol', userId, number });
     return null;
   });
   if (refusal !== null) throw refusal;
@@ -71,14 +73,15 @@ export async function confirmSms(deps: Deps, principal: UserPrincipal, code: str
  * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` within a minute, and
  * with `sms_budget_spent`.
  */
-export async function textLoginCode(deps: Deps, userId: string): Promise<void> {
+export async function textLoginCode(deps: Deps, asker: Asker): Promise<void> {
   requireSms(deps);
+  const { userId } = asker;
   const refusal = await deps.db.transaction(async tx => {
     const factor = await selectFactor(tx, { userId, kind: 'sms', confirmed: true });
     if (factor === null || factor.phone_number === null) return new Problem('factor_not_found');
     const to = { purpose: 'sms-login', userId, number: factor.phone_number } as const;
     const refused = await refuseCode(deps, tx, to);
-    if (refused === null) await sendCode(deps, tx, to);
+    if (refused === null) await sendCode(deps, tx, asker, to);
     return refused;
   });
   if (refusal !== null) throw refusal;
@@ -106,6 +109,13 @@ async function answerNewest(
   return typeof answer === 'object';
 }
 
+/** Who has a code sent: somebody in a session, or half-way into one. */
+interface Asker {
+  readonly userId: string;
+  readonly sessionId?: string;
+  readonly caller: Caller;
+}
+
 interface Destination {
   readonly purpose: 'sms-enrol' | 'sms-login';
   readonly userId: string;
@@ -123,7 +133,12 @@ async function refuseCode(
   return wait > 0 ? smsBudgetSpent(wait) : null;
 }
 
-async function sendCode(deps: Deps, tx: Tx, { purpose, userId, number }: Destination): Promise<void> {
+async function sendCode(
+  deps: Deps,
+  tx: Tx,
+  { sessionId, caller }: Asker,
+  { purpose, userId, number }: Destination,
+): Promise<void> {
   const { code, expiresAt } = await issueCode(deps, tx, {
     purpose,
     userId,
@@ -137,5 +152,14 @@ async function sendCode(deps: Deps, tx: Tx, { purpose, userId, number }: Destina
     params: {},
     secrets: { code },
     expiresAt,
+  });
+  await recordEvent(deps, tx, {
+    type: 'mfa.code_sent',
+    outcome: 'success',
+    reason: purpose,
+    actor: { kind: 'user', id: userId },
+    userId,
+    sessionId: sessionId ?? null,
+    caller,
   });
 }

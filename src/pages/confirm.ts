@@ -97,7 +97,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     const principal = await personOf(deps, request, reply);
     const next = nextPage(textOf(request, 'next'));
     try {
-      await textLoginCode(deps, principal.userId);
+      await textLoginCode(deps, principal);
     } catch (error) {
       const failure = failureOf(view.words, error);
       const passkey = await passkeyFor(view, principal, next);

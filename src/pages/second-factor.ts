@@ -98,7 +98,7 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
     const token = pendingIn(request);
     const next = nextPage(textOf(request, 'next'));
     try {
-      await textSecondFactor(deps, token);
+      await textSecondFactor(deps, callerOf(request), token);
     } catch (error) {
       const failure = failureOf(view.words, error);
       const kinds = await kindsFor(token);
