@@ -39,9 +39,19 @@ const SOCKET_ERRORS = new Set([
 const LOST =
   /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
 
+/**
+ * What a connection that could not be had comes to. Whatever the server says instead of one (no such role or database,
+ * a wrong password, connections not accepted) is about its state and no statement's fault, so no code is asked for: 55000
+ * means this here, and a defect where a statement gets it.
+ */
+export function asUnreachable(error: Error): Problem {
+  return new Problem('database_unavailable', { cause: error });
+}
+
 /** True when the database cannot be reached or cannot serve now, and a retry may succeed. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (error instanceof Problem) return error.code === 'database_unavailable';
   const code = (error as { code?: unknown }).code;
   if (
     typeof code === 'string' &&
@@ -53,6 +63,7 @@ export function isUnavailable(error: unknown): boolean {
 
 /** Throws what a statement failed with: `database_unavailable` where another try may succeed. */
 export function asUnavailable(error: unknown): never {
+  if (error instanceof Problem) throw error;
   if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
   // The trace of what the server said leads to a socket; this one leads to the caller.
   if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);

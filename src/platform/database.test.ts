@@ -52,6 +52,32 @@ test('a server that hangs up on a transaction between two statements fails that 
   }
 });
 
+test('a role that the server does not let in finds no database, by whichever door; an error of a statement stays one', async () => {
+  const { db, url, close } = await testDatabase();
+  const connection = { connectionString: url.replace(/\/\/[^@]*@/, '//nobody_of_this_name:wrong@') };
+  const refused = openDatabase({ connection, poolMax: 2, prepare: true });
+  const unavailable = expect.objectContaining({ code: 'database_unavailable' });
+  const one = sql`select 1 as one`;
+  const joint: Joint<string> = { key: ask => ask, alone: () => one, together: () => one };
+  try {
+    for (const answer of await Promise.allSettled([
+      refused.rows(one),
+      refused.run(one),
+      refused.read(one),
+      refused.read(one),
+      refused.join(joint, 'a'),
+      refused.join(joint, 'b'),
+      refused.transaction(tx => tx.row(one)),
+    ]))
+      expect(answer).toEqual({ status: 'rejected', reason: unavailable });
+    const raise = sql`do $$ begin raise exception 'a defect' using errcode = '55000'; end $$`;
+    await expect(db.run(raise)).rejects.toMatchObject({ code: '55000' });
+  } finally {
+    await refused.close();
+    await close();
+  }
+});
+
 describe.each([true, false])('prepared: %s', prepare => {
   let database: Awaited<ReturnType<typeof testDatabase>>;
   let db: Db;

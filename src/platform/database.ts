@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { asUnavailable, isConflict, isRefusal } from './database-errors.ts';
+import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gather } from './gather.ts';
 import { Problem } from './problems.ts';
@@ -118,7 +118,9 @@ export function openDatabase({
 }
 
 async function inTransactionOf<T>(pool: pg.Pool, prepare: boolean, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch(asUnavailable);
+  const client = await pool.connect().catch((refused: Error) => {
+    throw asUnreachable(refused);
+  });
   let broken: Error | undefined;
   try {
     await client.query('begin');
@@ -211,7 +213,7 @@ function lend<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     pool.connect((refused, client, release) => {
-      if (client === undefined) return reject(refused);
+      if (client === undefined) return reject(asUnreachable(refused as Error));
       let over = false;
       use(client, (error, result) => {
         // pg tells some failures twice: of the statement, and of the connection that is given up for it.

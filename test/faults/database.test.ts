@@ -132,9 +132,8 @@ test('failed over: the connections end, at most one request of each sees it, and
 
 test('read-only: who is logged in stays so; what must write is 503, and does nothing', async () => {
   await open();
-  const name = new URL(world.deps.databaseUrl).pathname.slice(1);
   const before = await count('sessions');
-  await switchReadOnly(name, true);
+  await alterDatabase(name => `alter database ${name} set default_transaction_read_only = on`);
   expect((await me()).statusCode).toBe(200);
   for (const answer of [
     await login(),
@@ -145,18 +144,42 @@ test('read-only: who is logged in stays so; what must write is 503, and does not
     await world.call('POST', '/logout', { token: tokens.access_token }),
   ])
     expectProblem(answer, 'database_unavailable');
-  await switchReadOnly(name, false);
+  await alterDatabase(name => `alter database ${name} set default_transaction_read_only = off`);
   expect(await count('sessions')).toBe(before);
   await expectRecovered();
 });
 
-async function switchReadOnly(name: string, on: boolean): Promise<void> {
+test.each([
+  [
+    'not accepting connections (55000)',
+    (name: string) => `alter database ${name} allow_connections false`,
+    (name: string) => `alter database ${name} allow_connections true`,
+  ],
+  [
+    'gone (3D000)',
+    (name: string) => `alter database ${name} rename to ${name}_away`,
+    (name: string) => `alter database ${name}_away rename to ${name}`,
+  ],
+])('%s: the server answers and lets nobody in, which is 503 and no defect', async (_, away, back) => {
+  await open();
+  await alterDatabase(away);
+  await expectClosed();
+  await alterDatabase(back);
+  await expectRecovered();
+});
+
+/** Changes the database from outside, and ends every connection to it before and after. */
+async function alterDatabase(statement: (name: string) => string): Promise<void> {
   const url = new URL(world.deps.databaseUrl);
+  const name = url.pathname.slice(1);
   url.pathname = '/postgres';
   const client = new pg.Client({ connectionString: url.href });
   await client.connect();
-  await client.query(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
-  await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+  const endConnections = () =>
+    client.query('select pg_terminate_backend(pid, 1000) from pg_stat_activity where datname = $1', [name]);
+  await endConnections();
+  await client.query(statement(name));
+  await endConnections();
   await client.end();
   // The pools have heard of it.
   await sleep(100);
