@@ -1,12 +1,16 @@
 import { hasServer, type Judged } from './judged.ts';
 import { byteLength, weaknessOf } from './secret-strength.ts';
+import { isLoopback } from './url-parsers.ts';
 
 // RFC 7518 §3.2: a key of the hash's size or larger.
 const LEAST_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 const ROOT_BYTES = 32;
 const METRICS_BYTES = 16;
 
-/** Secrets are there, long enough, and no well-known examples: the last stops a start against a PostgreSQL server. */
+/**
+ * Secrets are there and long enough, or nothing starts. One that can be guessed stops the start of a service that is meant
+ * for others, as PUBLIC_URL says; on somebody's own machine it is a warning.
+ */
 export function secretRules(judged: Judged): void {
   const { values, isGiven, fault, warn } = judged;
   const algorithm = values.ALGORITHM ?? 'HS256';
@@ -51,7 +55,9 @@ function judgeSecret(judged: Judged, name: string, secret: string, least: number
   }
   const weakness = weaknessOf(secret);
   if (weakness === null) return;
-  const say = hasServer(judged) ? judged.fault : judged.warn;
+  const { PUBLIC_URL: publicUrl } = judged.values;
+  const isForOthers = publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname);
+  const say = isForOthers ? judged.fault : judged.warn;
   say(`${name} ${weakness}. Make one: ${recipe(least)}`);
 }
 

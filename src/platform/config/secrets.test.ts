@@ -5,6 +5,9 @@ import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-fo
 
 const { folder, load, dotenv, faultsOf } = configFolder();
 
+const LOOPBACK: Record<string, string>[] = [{}, { PUBLIC_URL: 'http://127.0.0.1:9000' }];
+const FOR_OTHERS: Record<string, string> = { PUBLIC_URL: 'https://auth.example.com' };
+
 describe('secrets', () => {
   test.each([
     ['HS256', 32],
@@ -30,10 +33,29 @@ describe('secrets', () => {
     'changeme-changeme-changeme-changeme',
     'a'.repeat(64),
     '0123456789abcdef0123456789abcdef',
-  ])('%s is refused with a server, and a warning in development', secret => {
-    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY: secret })).toHaveLength(1);
-    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY: secret })[0]).not.toContain(secret);
-    expect(load({ JWT_SECRET_KEY: secret }).warnings).toHaveLength(1);
+    'test-secret-key-for-the-whole-team',
+  ])(
+    '%s stops a service that is meant for others, and is a warning on loopback, with a server or without',
+    secret => {
+      for (const database of [{}, SERVER]) {
+        const weak: Record<string, string> = {
+          ...database,
+          JWT_SECRET_KEY: secret,
+          AUTH_ROOT_SECRET: `${secret}${secret}`,
+        };
+        const faults = faultsOf({ ...weak, ...FOR_OTHERS });
+        expect(faults.map(fault => fault.split(' ')[0])).toEqual(['JWT_SECRET_KEY', 'AUTH_ROOT_SECRET']);
+        expect(faults.join()).not.toContain(secret);
+        for (const publicUrl of LOOPBACK) expect(load({ ...weak, ...publicUrl }).warnings).toEqual(faults);
+      }
+    },
+  );
+
+  test('one that is too short stops the start everywhere, and so does a missing one with a server', () => {
+    for (const publicUrl of [...LOOPBACK, FOR_OTHERS]) {
+      expect(faultsOf({ ...publicUrl, JWT_SECRET_KEY: 'x'.repeat(31) })).toHaveLength(1);
+      expect(faultsOf({ ...publicUrl, ...SERVER, JWT_SECRET_KEY: '' })).toHaveLength(1);
+    }
   });
 
   test('previous ones are a list, in JSON where one holds a comma', () => {
