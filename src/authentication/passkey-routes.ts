@@ -2,6 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { assertionResponse, optionsBody } from '../mfa/passkey-schemas.ts';
 import type { AssertionResponse } from '../mfa/webauthn.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
@@ -16,7 +17,6 @@ import {
 } from './passkey.ts';
 
 const tags = ['Passkeys'];
-const mfaToken = Type.String({ maxLength: 200 });
 const exact = { additionalProperties: false } as const;
 
 /** Passkeys as a way in, as a second factor, and to prove again who holds a session. */
@@ -52,7 +52,7 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             response: assertionResponse,
-            device_token: Type.Optional(Type.String({ maxLength: 200 })),
+            device_token: Type.Optional(opaqueToken()),
           },
           exact,
         ),
@@ -78,7 +78,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Begin to answer the demand for a second factor with a passkey',
-        body: Type.Object({ mfa_token: mfaToken }, exact),
+        body: Type.Object({ mfa_token: opaqueToken() }, exact),
         response: { 200: optionsBody },
       },
     },
@@ -97,7 +97,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Answer the demand for a second factor with a passkey',
-        body: Type.Object({ mfa_token: mfaToken, response: assertionResponse }, exact),
+        body: Type.Object({ mfa_token: opaqueToken(), response: assertionResponse }, exact),
         response: { 200: tokenBody },
       },
     },

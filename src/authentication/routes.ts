@@ -1,5 +1,6 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { deviceCookie } from '../throttle/device-cookie.ts';
@@ -23,7 +24,7 @@ export function routes(app: App, deps: KeysDeps): void {
         summary: 'Answer the demand for a second factor',
         body: Type.Object(
           {
-            mfa_token: Type.String({ maxLength: 200 }),
+            mfa_token: opaqueToken(),
             factor,
             code: Type.String({ minLength: 1, maxLength: 64 }),
           },
@@ -53,7 +54,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Tokens'],
         summary: 'Text a login code to my phone',
-        body: Type.Object({ mfa_token: Type.String({ maxLength: 200 }) }, exact),
+        body: Type.Object({ mfa_token: opaqueToken() }, exact),
         response: { 202: Type.Object({ message: Type.String() }) },
       },
     },

@@ -1,6 +1,7 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
+import { opaqueToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
@@ -56,7 +57,9 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           code_challenge: pkceChallenge,
           code_challenge_method: Type.Optional(Type.Literal('S256')),
           state: optional(512, "The client's own; comes back as it is."),
-          link_ticket: optional(100, 'Put there by `POST /users/me/identities/{provider}`.'),
+          link_ticket: Type.Optional(
+            opaqueToken({ description: 'Put there by `POST /users/me/identities/{provider}`.' }),
+          ),
         }),
         response: { 302: Type.Null({ description: 'To the provider.' }) },
       },
@@ -117,8 +120,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         consumes: ['application/x-www-form-urlencoded'],
         params: idOfProvider,
         body: Type.Object({
-          state: optional(512),
-          code: optional(4096),
+          state: optional(TOKEN_MAX),
+          code: optional(TOKEN_MAX),
           iss: optional(2048),
           error: optional(200),
           user: optional(2000),

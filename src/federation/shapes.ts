@@ -1,4 +1,5 @@
 import { userBody } from '../accounts/account.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 
@@ -18,9 +19,9 @@ export const pkceChallenge = Type.String({
 
 export const codeProof = Type.Object(
   {
-    code: Type.String({ minLength: 1, maxLength: 200 }),
+    code: opaqueToken(),
     code_verifier: Type.String({ pattern: '^[A-Za-z0-9._~-]{43,128}$' }),
-    device_token: Type.Optional(Type.String({ maxLength: 200 })),
+    device_token: Type.Optional(opaqueToken()),
   },
   { additionalProperties: false },
 );
@@ -30,7 +31,7 @@ export const idTokenProof = Type.Object(
   {
     token: Type.String({ minLength: 1, maxLength: 8192 }),
     nonce: Type.Optional(Type.String({ maxLength: 256 })),
-    device_token: Type.Optional(Type.String({ maxLength: 200 })),
+    device_token: Type.Optional(opaqueToken()),
   },
   { additionalProperties: false },
 );

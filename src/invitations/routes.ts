@@ -1,6 +1,7 @@
 import { userBody } from '../accounts/account.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { acceptInvitation } from './accept.ts';
@@ -117,7 +118,7 @@ export function routes(app: App, deps: Deps): void {
         description: 'Makes the account, with its address proven. A refused name or password spends nothing.',
         body: Type.Object(
           {
-            token: Type.String({ maxLength: 200 }),
+            token: opaqueToken(),
             first_name: name,
             last_name: name,
             phone_number: Type.Optional(

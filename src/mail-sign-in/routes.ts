@@ -1,5 +1,6 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { tokenBody } from '../sessions/token.ts';
@@ -62,11 +63,11 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             request_token: Type.Optional(
-              Type.String({ maxLength: 200, description: 'Left out: the cookie of the request.' }),
+              opaqueToken({ description: 'Left out: the cookie of the request.' }),
             ),
             code: Type.Optional(Type.String({ maxLength: 16 })),
-            token: Type.Optional(Type.String({ maxLength: 200, description: 'That of the mailed link.' })),
-            device_token: Type.Optional(Type.String({ maxLength: 200 })),
+            token: Type.Optional(opaqueToken({ description: 'That of the mailed link.' })),
+            device_token: Type.Optional(opaqueToken()),
           },
           { additionalProperties: false },
         ),

@@ -3,6 +3,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { JWKS_MAX_AGE } from '../keys/rotate.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { introspect } from './introspect.ts';
 import { describeServer } from './metadata.ts';
@@ -37,7 +38,7 @@ const tokenForm = Type.Object({
   token: Type.String({ minLength: 1 }),
   token_type_hint: Type.Optional(Type.String()),
   client_id: Type.Optional(Type.String({ maxLength: 200 })),
-  client_secret: Type.Optional(Type.String({ maxLength: 400 })),
+  client_secret: Type.Optional(opaqueToken()),
 });
 const forms = ['application/x-www-form-urlencoded', 'application/json'];
 const cacheable = `public, max-age=${JWKS_MAX_AGE}`;

@@ -1,5 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { invalid } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
@@ -59,7 +60,7 @@ export function routes(app: App, deps: Deps): void {
           'Works once, within an hour. Ends every session and lifts a lock; starts no session and satisfies no second factor. Nothing is read from the URL.',
         querystring: Type.Object({}, exact),
         body: Type.Object(
-          { token: Type.String({ maxLength: 200 }), new_password: password, confirm_new_password: password },
+          { token: opaqueToken(), new_password: password, confirm_new_password: password },
           exact,
         ),
         response: { 200: message },
@@ -117,7 +118,7 @@ export function routes(app: App, deps: Deps): void {
         description:
           'For the owner of an account that a provider was linked to: removes the password that was set before, and ends every session.',
         querystring: Type.Object({}, exact),
-        body: Type.Object({ token: Type.String({ maxLength: 200 }) }, exact),
+        body: Type.Object({ token: opaqueToken() }, exact),
         response: { 200: message },
       },
     },

@@ -1,6 +1,7 @@
 import { userBody } from '../accounts/account.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { exportOwnData } from './export.ts';
@@ -81,7 +82,7 @@ export function routes(app: App, deps: KeysDeps): void {
         summary: 'Prove an address with a mailed token',
         description:
           'Works once, within a day: for the address of a sign-up, and for one that replaces another.',
-        params: Type.Object({ token: Type.String({ maxLength: 200 }) }),
+        params: Type.Object({ token: opaqueToken() }),
         response: { 200: message },
       },
     },
@@ -100,7 +101,7 @@ export function routes(app: App, deps: KeysDeps): void {
         summary: 'Put the former address back',
         description:
           'With the token of the mail to the old address, within 72 hours of the change. Every session ends, open links die, and a reset link goes to the old address.',
-        body: Type.Object({ token: Type.String({ maxLength: 200 }) }, exact),
+        body: Type.Object({ token: opaqueToken() }, exact),
         response: { 200: message },
       },
     },

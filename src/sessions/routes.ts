@@ -1,6 +1,7 @@
 import { presentUser, userBody } from '../accounts/account.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { listDevices, removeDevice } from './devices.ts';
@@ -59,8 +60,8 @@ export function routes(app: App, deps: KeysDeps): void {
             Type.Null(),
             Type.Object(
               {
-                refresh_token: Type.Optional(Type.String({ maxLength: 4096 })),
-                token: Type.Optional(Type.String({ maxLength: 4096 })),
+                refresh_token: Type.Optional(opaqueToken()),
+                token: Type.Optional(opaqueToken()),
               },
               { additionalProperties: false },
             ),

@@ -3,6 +3,7 @@ import { creationResponse, optionsBody, passkeyLabel } from '../mfa/passkey-sche
 import type { CreationResponse } from '../mfa/webauthn.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { beginFinish, finishWithPasskey } from './finish-with-passkey.ts';
@@ -10,9 +11,7 @@ import { signupCookie, signupTokenOf } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
 const email = Type.String({ maxLength: 320 });
-const signupToken = Type.Optional(
-  Type.String({ maxLength: 200, description: 'Left out: the cookie of step 1.' }),
-);
+const signupToken = Type.Optional(opaqueToken({ description: 'Left out: the cookie of step 1.' }));
 const tags = ['Registration'];
 
 /** Step 2 of a sign-up with a passkey in place of a password. */

@@ -1,6 +1,7 @@
 import { userBody } from '../accounts/account.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { begin } from './begin.ts';
@@ -75,9 +76,7 @@ export function routes(app: App, deps: Deps): void {
             email: Type.String({ maxLength: 320 }),
             password: Type.String({ maxLength: 4096 }),
             confirm_password: Type.String({ maxLength: 4096 }),
-            signup_token: Type.Optional(
-              Type.String({ maxLength: 200, description: 'Left out: the cookie of step 1.' }),
-            ),
+            signup_token: Type.Optional(opaqueToken({ description: 'Left out: the cookie of step 1.' })),
           },
           exact,
         ),

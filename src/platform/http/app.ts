@@ -19,6 +19,7 @@ import { BODY_LIMIT, readJsonBodies, unstorable } from './bodies.ts';
 import { addressReader } from './client-address.ts';
 import { answerProblem } from './errors.ts';
 import { securityHeaders } from './headers.ts';
+import { TOKEN_MAX } from './opaque-token.ts';
 import { refuseConnection } from './refuse-connection.ts';
 import { answerUnknown } from './unknown.ts';
 import { compileSerializer, compileValidator } from './validation.ts';
@@ -79,7 +80,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
         buildSerializer: () => compileSerializer,
       },
     },
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: TOKEN_MAX },
     genReqId: request => {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : random.uuid();

@@ -1,0 +1,106 @@
+// A client may send anything where a token of ours belongs: the JWT of another slot most of all. That is a wrong token.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TOKEN_MAX } from '../../src/platform/http/opaque-token.ts';
+import type { ProblemCode } from '../../src/platform/problems.ts';
+import type { TestApp } from '../support/app.ts';
+import { contractApp, expectIssues, expectProblem } from '../support/contract.ts';
+import { lyingProvider } from '../support/lying-provider.ts';
+import { logIn, PASSWORD, type Person, person } from '../support/people.ts';
+import { CLIENT } from '../support/sign-in-flow.ts';
+
+let provider: Awaited<ReturnType<typeof lyingProvider>>;
+let world: TestApp;
+let ada: Person;
+let jwt: string;
+beforeAll(async () => {
+  provider = await lyingProvider();
+  world = await contractApp({
+    oidcProviders: [provider.entry()],
+    redirectUris: [CLIENT],
+    sms: { webhook: { url: 'http://127.0.0.1:9/', secret: 'sixteen bytes or more' } },
+    signInByMail: true,
+  });
+  ada = await person(world);
+  jwt = (await logIn(world, ada)).access_token;
+});
+afterAll(async () => {
+  await world.close();
+  await provider.close();
+});
+
+const email = 'nobody@example.com';
+const credential = {
+  id: 'x',
+  rawId: 'x',
+  type: 'public-key',
+  response: { clientDataJSON: 'x', attestationObject: 'x', authenticatorData: 'x', signature: 'x' },
+};
+const passwords = { new_password: PASSWORD, confirm_new_password: PASSWORD };
+const signup = { password: PASSWORD, confirm_password: PASSWORD };
+const proof = { code_verifier: 'v'.repeat(43) };
+const guest = { first_name: 'Grace', last_name: 'Hopper', ...signup };
+
+type Slot = readonly [route: string, member: string, refusal: ProblemCode, rest?: object];
+const slots: readonly Slot[] = [
+  ['/password-reset/confirm', 'token', 'invalid_reset_token', passwords],
+  ['/password/remove', 'token', 'invalid_link'],
+  ['/email-change/undo', 'token', 'invalid_verification_token'],
+  ['/invitations/accept', 'token', 'invitation_invalid', guest],
+  ['/signup/set-password', 'signup_token', 'signup_not_found', { email, ...signup }],
+  ['/signup/passkey/options', 'signup_token', 'signup_not_found', { email }],
+  ['/signup/passkey', 'signup_token', 'signup_not_found', { email, name: 'x', response: credential }],
+  ['/token/mfa', 'mfa_token', 'invalid_mfa_token', { factor: 'totp', code: '123456' }],
+  ['/token/mfa/sms', 'mfa_token', 'invalid_mfa_token'],
+  ['/token/mfa/passkey/options', 'mfa_token', 'invalid_mfa_token'],
+  ['/token/mfa/passkey', 'mfa_token', 'invalid_mfa_token', { response: credential }],
+  ['/token/email/verify', 'request_token', 'invalid_sign_in_code', { code: '123456' }],
+  ['/token/email/verify', 'token', 'invalid_sign_in_code', { request_token: 'x' }],
+  ['/token/email/verify', 'device_token', 'invalid_sign_in_code', { request_token: 'x', code: '123456' }],
+  ['/token/passkey', 'device_token', 'passkey_refused', { response: credential }],
+  ['/token', 'device_token', 'invalid_credentials', { username: email, password: 'x' }],
+  [
+    '/token',
+    'client_secret',
+    'invalid_client',
+    { grant_type: 'client_credentials', client_id: crypto.randomUUID() },
+  ],
+  ['/introspect', 'client_secret', 'invalid_client', { token: 'x', client_id: crypto.randomUUID() }],
+  ['/refresh-token', 'refresh_token', 'invalid_refresh_token'],
+  ['/refresh-token', 'token', 'invalid_refresh_token'],
+  ['/oauth/exchange', 'code', 'invalid_authorization_code', proof],
+  ['/oauth/exchange', 'device_token', 'invalid_authorization_code', { code: 'x', ...proof }],
+  ['/oauth/liar/id-token', 'device_token', 'invalid_id_token', { token: 'x' }],
+];
+
+for (const [route, member, refusal, rest] of slots)
+  test(`POST ${route} takes whatever comes as ${member}: ${refusal}`, async () => {
+    const send = (text: string) => world.call('POST', route, { body: { ...rest, [member]: text } });
+    for (const text of [jwt, `${jwt}${jwt}`, 'é'.repeat(TOKEN_MAX), '\u202e \n"'])
+      expectProblem(await send(text), refusal);
+    expectIssues(await send('x'.repeat(TOKEN_MAX + 1)), `body.${member} string_too_long`);
+  });
+
+test('who links a provider may send any code, and whoever follows a ticket any ticket', async () => {
+  const link = await world.call('POST', '/users/me/identities', {
+    token: jwt,
+    body: { code: jwt, ...proof },
+  });
+  expectProblem(link, 'invalid_authorization_code');
+  const query = new URLSearchParams({
+    redirect_uri: CLIENT,
+    code_challenge: 'a'.repeat(43),
+    link_ticket: jwt,
+  });
+  expectProblem(await world.call('GET', `/oauth/liar/authorize?${query.toString()}`), 'invalid_link');
+});
+
+test('a provider that posts a long state is led on to where it is refused', async () => {
+  const led = await world.call('POST', '/oauth/liar/callback', { form: { state: jwt, code: jwt } });
+  expect(led.statusCode).toBe(303);
+  expectProblem(await world.call('GET', String(led.headers.location)), 'invalid_sign_in');
+});
+
+test('a path takes as long a token as a body', async () => {
+  for (const text of [jwt, 'x'.repeat(TOKEN_MAX)])
+    expectProblem(await world.call('POST', `/verify-email/${text}`), 'invalid_verification_token');
+});
