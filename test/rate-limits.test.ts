@@ -1,5 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { type TestApp, testApp } from './support/app.ts';
+import { mailsTo } from './support/mails.ts';
+import { signedIn } from './support/person.ts';
 import { member } from './support/people.ts';
 
 let world: TestApp;
@@ -98,4 +100,32 @@ test('one name from one address is limited before the lockout is asked, known or
   expect(new Set(statuses.slice(0, 100))).toEqual(new Set([401]));
   expect(statuses[100]).toBe(429);
   expect((await login('192.0.2.2')).statusCode).toBe(401);
+});
+
+test('who asks for a verification mail right after signing up gets it; the third in a minute waits for the first to age', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const { accessToken: token, email } = await signedIn(world);
+  const ask = () => world.call('POST', '/verify-email', { token });
+  world.deps.clock.advance(15);
+  expect((await ask()).statusCode).toBe(202);
+  const third = await ask();
+  expect([third.statusCode, third.json().code, third.headers['retry-after']]).toEqual([
+    429,
+    'rate_limited',
+    '45',
+  ]);
+  world.deps.clock.advance(45);
+  expect((await ask()).statusCode).toBe(202);
+  expect((await ask()).headers['retry-after']).toBe('15');
+  expect(await mailsTo(world, email)).toHaveLength(3);
+});
+
+test('a change of address can be corrected at once, and then waits', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const { accessToken: token } = await signedIn(world);
+  const change = (email: string) => world.call('PUT', '/users/me', { token, body: { email } });
+  expect((await change('tpyo@example.com')).json().pending_email).toBe('tpyo@example.com');
+  expect((await change('typo@example.com')).json().pending_email).toBe('typo@example.com');
+  const third = await change('other@example.com');
+  expect([third.statusCode, third.headers['retry-after']]).toEqual([429, '60']);
 });

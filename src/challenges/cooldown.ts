@@ -1,11 +1,15 @@
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Purpose } from './challenge.ts';
-import { findNewest, lockPurpose } from './queries.ts';
+import { findSentAt, lockPurpose } from './queries.ts';
+
+// The one that a sign-up sends of itself is not asked for: whoever asks right after it asks for the first time.
+const AT_ONCE = 2;
 
 /**
- * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Holds until the
- * transaction ends, so of two requests at once the second sees what the first sent. Off with RATE_LIMIT=off.
+ * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Two go within the cooldown,
+ * the third waits until the older of them is so old. Holds until the transaction ends, so of several requests at once each
+ * sees what the ones before it sent. Off with RATE_LIMIT=off.
  */
 export async function resendWait(
   { clock, config }: Pick<Deps, 'clock' | 'config'>,
@@ -14,8 +18,8 @@ export async function resendWait(
 ): Promise<number> {
   if (config.rateLimit === 'off') return 0;
   await lockPurpose(tx, purpose, userId);
-  const newest = await findNewest(tx, purpose, userId);
-  if (newest === null) return 0;
-  const elapsed = (clock.now().getTime() - newest.createdAt.getTime()) / 1000;
+  const sentAt = await findSentAt(tx, purpose, userId, AT_ONCE);
+  if (sentAt === null) return 0;
+  const elapsed = (clock.now().getTime() - sentAt.getTime()) / 1000;
   return Math.max(0, Math.ceil(cooldown - elapsed));
 }

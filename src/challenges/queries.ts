@@ -43,11 +43,18 @@ export function findOpen(
   );
 }
 
-export function findNewest(db: Sql, purpose: Purpose, userId: string): Promise<Challenge | null> {
-  return db.row(
-    sql`select ${columns} from challenges where user_id = ${userId}::uuid and purpose = ${purpose}::text
-      order by created_at desc, id desc limit 1`,
+/** When the newest secret but so many was issued, the newest being the first; null where there are fewer. */
+export async function findSentAt(
+  db: Sql,
+  purpose: Purpose,
+  userId: string,
+  nth: number,
+): Promise<Date | null> {
+  const row = await db.row<{ at: Date }>(
+    sql`select created_at as at from challenges where user_id = ${userId}::uuid and purpose = ${purpose}::text
+      order by created_at desc, id desc offset ${nth - 1}::int limit 1`,
   );
+  return row?.at ?? null;
 }
 
 export function findNewestOpen(

@@ -1,3 +1,4 @@
+import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';

@@ -24,7 +24,7 @@ export function requireSms({ config: { sms } }: Deps): void {
 
 /**
  * Begins to set up a phone: texts it a code. Refuses with `factor_exists`, `phone_not_allowed`, `sms_budget_spent`, and
- * with `rate_limited` when the last code was sent less than a minute ago.
+ * with `rate_limited` for a third code within a minute.
  */
 export async function enrolSms(
   deps: Deps,
@@ -70,8 +70,8 @@ export async function confirmSms(deps: Deps, principal: UserPrincipal, code: str
 }
 
 /**
- * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` within a minute, and
- * with `sms_budget_spent`.
+ * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` for a third within a
+ * minute, and with `sms_budget_spent`.
  */
 export async function textLoginCode(deps: Deps, asker: Asker): Promise<void> {
   requireSms(deps);

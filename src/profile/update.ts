@@ -18,8 +18,8 @@ export interface OwnChange extends ProfileChange {
 
 /**
  * Changes the caller's profile, all of it or nothing; another address waits for its confirmation. Refuses with
- * `username_taken`, `reauthentication_required` and `address_taken` for another address, `rate_limited` for one right
- * after the other, and 422.
+ * `username_taken`, `reauthentication_required` and `address_taken` for another address, `rate_limited` for a third
+ * within a minute, and 422.
  */
 export async function updateProfile(
   deps: KeysDeps,

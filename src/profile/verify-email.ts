@@ -115,7 +115,7 @@ async function tellFormerAddress(
 
 /**
  * Sends another link to the address that waits for its confirmation, or else to the present one. Refuses with
- * `already_verified`, and `rate_limited` within a minute of the last.
+ * `already_verified`, and `rate_limited` for a third within a minute.
  */
 export async function sendVerification(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId, caller, sessionId } = principal;
