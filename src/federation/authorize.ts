@@ -25,9 +25,9 @@ export interface PendingSignIn extends Omit<Authorization, 'linkTicket'> {
 }
 
 /**
- * Begins a sign-in at a provider: where to send the browser, and the cookie that binds the sign-in to it. Refuses with
- * `provider_not_found`, `redirect_not_allowed`, and `invalid_link` for a link ticket that is spent or old; a provider
- * that cannot be reached is told to the client by its redirect URI.
+ * Begins a sign-in at a provider: where to send the browser, and the cookie that binds the sign-in to it. Refuses as
+ * `findRedirectProvider`, with `redirect_not_allowed`, and with `invalid_link` for a link ticket that is spent or old; a
+ * provider that cannot be reached is told to the client by its redirect URI.
  */
 export async function authorize(
   deps: Deps,

@@ -27,7 +27,7 @@ export const SEALED_IDENTITY = 'oauth-code';
 
 /**
  * Takes a provider's answer and says where to send the browser: to the client, with a one-time code or an error. Refuses
- * with `provider_not_found`, and with `invalid_sign_in` where the state is unknown, spent, of another provider, or of
+ * as `findRedirectProvider`, and with `invalid_sign_in` where the state is unknown, spent, of another provider, or of
  * another browser: nobody is sent anywhere then.
  */
 export async function callback(

@@ -23,7 +23,11 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/users/me/identities/:provider',
     {
-      config: { access: 'user', recent: true, problems: ['provider_not_found', 'redirect_not_allowed'] },
+      config: {
+        access: 'user',
+        recent: true,
+        problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed'],
+      },
       schema: {
         tags,
         summary: 'Begin to link a provider',

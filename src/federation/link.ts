@@ -23,7 +23,7 @@ export interface LinkRequest {
 
 /**
  * Begins to link a provider to the account of whoever calls: the address to send the browser to, good once, for five
- * minutes. Refuses with `provider_not_found` and `redirect_not_allowed`.
+ * minutes. Refuses as `findRedirectProvider`, and with `redirect_not_allowed`.
  */
 export async function beginLink(
   deps: Deps,

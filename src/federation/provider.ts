@@ -32,6 +32,8 @@ const SCOPES: Readonly<Record<ProviderKind, readonly string[]>> = {
   apple: ['openid', 'email', 'name'],
 };
 
+const KNOWN = new Set<string>(['google', 'microsoft', 'github', 'apple'] satisfies ProviderKind[]);
+
 /** Every provider that is configured, Google first. */
 export function providersOf({ google, oidcProviders }: Pick<Config, 'google' | 'oidcProviders'>): Provider[] {
   const [clientId] = google.clientIds;
@@ -56,20 +58,23 @@ export function providersOf({ google, oidcProviders }: Pick<Config, 'google' | '
   return [...first, ...oidcProviders.map(fromEntry)];
 }
 
-/** The provider of this id. Refuses with `provider_not_found`. */
+/**
+ * The provider of this id. Refuses with `feature_disabled` where this service knows it and it is not configured, and with
+ * `provider_not_found` where nobody knows it.
+ */
 export function findProvider(config: Pick<Config, 'google' | 'oidcProviders'>, id: string): Provider {
   const provider = providersOf(config).find(candidate => candidate.id === id);
-  if (provider === undefined) throw new Problem('provider_not_found');
+  if (provider === undefined) throw new Problem(KNOWN.has(id) ? 'feature_disabled' : 'provider_not_found');
   return provider;
 }
 
-/** As `findProvider`, for the redirect flow, which needs a client secret. */
+/** As `findProvider`, for the redirect flow: without its client secret it is switched off too. */
 export function findRedirectProvider(
   config: Pick<Config, 'google' | 'oidcProviders'>,
   id: string,
 ): Provider & { readonly clientSecret: string } {
   const provider = findProvider(config, id);
-  if (!canRedirect(provider)) throw new Problem('provider_not_found');
+  if (!canRedirect(provider)) throw new Problem('feature_disabled');
   return provider;
 }
 

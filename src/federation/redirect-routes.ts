@@ -44,7 +44,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         access: 'public',
         limit: 'login',
         oauth: true,
-        problems: ['provider_not_found', 'redirect_not_allowed', 'invalid_link'],
+        problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed', 'invalid_link'],
       },
       schema: {
         tags,
@@ -84,7 +84,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         access: 'public',
         limit: 'login',
         oauth: true,
-        problems: ['provider_not_found', 'invalid_sign_in'],
+        problems: ['provider_not_found', 'feature_disabled', 'invalid_sign_in'],
       },
       schema: {
         tags,
@@ -112,7 +112,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         limit: 'login',
         oauth: true,
         database: false,
-        problems: ['provider_not_found'],
+        problems: ['provider_not_found', 'feature_disabled'],
       },
       schema: {
         tags,

@@ -10,7 +10,7 @@ import { KeysUnavailable } from './issuer-keys.ts';
 import { findProvider, type Provider } from './provider.ts';
 
 /**
- * Verifies an ID token that a client obtained from a provider by itself. Refuses with `provider_not_found`,
+ * Verifies an ID token that a client obtained from a provider by itself. Refuses as `findProvider`, with
  * `invalid_google_token` or `invalid_id_token`, `provider_account_refused`, and `provider_unavailable` when the keys
  * cannot be had and none are kept.
  */
@@ -42,7 +42,6 @@ export async function verifyToken(
 }
 
 function providerOf(config: KeysDeps['config'], id: string): Provider {
-  if (id === 'google' && config.google.clientIds.length === 0) throw new Problem('feature_disabled');
   const provider = findProvider(config, id);
   // GitHub speaks no OpenID Connect, and has no ID tokens.
   if (provider.kind === 'github') throw new Problem('feature_disabled');

@@ -190,6 +190,10 @@ describe('operations', () => {
     const answer = await world.call('GET', '/oauth/providers');
     expect([answer.statusCode, answer.json()]).toEqual([200, []]);
     const query = `redirect_uri=http://localhost:8000&code_challenge=${'a'.repeat(43)}`;
-    expectProblem(await world.call('GET', `/oauth/google/authorize?${query}`), 'provider_not_found');
+    const authorize = (id: string) => world.call('GET', `/oauth/${id}/authorize?${query}`);
+    for (const id of ['google', 'microsoft', 'github', 'apple'])
+      expectProblem(await authorize(id), 'feature_disabled');
+    for (const id of ['nonesuch', 'oidc', 'constructor'])
+      expectProblem(await authorize(id), 'provider_not_found');
   });
 });

@@ -121,18 +121,25 @@ export const federation: Recipes = {
     world.call('POST', '/oauth/exchange', { body: { code: 'x', code_verifier: 'a'.repeat(43) } }),
 
   'GET /oauth/{provider}/authorize provider_not_found': ({ world }) => authorize(world, 'nonesuch', CLIENT),
+  // With an id and no secret, Google takes ID tokens and sends nobody anywhere.
+  'GET /oauth/{provider}/authorize feature_disabled': ({ world }) => authorize(world, 'google', CLIENT),
   'GET /oauth/{provider}/authorize redirect_not_allowed': ({ world }) =>
     authorize(world, 'liar', 'https://evil.example/'),
   'GET /oauth/{provider}/authorize invalid_link': ({ world }) =>
     authorize(world, 'liar', CLIENT, { link_ticket: 'x' }),
   'GET /oauth/{provider}/callback provider_not_found': ({ world }) =>
     world.call('GET', '/oauth/nonesuch/callback?state=x'),
+  'GET /oauth/{provider}/callback feature_disabled': ({ world }) =>
+    world.call('GET', '/oauth/microsoft/callback?state=x'),
   'GET /oauth/{provider}/callback invalid_sign_in': ({ world }) =>
     world.call('GET', '/oauth/liar/callback?state=x&code=y'),
   'POST /oauth/{provider}/callback provider_not_found': ({ world }) =>
     world.call('POST', '/oauth/nonesuch/callback', { form: { state: 'x' } }),
 
   'POST /users/me/identities/{provider} provider_not_found': ask('nonesuch', CLIENT),
+  'POST /oauth/{provider}/callback feature_disabled': ({ world }) =>
+    world.call('POST', '/oauth/apple/callback', { form: { state: 'x' } }),
+  'POST /users/me/identities/{provider} feature_disabled': ask('microsoft', CLIENT),
   'POST /users/me/identities/{provider} redirect_not_allowed': ask('liar', 'https://evil.example/'),
   'POST /users/me/identities invalid_authorization_code': async ({ world }) =>
     world.call('POST', '/users/me/identities', {
