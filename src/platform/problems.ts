@@ -170,6 +170,7 @@ export const problems = {
   // The service itself
   overloaded: { status: 503, message: 'The server is busy. Try again in a moment.' },
   database_unavailable: { status: 503, message: 'The database cannot be reached. Try again in a moment.' },
+  not_ready: { status: 503, message: 'The service is not ready.' },
   internal_error: { status: 500, message: 'Something went wrong on our side.', oauth: 'server_error' },
 } as const satisfies Record<string, Definition>;
 

@@ -51,7 +51,8 @@ async function expectClosed(): Promise<void> {
   expectProblem(await world.call('POST', '/logout', { token: tokens.access_token }), 'database_unavailable');
   expectProblem(await world.call('GET', '/db-check'), 'database_unavailable');
   const ready = await world.call('GET', '/readyz');
-  expect(ready.statusCode).toBe(503);
+  expectProblem(ready, 'not_ready');
+  expect(Number(ready.headers['retry-after'])).toBeGreaterThan(0);
   expect(ready.json()).toMatchObject({ status: 'not_ready', checks: { database: expect.any(String) } });
   expect((await world.call('GET', '/livez')).statusCode).toBe(200);
   expect((await world.call('GET', '/health')).statusCode).toBe(200);
@@ -83,6 +84,31 @@ test('frozen: a caller waits for the patience of one statement, not for ever, an
   const answers = await Promise.all([me(), me(), me(), login(), refresh()]);
   for (const answer of answers) expectProblem(answer, 'database_unavailable');
   expect(performance.now() - from).toBeLessThan(4_000);
+  world.line.cut();
+  world.line.restore();
+  await expectRecovered();
+});
+
+test('frozen: readiness is told within two seconds, whatever patience a statement has', async () => {
+  await open({}, { patience: { connectionMs: 3_000, statementMs: 20_000 } });
+  expect((await world.call('GET', '/readyz')).json()).toEqual({
+    status: 'ready',
+    checks: { database: 'ok' },
+  });
+  world.line.freeze();
+  const from = performance.now();
+  const ready = await world.call('GET', '/readyz');
+  expect(performance.now() - from).toBeLessThan(2_000);
+  expectProblem(ready, 'not_ready', 'The service is not ready.');
+  expect(ready.json()).toEqual({
+    detail: expect.any(String),
+    code: 'not_ready',
+    message: 'The service is not ready.',
+    request_id: ready.headers['x-request-id'],
+    status: 'not_ready',
+    checks: { database: 'The database does not answer in time.' },
+  });
+  expect(ready.headers['retry-after']).toBe('1');
   world.line.cut();
   world.line.restore();
   await expectRecovered();

@@ -139,8 +139,6 @@ function conventions({ statusCode, headers, body }: LightMyRequestResponse): voi
   expect(headers['x-request-id']).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
   if (statusCode < 400 || body === '' || !String(headers['content-type']).includes('json')) return;
   const error = JSON.parse(body);
-  // Readiness names its checks instead.
-  if (error.checks !== undefined) return;
   expect(error).toMatchObject({ code: expect.any(String), message: expect.any(String) });
   expect(error.request_id).toBe(headers['x-request-id']);
   expect(problems[error.code as ProblemCode].status).toBe(statusCode);

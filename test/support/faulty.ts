@@ -14,7 +14,7 @@ export interface FaultyApp extends TestApp {
 /** The whole service with a proxy in front of its PostgreSQL, and less patience than in production. */
 export async function faultyApp(
   overrides: Parameters<typeof testApp>[0] = {},
-  { poolMax = 4 } = {},
+  { poolMax = 4, patience = { connectionMs: 400, statementMs: 600 } } = {},
 ): Promise<FaultyApp> {
   const world = await testApp(overrides);
   const url = new URL(world.deps.databaseUrl);
@@ -33,7 +33,7 @@ export async function faultyApp(
     },
     poolMax,
     prepare: true,
-    patience: { connectionMs: 400, statementMs: 600 },
+    patience,
   });
   const hasher = openHasher(world.deps.config.passwords, 400);
   const app = await createApp({ ...world.deps, db: through, hasher });

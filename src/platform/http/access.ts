@@ -18,7 +18,7 @@ export interface RouteConfig {
   readonly limit?: RateGroup;
   /** An endpoint that OAuth clients call: errors carry `error` and `error_description` (RFC 6749 §5.2). */
   readonly oauth?: boolean;
-  /** False: answers without the database, so it never says that there is none. */
+  /** False: never answers `database_unavailable`, as it needs no database or says in its own words what is wrong with it. */
   readonly database?: false;
   /** Left out of the OpenAPI document: pages for people. */
   readonly hidden?: boolean;

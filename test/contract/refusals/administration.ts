@@ -1,3 +1,5 @@
+import { createApp } from '../../../src/app.ts';
+import { openDatabase } from '../../../src/platform/database.ts';
 import {
   admin,
   fresh,
@@ -146,4 +148,12 @@ export const administration: Recipes = {
     async world => `/clients/${await clientOf(world)}`,
   ),
   'POST /keys/rotate feature_disabled': by('POST', '/keys/rotate'),
+  'GET /readyz not_ready': async ({ world }) => {
+    const db = openDatabase({ connection: { host: '127.0.0.1', port: 9 }, poolMax: 1, prepare: true });
+    const app = await createApp({ ...world.deps, db });
+    const answer = await app.inject({ url: '/readyz' });
+    await app.close();
+    await db.close();
+    return answer;
+  },
 };
