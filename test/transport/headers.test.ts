@@ -85,6 +85,19 @@ describe('web clients elsewhere', () => {
     expect(headers['access-control-max-age']).toBe('600');
   });
 
+  test('OPTIONS that is no preflight names what is allowed too', async () => {
+    const sent: Record<string, string>[] = [
+      {},
+      { origin: friend },
+      { 'access-control-request-method': 'PUT' },
+    ];
+    for (const headers of sent) {
+      const answer = await secure.call('OPTIONS', '/users/me', { headers });
+      expect([answer.statusCode, answer.body]).toEqual([204, '']);
+      expect(answer.headers['access-control-allow-methods']).toContain('PUT');
+    }
+  });
+
   test('a preflight of a stranger names nothing', async () => {
     expect((await preflight('https://evil.example')).headers).not.toHaveProperty(
       'access-control-allow-origin',

@@ -121,6 +121,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
     maxAge: 600,
+    // OPTIONS of somebody who is no browser asks what may be done here (RFC 9110 §9.3.7), and is no malformed preflight.
+    strictPreflight: false,
   });
   logRequests(app, log);
   return app;
