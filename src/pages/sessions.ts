@@ -15,13 +15,15 @@ import { page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/sessions';
+// Whoever has more ends all of them.
+const MOST = 200;
 
 /** Where one is signed in, and the end of it. */
 export function sessionPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
     const { done } = request.query as { done?: unknown };
-    const sessions = await listSessions(deps, principal);
+    const { items: sessions } = await listSessions(deps, principal, { limit: MOST });
     return show(reply, sessionsPage(viewOf(deps, request, reply), principal, sessions, done));
   });
 

@@ -1,20 +1,28 @@
 import { recordEvent } from '../audit/record.ts';
+import { decodeCursor, INSTANT, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOfUser, forgetDevice } from '../throttle/devices.ts';
 import { endSessionsOf, publishEnded } from './end.ts';
 import { actorOf, type UserPrincipal } from './principal.ts';
 
-/** The devices that are known for the user's account, the latest first. */
-export async function listDevices({ db }: Deps, { userId, deviceId }: UserPrincipal) {
-  const devices = await devicesOfUser(db, userId);
-  return devices.map(({ id, name, created_at, last_seen_at }) => ({
-    id,
-    name,
-    created_at: created_at.toISOString(),
-    last_seen_at: last_seen_at.toISOString(),
-    current: id === deviceId,
-  }));
+/** The devices that are known for the user's account, the latest first. Refuses a cursor that is not one of ours with 422. */
+export async function listDevices(
+  { db }: Deps,
+  { userId, deviceId }: UserPrincipal,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+) {
+  const after = decodeCursor(cursor, [INSTANT, UUID]);
+  return pageOf(await devicesOfUser(db, userId, { after, limit: limit + 1 }), limit, {
+    keyOf: ({ last_seen_at, id }) => [last_seen_at.toISOString(), id],
+    present: ({ id, name, created_at, last_seen_at }) => ({
+      id,
+      name,
+      created_at: created_at.toISOString(),
+      last_seen_at: last_seen_at.toISOString(),
+      current: id === deviceId,
+    }),
+  });
 }
 
 /** Makes a device a stranger again and ends its sessions. Refuses with `device_not_found`, also for another's. */

@@ -1,3 +1,4 @@
+import { decodeCursor, INSTANT, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { UserPrincipal } from './principal.ts';
 import { findLiveSessions } from './queries.ts';
@@ -14,17 +15,25 @@ export interface SessionBody {
   readonly current: boolean;
 }
 
-/** Where the user is logged in, the latest first; at most 200. */
-export async function listSessions({ db, clock }: Deps, principal: UserPrincipal): Promise<SessionBody[]> {
-  const rows = await findLiveSessions(db, principal.userId, clock.now());
-  return rows.map(row => ({
-    id: row.id,
-    ip: row.ip,
-    user_agent: row.user_agent,
-    created_at: row.created_at.toISOString(),
-    last_seen_at: row.rotated_at.toISOString(),
-    expires_at: row.expires_at.toISOString(),
-    amr: row.amr,
-    current: row.id === principal.sessionId,
-  }));
+/** Where the user is logged in, the latest first. Refuses a cursor that is not one of ours with 422. */
+export async function listSessions(
+  { db, clock }: Deps,
+  { userId, sessionId }: UserPrincipal,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<Page<SessionBody>> {
+  const after = decodeCursor(cursor, [INSTANT, UUID]);
+  const rows = await findLiveSessions(db, { userId, now: clock.now(), after, limit: limit + 1 });
+  return pageOf(rows, limit, {
+    keyOf: ({ rotated_at, id }) => [rotated_at.toISOString(), id],
+    present: row => ({
+      id: row.id,
+      ip: row.ip,
+      user_agent: row.user_agent,
+      created_at: row.created_at.toISOString(),
+      last_seen_at: row.rotated_at.toISOString(),
+      expires_at: row.expires_at.toISOString(),
+      amr: row.amr,
+      current: row.id === sessionId,
+    }),
+  });
 }

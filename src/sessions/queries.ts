@@ -168,13 +168,23 @@ export interface ListedSession {
   readonly expires_at: Date;
 }
 
-/** The live sessions of a user, the latest first. */
-export function findLiveSessions(database: Sql, userId: string, now: Date): Promise<ListedSession[]> {
+/** A page of a user's live sessions, the latest first. */
+export function findLiveSessions(
+  database: Sql,
+  {
+    userId,
+    now,
+    after,
+    limit,
+  }: { userId: string; now: Date; after: readonly string[] | null; limit: number },
+): Promise<ListedSession[]> {
+  const [seen = null, id = null] = after ?? [];
   return database.rows(sql`
     select id, ip, user_agent, amr, created_at, rotated_at, expires_at from sessions
     where user_id = ${userId}::uuid and ended_at is null and idle_expires_at > ${now}::timestamptz
       and expires_at > ${now}::timestamptz
-    order by rotated_at desc, id desc limit 200`);
+      and (${id}::uuid is null or (rotated_at, id) < (${seen}::timestamptz, ${id}::uuid))
+    order by rotated_at desc, id desc limit ${limit}::int`);
 }
 
 export interface RenewedRow {

@@ -14,6 +14,14 @@ import { tokenBody } from './token.ts';
 
 const message = Type.Object({ message: Type.String() });
 
+const paging = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+    cursor: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  { additionalProperties: false },
+);
+
 const sessionBody = Type.Object(
   {
     id: Type.String({ format: 'uuid', description: 'The `sid` of its access tokens.' }),
@@ -119,7 +127,8 @@ export function routes(app: App, deps: KeysDeps): void {
       config: { access: 'user' },
       schema: {
         tags: ['Users'],
-        summary: 'Where I am logged in',
+        summary: 'Where I am logged in, the latest first',
+        querystring: paging,
         response: {
           200: Type.Object({
             items: Type.Array(sessionBody),
@@ -128,7 +137,10 @@ export function routes(app: App, deps: KeysDeps): void {
         },
       },
     },
-    async request => ({ items: await listSessions(deps, userOf(request)), next_cursor: null }),
+    async request => {
+      const { items, next_cursor } = await listSessions(deps, userOf(request), request.query);
+      return { items: [...items], next_cursor };
+    },
   );
 
   app.get(
@@ -137,8 +149,9 @@ export function routes(app: App, deps: KeysDeps): void {
       config: { access: 'user' },
       schema: {
         tags: ['Users'],
-        summary: 'Devices that are known for my account',
+        summary: 'Devices that are known for my account, the latest first',
         description: 'Wrong attempts of others do not lock these out.',
+        querystring: paging,
         response: {
           200: Type.Object({
             items: Type.Array(deviceBody),
@@ -147,7 +160,10 @@ export function routes(app: App, deps: KeysDeps): void {
         },
       },
     },
-    async request => ({ items: await listDevices(deps, userOf(request)), next_cursor: null }),
+    async request => {
+      const { items, next_cursor } = await listDevices(deps, userOf(request), request.query);
+      return { items: [...items], next_cursor };
+    },
   );
 
   app.delete(

@@ -59,9 +59,13 @@ export function findKnownDevice(
   return ids.length === 0 ? Promise.resolve(null) : selectKnownDevice(database, userId, ids);
 }
 
-/** The devices that an account was logged in to on, the latest first; at most 200. */
-export function devicesOfUser(database: Sql, userId: string) {
-  return selectDevices(database, userId);
+/** The devices that an account was logged in to on, the latest first: up to `limit` of those that follow `after`. */
+export function devicesOfUser(
+  database: Sql,
+  userId: string,
+  place: { after: readonly string[] | null; limit: number },
+) {
+  return selectDevices(database, userId, place);
 }
 
 /** Makes a device a stranger again. */

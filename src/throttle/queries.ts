@@ -120,10 +120,16 @@ export interface DeviceRow {
   readonly last_seen_at: Date;
 }
 
-export function selectDevices(database: Sql, userId: string): Promise<DeviceRow[]> {
+export function selectDevices(
+  database: Sql,
+  userId: string,
+  { after, limit }: { after: readonly string[] | null; limit: number },
+): Promise<DeviceRow[]> {
+  const [seen = null, id = null] = after ?? [];
   return database.rows(sql`
     select id, name, created_at, last_seen_at from known_devices where user_id = ${userId}::uuid
-    order by last_seen_at desc, id desc limit 200`);
+      and (${id}::uuid is null or (last_seen_at, id) < (${seen}::timestamptz, ${id}::uuid))
+    order by last_seen_at desc, id desc limit ${limit}::int`);
 }
 
 export function deleteDevicesOf(database: Sql, userId: string): Promise<number> {

@@ -40,12 +40,44 @@ test.each([
     '/roles',
     '/users',
     '/users/me/activity',
+    '/users/me/devices',
+    '/users/me/sessions',
   ]);
   for (const { path } of lists) {
     const answer = await get(`${path}?cursor=${cursorOf(text)}`);
     expectProblem(answer, 'validation_failed');
     expect([path, answer.json().detail[0].loc]).toEqual([path, ['query', 'cursor']]);
   }
+});
+
+test.each(['sessions', 'devices'])('my %s page by cursor, the latest first, each once', async list => {
+  const who = await person(world);
+  const logins: string[] = [];
+  for (let times = 0; times < 5; times++) {
+    logins.push((await logIn(world, who)).access_token);
+    // Two of them at the same moment.
+    if (times !== 2) world.deps.clock.advance(1);
+  }
+  const mine = async (query: string) =>
+    (await world.call('GET', `/users/me/${list}${query}`, { token: String(logins.at(-1)) })).json();
+  const whole = await mine('');
+  expect([whole.items.length, whole.next_cursor]).toEqual([5, null]);
+  expect(whole.items.map(({ current }: { current: boolean }) => current)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  const first = await mine('?limit=2');
+  const second = await mine(`?limit=2&cursor=${first.next_cursor}`);
+  const third = await mine(`?limit=2&cursor=${second.next_cursor}`);
+  expect([first, second, third].flatMap(({ items }) => items)).toEqual(whole.items);
+  expect([first, second, third].map(({ items }) => items.length)).toEqual([2, 2, 1]);
+  expect(third.next_cursor).toBeNull();
+  for (const limit of ['0', '201', '1.5', 'x', ''])
+    expectProblem(await get(`/users/me/${list}?limit=${limit}`), 'validation_failed');
+  expectIssues(await get(`/users/me/${list}?page=2`), 'query.page extra_forbidden');
 });
 
 test.each([
