@@ -74,6 +74,28 @@ test('a wrong secret, an unknown client and no credentials get the same 401 inva
   expect((await post(client, '/introspect', twice)).statusCode).toBe(400);
 });
 
+test('a parameter that is sent without a value is as if omitted (RFC 6749 §3.2)', async () => {
+  const { email } = await signedIn(world);
+  const form = { username: email, password: 'Correct-horse-7', device_token: '' };
+  for (const grant of [[], ['grant_type', 'scope']]) {
+    const empty = Object.fromEntries(['client_id', 'client_secret', ...grant].map(name => [name, '']));
+    const byForm = await world.call('POST', '/token', { form: { ...form, ...empty } });
+    const byJson = await world.call('POST', '/token', { body: { ...form, ...empty } });
+    expect([byForm.statusCode, byJson.statusCode]).toEqual([200, 200]);
+  }
+  const client = await makeClient('tokens:introspect', 'sessions:revoke');
+  const credentials = { client_id: '', client_secret: '' };
+  const token = await clientToken(client);
+  const asked = await post(client, '/introspect', { token, token_type_hint: '', ...credentials });
+  expect(asked.json()).toMatchObject({ active: true });
+  const grant = { grant_type: 'client_credentials', ...credentials };
+  expect((await post(client, '/token', grant)).statusCode).toBe(200);
+  expect((await post(client, '/revoke', { token, token_type_hint: '', ...credentials })).statusCode).toBe(
+    200,
+  );
+  expect((await post(client, '/introspect', { token })).json()).toEqual({ active: false });
+});
+
 test('introspection needs tokens:introspect, and says of what is not good only that (RFC 7662 §2.2)', async () => {
   const resource = await makeClient('tokens:introspect');
   const other = await makeClient('users:read');

@@ -2,7 +2,7 @@ import { authenticateClient } from '../clients/authenticate.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { JWKS_MAX_AGE } from '../keys/rotate.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { readFormBodies } from '../platform/http/bodies.ts';
+import { readFormBodies, withValues } from '../platform/http/bodies.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { introspect } from './introspect.ts';
@@ -109,7 +109,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     async request => {
-      const { token, client_id, client_secret } = request.body;
+      const { token } = request.body;
+      const { client_id, client_secret } = withValues(request.body);
       const { authorization } = request.headers;
       const caller = callerOf(request);
       const client = await authenticateClient(deps, caller, { authorization, client_id, client_secret });
@@ -138,7 +139,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     async request => {
-      const { token, client_id, client_secret } = request.body;
+      const { token } = request.body;
+      const { client_id, client_secret } = withValues(request.body);
       const { authorization } = request.headers;
       const caller = callerOf(request);
       const client = await authenticateClient(deps, caller, { authorization, client_id, client_secret });

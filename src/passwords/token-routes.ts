@@ -1,7 +1,7 @@
 import { clientTokenBody, issueClientToken } from '../clients/token.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { readFormBodies } from '../platform/http/bodies.ts';
+import { readFormBodies, withValues } from '../platform/http/bodies.ts';
 import { TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
@@ -54,9 +54,10 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     async (request, reply) => {
-      const { grant_type = 'password', username, password, device_token } = request.body;
+      // An empty name or password stays what it is: a wrong one.
+      const { username, password } = request.body;
+      const { grant_type = 'password', device_token, client_id, client_secret } = withValues(request.body);
       if (grant_type === 'client_credentials') {
-        const { client_id, client_secret } = request.body;
         const { authorization } = request.headers;
         return issueClientToken(deps, callerOf(request), { authorization, client_id, client_secret });
       }

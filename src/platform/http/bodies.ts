@@ -42,6 +42,14 @@ export async function readFormBodies(app: FastifyInstance): Promise<void> {
   await app.register(formbody, { bodyLimit: BODY_LIMIT, parser: parseForm });
 }
 
+/** Those parameters of an OAuth request that have a value: one that is sent without is as if omitted (RFC 6749 §3.2). */
+export function withValues<Parameters extends Readonly<Record<string, unknown>>>(
+  parameters: Parameters,
+): Partial<Parameters> {
+  const entries = Object.entries(parameters).filter(([, value]) => value !== '');
+  return Object.fromEntries(entries) as Partial<Parameters>;
+}
+
 function parseForm(text: string): Record<string, string> {
   const form: Record<string, string> = {};
   let pairs: URLSearchParams;
