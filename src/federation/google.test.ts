@@ -55,6 +55,19 @@ test.each([
   expect(answer.json()).toMatchObject({ code: 'invalid_google_token', detail: 'Invalid Google token' });
 });
 
+test("a provider's clock may run a minute ahead, and no token outlives its end for that", async () => {
+  const now = Math.floor(service.deps.clock.now().getTime() / 1000);
+  const status = async (claims: object) =>
+    (await signUp(await issuer.idToken({ sub: '2003', email: 'skewed@example.com', ...claims }))).statusCode;
+  expect(await status({ exp: now })).toBe(401);
+  expect(await status({ exp: now - 59 })).toBe(401);
+  expect(await status({ exp: now + 1 })).toBe(200);
+  for (const begin of ['iat', 'nbf']) {
+    expect(await status({ [begin]: now + 61 })).toBe(401);
+    expect(await status({ [begin]: now + 60 })).toBe(200);
+  }
+});
+
 test('a forged signature, alg none, a shared-secret signature and a mock token are refused', async () => {
   const good = await issuer.idToken({ sub: '2002' });
   const [header, payload] = good.split('.') as [string, string];
