@@ -114,11 +114,11 @@ async function overtaken({ deps }: TestApp, ada: Person) {
     ...deps,
     hasher: {
       ...deps.hasher,
-      async verify(...args) {
-        const matches = await deps.hasher.verify(...args);
+      async compare(...args) {
+        const compared = await deps.hasher.compare(...args);
         checked.resolve();
         await go.promise;
-        return matches;
+        return compared;
       },
     },
   };

@@ -48,10 +48,11 @@ async function tryToLogIn(
 
   const { account } = found;
   const hash = account?.password_hash ?? null;
-  const matches = await checkOrGiveBack(deps, found.subject, () =>
-    hash === null ? hasher.verifyDecoy(password) : hasher.verify(hash, password),
+  const { matches, evenOut } = await checkOrGiveBack(deps, found.subject, () =>
+    hasher.compare(hash, password),
   );
   if (!matches || account === null || hash === null || account.disabled_at !== null) {
+    await evenOut();
     await recordFailure(deps, caller, found, name, 'failure', reasonOf(account, matches));
     throw new Problem('invalid_credentials');
   }

@@ -54,5 +54,5 @@ export async function reauthenticate(
 
 async function provePassword({ db, hasher }: KeysDeps, userId: string, password: string): Promise<boolean> {
   const stored = await selectPassword(db, userId);
-  return stored === null ? hasher.verifyDecoy(password) : hasher.verify(stored.hash, password);
+  return (await hasher.compare(stored?.hash ?? null, password)).matches;
 }

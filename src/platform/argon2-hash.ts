@@ -35,6 +35,11 @@ export function argon2IsWeaker(stored: string, { memoryKib, passes }: Argon2Cost
   return variant !== 'id' || Number(memory) < memoryKib || Number(time) < passes;
 }
 
+/** What a hash costs, for comparing it with others. */
+export function argon2Kind(stored: string): string {
+  return stored.split('$').slice(1, 4).join(' ');
+}
+
 /** A hash that no password makes, at this cost: comparing with it takes as long as with a real one. */
 export function argon2Decoy({ memoryKib, passes }: Argon2Cost): string {
   const encode = (length: number) => randomBytes(length).toString('base64').replaceAll('=', '');

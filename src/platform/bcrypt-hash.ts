@@ -46,6 +46,12 @@ export function bcryptIsWeaker(stored: string, cost: number, password: Buffer): 
   return keyed === null || Number(keyed[2]) < cost;
 }
 
+/** What a hash costs, for comparing it with others. */
+export function bcryptKind(stored: string): string {
+  const [, , rounds] = SHA256_V2.exec(stored) ?? SHA256_V1.exec(stored) ?? [];
+  return `bcrypt ${Number(PLAIN.exec(stored)?.[1] ?? rounds)}`;
+}
+
 /** A hash that no password makes, at this cost: comparing with it takes as long as with a real one. */
 export function bcryptDecoy(cost: number): string {
   const salt = encode(randomBytes(SALT_BYTES)).slice(0, 22);

@@ -83,7 +83,7 @@ test('U+0000, lone surrogates and more than 4,096 characters are refused, and ve
   for (const password of ['a\0b', '\ud800abc', 'a'.repeat(4097)]) {
     await expect(hasher.hash(password)).rejects.toMatchObject({ code: 'validation_failed' });
     expect(await hasher.verify(await hasher.hash('a'), password)).toBe(false);
-    expect(await hasher.verifyDecoy(password)).toBe(false);
+    expect((await hasher.compare(null, password)).matches).toBe(false);
   }
 });
 
@@ -123,23 +123,52 @@ test('needsRehash names another algorithm and a lower cost, and leaves a higher 
   expect(hasher.needsRehash(await costlier.hash('a'))).toBe(false);
 });
 
+const time = async (work: () => Promise<unknown>) => {
+  const from = performance.now();
+  await work();
+  return performance.now() - from;
+};
+const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+
 test('a decoy takes as long as a wrong password, from the first one on', async () => {
   const fresh = openHasher({ ...cheap, bcryptCost: 8 });
   const stored = await fresh.hash('a'.repeat(20));
-  const time = async (work: () => Promise<unknown>) => {
-    const from = performance.now();
-    await work();
-    return performance.now() - from;
-  };
-  const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
   const real: number[] = [];
   const decoy: number[] = [];
   for (let round = 0; round < 15; round++) {
-    decoy.push(await time(() => openHasher({ ...cheap, bcryptCost: 8 }).verifyDecoy('wrong')));
+    decoy.push(await time(() => openHasher({ ...cheap, bcryptCost: 8 }).compare(null, 'wrong')));
     real.push(await time(() => fresh.verify(stored, 'wrong')));
   }
   expect(median(decoy) / median(real)).toBeGreaterThan(0.6);
   expect(median(decoy) / median(real)).toBeLessThan(1.6);
+});
+
+test('a refusal takes as long whether a hash is of the present kind, of a cheaper or of a costlier one', async () => {
+  const present = openHasher({ ...cheap, bcryptCost: 6 });
+  const kinds: Record<string, string | null> = {
+    decoy: null,
+    present: await present.hash('right'),
+    cheaper: await hasher.hash('right'),
+    costlier: await openHasher({ ...cheap, bcryptCost: 8 }).hash('right'),
+    'of another algorithm': await argon2.hash('right'),
+  };
+  const times: Record<string, number[]> = {};
+  const refuse = async (hash: string | null) => {
+    const { matches, evenOut } = await present.compare(hash, 'wrong');
+    expect(matches).toBe(false);
+    await evenOut();
+  };
+  // What each kind takes is known once some of it were compared.
+  for (let round = 0; round < 30; round++)
+    for (const [kind, hash] of Object.entries(kinds)) {
+      const taken = await time(() => refuse(hash));
+      if (round >= 10) (times[kind] ??= []).push(taken);
+    }
+  const decoy = median(times.decoy ?? []);
+  for (const [kind, taken] of Object.entries(times)) {
+    expect(median(taken) / decoy, kind).toBeGreaterThan(0.7);
+    expect(median(taken) / decoy, kind).toBeLessThan(1.4);
+  }
 });
 
 test('past the queue a hash is refused with overloaded, and works again once the queue has drained', async () => {

@@ -4,11 +4,20 @@ import {
   argon2Decoy,
   argon2Hash,
   argon2IsWeaker,
+  argon2Kind,
   argon2Verify,
   isArgon2Hash,
 } from './argon2-hash.ts';
-import { bcryptDecoy, bcryptHash, bcryptIsWeaker, bcryptVerify, isBcryptHash } from './bcrypt-hash.ts';
+import {
+  bcryptDecoy,
+  bcryptHash,
+  bcryptIsWeaker,
+  bcryptKind,
+  bcryptVerify,
+  isBcryptHash,
+} from './bcrypt-hash.ts';
 import type { Config } from './config.ts';
+import { openHashPace } from './hash-pace.ts';
 import { openHashQueue } from './hash-queue.ts';
 import { letHashesGiveWay } from './hash-threads.ts';
 import { invalid, Problem } from './problems.ts';
@@ -28,8 +37,11 @@ export interface Hasher {
    * formats are false. Refuses with `overloaded` when the queue is full.
    */
   verify(hash: string, password: string, signal?: AbortSignal): Promise<boolean>;
-  /** Costs what `verify` costs with the present parameters, and is always false: for accounts that do not exist. */
-  verifyDecoy(password: string, signal?: AbortSignal): Promise<false>;
+  /**
+   * The same for a login, where `hash` is null for an account that is not there or has no password: a decoy with the
+   * present parameters is compared then, and does not match.
+   */
+  compare(hash: string | null, password: string, signal?: AbortSignal): Promise<Comparison>;
   /**
    * True when a login with `password` should store a new hash: another algorithm, a lower cost, or one that reads only
    * the password's first 72 bytes.
@@ -45,6 +57,16 @@ export interface Hasher {
   prepare<T>(work: () => Promise<T>): Promise<T>;
   /** Hashes running and waiting, for the metrics. */
   stats(): { running: number; waiting: number };
+}
+
+/** How a password compared with a stored hash. */
+export interface Comparison {
+  readonly matches: boolean;
+  /**
+   * To be awaited before a refusal: until BCRYPT_COST or PASSWORD_HASH has reached an account by a login, its hash takes
+   * another time than a decoy, and would tell that the account is there.
+   */
+  evenOut(): Promise<void>;
 }
 
 type Settings = Pick<
@@ -67,6 +89,8 @@ export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE
   const prefersBcrypt = settings.hash === 'bcrypt';
   const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
 
+  const pace = openHashPace();
+
   let gaveWay = false;
   const run = async <T>(job: () => Promise<T>, signal: AbortSignal | undefined) => {
     const result = await queue.run(job, signal);
@@ -76,15 +100,24 @@ export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE
     return result;
   };
 
-  const verify = async (hash: string, password: string, signal: AbortSignal | undefined) => {
-    if (!isHashable(password)) return false;
+  /** Whether the password makes the hash, how many forms of it were tried, and how long that took. */
+  const tryForms = async (hash: string, password: string, signal: AbortSignal | undefined) => {
+    const nothing = { matches: false, tries: 0, milliseconds: 0 };
+    if (!isHashable(password)) return nothing;
     const matches = isBcryptHash(hash) ? bcryptVerify : isArgon2Hash(hash) ? argon2Verify : null;
-    if (matches === null) return false;
+    if (matches === null) return nothing;
     const forms = new Set([password, password.normalize('NFC')]);
     // One slot for both forms, and both whatever the kind of hash, so that a decoy takes as long.
     return run(async () => {
-      for (const form of forms) if (await matches(hash, Buffer.from(form))) return true;
-      return false;
+      const from = performance.now();
+      let tries = 0;
+      let found = false;
+      for (const form of forms) {
+        tries++;
+        found = await matches(hash, Buffer.from(form));
+        if (found) break;
+      }
+      return { matches: found, tries, milliseconds: performance.now() - from };
     }, signal);
   };
 
@@ -99,10 +132,14 @@ export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE
         signal,
       );
     },
-    verify,
-    async verifyDecoy(password, signal) {
-      await verify(decoy, password, signal);
-      return false;
+    async verify(hash, password, signal) {
+      return (await tryForms(hash, password, signal)).matches;
+    },
+    async compare(hash, password, signal) {
+      const { matches, tries, milliseconds } = await tryForms(hash ?? decoy, password, signal);
+      const took = { kind: kindOf(hash ?? decoy), tries, milliseconds };
+      pace.note(took);
+      return { matches: matches && hash !== null, evenOut: () => pace.evenOut(took) };
     },
     needsRehash(hash, password = '') {
       if (prefersBcrypt) {
@@ -126,6 +163,10 @@ export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE
 /** Whether a password can be hashed at all: well-formed Unicode without U+0000, of at most 4,096 characters. */
 export function isHashable(password: string): boolean {
   return password.length <= PASSWORD_MAX && password.isWellFormed() && !password.includes('\0');
+}
+
+function kindOf(hash: string): string {
+  return isBcryptHash(hash) ? bcryptKind(hash) : argon2Kind(hash);
 }
 
 // A hash a core, and two threads of libuv's pool left over for files, DNS and WebCrypto, which would wait behind hashes

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
+import { openHasher } from '../../src/platform/hasher.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { PASSWORD, person } from '../support/people.ts';
@@ -81,6 +82,38 @@ describe('the time of an answer does not tell', () => {
         unverified: () => login('unverified'),
         'social-only': () => login('social-only'),
       });
+    },
+    TIMEOUT,
+  );
+
+  test(
+    'POST /token, a hash of an earlier cost or algorithm',
+    async () => {
+      const moved = await testApp({ passwords: { bcryptCost: 5 }, lockout: { attempts: 1_000_000 } });
+      const { config, db } = moved.deps;
+      const earlier = {
+        cheaper: { bcryptCost: 4 },
+        costlier: { bcryptCost: 7 },
+        argon2id: { hash: 'argon2id' },
+      };
+      await person(moved, { email: 'known@example.com' });
+      for (const [name, settings] of Object.entries(earlier)) {
+        const { id } = await person(moved, { email: `${name}@example.com` });
+        const former = openHasher({ ...config.passwords, ...settings } as typeof config.passwords);
+        await db.run(
+          sql`update passwords set hash = ${await former.hash(PASSWORD)} where user_id = ${id}::uuid`,
+        );
+      }
+      await db.run(sql`update users set disabled_at = now() where email = 'costlier@example.com'`);
+      await expectAlike({
+        unknown: () => login('nobody', 'wrong', moved),
+        known: () => login('known', 'wrong', moved),
+        cheaper: () => login('cheaper', 'wrong', moved),
+        costlier: () => login('costlier', 'wrong', moved),
+        'costlier, disabled, right': () => login('costlier', PASSWORD, moved),
+        argon2id: () => login('argon2id', 'wrong', moved),
+      });
+      await moved.close();
     },
     TIMEOUT,
   );
@@ -167,9 +200,9 @@ test(
     const { hasher } = world.deps;
     const leaky = {
       ...hasher,
-      async verifyDecoy(password: string) {
-        await sleep(2);
-        return hasher.verifyDecoy(password);
+      async compare(hash: string | null, password: string) {
+        if (hash === null) await sleep(2);
+        return hasher.compare(hash, password);
       },
     };
     const app = await createApp({ ...world.deps, hasher: leaky });

@@ -1,0 +1,51 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+
+/** A comparison of a password with a hash. */
+export interface Took {
+  /** What such a hash costs. */
+  readonly kind: string;
+  /** How many forms of the password were tried; 0 where it could not be compared at all. */
+  readonly tries: number;
+  readonly milliseconds: number;
+}
+
+/** How long hashes of each kind took of late, so that a refusal can take as long as with the slowest of them. */
+export interface HashPace {
+  note(took: Took): void;
+  /**
+   * Waits for what the slowest other kind would have taken longer than a comparison that has just ended. Where all hashes
+   * are of one kind, as they are unless the configuration was changed or accounts were imported, that is nothing.
+   */
+  evenOut(took: Took): Promise<void>;
+}
+
+const KEPT = 32;
+// Timers of Node.js count whole milliseconds and come late.
+const TIMER_SLACK_MS = 2;
+
+/** A pace that knows no kind yet. */
+export function openHashPace(): HashPace {
+  const kinds = new Map<string, number[]>();
+  return {
+    note({ kind, tries, milliseconds }) {
+      if (tries === 0) return;
+      const durations = kinds.get(kind) ?? [];
+      if (durations.push(milliseconds / tries) > KEPT) durations.shift();
+      kinds.set(kind, durations);
+    },
+    async evenOut({ kind, tries, milliseconds }) {
+      const endedAt = performance.now();
+      let slowest = 0;
+      // Any one of them and no average: the times must spread alike, too.
+      for (const [other, durations] of kinds)
+        if (other !== kind) slowest = Math.max(slowest, anyOf(durations) * tries);
+      const left = slowest - milliseconds;
+      if (left > TIMER_SLACK_MS) await sleep(left - TIMER_SLACK_MS);
+      while (performance.now() < endedAt + left) await nextTurn();
+    },
+  };
+}
+
+function anyOf(durations: readonly number[]): number {
+  return durations[Math.floor(Math.random() * durations.length)] ?? 0;
+}
