@@ -204,6 +204,15 @@ export async function takeFromBudgets(
   return row ?? { taken: false, wait: 0 };
 }
 
+/** `insert into sms_budgets …` that gives a row for one of N callers at once, and to nobody where one got it since then. */
+export function takingOne({ key, since, now }: { key: Fragment; since: Date; now: Date }): Fragment {
+  return sql`
+    insert into sms_budgets as b (key, window_started_at, sent) values (${key}, ${now}::timestamptz, 1)
+    on conflict (key) do update set window_started_at = excluded.window_started_at
+    where b.window_started_at <= ${since}::timestamptz
+    returning 1 as turn`;
+}
+
 export function deleteOldBudgets(db: Sql, before: Date): Promise<number> {
   return db.run(sql`delete from sms_budgets where window_started_at < ${before}::timestamptz`);
 }

@@ -1,13 +1,17 @@
 import type { Account } from '../accounts/account.ts';
 import { ADDRESS_KEPT, otherHolder, setPendingEmail } from '../accounts/address.ts';
 import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { onceAnHour } from '../delivery/once-an-hour.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { sql } from '../platform/sql.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
 /** How long the link to the new address works, in seconds. */
@@ -61,7 +65,7 @@ export async function beginEmailChange(
       expiresAt,
     });
   } else if (holder.current) {
-    await enqueueMail(deps, tx, { template: 'email-taken', to: holder.email, userId: holder.userId });
+    await tellHolder(deps, tx, holder);
   }
   await tellOldAddress(deps, tx, { account, principal, address });
   await recordEvent(deps, tx, {
@@ -74,6 +78,21 @@ export async function beginEmailChange(
     personal: { from: account.email, to: address },
   });
   return null;
+}
+
+async function tellHolder(
+  deps: Deps,
+  tx: Tx,
+  { email, userId }: { email: string; userId: string },
+): Promise<void> {
+  const mail = prepareMail(deps, { template: 'email-taken', to: email, userId });
+  const turn = onceAnHour(deps, {
+    template: 'email-taken',
+    addressKey: normalizeEmail(email).key,
+    due: sql`true`,
+  });
+  await tx.run(sql`with turn as (${turn}) ${insertMail(mail, sql`turn`)}`);
+  wakeDelivery(deps.db);
 }
 
 async function tellOldAddress(

@@ -4,6 +4,7 @@ import { normalizePhone } from '../accounts/phone.ts';
 import { anonymous, prepareEvent, recordEvent } from '../audit/record.ts';
 import { prepareChallenge } from '../challenges/issue.ts';
 import { prepareMail } from '../delivery/enqueue.ts';
+import { onceAnHour } from '../delivery/once-an-hour.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -39,7 +40,7 @@ export const SIGNUP_LIFETIME = 86_400;
 
 /**
  * Step 1: keeps who signs up, under a token that step 2 must bring; one statement. Refuses with `email_taken`, unless
- * login needs a verified address: then a taken one gets the same answer in the same time, and its owner a mail.
+ * login needs a verified address: then a taken one gets the same answer in the same time, and its owner a mail, one an hour.
  */
 export async function begin(deps: Deps, caller: Caller, person: Person): Promise<Begun> {
   const hides = deps.config.requireVerifiedEmail;
@@ -63,7 +64,14 @@ async function collect(deps: Deps, caller: Caller, person: Person, hides: boolea
     lifetime: SIGNUP_LIFETIME,
   });
   const notice = hides
-    ? prepareMail(deps, { template: 'email-taken', to: sql`taken.email`, userId: sql`taken.id` })
+    ? {
+        mail: prepareMail(deps, { template: 'email-taken', to: sql`taken.email`, userId: sql`taken.id` }),
+        turn: onceAnHour(deps, {
+          template: 'email-taken',
+          addressKey: key,
+          due: sql`exists (select from taken where kind = 'email')`,
+        }),
+      }
     : null;
   const event = await prepareEvent(deps, {
     type: 'signup.started',

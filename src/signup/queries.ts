@@ -6,7 +6,8 @@ import { type Fragment, sql } from '../platform/sql.ts';
 
 /**
  * Looks whether an address is taken, and stores the pending sign-up: only of a free address where there is no `notice`,
- * of any where there is one, which then goes to the owner of a taken one. Returns whether it is taken.
+ * of any where there is one, which then goes to the owner of a taken one where it is its `turn`, which may ask the
+ * CTE `taken`. Returns whether it is taken.
  */
 export async function beginSignup(
   database: Sql,
@@ -21,12 +22,15 @@ export async function beginSignup(
     now: Date;
     challenge: Parameters<typeof insertChallenge>[0];
     event: EventRow;
-    notice: Parameters<typeof insertMail>[0] | null;
+    notice: { mail: Parameters<typeof insertMail>[0]; turn: Fragment } | null;
   },
 ): Promise<boolean> {
   const source = notice === null ? sql`(select where not exists (select from taken)) as free` : undefined;
   const told =
-    notice === null ? sql`` : sql`, told as (${insertMail(notice, sql`taken where taken.kind = 'email'`)})`;
+    notice === null
+      ? sql``
+      : sql`, turn as (${notice.turn}),
+        told as (${insertMail(notice.mail, sql`taken cross join turn where taken.kind = 'email'`)})`;
   const row = await database.row<{ taken: boolean }>(sql`
     with taken as (
       select u.id, u.email, i.kind from identifiers i join users u on u.id = i.user_id

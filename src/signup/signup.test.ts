@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { member, person } from '../../test/support/people.ts';
 import { ensureNobodysKey } from '../audit/person-key.ts';
 import type { Db } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
@@ -262,6 +264,34 @@ describe('with REQUIRE_VERIFIED_EMAIL', () => {
       { template: 'email-taken', recipient: 'New@example.com' },
     ]);
     expect(await hidden.deps.db.row(sql`select count(*) as n from users`)).toEqual({ n: 1 });
+  });
+
+  test('the owner of a taken address gets one mail an hour, however many sign up with it and whichever way', async () => {
+    const flooded = await testApp({ requireVerifiedEmail: true });
+    try {
+      const { email } = await person(flooded);
+      const { token } = await member(flooded);
+      const mails = async () =>
+        (await mailsTo(flooded, email)).filter(({ template }) => template === 'email-taken').length;
+      const flood = async () => {
+        const answers = await Promise.all(
+          Array.from({ length: 30 }, (_, n) => step1(n % 2 === 0 ? email : email.toUpperCase(), flooded)),
+        );
+        expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+        const change = await flooded.call('PUT', '/users/me', { token, body: { email } });
+        expect(change.json().pending_email).toBe(email);
+      };
+      await flood();
+      expect(await mails()).toBe(1);
+      flooded.deps.clock.advance(599);
+      await flood();
+      expect(await mails()).toBe(1);
+      flooded.deps.clock.advance(3001);
+      await Promise.all(Array.from({ length: 30 }, () => step1(email, flooded)));
+      expect(await mails()).toBe(2);
+    } finally {
+      await flooded.close();
+    }
   });
 
   test('both steps take the time that hides the difference', async () => {

@@ -1,0 +1,22 @@
+import { addSeconds } from '../platform/clock.ts';
+import type { Deps } from '../platform/deps.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import type { MailTemplate } from './messages.ts';
+import { takingOne } from './queries.ts';
+
+const HOUR = 3600;
+
+/**
+ * A CTE that has one row for the first in an hour who would send this mail to an address, and none for all others, for
+ * mails that a stranger can bring about. Where the condition `due` does not hold it takes a turn that nobody wants: whoever
+ * asks waits for those who ask with them whether or not there is a mail. RATE_LIMIT=off does not lift it.
+ */
+export function onceAnHour(
+  { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
+  { template, addressKey, due }: { template: MailTemplate; addressKey: string; due: Fragment },
+): Fragment {
+  const now = clock.now();
+  const keyOf = (what: string) => secrets.mac('lockout', `${what}\0${template}\0${addressKey}`);
+  const key = sql`case when ${due} then ${keyOf('mail')}::bytea else ${keyOf('no mail')}::bytea end`;
+  return takingOne({ key, since: addSeconds(now, -HOUR), now });
+}
