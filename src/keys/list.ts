@@ -19,7 +19,7 @@ export async function listKeys({ db, clock }: Deps): Promise<ListedKey[]> {
   return rows.map(({ kid, algorithm, createdAt, signsFrom, signsUntil, verifiesUntil }) => ({
     kid,
     algorithm,
-    state: signsFrom > now ? 'waiting' : signsUntil === null || signsUntil > now ? 'signing' : 'verifying',
+    state: signsUntil !== null && signsUntil <= now ? 'verifying' : signsFrom > now ? 'waiting' : 'signing',
     createdAt,
     signsFrom,
     signsUntil,

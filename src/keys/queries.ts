@@ -39,14 +39,18 @@ export async function insertKey(tx: Tx, key: SigningKeyRow): Promise<void> {
     on conflict (kid) do update set signs_from = excluded.signs_from, signs_until = null, verifies_until = null`);
 }
 
-/** Ends the signing of every key but one: from `signsUntil` on they only verify, until `verifiesUntil`. */
+/**
+ * Ends the signing of every key but one: from `signsUntil` on they only verify, until `verifiesUntil` or whatever later
+ * time was promised already. One that was to begin later never signs.
+ */
 export async function retireOthers(
   tx: Tx,
   { kid, signsUntil, verifiesUntil }: { kid: string; signsUntil: Date; verifiesUntil: Date },
 ): Promise<void> {
   await tx.run(sql`update signing_keys
-    set signs_until = ${signsUntil}::timestamptz, verifies_until = ${verifiesUntil}::timestamptz
-    where kid <> ${kid} and signs_until is null`);
+    set signs_from = least(signs_from, ${signsUntil}::timestamptz), signs_until = ${signsUntil}::timestamptz,
+      verifies_until = greatest(verifies_until, ${verifiesUntil}::timestamptz)
+    where kid <> ${kid} and (signs_until is null or signs_until > ${signsUntil}::timestamptz)`);
 }
 
 /** Removes keys that verify nothing any more, private parts and all. */

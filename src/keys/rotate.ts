@@ -129,5 +129,9 @@ async function makeKey({ clock, config, secrets }: Deps, lead: number): Promise<
 
 function waitingKey({ clock, config }: Deps, rows: readonly SigningKeyRow[]): SigningKeyRow | null {
   const now = clock.now();
-  return rows.find(row => row.algorithm === config.tokens.algorithm && row.signsFrom > now) ?? null;
+  const { algorithm } = config.tokens;
+  // One that a change of ALGORITHM overtook while it waited only verifies, and will never sign.
+  return (
+    rows.find(row => row.algorithm === algorithm && row.signsUntil === null && row.signsFrom > now) ?? null
+  );
 }

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import type { Algorithm } from '../platform/config.ts';
+import { sql } from '../platform/sql.ts';
+import { listKeys } from './list.ts';
+import { listLiveKeys } from './queries.ts';
+import { buildState, signingKeyAt } from './ring-state.ts';
+import { ensureSigningKey, PUBLISH_LEAD, rotateKeys } from './rotate.ts';
+
+const SECRET = 'sixty-four bytes or more of a shared secret, enough for HS512 too!';
+const command = { actor: { kind: 'operator' }, caller: null, reason: 'command' } as const;
+
+let world: TestDeps;
+beforeAll(async () => {
+  world = await testDeps({ tokens: { jwtSecret: SECRET } });
+});
+afterAll(() => world.close());
+beforeEach(() => world.db.run(sql`delete from signing_keys`));
+
+const withAlgorithm = (algorithm: Algorithm): TestDeps => ({
+  ...world,
+  config: { ...world.config, tokens: { ...world.config.tokens, algorithm } },
+});
+const signer = async (deps: TestDeps) =>
+  signingKeyAt(buildState(deps, await listLiveKeys(deps.db, deps.clock.now())), deps.clock.now()).row;
+
+type Step = 'rotate' | 'EdDSA' | 'ES256' | 'HS256';
+const STEPS: readonly Step[] = ['rotate', 'EdDSA', 'ES256', 'HS256'];
+const sequences = (length: number): Step[][] =>
+  length === 0 ? [[]] : sequences(length - 1).flatMap(head => STEPS.map(step => [...head, step]));
+
+/** Starts under the algorithm or rotates, a minute later each time, and gives the deps that are in force afterwards. */
+async function walk(steps: readonly Step[]): Promise<TestDeps> {
+  let deps = withAlgorithm('EdDSA');
+  await ensureSigningKey(deps);
+  for (const step of steps) {
+    world.clock.advance(60);
+    if (step === 'rotate') await rotateKeys(deps, command);
+    else {
+      deps = withAlgorithm(step);
+      await ensureSigningKey(deps);
+    }
+  }
+  return deps;
+}
+
+test('whatever rotations and changes of ALGORITHM follow each other, one key signs and nothing ends before it begins', async () => {
+  for (const steps of sequences(3).map(others => ['rotate', ...others] as const)) {
+    await world.db.run(sql`delete from signing_keys`);
+    const told = steps.join(', ');
+    const deps = await walk(steps);
+    const { algorithm } = deps.config.tokens;
+    const keys = await listKeys(deps);
+    const signing = keys.filter(({ state }) => state === 'signing');
+    expect(signing, told).toHaveLength(1);
+    expect(signing[0], told).toMatchObject({ algorithm, kid: (await signer(deps)).kid });
+    for (const { signsFrom, signsUntil } of keys)
+      expect(signsUntil === null || signsUntil >= signsFrom, told).toBe(true);
+
+    const rotation = await rotateKeys(deps, command);
+    if (rotation === null) continue;
+    world.clock.advance(PUBLISH_LEAD);
+    expect((await signer(deps)).kid, `${told}, rotate`).toBe(rotation.key.kid);
+  }
+}, 60_000);
+
+test('a key that a change of ALGORITHM overtook while it waited is not taken for the next one', async () => {
+  const deps = await walk(['rotate', 'ES256', 'EdDSA']);
+  const before = (await listKeys(deps)).map(({ kid }) => kid);
+  const rotation = await rotateKeys(deps, command);
+  expect(rotation?.made).toBe(true);
+  expect(before).not.toContain(rotation?.key.kid);
+  expect((await rotateKeys(deps, command))?.key.kid).toBe(rotation?.key.kid);
+});
