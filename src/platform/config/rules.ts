@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { hasServer, type Judged } from './judged.ts';
 import { secretRules } from './secret-rules.ts';
 import { byteLength } from './secret-strength.ts';
-import { isLoopback } from './url-parsers.ts';
+import { isExposed, isLoopback } from './url-parsers.ts';
 
 /** Checks that need more than one variable, the file system, or end in a warning. */
 export function applyRules(judged: Judged): void {
@@ -12,6 +12,7 @@ export function applyRules(judged: Judged): void {
     secretRules,
     addressRules,
     tlsRules,
+    endpointRules,
     deliveryRules,
     accountRules,
     passkeyRules,
@@ -40,7 +41,7 @@ function databaseRules(judged: Judged): void {
 
 function addressRules({ values, isGiven, warn }: Judged): void {
   const { PUBLIC_URL: publicUrl, APP_URL: appUrl, HOST: host } = values;
-  if (appUrl?.startsWith('http:') && !isLoopback(new URL(appUrl).hostname)) {
+  if (appUrl !== undefined && isExposed(appUrl)) {
     warn('APP_URL is plain http: the links in mails carry secrets. Use https.');
   }
   if (host !== undefined && !isLoopback(host) && publicUrl !== undefined && !isGiven('PUBLIC_URL')) {
@@ -66,6 +67,21 @@ function tlsRules({ values, folder, isGiven, fault }: Judged): void {
   }
 }
 
+// Plain http is for a neighbour of this machine or its private network, so it is not refused.
+const PLAIN_HTTP = {
+  SMS_WEBHOOK_URL: 'text messages carry codes',
+  PASSWORD_BREACH_CHECK_URL:
+    'whoever is on the way sees the first digits of hashes and can answer "never seen"',
+  AUDIT_CHECKPOINT_URL: 'whoever is on the way can keep checkpoints from arriving unnoticed',
+} as const;
+
+function endpointRules({ values, warn }: Judged): void {
+  for (const [name, danger] of Object.entries(PLAIN_HTTP)) {
+    const url = values[name as keyof typeof PLAIN_HTTP];
+    if (typeof url === 'string' && isExposed(url)) warn(`${name} is plain http: ${danger}. Use https.`);
+  }
+}
+
 function deliveryRules({ values, isGiven, fault, warn }: Judged): void {
   if (isGiven('SMS_WEBHOOK_URL') !== isGiven('SMS_WEBHOOK_SECRET')) {
     fault('SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET belong together: set both, or neither.');
@@ -73,10 +89,6 @@ function deliveryRules({ values, isGiven, fault, warn }: Judged): void {
   const secret = values.SMS_WEBHOOK_SECRET;
   if (typeof secret === 'string' && byteLength(secret) < 16) {
     fault('SMS_WEBHOOK_SECRET must have at least 16 bytes. Make one: openssl rand -base64 24');
-  }
-  const webhook = values.SMS_WEBHOOK_URL;
-  if (webhook?.startsWith('http:') && !isLoopback(new URL(webhook).hostname)) {
-    warn('SMS_WEBHOOK_URL is plain http: text messages carry codes. Use https.');
   }
   const twilio = ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'] as const;
   const missing = twilio.filter(name => !isGiven(name));

@@ -37,12 +37,26 @@ export const secureUrl: Parser<string> = value => {
   return url;
 };
 
-/** Where requests of ours go: http or https, with any path and query. */
+/** Where requests of ours go: http or https, with any path and query. It is shown and logged, so it holds no password. */
 export const endpoint: Parser<string> = value => {
   const url = URL.parse(value);
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new Unacceptable('must be an https:// URL');
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new Unacceptable('must be a URL that starts with https://');
+  }
+  // fetch refuses such a URL (Fetch Standard, Request constructor), so no request would ever be made.
+  if (url.username !== '' || url.password !== '') {
+    throw new Unacceptable(
+      'must have no user and password before its host: take them out, they are never sent',
+    );
+  }
   return value;
 };
+
+/** True for plain http to another machine, where whoever is on the way reads and changes it. */
+export function isExposed(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !isLoopback(hostname);
+}
 
 /** An origin as browsers send it (RFC 6454 §6.2): scheme, host, port, and nothing else. */
 export const origin: Parser<string> = value => {

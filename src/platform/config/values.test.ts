@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { configFolder, JWT } from '../../../test/support/config-folder.ts';
+
+const { load, faultsOf } = configFolder();
+
+describe('where requests of ours go', () => {
+  const endpoints = ['PASSWORD_BREACH_CHECK_URL', 'AUDIT_CHECKPOINT_URL', 'SMS_WEBHOOK_URL'] as const;
+  const others = { SMS_WEBHOOK_SECRET: JWT };
+  const given = (name: string, url: string) =>
+    name === 'SMS_WEBHOOK_URL' ? { ...others, [name]: url } : { [name]: url };
+
+  test.each(endpoints)('%s is refused with a password in it, which is not repeated', name => {
+    for (const url of ['http://u:hidden@127.0.0.1/x', 'https://hidden@a.example']) {
+      expect(faultsOf(given(name, url))).toEqual([
+        `${name} must have no user and password before its host: take them out, they are never sent.`,
+      ]);
+    }
+    expect(faultsOf(given(name, 'ftp://a.example'))).toEqual([
+      `${name} must be a URL that starts with https://.`,
+    ]);
+  });
+
+  test.each(endpoints)('%s over plain http is warned of beyond loopback', name => {
+    expect(load(given(name, 'http://10.0.0.7/x')).warnings).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is plain http: .+\\. Use https\\.$`)),
+    ]);
+    for (const url of ['http://127.0.0.1:9/x', 'http://localhost/x', 'https://a.example/x'])
+      expect(load(given(name, url)).warnings).toEqual([]);
+  });
+});
