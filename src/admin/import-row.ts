@@ -60,7 +60,7 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       ...namesOf(text('first_name'), text('last_name'), text('full_name'), own.address),
       phoneNumber: await phoneOf(text('phone_number')),
       hash,
-      disabled: disabledOf(found),
+      disabled: disabledOf(values),
       roles: rolesOf(found.get('roles')),
       createdAt: timeOf('created_at', found.get('created_at')),
       lastLoginAt: timeOf('last_login', found.get('last_login')),
@@ -107,11 +107,23 @@ async function phoneOf(text: string | null): Promise<string | null> {
   });
 }
 
-function disabledOf(found: ReadonlyMap<Column, unknown>): boolean {
-  const disabled = asBoolean(found.get('disabled'));
-  if (disabled !== null) return disabled;
-  return asBoolean(found.get('enabled')) === false;
+// Whoever any column shuts out stays out, and a word that is not understood must not let anybody in.
+function disabledOf(values: FileRecord['values']): boolean {
+  const told = Object.entries(values).flatMap(([name, value]) => {
+    const column = columnOf(name);
+    if ((column !== 'disabled' && column !== 'enabled') || isBlank(value)) return [];
+    const says = asBoolean(value);
+    if (says === null)
+      throw new BadRow(
+        `${name}: write true or false (also t/f, yes/no, y/n, on/off, 1/0), or leave it empty`,
+      );
+    return [says === (column === 'disabled')];
+  });
+  return told.includes(true);
 }
+
+const isBlank = (value: unknown) =>
+  value === null || value === undefined || (typeof value === 'string' && value.trim() === '');
 
 function rolesOf(value: unknown): string[] {
   const names = asNames(value);

@@ -99,6 +99,43 @@ describe('users import', () => {
     expect(off).toEqual({ disabled: true });
   });
 
+  test('a word for disabled or enabled that is not understood is a bad row, and no account that may log in', async () => {
+    const row = (line: number, more: object) =>
+      `${JSON.stringify({ email: `user${line}@example.com`, hashed_password: hash, ...more })}\n`;
+    const strange = [
+      { disabled: 'inactive' },
+      { disabled: 2 },
+      { Blocked: 'maybe' },
+      { 'Is Active': {} },
+      { is_active: true, disabled: 'perhaps' },
+    ];
+    const reasons = ['disabled', 'disabled', 'Blocked', 'Is Active', 'disabled'].map(
+      (name, index) =>
+        `${index + 1}: ${name}: write true or false (also t/f, yes/no, y/n, on/off, 1/0), or leave it empty`,
+    );
+    expect(await run(strange.map((more, index) => row(index, more)).join(''))).toEqual({
+      read: 5,
+      made: 0,
+      present: 0,
+      bad: 5,
+      reasons,
+    });
+    const understood = [
+      [{ disabled: 'No' }, false],
+      [{ disabled: 'ON' }, true],
+      [{ enabled: 'f' }, true],
+      [{ active: 1, disabled: ' ' }, false],
+      [{ active: true, blocked: 'y' }, true],
+      [{ disabled: false, blocked: 't' }, true],
+      [{ disabled: null }, false],
+    ] as const;
+    const report = await run(understood.map(([more], index) => row(index, more)).join(''));
+    expect(report).toMatchObject({ made: 7, reasons: [] });
+    expect(
+      await world.deps.db.rows(sql`select disabled_at is not null as disabled from users order by email`),
+    ).toEqual(understood.map(([, disabled]) => ({ disabled })));
+  });
+
   test('a username or id that another account has is a bad row, and nothing of it is left', async () => {
     const other = await person(world, { email: 'other@example.com' });
     await world.deps.db.run(sql`
