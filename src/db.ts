@@ -81,7 +81,7 @@ program
       const { up, down, byHand } = await schemaDifference(migration, schema);
       for (const what of byHand) say(`warning: write by hand: ${what}`);
       if (up === '' && down === '') return print('No changes in schema detected.');
-      for (const caution of cautions(up)) say(`warning: ${caution}`);
+      for (const caution of cautions({ up, down })) say(`warning: ${caution}`);
       generated(await writeRevision({ message, up, down }, { revisions: migration.revisions, now }));
     });
   });

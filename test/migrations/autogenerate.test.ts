@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCatalogue } from '../../src/platform/migrations/catalogue.ts';
 import { checkDatabase } from '../../src/platform/migrations/check.ts';
-import { text, uuid } from '../../src/platform/migrations/columns.ts';
+import { flag, text, uuid } from '../../src/platform/migrations/columns.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { cautions, writeRevision } from '../../src/platform/migrations/new-revision.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
@@ -141,10 +141,29 @@ describe('autogenerate', { timeout: 60_000 }, () => {
         },
       ],
     });
-    const { up } = await generate(inCode(renamed, readers, log));
+    const { up, down } = await generate(inCode(renamed, readers, log));
     expect(up).toBe('alter table "notes" rename column "title" to "heading";');
-    expect(cautions(up)).toEqual([expect.stringContaining('notes.title was renamed to heading')]);
+    expect(cautions({ up, down })).toEqual([expect.stringContaining('notes.title was renamed to heading')]);
     expect(await database.query('select heading from notes')).toEqual([{ heading: 'kept' }]);
+  });
+
+  it('renames on the way back only what it renamed on the way up', async () => {
+    await files.add(
+      '20260102000000_more',
+      'alter table readers add nickname text, add pending_email text',
+      'alter table readers drop nickname, drop pending_email',
+    );
+    const changed = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary(), nick: text().nullable(), must: flag().default(false) },
+    });
+    const { up, down } = await generate(inCode(notes, changed, log));
+    expect(up).not.toContain('rename');
+    expect(down).not.toContain('rename');
+    for (const column of ['nickname', 'pending_email']) {
+      expect(up).toContain(`drop column "${column}"`);
+      expect(down).toContain(`add "${column}" text null`);
+    }
   });
 
   it('writes a new table with its foreign key, check and indexes', async () => {
@@ -168,8 +187,8 @@ describe('autogenerate', { timeout: 60_000 }, () => {
   });
 
   it('removes a table that left the code, with a caution', async () => {
-    const { up } = await generate(inCode(notes, log));
-    expect(cautions(up)).toEqual(['drops the table readers and its rows']);
+    const { up, down } = await generate(inCode(notes, log));
+    expect(cautions({ up, down })).toEqual(['drops the table readers and its rows']);
   });
 
   it('notices a changed expression index', async () => {
@@ -197,11 +216,13 @@ describe('autogenerate', { timeout: 60_000 }, () => {
   });
 
   it('warns of a column that rows cannot have', () => {
-    expect(cautions('alter table "notes" add "size" int not null;')).toEqual([
-      'notes.size is not null and has no default: this fails on a table that has rows',
-    ]);
-    expect(cautions('alter table "notes" drop column "kind";')).toEqual([
-      'drops the column notes.kind and its data',
+    const add = 'alter table "notes" add "size" int not null;';
+    const drop = 'alter table "notes" drop column "size";';
+    const fails = 'is not null and has no default: this fails on a table that has rows';
+    expect(cautions({ up: add, down: drop })).toEqual([`notes.size ${fails}`]);
+    expect(cautions({ up: drop, down: add })).toEqual([
+      'drops the column notes.size and its data',
+      `the downgrade adds notes.size again, which ${fails}`,
     ]);
   });
 });

@@ -1,6 +1,6 @@
 // Compares the schema in code with a database. For development alone: production never loads MikroORM.
 import { EntityCaseNamingStrategy, type EntitySchema } from '@mikro-orm/core';
-import { DatabaseSchema, MikroORM } from '@mikro-orm/postgresql';
+import { DatabaseSchema, MikroORM, SchemaComparator, type SchemaDifference } from '@mikro-orm/postgresql';
 import { VERSION_TABLE } from './applied.ts';
 import type { ScratchConnection } from './scratch-database.ts';
 
@@ -58,10 +58,30 @@ export async function differenceOf(
       table.setIndexes(table.getIndexes().filter(({ keyName }) => !handWritten.includes(keyName)));
       table.setChecks(table.getChecks().filter(({ name }) => !handWritten.includes(name)));
     }
-    const { up, down } = await orm.schema.getUpdateSchemaMigrationSQL({ wrap: false, fromSchema });
-    return { up: up.trim(), down: down.trim() };
+    // A namespace of no tables would otherwise be one to drop.
+    for (const side of [fromSchema, target]) side.prune(undefined, []);
+    const comparator = new SchemaComparator(orm.em.getPlatform());
+    const up = comparator.compare(fromSchema, target);
+    const down = comparator.compare(target, fromSchema, up);
+    dropInventedRenames(down, up);
+    const options = { wrap: false, safe: false, dropTables: true };
+    return { up: orm.schema.diffToSQL(up, options).trim(), down: orm.schema.diffToSQL(down, options).trim() };
   } finally {
     await orm.close(true);
+  }
+}
+
+// Where several columns go for one that comes, the way up drops and adds, and yet MikroORM lets the way back rename the
+// one into either of the others: whose data would then stand under a name that it never had.
+function dropInventedRenames(down: SchemaDifference, up: SchemaDifference): void {
+  for (const [name, table] of Object.entries(down.changedTables)) {
+    for (const [from, column] of Object.entries(table.renamedColumns)) {
+      const old = table.fromTable.getColumn(from);
+      if (old === undefined || up.changedTables[name]?.renamedColumns[column.name]?.name === from) continue;
+      delete table.renamedColumns[from];
+      table.removedColumns[from] = old;
+      table.addedColumns[column.name] = column;
+    }
   }
 }
 

@@ -41,12 +41,12 @@ function stampAfter(last: string | undefined, now: Date): string {
   return next.toISOString().replaceAll(/\D/g, '').slice(0, 14);
 }
 
-/** What a person should look at before committing generated SQL: data that goes, and columns that were renamed. */
-export function cautions(up: string): string[] {
+/** What a person should look at before committing generated SQL: data that goes, renamed columns, and what rows forbid. */
+export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string[] {
   const found: string[] = [];
   for (const [, table, from, to] of up.matchAll(/alter table "(\w+)" rename column "(\w+)" to "(\w+)"/g)) {
     found.push(
-      `detected that ${table}.${from} was renamed to ${to}: if it is another column, write a drop and an add`,
+      `detected that ${table}.${from} was renamed to ${to}: if it is another column, write a drop and an add, in both files`,
     );
   }
   for (const [, table] of up.matchAll(/drop table (?:if exists )?"(\w+)"/g))
@@ -54,11 +54,20 @@ export function cautions(up: string): string[] {
   for (const [, table, rest = ''] of up.matchAll(/alter table "(\w+)" ([^;]*)/g)) {
     for (const [, column] of rest.matchAll(/drop column "(\w+)"/g))
       found.push(`drops the column ${table}.${column} and its data`);
-    for (const [, column, definition = ''] of rest.matchAll(/\badd "(\w+)" ([^,]*)/g)) {
-      if (/ not null/.test(definition) && !/ default /.test(definition)) {
-        found.push(`${table}.${column} is not null and has no default: this fails on a table that has rows`);
-      }
-    }
   }
-  return found;
+  const fails = 'is not null and has no default: this fails on a table that has rows';
+  return [
+    ...found,
+    ...impossible(up).map(column => `${column} ${fails}`),
+    ...impossible(down).map(column => `the downgrade adds ${column} again, which ${fails}`),
+  ];
+}
+
+// That a downgrade drops what the upgrade added is its purpose; that it cannot run is not.
+function impossible(sql: string): string[] {
+  return [...sql.matchAll(/alter table "(\w+)" ([^;]*)/g)].flatMap(([, table, rest = '']) =>
+    [...rest.matchAll(/\badd "(\w+)" ([^,]*)/g)]
+      .filter(([, , definition = '']) => / not null/.test(definition) && !/ default /.test(definition))
+      .map(([, column]) => `${table}.${column}`),
+  );
 }
