@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { runCommand } from '../../test/support/command.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { acceptInvitation, logIn, person } from '../../test/support/people.ts';
 import { register } from './commands.ts';
@@ -25,23 +25,7 @@ afterEach(() => {
   process.exitCode = undefined;
 });
 
-async function run(...words: string[]): Promise<string> {
-  let output = '';
-  const take = (text: unknown) => {
-    output += String(text);
-    return true;
-  };
-  vi.spyOn(process.stdout, 'write').mockImplementation(take);
-  vi.spyOn(process.stderr, 'write').mockImplementation(take);
-  const program = new Command().exitOverride();
-  register(program, async () => ({ deps: world.deps, close: async () => {} }));
-  try {
-    await program.parseAsync(['node', 'cli', ...words]);
-  } finally {
-    vi.restoreAllMocks();
-  }
-  return output;
-}
+const run = (...words: string[]) => runCommand(register, world.deps, words);
 
 function type(text: string): void {
   vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([text]) as never);

@@ -14,7 +14,8 @@ export interface NewUser {
   readonly email: string;
   readonly username?: string | undefined;
   readonly first_name: string;
-  readonly last_name: string;
+  /** Empty where left out. */
+  readonly last_name?: string | undefined;
   readonly full_name?: string | undefined;
   readonly phone_number?: string | null | undefined;
   /** `user` where left out. */
@@ -53,7 +54,7 @@ export async function createUser(
       email: address,
       ...(user.username !== undefined && { username: user.username }),
       firstName: String(profile.firstName),
-      lastName: String(profile.lastName),
+      lastName: profile.lastName ?? '',
       ...(profile.fullName !== null && { fullName: profile.fullName }),
       phoneNumber: profile.phoneNumber,
       emailVerified: verified,

@@ -16,8 +16,8 @@ const NAME = 'an id, an address or a username';
 interface CreateOptions {
   readonly admin: boolean;
   readonly role: string[];
-  readonly firstName: string;
-  readonly lastName: string;
+  readonly firstName?: string;
+  readonly lastName?: string;
   readonly username?: string;
   readonly phone?: string;
   readonly mail: boolean;
@@ -45,8 +45,8 @@ export function registerUserCommands(users: Command, open: Open): void {
     .option('--email <address>', 'the same as an option')
     .option('--admin', 'with the role admin', false)
     .option('--role <name>', 'with this role beside user; may be repeated', collect, [])
-    .option('--first-name <name>', 'the first name', 'Administrator')
-    .option('--last-name <name>', 'the last name', 'Account')
+    .option('--first-name <name>', 'the first name; without any name, what stands before the @')
+    .option('--last-name <name>', 'the last name')
     .option('--username <name>', 'another username than the address')
     .option('--phone <number>', 'the phone number')
     .option('--mail', 'no password: send a link that sets one', false)
@@ -129,8 +129,9 @@ export function registerUserCommands(users: Command, open: Open): void {
 }
 
 async function create(deps: Deps, email: string, options: CreateOptions): Promise<string[]> {
-  const { admin, role, firstName, lastName, username, phone, mail } = options;
-  const owner = { email, username, names: [firstName, lastName] };
+  const { admin, role, username, phone, mail } = options;
+  const { firstName, lastName } = namesOf(email, options);
+  const owner = { email, username, names: [firstName, lastName ?? ''] };
   const chosen = mail ? null : await choosePassword(deps, options, owner);
   const user = await createUser(
     deps,
@@ -149,6 +150,13 @@ async function create(deps: Deps, email: string, options: CreateOptions): Promis
     lineOf(user),
     ...(mail ? ['A link that sets a password is on its way.'] : shown(chosen?.made ?? null)),
   ];
+}
+
+// Mails greet people by their first name: only an administrator may be called one.
+function namesOf(email: string, { admin, firstName, lastName }: CreateOptions) {
+  if (admin && firstName === undefined && lastName === undefined)
+    return { firstName: 'Administrator', lastName: 'Account' };
+  return { firstName: firstName ?? email.slice(0, email.lastIndexOf('@')), lastName };
 }
 
 const shown = (made: string | null) => (made === null ? [] : [`Password: ${made}`]);
