@@ -3,8 +3,8 @@ import { type InvitationBody, invite, listInvitations, revokeInvitation } from '
 import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { operatorGranter } from '../rbac/operator.ts';
-import { type Open, printable, withWorld } from './command-world.ts';
-import { collect, count } from './user-commands.ts';
+import { type ListOptions, type Open, printable, printList, withWorld } from './command-world.ts';
+import { collect, listing } from './user-commands.ts';
 
 /** `invitations create|list|revoke`. */
 export function registerInvitationCommands(program: Command, open: Open): void {
@@ -22,15 +22,12 @@ export function registerInvitationCommands(program: Command, open: Open): void {
       }),
     );
 
-  invitations
-    .command('list')
+  listing(invitations.command('list'))
     .description('those that wait, the newest first')
-    .option('--limit <count>', 'how many, up to 200', count, 50)
-    .option('--json', 'one JSON object a line', false)
-    .action(({ limit, json }: { limit: number; json: boolean }) =>
+    .action((options: ListOptions) =>
       withWorld(open, async deps => {
-        const { items } = await listInvitations(deps, { limit });
-        return items.map(invitation => (json ? JSON.stringify(invitation) : lineOf(invitation)));
+        await printList(options, page => listInvitations(deps, page), lineOf);
+        return [];
       }),
     );
 

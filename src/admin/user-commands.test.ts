@@ -1,7 +1,10 @@
+import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { runCommand } from '../../test/support/command.ts';
 import { register } from './commands.ts';
+import { importUsers } from './import-users.ts';
+import { readRecords } from './read-records.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -28,4 +31,29 @@ test('users create calls nobody an administrator who is none', async () => {
     'Mary',
     'admin,user\n',
   ]);
+});
+
+test('a list that is cut off says so, and --all goes on to the end', async () => {
+  const before = (await run('users', 'list', '--all')).split('\n').length - 1;
+  const lines = Array.from({ length: 203 }, (_, index) =>
+    JSON.stringify({ email: `many${index}@example.com` }),
+  );
+  await importUsers(world.deps, readRecords(Readable.from([lines.join('\n')])), {
+    dryRun: false,
+    createRoles: false,
+    onBad: (line, reason) => expect.fail(`${line}: ${reason}`),
+  });
+  const hint = 'There are more: --all lists every one.';
+  const listed = (await run('users', 'list')).split('\n');
+  expect([listed.length, listed[50]]).toEqual([52, hint]);
+  const all = (await run('users', 'list', '--all', '--json')).trim().split('\n');
+  expect(new Set(all.map(line => JSON.parse(line).email)).size).toBe(203 + before);
+  expect(await run('users', 'list', '--query', 'many20', '--limit', '4')).not.toContain(hint);
+  await expect(run('users', 'list', '--all', '--limit', '7')).rejects.toThrow(
+    "option '--all' cannot be used with option '--limit <count>'",
+  );
+  await expect(run('users', 'list', '--limit', '201')).rejects.toThrow('--all lists every one');
+  for (const name of ['one', 'two']) await run('invitations', 'create', `${name}@example.com`);
+  expect(await run('invitations', 'list', '--limit', '1')).toContain(hint);
+  expect((await run('invitations', 'list', '--all')).trim().split('\n')).toHaveLength(2);
 });

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
@@ -6,7 +6,15 @@ import { operatorGranter } from '../rbac/operator.ts';
 import { setUserRoles } from './act-on-user.ts';
 import { changeUser } from './change-user.ts';
 import { choosePassword } from './choose-password.ts';
-import { namedAccount, type Open, printable, withWorld } from './command-world.ts';
+import {
+  LIST_MAX,
+  type ListOptions,
+  namedAccount,
+  type Open,
+  printable,
+  printList,
+  withWorld,
+} from './command-world.ts';
 import { createUser } from './create-user.ts';
 import { listUsers } from './list-users.ts';
 import { setPasswordOf } from './set-password.ts';
@@ -26,10 +34,23 @@ interface CreateOptions {
   readonly email?: string;
 }
 
-/** How many lines a list may have. */
-export function count(text: string): number {
+interface UserListOptions extends ListOptions {
+  readonly query?: string;
+  readonly role?: string;
+  readonly disabled?: true;
+}
+
+/** The options of a list: how many lines, or all of them, and their form. */
+export const listing = (list: Command): Command =>
+  list
+    .option('--limit <count>', `how many, up to ${LIST_MAX}`, count, 50)
+    .addOption(new Option('--all', 'every one').default(false).conflicts('limit'))
+    .option('--json', 'one JSON object a line', false);
+
+function count(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 200) throw new InvalidArgumentError('From 1 to 200.');
+  if (!Number.isInteger(value) || value < 1 || value > LIST_MAX)
+    throw new InvalidArgumentError(`From 1 to ${LIST_MAX}; --all lists every one.`);
   return value;
 }
 
@@ -58,19 +79,15 @@ export function registerUserCommands(users: Command, open: Open): void {
       return withWorld(open, deps => create(deps, email, options));
     });
 
-  users
-    .command('list')
+  listing(users.command('list'))
     .description('accounts, the newest first')
     .option('--query <text>', 'how an address, a username or a name begins')
     .option('--role <name>', 'only those with this role')
     .option('--disabled', 'only those that may not log in')
-    .option('--limit <count>', 'how many, up to 200', count, 50)
-    .option('--json', 'one JSON object a line', false)
-    .action((options: { query?: string; role?: string; disabled?: true; limit: number; json: boolean }) =>
+    .action(({ query: q, role, disabled, ...options }: UserListOptions) =>
       withWorld(open, async deps => {
-        const { query: q, role, disabled, limit, json } = options;
-        const { items } = await listUsers(deps, { q, role, disabled, limit });
-        return items.map(user => (json ? JSON.stringify(user) : lineOf(user)));
+        await printList(options, page => listUsers(deps, { q, role, disabled, ...page }), lineOf);
+        return [];
       }),
     );
 
