@@ -1,5 +1,6 @@
 import './platform/process-guard.mjs';
 import { Command } from 'commander';
+import { findAccountByLogin } from './accounts/find.ts';
 import { register as registerAdmin } from './admin/commands.ts';
 import { register as registerWhy } from './admin/explain-command.ts';
 import { register as registerAudit } from './audit/commands.ts';
@@ -26,7 +27,7 @@ registerConfig(program, open);
 registerWhy(program, open);
 registerAdmin(program, open);
 registerKeys(program, open);
-registerAudit(program, open);
+registerAudit(program, open, findAccountByLogin);
 registerOutbox(program, open);
 
 program.parseAsync().catch((error: unknown) => {

@@ -57,3 +57,10 @@ test('a list that is cut off says so, and --all goes on to the end', async () =>
   expect(await run('invitations', 'list', '--limit', '1')).toContain(hint);
   expect((await run('invitations', 'list', '--all')).trim().split('\n')).toHaveLength(2);
 });
+
+test('users list refuses a role that nobody made, which would look like one that nobody has', async () => {
+  await expect(run('users', 'list', '--role', 'nope')).rejects.toThrow(
+    'There is no role "nope": "roles list" shows those there are.',
+  );
+  expect(await run('users', 'list', '--role', 'admin')).toContain('mary@example.com');
+});

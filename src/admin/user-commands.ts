@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
+import { existingRoles } from '../rbac/grant-many.ts';
 import { operatorGranter } from '../rbac/operator.ts';
 import { setUserRoles } from './act-on-user.ts';
 import { changeUser } from './change-user.ts';
@@ -86,6 +87,8 @@ export function registerUserCommands(users: Command, open: Open): void {
     .option('--disabled', 'only those that may not log in')
     .action(({ query: q, role, disabled, ...options }: UserListOptions) =>
       withWorld(open, async deps => {
+        if (role !== undefined && !(await existingRoles(deps.db)).includes(role))
+          throw new Error(`There is no role "${role}": "roles list" shows those there are.`);
         await printList(options, page => listUsers(deps, { q, role, disabled, ...page }), lineOf);
         return [];
       }),

@@ -3,7 +3,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { readInstant } from '../platform/clock.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { readUuid } from '../platform/uuid.ts';
 import { type Checkpoint, publishCheckpoint, readCheckpoints } from './checkpoint.ts';
+import { type EventType, eventTypes } from './event-type.ts';
 import { exportEvents } from './export.ts';
 import { makePartitions } from './partitions.ts';
 import { pruneTrail } from './prune.ts';
@@ -16,8 +18,11 @@ interface World {
   close(): Promise<void>;
 }
 
+/** The account of an address or a username, or null. Whose names these are, stands below this folder. */
+type FindAccount = (db: Deps['db'], name: string) => Promise<{ readonly id: string } | null>;
+
 /** `audit verify|export|checkpoint|prune|partitions`: what an operator does with the trail. */
-export function register(program: Command, open: () => Promise<World>): void {
+export function register(program: Command, open: () => Promise<World>, findAccount: FindAccount): void {
   const audit = program
     .command('audit')
     .description('the audit trail: verify, export, checkpoint, prune, partitions');
@@ -38,14 +43,15 @@ export function register(program: Command, open: () => Promise<World>): void {
   audit
     .command('export')
     .description('events as NDJSON on standard output, the oldest first')
-    .option('--user <id>', 'only those that concern this person')
-    .option('--type <type>', 'only those of this type')
+    .option('--user <user>', 'only those that concern this person: an id, an address or a username')
+    .option('--type <type>', 'only those of this type', eventType)
     .option('--from <time>', 'not before', time)
     .option('--to <time>', 'before', time)
     .option('--sealed', 'the stored columns, ciphertext included, to check hashes elsewhere', false)
-    .action(async (options: { user?: string; type?: string; from?: Date; to?: Date; sealed: boolean }) => {
+    .action(async (options: { user?: string; type?: EventType; from?: Date; to?: Date; sealed: boolean }) => {
       await withDeps(open, async deps => {
-        const { user: userId, type, from, to, sealed } = options;
+        const { user, type, from, to, sealed } = options;
+        const userId = user === undefined ? undefined : await personOf(deps, user, findAccount);
         let events = 0;
         for await (const line of exportEvents(deps, { userId, type, from, to }, { sealed })) {
           events += 1;
@@ -129,6 +135,16 @@ function describe(
   ];
 }
 
+// The trail of an account that was removed is found by its id alone, which nobody looks up.
+async function personOf({ db }: Deps, name: string, findAccount: FindAccount): Promise<string> {
+  const id = readUuid(name) ?? (await findAccount(db, name))?.id;
+  if (id === undefined)
+    throw new Error(
+      `Nobody has the address or username "${name}". Of an account that was removed, give the id.`,
+    );
+  return id;
+}
+
 async function withDeps(open: () => Promise<World>, work: (deps: Deps) => Promise<void>): Promise<void> {
   const { deps, close } = await open();
   try {
@@ -166,6 +182,14 @@ function time(text: string): Date {
   const at = readInstant(text);
   if (at === null) throw new InvalidArgumentError('It is no time like 2026-11-23T00:00:00Z.');
   return at;
+}
+
+function eventType(text: string): EventType {
+  if (!Object.hasOwn(eventTypes, text))
+    throw new InvalidArgumentError(
+      `There is no such type. There are: ${Object.keys(eventTypes).join(', ')}.`,
+    );
+  return text as EventType;
 }
 
 function positive(text: string): number {

@@ -1,0 +1,41 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { runCommand } from '../../test/support/command.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { findAccountByLogin } from '../accounts/find.ts';
+import { register } from './commands.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+afterEach(() => {
+  process.exitCode = undefined;
+});
+
+const run = (...words: string[]) =>
+  runCommand((program, open) => register(program, open, findAccountByLogin), world.deps, ['audit', ...words]);
+
+test('audit export takes a person by id, address or username, and says when there is none', async () => {
+  const ada = await person(world, { email: 'ada@example.com' });
+  await logIn(world, ada);
+  await logIn(world, await person(world, { email: 'bob@example.com' }));
+  const exported = async (user: string) =>
+    (await run('export', '--user', user, '--type', 'login.succeeded'))
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).user_id);
+  for (const name of [ada.id, ada.id.toUpperCase(), 'ADA@example.com'])
+    expect(await exported(name)).toEqual([ada.id]);
+  await expect(run('export', '--user', 'nobody@example.com')).rejects.toThrow(
+    'Nobody has the address or username "nobody@example.com". Of an account that was removed, give the id.',
+  );
+  expect(await run('export', '--user', '01890000-0000-7000-8000-000000000000')).toBe('');
+});
+
+test('audit export refuses a type that no event has, and names those there are', async () => {
+  await expect(run('export', '--type', 'login.succeded')).rejects.toThrow(
+    /There is no such type\. There are: login\.succeeded, login\.failed, /,
+  );
+});
