@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { appendOnlyBy } from './audit/append-only.ts';
 import { ConfigError, loadConfig } from './platform/config/load.ts';
 import type { Deps } from './platform/deps.ts';
+import { countCodesByRoot } from './platform/marked-hashes.ts';
 import { countSealed } from './platform/sealed-columns.ts';
 import type { World } from './world.ts';
 
@@ -43,7 +44,7 @@ function describeConfig(): string[] | null {
 async function describeStored(open: () => Promise<World>): Promise<string[]> {
   const { deps, close } = await open();
   try {
-    return ['# stored', await describeTrail(deps), ...(await describeSeals(deps))];
+    return ['# stored', await describeTrail(deps), ...(await describeSeals(deps)), await describeCodes(deps)];
   } finally {
     await close();
   }
@@ -59,6 +60,18 @@ async function describeSeals(deps: Deps): Promise<string[]> {
       ...(unknown > 0 ? [`${unknown} under one that is not configured: these cannot be opened`] : []),
     ].join(', '),
   );
+}
+
+async function describeCodes(deps: Deps): Promise<string> {
+  const { present, previous, unknown, unmarked } = await countCodesByRoot(deps);
+  return [
+    `recovery_codes.code_hash: ${present} unused under AUTH_ROOT_SECRET`,
+    ...(previous > 0
+      ? [`${previous} under a previous one (no rewrap moves them: they work as long as it is configured)`]
+      : []),
+    ...(unknown > 0 ? [`${unknown} under one that is not configured: these do not work`] : []),
+    ...(unmarked > 0 ? [`${unmarked} of an earlier release, which did not note the root`] : []),
+  ].join(', ');
 }
 
 async function describeTrail({ db }: Deps): Promise<string> {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sealAll } from '../src/audit/seal.ts';
 import { rewrapStoredSecrets } from '../src/keys/rewrap.ts';
+import { regenerateRecoveryCodes, useRecoveryCode } from '../src/mfa/recovery-codes.ts';
+import { countCodesByRoot } from '../src/platform/marked-hashes.ts';
 import { countSealed, refuseLostRoot, sealedColumns } from '../src/platform/sealed-columns.ts';
 import { deriveSecrets } from '../src/platform/secrets.ts';
 import { sql } from '../src/platform/sql.ts';
@@ -67,4 +69,28 @@ test('a value that was moved to another row, or sealed under a lost root, is rep
     sql`select secret_sealed as value from factors where id = ${id}`,
   );
   expect(row?.value).toEqual(stray);
+});
+
+test('recovery codes that were printed under the former root work as long as it is configured, and are counted', async () => {
+  const { deps } = world;
+  const { id } = await signedIn(world);
+  const codes = await deps.db.transaction(tx => regenerateRecoveryCodes(deps, tx, id));
+  const use = (secrets: typeof deps.secrets, code: string | undefined) =>
+    useRecoveryCode({ ...deps, secrets }, deps.db, id, code ?? '');
+  const moving = { ...deps, secrets: deriveSecrets(NEW, [OLD]) };
+
+  await rewrapStoredSecrets(moving);
+  expect(await countCodesByRoot(moving)).toEqual({ present: 0, previous: 10, unknown: 0, unmarked: 0 });
+  expect(await use(moving.secrets, codes[0])).toBe(true);
+  expect(await use(moving.secrets, codes[0])).toBe(false);
+  expect(await use(deriveSecrets(NEW), codes[1])).toBe(false);
+  // As an earlier release stored it: without the mark.
+  await deps.db.run(
+    sql`update recovery_codes set code_hash = substring(code_hash from 5) where user_id = ${id}`,
+  );
+  expect(await countCodesByRoot(moving)).toEqual({ present: 0, previous: 0, unknown: 0, unmarked: 9 });
+  expect(await use(moving.secrets, codes[1])).toBe(true);
+
+  await deps.db.transaction(tx => regenerateRecoveryCodes(moving, tx, id));
+  expect(await countCodesByRoot(moving)).toEqual({ present: 10, previous: 0, unknown: 0, unmarked: 0 });
 });

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { person } from '../../test/support/people.ts';
+import { regenerateRecoveryCodes } from '../mfa/recovery-codes.ts';
 import type { Deps } from '../platform/deps.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
@@ -70,6 +72,20 @@ test('keys rewrap counts what it moved, and fails on what it cannot open', async
   const lost = await run({ ...deps, secrets: deriveSecrets('a root that never sealed anything') }, 'rewrap');
   expect(lost).toMatch(/signing_keys\.private_key_sealed: 0 rewrapped, 1 could not be opened: [\w-]{43}\n/);
   expect(process.exitCode).toBe(1);
+});
+
+test('keys rewrap and keys forget-root say how many recovery codes hang on the former root', async () => {
+  const deps = await world('ES256');
+  const root = deps.config.secrets.root ?? '';
+  const { id } = await person({ deps: { ...deps, keys: await openKeyRing(deps) } });
+  await deps.db.transaction(tx => regenerateRecoveryCodes(deps, tx, id));
+  const moved = { ...deps, secrets: deriveSecrets('another root, which came later, 32+', [root]) };
+  const told = /recovery_codes\.code_hash: 10 unused hang on a previous root, and cannot be rewrapped\./;
+  expect(await run(moved, 'rewrap')).toMatch(told);
+  expect(process.exitCode).toBeUndefined();
+  expect(await run(moved, 'forget-root')).toMatch(told);
+  expect(process.exitCode).toBe(1);
+  expect(await run(moved, 'forget-root', '--with-recovery-codes')).toContain('no generated root secret');
 });
 
 test('keys forget-root waits for the rewrap, and then removes the generated root', async () => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { operator } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { forgetGeneratedRoot } from '../platform/generated-secrets.ts';
+import { countCodesByRoot } from '../platform/marked-hashes.ts';
 import { countSealed } from '../platform/sealed-columns.ts';
 import { type ListedKey, listKeys } from './list.ts';
 import { rewrapStoredSecrets } from './rewrap.ts';
@@ -58,13 +59,14 @@ export function register(program: Command, open: () => Promise<World>): void {
       withWorld(open, async deps => {
         const results = await rewrapStoredSecrets(deps);
         if (results.some(({ failed }) => failed.length > 0)) process.exitCode = 1;
-        return results.map(({ table, column, rewrapped, failed }) => {
+        const lines = results.map(({ table, column, rewrapped, failed }) => {
           const lost =
             failed.length === 0
               ? ''
               : `, ${failed.length} could not be opened: ${failed.slice(0, 5).join(' ')}`;
           return `${table}.${column}: ${rewrapped} rewrapped${lost}`;
         });
+        return [...lines, ...(await codesLeft(deps))];
       }),
     );
 
@@ -73,18 +75,38 @@ export function register(program: Command, open: () => Promise<World>): void {
     .description(
       'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap, and once refresh tokens from its time have expired',
     )
-    .action(() =>
+    .option('--with-recovery-codes', 'also when recovery codes are lost with it', false)
+    .action(({ withRecoveryCodes }: { withRecoveryCodes: boolean }) =>
       withWorld(open, async deps => {
         const held = (await countSealed(deps)).filter(({ previous }) => previous > 0);
         if (held.length > 0) {
           process.exitCode = 1;
           return [`It still holds ${held.map(({ table }) => table).join(', ')}: run "keys rewrap" first.`];
         }
+        const codes = withRecoveryCodes ? [] : await codesLeft(deps);
+        if (codes.length > 0) {
+          process.exitCode = 1;
+          return [...codes, 'Nothing was forgotten; --with-recovery-codes gives those codes up.'];
+        }
         return (await forgetGeneratedRoot(deps))
           ? ['The generated root secret is forgotten.']
           : ['There is no generated root secret that is not in use.'];
       }),
     );
+}
+
+// Of a code there is only a hash, so no rewrap can move it: its owner must make new ones while the old root is there.
+async function codesLeft(deps: Deps): Promise<string[]> {
+  const { previous, unmarked } = await countCodesByRoot(deps);
+  const some = (count: number, which: string) =>
+    `recovery_codes.code_hash: ${count} unused ${which}, and cannot be rewrapped. They work as long as that root is ` +
+    'configured: keep it until their owners have made new codes (docs/keys.md).';
+  return [
+    ...(previous > 0 ? [some(previous, 'hang on a previous root')] : []),
+    ...(unmarked > 0 && deps.secrets.rootIds.length > 1
+      ? [some(unmarked, 'are of an earlier release, which did not note the root')]
+      : []),
+  ];
 }
 
 async function withWorld(open: () => Promise<World>, work: (deps: Deps) => Promise<string[]>): Promise<void> {

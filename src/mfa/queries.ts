@@ -127,11 +127,11 @@ export function replaceRecoveryCodes(
 /** Spends a recovery code: of N callers at once one gets true. */
 export async function spendRecoveryCode(
   database: Sql,
-  { userId, hash, now }: { userId: string; hash: Buffer; now: Date },
+  { userId, hashes, now }: { userId: string; hashes: readonly Buffer[]; now: Date },
 ): Promise<boolean> {
   const written = await database.run(sql`
     update recovery_codes set used_at = ${now}::timestamptz
-    where user_id = ${userId}::uuid and code_hash = ${hash}::bytea and used_at is null`);
+    where user_id = ${userId}::uuid and code_hash = any(${[...hashes]}::bytea[]) and used_at is null`);
   return written === 1;
 }
 

@@ -4,6 +4,7 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { markedHash, markedHashes } from '../platform/marked-hashes.ts';
 import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
@@ -53,7 +54,7 @@ export async function regenerateRecoveryCodes(deps: Deps, tx: Tx, userId: string
   await replaceRecoveryCodes(tx, {
     userId,
     ids: codes.map(() => random.uuid()),
-    hashes: codes.map(code => hashCode(deps, userId, code)),
+    hashes: codes.map(code => markedHash(deps.secrets, 'challenge', boundCode(userId, code))),
     now: clock.now(),
   });
   return codes;
@@ -61,7 +62,8 @@ export async function regenerateRecoveryCodes(deps: Deps, tx: Tx, userId: string
 
 /**
  * Whether the code was one of the user's and unused: true for one of N callers at once (ASVS 6.5.1). Its owner is told by
- * mail, with how many are left: whoever found the paper that they are on must not go unnoticed.
+ * mail, with how many are left: whoever found the paper that they are on must not go unnoticed. One that was printed under
+ * a previous root counts as long as that root is in the ring.
  */
 export function useRecoveryCode(
   deps: Deps,
@@ -72,7 +74,8 @@ export function useRecoveryCode(
   return deps.db.transaction(async tx => {
     const account = await lockAccount(tx, userId);
     if (account === null) return false;
-    if (!(await spendRecoveryCode(tx, { userId, hash: hashCode(deps, userId, code), now }))) return false;
+    const hashes = markedHashes(deps.secrets, 'challenge', boundCode(userId, code));
+    if (!(await spendRecoveryCode(tx, { userId, hashes, now }))) return false;
     const left = await countRecoveryCodes(tx, userId);
     await recordEvent(deps, tx, {
       type: 'mfa.recovery_code_used',
@@ -94,11 +97,11 @@ export function useRecoveryCode(
 }
 
 // Keyed, so that the table alone cannot be searched for codes; read as people type, without case, dashes or look-alikes.
-function hashCode({ secrets }: Deps, userId: string, code: string): Buffer {
+function boundCode(userId: string, code: string): string {
   const canonical = code
     .toUpperCase()
     .replaceAll(/[^0-9A-Z]/g, '')
     .replaceAll('O', '0')
     .replaceAll(/[IL]/g, '1');
-  return secrets.mac('challenge', `recovery-code\0${userId}\0${canonical}`);
+  return `recovery-code\0${userId}\0${canonical}`;
 }
