@@ -2,10 +2,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sealAll } from '../src/audit/seal.ts';
 import { rewrapStoredSecrets } from '../src/keys/rewrap.ts';
 import { regenerateRecoveryCodes, useRecoveryCode } from '../src/mfa/recovery-codes.ts';
+import { login } from '../src/passwords/login.ts';
 import { countCodesByRoot } from '../src/platform/marked-hashes.ts';
 import { countSealed, refuseLostRoot, sealedColumns } from '../src/platform/sealed-columns.ts';
 import { deriveSecrets } from '../src/platform/secrets.ts';
 import { sql } from '../src/platform/sql.ts';
+import { takeUnknownAttempt } from '../src/throttle/lockout.ts';
 import { type TestApp, testApp } from './support/app.ts';
 import { signedIn } from './support/person.ts';
 
@@ -93,4 +95,22 @@ test('recovery codes that were printed under the former root work as long as it 
 
   await deps.db.transaction(tx => regenerateRecoveryCodes(moving, tx, id));
   expect(await countCodesByRoot(moving)).toEqual({ present: 10, previous: 0, unknown: 0, unmarked: 0 });
+});
+
+test('a change of roots lifts the lock of no name, so that it does not tell which ones somebody has', async () => {
+  const { deps } = world;
+  const { email } = await signedIn(world);
+  const caller = { requestId: 'guess', ip: '192.0.2.1', userAgent: '' };
+  const guess = (name: string, world = deps) =>
+    login(world, caller, { name, password: 'wrong', devices: [] }).catch(
+      (error: { code: string }) => error.code,
+    );
+  const moving = { ...deps, secrets: deriveSecrets(NEW, [OLD]) };
+  for (const name of [email, 'nobody@example.com']) {
+    for (let guesses = 0; guesses < 5; guesses++) expect(await guess(name)).toBe('invalid_credentials');
+    expect(await guess(name)).toBe('too_many_attempts');
+    expect(await guess(name, moving)).toBe('too_many_attempts');
+  }
+  await expect(takeUnknownAttempt(moving, deps.db, 'nobody@example.com')).rejects.toThrow(/attempts/i);
+  expect(await guess('stranger@example.com', moving)).toBe('invalid_credentials');
 });

@@ -2,7 +2,7 @@ import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { sql } from '../platform/sql.ts';
-import { attemptFragment } from '../throttle/attempt.ts';
+import { attemptFragment, countedUnder } from '../throttle/attempt.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
 
 export interface LoginRow extends Account {
@@ -32,13 +32,13 @@ interface Row extends LoginRow {
 }
 
 /**
- * Reads the account behind a name and takes an attempt, in one statement. A name that nobody has counts under `unknown`;
- * a device that logged in to this account before has a lane of its own. Where nobody has the name, another account is
+ * Reads the account behind a name and takes an attempt, in one statement. A name that nobody has counts under one of
+ * `unknown`, which is looked for whoever has the name, so that it takes the same time; a device that logged in to this account before has a lane of its own. Where nobody has the name, another account is
  * read in its place and dropped: without that, 60 µs told known from unknown (docs/enumeration.md).
  */
 export async function readLogin(
   deps: Deps,
-  { key, unknown, devices }: { key: string; unknown: Buffer; devices: readonly DeviceClaim[] },
+  { key, unknown, devices }: { key: string; unknown: readonly Buffer[]; devices: readonly DeviceClaim[] },
 ): Promise<LoginReading> {
   const attempt =
     deps.config.lockout.attempts === 0
@@ -60,10 +60,12 @@ export async function readLogin(
     device as (
       select d.id from known_devices d join account a on a.id = d.user_id
       where d.id = any(${devices.map(({ deviceId }) => deviceId)}::uuid[]) limit 1),
+    nobody as materialized (select ${countedUnder(unknown)} as subject),
     lane as (
-      select coalesce((select uuid_send(id) from account), ${unknown}::bytea)
+      select coalesce((select uuid_send(id) from account), nobody.subject)
           || coalesce((select uuid_send(id) from device), ''::bytea) as subject,
-        (select id from account) as user_id),
+        (select id from account) as user_id
+      from nobody),
     attempt as (${attempt})
     select reading.*, lane.subject, (select id from device) as device, attempt.failures, attempt.locked_until,
       before.locked_until as locked_before

@@ -7,7 +7,7 @@ import { Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
-import { checkOrGiveBack, refuseLocked, unknownSubject } from '../throttle/lockout.ts';
+import { checkOrGiveBack, refuseLocked, unknownSubjects } from '../throttle/lockout.ts';
 import { hasExpired } from './expiry.ts';
 import { type LoginRow, readLogin, replaceHash } from './login-queries.ts';
 import { isWeakPassword } from './policy.ts';
@@ -39,7 +39,7 @@ async function tryToLogIn(
 ): Promise<TokenBody> {
   const { hasher } = deps;
   const key = normalizeLogin(name);
-  const unknown = unknownSubject(deps, key);
+  const unknown = unknownSubjects(deps, key);
   const found = await hasher.prepare(() => readLogin(deps, { key, unknown, devices }));
   if (!found.allowed) {
     await recordFailure(deps, caller, found, name, 'refusal', 'too_many_attempts');

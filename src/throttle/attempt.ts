@@ -1,1 +1,1 @@
-export { attemptFragment } from './queries.ts';
+export { attemptFragment, countedUnder } from './queries.ts';

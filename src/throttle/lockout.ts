@@ -36,17 +36,17 @@ export interface Attempt {
 export async function takeAttempt(deps: Deps, database: Sql, lane: Lane): Promise<Attempt> {
   const subject = subjectOf(lane);
   if (deps.config.lockout.attempts === 0) return { subject, allowed: true, lockedUntil: null, failures: 0 };
-  const taken = await insertAttempt(deps, database, { subject, userId: lane.userId });
-  const attempt = { subject, ...taken };
+  const attempt = await insertAttempt(deps, database, { subjects: [subject], userId: lane.userId });
   refuseLocked(deps, attempt);
   return attempt;
 }
 
 /** The same for a name that no account has, so that it answers as one that somebody has. */
 export async function takeUnknownAttempt(deps: Deps, database: Sql, name: string): Promise<Attempt> {
-  const subject = unknownSubject(deps, name);
+  const subjects = unknownSubjects(deps, name);
+  const [subject] = subjects as [Buffer];
   if (deps.config.lockout.attempts === 0) return { subject, allowed: true, lockedUntil: null, failures: 0 };
-  const attempt = { subject, ...(await insertAttempt(deps, database, { subject, userId: null })) };
+  const attempt = await insertAttempt(deps, database, { subjects, userId: null });
   refuseLocked(deps, attempt);
   return attempt;
 }
@@ -108,9 +108,12 @@ export function lockoutsOf(database: Sql, userId: string) {
   return findLockouts(database, userId);
 }
 
-/** The counter of a name that no account has. Keyed, because people type passwords into the wrong field. */
-export function unknownSubject({ secrets }: Deps, name: string): Buffer {
-  return secrets.mac('lockout', name);
+/**
+ * The counters of a name that no account has, the present root's first. Keyed, because people type passwords into the
+ * wrong field. Of the whole ring, because a lock that ended with a change of roots would tell that nobody has the name.
+ */
+export function unknownSubjects({ secrets }: Deps, name: string): Buffer[] {
+  return secrets.macs('lockout', name);
 }
 
 function subjectOf({ userId, deviceId }: Lane): Buffer {

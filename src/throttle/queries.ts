@@ -45,26 +45,45 @@ export function attemptFragment(
     returning l.subject, l.failures, l.locked_until`;
 }
 
-/** Takes an attempt for a known subject; `allowed` is false, with the end of the lock, when it is locked. */
+/**
+ * The subject (an expression) under which attempts are counted: the first of these, or another of them that has failures
+ * already. There is more than one for a name that nobody has, while roots change.
+ */
+export function countedUnder(subjects: readonly Buffer[]): Fragment {
+  return sql`coalesce(
+    (select subject from lockouts where subject = any(${[...subjects]}::bytea[]) order by last_failure_at desc limit 1),
+    ${subjects[0]}::bytea)`;
+}
+
+interface AttemptRow {
+  readonly subject: Buffer;
+  readonly failures: number | null;
+  readonly locked_until: Date | null;
+  readonly locked_before: Date | null;
+}
+
+/** Takes an attempt; `allowed` is false, with the end of the lock, when its subject is locked. */
 export async function insertAttempt(
   deps: Pick<Deps, 'clock' | 'config'>,
   database: Sql,
-  { subject, userId }: { subject: Buffer; userId: string | null },
-): Promise<TakenAttempt> {
-  const attempt = attemptFragment(deps, { subject: sql`${subject}::bytea`, userId: sql`${userId}::uuid` });
-  const row = await database.row<{
-    failures: number | null;
-    locked_until: Date | null;
-    locked_before: Date | null;
-  }>(sql`
-    with attempt as (${attempt})
-    select a.failures, a.locked_until, l.locked_until as locked_before
-    from (select) as one left join attempt a on true left join lockouts l on l.subject = ${subject}::bytea`);
-  const allowed = row !== null && row.failures !== null;
+  { subjects, userId }: { subjects: readonly Buffer[]; userId: string | null },
+): Promise<TakenAttempt & { readonly subject: Buffer }> {
+  const attempt = attemptFragment(deps, {
+    subject: sql`lane.subject`,
+    userId: sql`${userId}::uuid`,
+    from: sql`from lane`,
+  });
+  const row = (await database.row<AttemptRow>(sql`
+    with lane as (select ${countedUnder(subjects)} as subject),
+    attempt as (${attempt})
+    select lane.subject, a.failures, a.locked_until, l.locked_until as locked_before
+    from lane left join attempt a on true left join lockouts l on l.subject = lane.subject`)) as AttemptRow;
+  const allowed = row.failures !== null;
   return {
+    subject: row.subject,
     allowed,
-    lockedUntil: (allowed ? row.locked_until : row?.locked_before) ?? null,
-    failures: row?.failures ?? 0,
+    lockedUntil: allowed ? row.locked_until : row.locked_before,
+    failures: row.failures ?? 0,
   };
 }
 
