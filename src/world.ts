@@ -65,7 +65,7 @@ export async function openWorld(config: Config, log: Log): Promise<World> {
       secrets: deriveSecrets(complete.secrets.root as string, complete.secrets.previousRoots),
       hasher,
     };
-    await refuseLostRoot(deps);
+    await refuseLostRoot(deps, config.secrets.root !== null);
     cache.refillFrom(() => liveRevocations(deps));
     const keys = await openKeyRing(deps);
     closing.push(() => keys.close());

@@ -3,11 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../test/support/database.ts';
 import { configWith, movableClock } from '../../test/support/deps.ts';
 import type { Config } from './config.ts';
 import { completeSecrets, forgetGeneratedRoot } from './generated-secrets.ts';
+import { deriveSecrets } from './secrets.ts';
 import { sql } from './sql.ts';
 
 const clock = movableClock();
@@ -51,11 +52,20 @@ test('with the embedded database both secrets are made once, for their owner onl
 test('processes that start at once get the same secrets', async () => {
   const script = `
     import { completeSecrets } from ${JSON.stringify(new URL('./generated-secrets.ts', import.meta.url).href)};
-    const config = JSON.parse(process.argv[1]);
-    const { config: { secrets, tokens } } = await completeSecrets(config, null, null);
-    console.log(secrets.root, tokens.jwtSecret);`;
+    import { openDatabase } from ${JSON.stringify(new URL('./database.ts', import.meta.url).href)};
+    const [, config, connectionString] = process.argv;
+    const db = openDatabase({ connection: { connectionString }, poolMax: 1, prepare: true });
+    const { config: { secrets, tokens } } = await completeSecrets(JSON.parse(config), db, null);
+    console.log(secrets.root, tokens.jwtSecret);
+    await db.close();`;
   const run = () =>
-    promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, JSON.stringify(bare())]);
+    promisify(execFile)(process.execPath, [
+      '--input-type=module',
+      '-e',
+      script,
+      JSON.stringify(bare()),
+      database.url,
+    ]);
   const outputs = await Promise.all(Array.from({ length: 6 }, run));
   expect(new Set(outputs.map(({ stdout }) => stdout)).size).toBe(1);
   expect(readdirSync(dataDir).sort()).toEqual(['auth-root-secret', 'jwt-secret-key']);
@@ -102,4 +112,29 @@ test('the file under DATA_DIR stays in the ring in the same way', async () => {
   expect(await forgetGeneratedRoot({ db: database.db, config: moved.config })).toBe(true);
   expect(readdirSync(dataDir)).toEqual(['jwt-secret-key']);
   rmSync(dataDir, { recursive: true });
+});
+
+describe('where something is sealed and its root is nowhere', () => {
+  beforeEach(async () => {
+    const sealed = deriveSecrets('the root secret that the service runs with').seal(
+      'signing_keys:one',
+      'a key',
+    );
+    await database.db.run(sql`
+      insert into signing_keys (kid, algorithm, public_jwk, private_key_sealed, created_at, signs_from)
+      values ('one', 'ES256', '{}', ${sealed}::bytea, now(), now())`);
+  });
+  afterEach(() => database.db.run(sql`delete from signing_keys`));
+
+  test.each([
+    ['with a server', true, /AUTH_ROOT_SECRET is missing.*none is stored.*signing_keys\.private_key_sealed/],
+    ['with the embedded database', false, /AUTH_ROOT_SECRET is missing.*auth-root-secret is not there/],
+  ])(
+    '%s a start without AUTH_ROOT_SECRET says that it is missing, and makes none',
+    async (_name, server, message) => {
+      await expect(complete(bare({ url: server ? database.url : null }))).rejects.toThrow(message);
+      expect(readdirSync(dataDir)).toEqual([]);
+      expect(await database.db.rows(sql`select name from service_secrets`)).toEqual([]);
+    },
+  );
 });

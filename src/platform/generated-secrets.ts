@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Sql } from './database.ts';
 import type { Deps } from './deps.ts';
+import { SealedError, sealedOutside } from './sealed-columns.ts';
 import { sql } from './sql.ts';
 
 const JWT_FILE = 'jwt-secret-key';
@@ -25,13 +26,12 @@ export interface CompletedSecrets {
  * Adds the secrets that were not configured, made once: under DATA_DIR (0600) with the embedded database, the root
  * secret in `service_secrets` with a PostgreSQL server. Of two processes at once, both get the same ones. A generated
  * root that was replaced by AUTH_ROOT_SECRET stays in the ring until `keys forget-root`, so that what it sealed opens.
+ * Where something is sealed and its root is nowhere, it refuses and makes nothing: the right service would take the
+ * stray root into its ring.
  */
 export async function completeSecrets(config: Config, db: Sql, clock: Clock): Promise<CompletedSecrets> {
   const notices: string[] = [];
-  const { root, previousRoots } =
-    config.database.url === null
-      ? rootInFolder(config, notices)
-      : await rootInDatabase(config, db, clock, notices);
+  const { root, previousRoots } = await completeRoots(config, db, clock, notices);
   const jwtSecret =
     config.tokens.jwtSecret ??
     (needsJwtSecret(config) ? secretInFolder(config.dataDir, JWT_FILE, notices) : null);
@@ -72,28 +72,47 @@ interface Roots {
   readonly previousRoots: readonly string[];
 }
 
-function rootInFolder({ dataDir, secrets }: Config, notices: string[]): Roots {
-  if (secrets.root === null) {
-    return { ...secrets, root: secretInFolder(dataDir, ROOT_FILE, notices) };
-  }
-  return ringOf(secrets.root, secrets.previousRoots, readSecret(resolve(dataDir, ROOT_FILE)));
-}
-
-async function rootInDatabase(config: Config, db: Sql, clock: Clock, notices: string[]): Promise<Roots> {
+async function completeRoots(config: Config, db: Sql, clock: Clock, notices: string[]): Promise<Roots> {
   const { root, previousRoots } = config.secrets;
-  const stored = await storedRoot(db);
+  const inDatabase = config.database.url !== null;
+  const kept = await keptRoot(config, db);
   if (root !== null) {
-    if (stored !== null && stored !== root) {
+    if (inDatabase && kept !== null && kept !== root) {
       notices.push(
         'A generated root secret is still in the database: run "npm run cli -- keys rewrap" now, and "keys forget-root" after REFRESH_TOKEN_EXPIRE_DAYS.',
       );
     }
-    return ringOf(root, previousRoots, stored);
+    return ringOf(root, previousRoots, kept);
   }
-  notices.push(
-    'AUTH_ROOT_SECRET is not set: the one in the database is used, so whoever copies the database can read what it encrypts. Set it: openssl rand -base64 48',
+  const found = kept ?? (await foundMeanwhile(config, db));
+  if (inDatabase) {
+    notices.push(
+      'AUTH_ROOT_SECRET is not set: the one in the database is used, so whoever copies the database can read what it encrypts. Set it: openssl rand -base64 48',
+    );
+    return { root: found ?? (await makeStoredRoot(db, clock)), previousRoots };
+  }
+  return { root: found ?? secretInFolder(config.dataDir, ROOT_FILE, notices), previousRoots };
+}
+
+// Null where nothing was ever sealed here, so that a root may be made.
+async function foundMeanwhile(config: Config, db: Sql): Promise<string | null> {
+  const places = await sealedOutside(db, []);
+  if (places.length === 0) return null;
+  // Of two first starts at once, one may have made the root and sealed under it since the other looked for it.
+  const kept = await keptRoot(config, db);
+  if (kept !== null) return kept;
+  const where =
+    config.database.url === null ? `${resolve(config.dataDir, ROOT_FILE)} is not there` : 'none is stored';
+  throw new SealedError(
+    `AUTH_ROOT_SECRET is missing: it is not set and ${where}, yet stored secrets were sealed under one ` +
+      `(${places.join(', ')}). Set it to the value that the service runs with` +
+      `${config.database.url === null ? ', or restore that file from a backup' : ''}. Nothing was changed.`,
   );
-  return { root: stored ?? (await makeStoredRoot(db, clock)), previousRoots };
+}
+
+/** The root that was made at an earlier start; null where there is none. Changes nothing. */
+function keptRoot({ database, dataDir }: Config, db: Sql): Promise<string | null> | string | null {
+  return database.url === null ? readSecret(resolve(dataDir, ROOT_FILE)) : storedRoot(db);
 }
 
 function ringOf(root: string, previous: readonly string[], generated: string | null): Roots {

@@ -51,24 +51,39 @@ export function countSealed({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Prom
 }
 
 /**
- * Throws, with what to do, when a stored secret was sealed under a root that is not configured. It looks at a few rows
- * of each table, so that a start stays quick; `config check` counts all.
+ * Where something is sealed under a root that is none of these, as `table.column`; with no root, where anything is sealed.
+ * It looks at a few rows of each table, so that a start stays quick; `config check` counts all.
  */
-export async function refuseLostRoot({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Promise<void> {
+export async function sealedOutside(db: Sql, rootIds: readonly Buffer[]): Promise<string[]> {
   const few = sealedColumns.map(sealed => {
     const { table, column } = namesOf(sealed);
     const place = `${sealed.table}.${sealed.column}`;
     return sql`(select ${place}::text as place, ${column} as value from ${table} where length(${column}) > 0 limit 50)`;
   });
   // One statement: at a start, more would each wait for a connection of their own.
-  const lost = await db.rows<{ place: string }>(sql`
+  const found = await db.rows<{ place: string }>(sql`
     select distinct place from (${few.reduce((all, next) => sql`${all} union all ${next}`)}) as few
-    where substring(value from 2 for 4) <> all(${[...secrets.rootIds]}::bytea[])
+    where substring(value from 2 for 4) <> all(${[...rootIds]}::bytea[])
     order by place`);
+  return found.map(({ place }) => place);
+}
+
+/**
+ * Throws, with what to do, when a stored secret was sealed under a root that is not configured. `given` is false where
+ * AUTH_ROOT_SECRET is not set and a root that was made once stands in for it.
+ */
+export async function refuseLostRoot(
+  { db, secrets }: Pick<Deps, 'db' | 'secrets'>,
+  given = true,
+): Promise<void> {
+  const lost = await sealedOutside(db, secrets.rootIds);
   if (lost.length === 0) return;
   throw new SealedError(
-    `AUTH_ROOT_SECRET is not the one that stored secrets were sealed under (${lost.map(({ place }) => place).join(', ')}). ` +
-      'Put the former value into AUTH_ROOT_SECRET_PREVIOUS.',
+    given
+      ? `AUTH_ROOT_SECRET is not the one that stored secrets were sealed under (${lost.join(', ')}). ` +
+          'Put the former value into AUTH_ROOT_SECRET_PREVIOUS.'
+      : 'AUTH_ROOT_SECRET is missing: it is not set, and the root secret that was made here once is not the one that ' +
+          `stored secrets were sealed under (${lost.join(', ')}). Set it to the value that the service runs with.`,
   );
 }
 
