@@ -76,9 +76,10 @@ test('a value that was moved to another row, or sealed under a lost root, is rep
 test('recovery codes that were printed under the former root work as long as it is configured, and are counted', async () => {
   const { deps } = world;
   const { id } = await signedIn(world);
+  const caller = { requestId: 'codes', ip: '127.0.0.1', userAgent: '' };
   const codes = await deps.db.transaction(tx => regenerateRecoveryCodes(deps, tx, id));
   const use = (secrets: typeof deps.secrets, code: string | undefined) =>
-    useRecoveryCode({ ...deps, secrets }, deps.db, id, code ?? '');
+    useRecoveryCode({ ...deps, secrets }, { userId: id, caller }, code ?? '');
   const moving = { ...deps, secrets: deriveSecrets(NEW, [OLD]) };
 
   await rewrapStoredSecrets(moving);
