@@ -73,5 +73,6 @@ test('a phone is set up and answers a login by texted codes, until its budget is
     select reason, actor_id, session_id is not null as in_session from audit_events
     where user_id = ${who.id}::uuid and type = 'mfa.code_sent' order by id`);
   const login = { reason: 'sms-login', actor_id: who.id, in_session: false };
-  expect(events).toEqual([{ reason: 'sms-enrol', actor_id: who.id, in_session: true }, login, login, login]);
+  const enrolment = { reason: 'sms-enrol', actor_id: who.id, in_session: true };
+  expect(events).toEqual([enrolment, enrolment, login, login]);
 });
