@@ -45,22 +45,22 @@ afterAll(() => world.close());
 test('a login is in the trail with actor, subject, address, device and request (ASVS 16.2.1)', async () => {
   const answer = await world.call('GET', `/audit-events?user_id=${ada}`, { token: adminToken });
   expect(answer.statusCode, answer.body).toBe(200);
+  const ofLogin = {
+    id: expect.any(String),
+    created_at: '2026-11-23T12:00:01.000Z',
+    actor: { kind: 'user', id: ada },
+    user_id: ada,
+    session_id: expect.any(String),
+    ip: '203.0.113.7',
+    user_agent: 'Firefox/1',
+    request_id: 'req-1',
+    outcome: 'success',
+    reason: null,
+  };
   expect(answer.json()).toEqual({
     items: [
-      {
-        id: expect.any(String),
-        type: 'login.succeeded',
-        created_at: '2026-11-23T12:00:01.000Z',
-        actor: { kind: 'user', id: ada },
-        user_id: ada,
-        session_id: expect.any(String),
-        ip: '203.0.113.7',
-        user_agent: 'Firefox/1',
-        request_id: 'req-1',
-        outcome: 'success',
-        reason: null,
-        data: { amr: ['pwd'] },
-      },
+      { ...ofLogin, type: 'device.added', data: { device: expect.any(String) } },
+      { ...ofLogin, type: 'login.succeeded', data: { amr: ['pwd'] } },
     ],
     next_cursor: null,
   });
@@ -172,6 +172,7 @@ test('an erased person leaves events that nobody can read the personal part of, 
   const answer = await world.call('GET', `/audit-events?user_id=${grace}`, { token: adminToken });
   expect(answer.json().items).toMatchObject([
     { type: 'user.deleted', ip: null, user_agent: null, data: {} },
+    { type: 'device.added', ip: null, user_agent: null },
     { type: 'login.succeeded', ip: null, user_agent: null },
   ]);
   expect(await deps.db.row(sql`select key_sealed from audit_keys where user_id = ${grace}::uuid`)).toEqual({

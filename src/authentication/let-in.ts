@@ -16,7 +16,7 @@ import type { FirstFactor } from './first-factor.ts';
 
 /**
  * Starts the session of somebody who has proven everything that is asked: one statement forgives the failures, writes
- * `last_login`, the session, the device and the audit event, and queues the notice about a new device. Refuses with
+ * `last_login`, the session, the device and the audit events, and queues the notice about a new device. Refuses with
  * `invalid_credentials` when the account was disabled meanwhile.
  */
 export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor): Promise<TokenBody> {
@@ -40,6 +40,18 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
     caller,
     data: { amr: proof.amr },
   });
+  const newcomer =
+    stranger === null
+      ? null
+      : await prepareEvent(deps, {
+          type: 'device.added',
+          outcome: 'success',
+          actor: { kind: 'user', id: account.id },
+          userId: account.id,
+          sessionId: session.id,
+          caller,
+          data: { device: stranger.deviceId },
+        });
   const device = knownDeviceFragment(
     { deviceId: deviceId as string, name: deviceName(caller), now },
     sql`admitted`,
@@ -57,6 +69,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
             select from known_devices d where d.user_id = ${account.id}::uuid and d.name = ${deviceName(caller)}::text)`,
         )})`
       : sql``;
+  const added = newcomer === null ? sql`` : sql`, added as (${insertEvent(newcomer, sql`admitted`)})`;
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
   const admitted = await db.row<{ roles: string[]; version: string | null }>(sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),
@@ -64,6 +77,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       session as (${session.insert}),
       device as (${device}),
       event as (${insertEvent(event, sql`admitted`)})
+      ${added}
       ${forgiven}
       ${notice}
     select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`);

@@ -15,10 +15,11 @@ test('behind a believed proxy what is done on the pages is recorded with the add
     const profile = await browser.get('/account');
     await browser.submit(profile, { first_name: 'Augusta' }, from('198.51.100.2'), '/account/profile');
     await browser.submit(profile, {}, from('198.51.100.3'), '/account/sign-out');
-    const { items } = await listActivity(world.deps, ada.id, { limit: 3 });
+    const { items } = await listActivity(world.deps, ada.id, { limit: 4 });
     expect(items.map(({ type, ip }) => [type, ip])).toEqual([
       ['session.ended', '198.51.100.3'],
       ['user.updated', '198.51.100.2'],
+      ['device.added', '198.51.100.1'],
       ['login.succeeded', '198.51.100.1'],
     ]);
   } finally {

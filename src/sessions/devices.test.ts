@@ -47,6 +47,16 @@ test('a known device logs in while strangers are locked out, and counts its own 
   expect((await login(who, { device_token: device })).statusCode).toBe(429);
 });
 
+test('a device is in the trail when it becomes known, and not when it comes again', async () => {
+  const { who, device, token } = await known();
+  expect((await login(who, { device_token: device })).statusCode).toBe(200);
+  const { items } = (await service.call('GET', '/users/me/devices', { token })).json();
+  const rows = await service.deps.db.rows(sql`
+    select data ->> 'device' as device, session_id is not null as in_session from audit_events
+    where user_id = ${who.id}::uuid and type = 'device.added'`);
+  expect(rows).toEqual([{ device: items[0].id, in_session: true }]);
+});
+
 test('a device of one account is a stranger to another', async () => {
   const { device } = await known();
   const other = await person(service);
