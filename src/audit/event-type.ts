@@ -9,15 +9,12 @@ export const eventTypes = {
   'login.mailed': 'A link and a code to sign in with were asked for',
   'lockout.started': 'Too many failures: attempts on this account are refused for a while',
   'lockout.lifted': 'A lock ended early, by a reset or an administrator',
-  'rate.limited': 'A caller was told to slow down',
 
   'session.reauthenticated': 'The person of a session proved again who they are',
   'session.ended': 'Logout, or an end by somebody else; the reason says which',
   'session.theft': 'An old refresh token came back: the session was ended',
-  'session.refused': 'A refresh token that is not, or no longer, good',
   'token.issued': 'A service client got an access token',
   'token.revoked': 'A token was revoked by request',
-  'token.introspected': 'A service client asked whether a token is active',
 
   'signup.started': 'Step 1 of a sign-up',
   'signup.completed': 'An account was made by its owner',
@@ -39,7 +36,6 @@ export const eventTypes = {
 
   'mfa.challenged': 'A second factor was asked for',
   'mfa.failed': 'A wrong second factor',
-  'mfa.enrolment_started': 'A factor waits for its confirmation',
   'mfa.enabled': 'A factor was added',
   'mfa.disabled': 'A factor was removed',
   'mfa.removal_requested': 'An administrator asked for the removal of a lost factor, which waits',
@@ -67,7 +63,6 @@ export const eventTypes = {
   'user.imported': 'An account came from another program',
   'user.deleted': 'The account and what belongs to it are gone',
   'user.logged_out': 'An administrator ended every session of a person',
-  'user.explained': 'An administrator asked why somebody cannot log in',
   'users.imported': 'Accounts came from another program, in one run',
   'users.exported': 'Accounts were handed out, in one run',
   'invitation.sent': 'Somebody was invited',
@@ -84,22 +79,18 @@ export const eventTypes = {
   'permission.denied': 'A caller lacked the permission of what it asked for',
 
   'client.created': 'A service client was made',
-  'client.updated': 'A service client was changed',
   'client.secret_rotated': 'A service client got another secret',
   'client.deleted': 'A service client was removed',
   'client.failed': 'A service client gave a wrong secret',
 
   'key.created': 'The first signing key was made',
   'key.rotated': 'Another key signs',
-  'key.retired': 'A key no longer verifies',
   'key.rewrapped': 'Stored secrets were sealed anew under the present root secret',
 
-  'service.started': 'The service started',
   'service.bootstrapped': 'The first administrator was made',
 
   'audit.exported': 'Events were handed out',
   'audit.pruned': 'Events past their retention were dropped',
-  'audit.erased': "A person's key was deleted: the personal fields of their events are unreadable",
   'audit.epoch_started': 'The database was restored into a cluster with lower transaction ids',
 } as const;
 

@@ -23,7 +23,7 @@ afterEach(() => deps.close());
 
 async function write(): Promise<void> {
   await recordEvent(deps, deps.db, {
-    type: 'service.started',
+    type: 'service.bootstrapped',
     outcome: 'success',
     actor: { kind: 'system' },
     caller: null,
@@ -153,7 +153,7 @@ test('a lesser role writes, seals and makes partitions, and cannot change, remov
     expect(await makePartitions(service)).toBe(3);
     expect(await appendOnlyBy(db)).toBe('privilege');
     await recordEvent(service, db, {
-      type: 'service.started',
+      type: 'service.bootstrapped',
       outcome: 'success',
       actor: { kind: 'system' },
       userId: deps.random.uuid(),
@@ -206,7 +206,7 @@ test('a dump that is restored into another database verifies there and goes on',
     const restored = { ...copy, clock: deps.clock };
     expect(await verifyTrail(restored)).toMatchObject({ findings: [], events: 5, pending: 0 });
     await recordEvent(restored, restored.db, {
-      type: 'service.started',
+      type: 'service.bootstrapped',
       outcome: 'success',
       actor: { kind: 'system' },
       caller: null,

@@ -64,7 +64,7 @@ export async function tellOfPasskey(
 ): Promise<void> {
   const { account, userId, sessionId, caller } = principal;
   await recordEvent(deps, tx, {
-    type: `passkey.${change}`,
+    type: change === 'added' ? 'passkey.added' : 'passkey.removed',
     outcome: 'success',
     actor: actorOf(principal),
     userId,
