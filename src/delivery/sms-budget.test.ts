@@ -15,7 +15,8 @@ async function world(rateLimit: Parameters<typeof testDeps>[0] = { rateLimit: 'o
   return open;
 }
 
-const take = (deps: TestDeps, to: string) => deps.db.transaction(tx => takeSmsBudget(deps, tx, to));
+const take = (deps: TestDeps, to: string, purpose: 'sms-login' | 'sms-enrol' = 'sms-login') =>
+  deps.db.transaction(tx => takeSmsBudget(deps, tx, { to, purpose }));
 
 test('one number gets six messages an hour, however many ask at once, and then a time to come back', async () => {
   const deps = await world();
@@ -42,11 +43,23 @@ test('a block of numbers is bounded, and refusals take nothing from the budget o
   expect(await take(deps, '+4915112345679')).toBe(3600);
 });
 
+test('whoever sets up phones spends nothing that login codes are sent with', async () => {
+  const deps = await world({
+    rateLimit: { sms_prefix: { points: 3, seconds: 3600 }, sms_enrolment: { points: 4, seconds: 3600 } },
+  });
+  const [owner, neighbour, stranger] = ['+254712340001', '+254712340002', '+4915112345678'] as const;
+  for (const number of [owner, owner, neighbour]) expect(await take(deps, number, 'sms-enrol')).toBe(0);
+  expect(await take(deps, owner, 'sms-enrol')).toBe(3600);
+  expect(await take(deps, stranger, 'sms-enrol')).toBe(0);
+  expect(await take(deps, stranger, 'sms-enrol')).toBe(3600);
+  for (const number of [owner, neighbour, stranger]) expect(await take(deps, number)).toBe(0);
+});
+
 test('a rollback gives the price back, RATE_LIMIT=off asks none, and no phone number lies in the table', async () => {
   const deps = await world();
   await deps.db
     .transaction(async tx => {
-      await takeSmsBudget(deps, tx, '+254712345678');
+      await takeSmsBudget(deps, tx, { to: '+254712345678', purpose: 'sms-login' });
       throw new Error('no');
     })
     .catch(() => {});

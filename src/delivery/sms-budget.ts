@@ -2,16 +2,23 @@ import type { Config } from '../platform/config.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import type { TextTemplate } from './messages.ts';
 import { lockBudgets, takeFromBudgets } from './queries.ts';
 
-/** Messages per window in seconds; RATE_LIMIT replaces them under these names, and `off` lifts them. */
+/**
+ * Messages per window in seconds; RATE_LIMIT replaces them under these names, and `off` lifts them. Codes that set a phone
+ * up draw on budgets of their own: anybody can make an account and name any number, and must not spend with it what the
+ * owners of phones log in with.
+ */
 const SMS_BUDGETS = {
-  /** To one number. */
+  /** To one number; login codes, and codes that set up a phone, each. */
   sms_number: { points: 6, seconds: 3600 },
-  /** To the block of 10,000 numbers that one is in: premium-rate fraud walks through a block. */
+  /** To the block of 10,000 numbers that one is in, each again: premium-rate fraud walks through a block. */
   sms_prefix: { points: 30, seconds: 3600 },
-  /** By the whole service. */
+  /** Login codes by the whole service. */
   sms_total: { points: 600, seconds: 3600 },
+  /** Codes that set up a phone, by the whole service. */
+  sms_enrolment: { points: 300, seconds: 3600 },
 } as const;
 
 /**
@@ -37,21 +44,22 @@ export async function assertPhoneAllowed(
 }
 
 /**
- * Takes the price of one text message to this number from all three budgets, or from none: 0 when it was taken, else
- * the seconds to wait. A verdict, not a throw, so that what the transaction counted stays; the caller then throws
+ * Takes the price of one text message to this number from all budgets of its purpose, or from none: 0 when it was taken,
+ * else the seconds to wait. A verdict, not a throw, so that what the transaction counted stays; the caller then throws
  * `smsBudgetSpent(wait)`. Of N at once, no more pass than a budget holds.
  */
 export async function takeSmsBudget(
   { clock, config, secrets }: Pick<Deps, 'clock' | 'config' | 'secrets'>,
   tx: Tx,
-  to: string,
+  { to, purpose }: { to: string; purpose: TextTemplate },
 ): Promise<number> {
   if (config.rateLimit === 'off') return 0;
-  const keyOf = (text: string) => secrets.mac('lockout', `sms\0${text}`);
+  const keyOf = (text: string) => secrets.mac('lockout', `sms\0${purpose}\0${text}`);
+  const total = purpose === 'sms-login' ? 'sms_total' : 'sms_enrolment';
   const budgets = [
     { key: keyOf(`number\0${to}`), ...budgetOf(config, 'sms_number') },
     { key: keyOf(`prefix\0${to.slice(0, -4)}`), ...budgetOf(config, 'sms_prefix') },
-    { key: keyOf('total'), ...budgetOf(config, 'sms_total') },
+    { key: keyOf('total'), ...budgetOf(config, total) },
   ];
   await lockBudgets(tx);
   const { taken, wait } = await takeFromBudgets(tx, { budgets, now: clock.now() });

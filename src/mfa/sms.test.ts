@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { type SmsProvider, smsProvider } from '../../test/support/sms.ts';
 import { type Delivery, startDelivery } from '../delivery/worker.ts';
 import { sql } from '../platform/sql.ts';
@@ -11,7 +12,7 @@ let delivery: Delivery;
 beforeAll(async () => {
   provider = await smsProvider();
   service = await testApp({
-    rateLimit: { sms_number: { points: 4, seconds: 86_400 } },
+    rateLimit: { sms_number: { points: 2, seconds: 86_400 } },
     sms: { webhook: { url: provider.url, secret: 'sixteen bytes or more' }, countries: ['KE'] },
   });
   delivery = startDelivery(service.deps, { pollSeconds: 0.05 });
@@ -67,7 +68,7 @@ test('a phone is set up and answers a login by texted codes, until its budget is
   const spent = await send(await demand(who));
   expect(spent.json()).toMatchObject({ code: 'sms_budget_spent' });
   expect(spent.statusCode).toBe(429);
-  expect(Number(spent.headers['retry-after'])).toBe(86_400 - 140);
+  expect(Number(spent.headers['retry-after'])).toBe(86_400 - 120);
   expect(provider.requests).toHaveLength(4);
   const events = await service.deps.db.rows(sql`
     select reason, actor_id, session_id is not null as in_session from audit_events
@@ -75,4 +76,40 @@ test('a phone is set up and answers a login by texted codes, until its budget is
   const login = { reason: 'sms-login', actor_id: who.id, in_session: false };
   const enrolment = { reason: 'sms-enrol', actor_id: who.id, in_session: true };
   expect(events).toEqual([enrolment, enrolment, login, login]);
+});
+
+test("strangers who set up phones, an owner's number too, keep no owner from a login code", async () => {
+  const small = await testApp({
+    rateLimit: {
+      sms_number: { points: 1, seconds: 3600 },
+      sms_prefix: { points: 2, seconds: 3600 },
+      sms_total: { points: 1, seconds: 3600 },
+      sms_enrolment: { points: 3, seconds: 3600 },
+    },
+    sms: { webhook: { url: provider.url, secret: 'sixteen bytes or more' } },
+  });
+  try {
+    const enrol = async (phone_number: string) => {
+      const { token } = await member(small);
+      const asked = await small.call('POST', '/mfa/sms', { token, body: { phone_number } });
+      return asked.statusCode;
+    };
+    const number = '+254712345678';
+    const ada = await member(small);
+    await small.call('POST', '/mfa/sms', { token: ada.token, body: { phone_number: number } });
+    const code = (await mailsTo(small, number)).at(-1)?.secrets.code;
+    await small.call('POST', '/mfa/sms/confirm', { token: ada.token, body: { code } });
+
+    expect(await enrol(number)).toBe(429);
+    expect(await enrol('+254712345679')).toBe(202);
+    expect(await enrol('+4915112345678')).toBe(202);
+    expect(await enrol('+4915212345678')).toBe(429);
+    const { email, password } = ada.who;
+    const login = await small.call('POST', '/token', { form: { username: email, password } });
+    const { mfa_token } = login.json();
+    const sent = await small.call('POST', '/token/mfa/sms', { body: { mfa_token } });
+    expect(sent.statusCode, sent.body).toBe(202);
+  } finally {
+    await small.close();
+  }
 });

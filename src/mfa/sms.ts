@@ -129,7 +129,7 @@ async function refuseCode(
 ): Promise<Problem | null> {
   const cooldown = await resendWait(deps, tx, { purpose, userId });
   if (cooldown > 0) return new Problem('rate_limited', { retryAfter: cooldown });
-  const wait = await takeSmsBudget(deps, tx, number);
+  const wait = await takeSmsBudget(deps, tx, { to: number, purpose });
   return wait > 0 ? smsBudgetSpent(wait) : null;
 }
 

@@ -17,7 +17,7 @@ export const RATE_GROUPS = [
 export type RateGroup = (typeof RATE_GROUPS)[number];
 
 /** The budgets of text messages, which RATE_LIMIT replaces too. */
-const SMS_BUDGETS = ['sms_number', 'sms_prefix', 'sms_total'] as const;
+const SMS_BUDGETS = ['sms_number', 'sms_prefix', 'sms_total', 'sms_enrolment'] as const;
 
 /** Every name that RATE_LIMIT may hold. */
 export const LIMIT_NAMES: readonly string[] = [...RATE_GROUPS, ...SMS_BUDGETS];

@@ -21,7 +21,7 @@ describe.skipIf(withoutChromium)('text messages in Chromium', { timeout: 120_000
     provider = await smsProvider();
     world = await testApp({
       http: { publicUrl: origin, appUrl: origin },
-      rateLimit: { sms_number: { points: 3, seconds: 86_400 } },
+      rateLimit: { sms_number: { points: 2, seconds: 86_400 } },
       sms: { webhook: { url: provider.url, secret: 'sixteen bytes or more' }, countries: ['KE'] },
     });
     delivery = startDelivery(world.deps, { pollSeconds: 0.05 });

@@ -130,7 +130,8 @@ export async function whileBusy<T>(world: World, send: () => Promise<T>): Promis
 }
 
 /** A service that sends one text message an hour. */
-export const oneText = { rateLimit: { sms_total: { points: 1, seconds: 3600 } } } as const;
+const ONE_TEXT = { points: 1, seconds: 3600 } as const;
+export const oneText = { rateLimit: { sms_total: ONE_TEXT, sms_enrolment: ONE_TEXT } } as const;
 
 /** A service whose queue of hashes is short and slow. */
 export const busy = { passwords: { queueMax: 1, bcryptCost: 11 } } as const;

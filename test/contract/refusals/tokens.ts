@@ -100,13 +100,15 @@ export const tokens: Recipes = {
   },
   'POST /token/mfa/sms sms_budget_spent': async ({ at }) => {
     const world = await at(oneText);
-    const { token } = await member(world);
-    await world.call('POST', '/mfa/sms', { token, body: { phone_number: '+254712345678' } });
-    const { who } = await withTotp(world);
-    await world.deps.db.run(sql`
-      insert into factors (id, user_id, kind, phone_number, created_at, confirmed_at)
-      values (${world.deps.random.uuid()}::uuid, ${who.id}::uuid, 'sms', '+254712345679', now(), now())`);
-    return world.call('POST', '/token/mfa/sms', { body: { mfa_token: await mfaTokenOf(world, who) } });
+    const ask = async (number: string) => {
+      const { who } = await withTotp(world);
+      await world.deps.db.run(sql`
+        insert into factors (id, user_id, kind, phone_number, created_at, confirmed_at)
+        values (${world.deps.random.uuid()}::uuid, ${who.id}::uuid, 'sms', ${number}, now(), now())`);
+      return world.call('POST', '/token/mfa/sms', { body: { mfa_token: await mfaTokenOf(world, who) } });
+    };
+    await ask('+254712345678');
+    return ask('+254712345679');
   },
 
   'POST /refresh-token refresh_token_required': ({ world }) => refresh(world, {}),
