@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
+import { StartError } from '../platform/start-error.ts';
 import { bootstrapAdmin } from './bootstrap.ts';
 
 const email = 'root@example.com';
@@ -33,13 +34,28 @@ test('where there is an administrator, nothing is made', async () => {
 test('an address that is somebody’s stops the start, names the command, and promotes nobody', async () => {
   world = await testApp({ bootstrap: { ...bootstrap, adminEmail: 'Ada@Example.com' } });
   await person(world, { email: 'ada@example.com' });
-  await expect(bootstrapAdmin(world.deps)).rejects.toThrow(
-    'npm run cli -- users set-roles Ada@example.com admin user',
-  );
+  const refused = await bootstrapAdmin(world.deps).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(StartError);
+  expect(String(refused)).toContain('npm run cli -- users set-roles Ada@example.com admin user');
   expect(await world.deps.db.rows(sql`select from user_roles where role_name = 'admin'`)).toEqual([]);
 });
 
-test('a weak password stops the start', async () => {
-  world = await testApp({ bootstrap: { ...bootstrap, adminPassword: 'password' } });
-  await expect(bootstrapAdmin(world.deps)).rejects.toThrow('BOOTSTRAP_ADMIN_PASSWORD: ');
-});
+test.each([
+  [
+    { adminPassword: 'Sh0rt' },
+    'BOOTSTRAP_ADMIN_PASSWORD breaks the password policy: Use at least 8 characters.',
+  ],
+  [
+    { adminEmail: 'root@example..com' },
+    'BOOTSTRAP_ADMIN_EMAIL is no address that an account can have: root@example..com',
+  ],
+])(
+  'what %o breaks stops the start with one sentence for the operator, and no stack',
+  async (wrong, sentence) => {
+    world = await testApp({ bootstrap: { ...bootstrap, ...wrong } });
+    const refused = await bootstrapAdmin(world.deps).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StartError);
+    expect((refused as Error).message).toBe(sentence);
+    expect(await world.deps.db.rows(sql`select from user_roles where role_name = 'admin'`)).toEqual([]);
+  },
+);
