@@ -22,6 +22,7 @@ import { routes as pageRoutes } from './pages/routes.ts';
 import { routes as passwordRoutes } from './passwords/routes.ts';
 import { routes as tokenRoutes } from './passwords/token-routes.ts';
 import { type App, createHttp, type HttpOptions } from './platform/http/app.ts';
+import { refuseUnreadBodies } from './platform/http/bodies.ts';
 import { serveDocs } from './platform/http/docs.ts';
 import { guardRoutes } from './platform/http/guard.ts';
 import { measure } from './platform/http/metrics.ts';
@@ -78,6 +79,7 @@ export async function createApp(
   const app = createHttp({ ...deps, ...options });
   const metrics = measure(app, deps, [outboxReadings(deps)]);
   const declared = collectRoutes(app);
+  refuseUnreadBodies(app);
   guardRoutes(app, {
     authenticate: (token, caller, needs) => authenticate(deps, token, caller, needs),
     checkRate: (group, caller) => checkRate(deps, group, caller),

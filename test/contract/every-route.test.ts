@@ -53,6 +53,37 @@ test('an unknown member of a body is refused by its name, except where OAuth say
   expect(ignoring).toEqual(IGNORING);
 });
 
+test('where no body is asked for, nothing may be said in one, and an empty one is none', async () => {
+  const bodiless = world.judge.operations.filter(
+    ({ method, requestBody }) => method !== 'GET' && requestBody === undefined,
+  );
+  expect(bodiless.map(nameOf)).toContain('POST /logout');
+  expect(bodiless.map(nameOf)).toContain('DELETE /users/me');
+  const extra = { type: 'extra_forbidden', loc: ['body', 'a'], msg: 'Extra inputs are not permitted' };
+  const object = { type: 'object_type', loc: ['body'], msg: 'Input should be a valid object' };
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  for (const operation of bodiless) {
+    for (const [payload, issue] of [
+      ['{"a":1}', extra],
+      ['[]', object],
+      ['"a"', object],
+    ] as const) {
+      const { detail } = (await send(operation, '', headers, payload)).json();
+      expect([nameOf(operation), detail]).toEqual([nameOf(operation), expect.arrayContaining([issue])]);
+    }
+  }
+  // Spends no token, and each of these three is looked at by the route.
+  for (const payload of ['', '{}', 'null']) {
+    const answer = await world.app.inject({
+      method: 'POST',
+      url: '/verify-email/nonesuch',
+      headers: { 'content-type': 'application/json' },
+      payload,
+    });
+    expect(answer.json().code).toBe('invalid_verification_token');
+  }
+});
+
 test('every code of docs/errors.md is declared by a route, but for those that any request can meet', () => {
   const declared = world.judge.operations.flatMap(({ responses }) =>
     Object.values(responses).flatMap(({ content }) =>

@@ -37,6 +37,27 @@ export function readJsonBodies(app: FastifyInstance): void {
   });
 }
 
+// Some clients send `{}` or `null` where there is nothing to say.
+const NOTHING = { type: ['object', 'null'], additionalProperties: false } as const;
+
+/**
+ * Gives each API route that declares no body the schema of an empty one, so that a member which it would not read is
+ * refused by its name. Runs after what documents the routes: such a body is nothing that a caller should send.
+ */
+export function refuseUnreadBodies(app: FastifyInstance): void {
+  app.addHook('onRoute', route => {
+    if (
+      BODILESS.has(String(route.method)) ||
+      route.config?.hidden === true ||
+      route.schema?.body !== undefined
+    )
+      return;
+    route.schema = { ...route.schema, body: NOTHING };
+  });
+}
+
+const BODILESS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 /** Reads `application/x-www-form-urlencoded` too, within the plugin that calls it: for the endpoints of OAuth. */
 export async function readFormBodies(app: FastifyInstance): Promise<void> {
   await app.register(formbody, { bodyLimit: BODY_LIMIT, parser: parseForm });

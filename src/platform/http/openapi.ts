@@ -148,8 +148,9 @@ export function refusalsOf(config: RouteConfig, schema: RouteSchema, method: str
   const add = (...more: ProblemCode[]) => {
     for (const code of more) codes.add(code);
   };
-  // A body is read before it is known that the route has no use for one.
-  if (method !== 'GET') add('malformed_request', 'payload_too_large', 'unsupported_media_type');
+  // A body is read, and judged, also where the route has no use for one.
+  if (method !== 'GET')
+    add('malformed_request', 'payload_too_large', 'unsupported_media_type', 'validation_failed');
   if (schema.params !== undefined) add('malformed_request');
   if (schema.body ?? schema.querystring ?? schema.params) add('validation_failed');
   if (config.access !== 'public') {
