@@ -63,6 +63,14 @@ test('nobody gives a client what they do not hold, and only holders of clients:w
   expect((await create([], admin, '   ')).statusCode).toBe(422);
 });
 
+test('a permission that nobody made is refused by its place in the list', async () => {
+  const answer = await create(['users:read', 'no:such']);
+  expect([answer.statusCode, answer.json().detail]).toEqual([
+    422,
+    [{ type: 'value_error', loc: ['body', 'permissions', 1], msg: 'There is no such permission.' }],
+  ]);
+});
+
 test('a client that holds what the caller lacks cannot be changed by it', async () => {
   const client = (await create(['users:read'])).json();
   const attempts = [

@@ -2,15 +2,16 @@ import { recordEvent } from '../audit/record.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
-import { decide, Refusal } from '../rbac/decide.ts';
+import { decide } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { refusePermissions } from '../rbac/refuse-permissions.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { grantToClient, insertClient } from './queries.ts';
 import { makeSecret } from './secret.ts';
 
 /**
  * Makes a service client with a secret that is told this once. Refuses with `grant_exceeds_own`, naming the permissions
- * that the granter lacks, `client_exists`, or 422 for an empty name.
+ * that the granter lacks, `client_exists`, or 422 for an empty name or a permission that nobody made.
  */
 export async function createClient(
   deps: Deps,
@@ -30,8 +31,8 @@ export async function createClient(
     granter,
     { needs: 'clients:write', lock: 'change', event },
     async (tx, held) => {
-      const lacking = permissions.filter(permission => !held.has(permission));
-      if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+      const refused = await refusePermissions(tx, held, permissions);
+      if (refused !== null) return refused;
       await insertClient(tx, client);
       const names = await grantToClient(tx, client.id, permissions);
       await recordEvent(deps, tx, {

@@ -2,8 +2,9 @@ import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from './decide.ts';
 import { actorOfGranter, type Granter } from './granter.ts';
-import { insertRole, knownPermissions, replacePermissions } from './queries.ts';
-import { describe, type RoleBody, roleName, unknownMembers } from './role.ts';
+import { insertRole, replacePermissions } from './queries.ts';
+import { refusePermissions } from './refuse-permissions.ts';
+import { describe, type RoleBody, roleName } from './role.ts';
 
 export interface NewRole {
   readonly name: string;
@@ -22,10 +23,8 @@ export function createRole(deps: Deps, granter: Granter, role: NewRole): Promise
   const permissions = [...new Set(role.permissions)].sort();
   const event = { type: 'role.created', data: { role: name, permissions } } as const;
   return decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async (tx, held) => {
-    const unknown = unknownMembers('permissions', role.permissions, await knownPermissions(tx, permissions));
-    if (unknown !== null) throw unknown;
-    const lacking = permissions.filter(permission => !held.has(permission));
-    if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+    const refused = await refusePermissions(tx, held, role.permissions);
+    if (refused !== null) return refused;
     const made = await insertRole(tx, {
       name,
       description,

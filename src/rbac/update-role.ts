@@ -2,8 +2,9 @@ import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from './decide.ts';
 import { actorOfGranter, type Granter } from './granter.ts';
-import { knownPermissions, replacePermissions, selectRole, writeRole } from './queries.ts';
-import { describe, type RoleBody, unknownMembers } from './role.ts';
+import { replacePermissions, selectRole, writeRole } from './queries.ts';
+import { refusePermissions } from './refuse-permissions.ts';
+import { describe, type RoleBody } from './role.ts';
 
 export interface RoleChange {
   readonly description: string;
@@ -32,14 +33,8 @@ export function updateRole(
       return new Refusal('target_outranks_caller', {
         message: 'The role holds a permission that you lack.',
       });
-    const unknown = unknownMembers(
-      'permissions',
-      change.permissions,
-      await knownPermissions(tx, permissions),
-    );
-    if (unknown !== null) throw unknown;
-    const lacking = permissions.filter(permission => !held.has(permission));
-    if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+    const refused = await refusePermissions(tx, held, change.permissions);
+    if (refused !== null) return refused;
     if (name === 'admin' && role.permissions.some(permission => !permissions.includes(permission)))
       return new Refusal('role_built_in', { message: 'The role admin holds every permission.' });
 
