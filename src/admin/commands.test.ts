@@ -1,7 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { runCommand } from '../../test/support/command.ts';
@@ -73,7 +75,17 @@ test('roles are made and given, accounts are disabled, enabled, shown and found,
 
 test('export writes a file that only its owner reads, and import names bad lines and ends with 1', async () => {
   const file = join(folder, 'users.ndjson');
-  await run('users', 'export', file);
+  await writeFile(file, 'of before, for everybody', { mode: 0o644 });
+  const link = join(folder, 'latest.ndjson');
+  await symlink(file, link);
+  for (const path of [file, link, join(folder, 'new.ndjson')]) {
+    await run('users', 'export', path);
+    expect([(await stat(path)).mode & 0o777, (await readFile(path, 'utf8')).startsWith('{')]).toEqual([
+      0o600,
+      true,
+    ]);
+  }
+  expect((await readdir(folder)).sort()).toEqual(['latest.ndjson', 'new.ndjson', 'users.ndjson']);
   const lines = (await readFile(file, 'utf8')).trim().split('\n');
   expect(lines).toHaveLength(3);
   expect(await run('users', 'import', file)).toBe('3 rows: 0 taken over, 3 here already, 0 bad.\n');
@@ -83,6 +95,22 @@ test('export writes a file that only its owner reads, and import names bad lines
     'line 3: email: This is not a valid email address.\n2 rows: 1 taken over, 0 here already, 1 bad.\n',
   );
   expect(process.exitCode).toBe(1);
+});
+
+test('export into a pipe goes into the pipe, and one that fails leaves nothing and what was there before', async () => {
+  const pipe = join(folder, 'pipe');
+  await promisify(execFile)('mkfifo', [pipe]);
+  const [read] = await Promise.all([readFile(pipe, 'utf8'), run('users', 'export', pipe)]);
+  expect(read.trim().split('\n').length).toBeGreaterThan(2);
+  expect((await stat(pipe)).isFIFO()).toBe(true);
+
+  const file = join(folder, 'kept.ndjson');
+  await writeFile(file, 'of before');
+  const broken = { ...world.deps.db, rows: () => Promise.reject(new Error('the database is gone')) };
+  const failing = runCommand(register, { ...world.deps, db: broken as never }, ['users', 'export', file]);
+  await expect(failing).rejects.toThrow('the database is gone');
+  expect(await readFile(file, 'utf8')).toBe('of before');
+  expect((await readdir(folder)).filter(name => name.startsWith('kept'))).toEqual(['kept.ndjson']);
 });
 
 test('invitations create, list and revoke: the operator invites, and what is withdrawn opens nothing', async () => {

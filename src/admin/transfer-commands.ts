@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,6 +6,7 @@ import { type Open, printable, withWorld } from './command-world.ts';
 import { exportUsers } from './export-users.ts';
 import { importUsers } from './import-users.ts';
 import { type Format, readRecords } from './read-records.ts';
+import { writePrivately } from './write-privately.ts';
 
 interface ImportFlags {
   readonly dryRun: boolean;
@@ -52,9 +52,9 @@ export function registerTransferCommands(users: Command, open: Open): void {
     .argument('[file]', 'left out: standard output')
     .action((file: string | undefined) =>
       withWorld(open, async deps => {
-        const lines = Readable.from(exportUsers(deps));
-        if (file === undefined) await pipeline(lines, process.stdout, { end: false });
-        else await pipeline(lines, createWriteStream(file, { mode: 0o600 }));
+        const lines = exportUsers(deps);
+        if (file === undefined) await pipeline(Readable.from(lines), process.stdout, { end: false });
+        else await writePrivately(deps, file, lines);
         return [];
       }),
     );

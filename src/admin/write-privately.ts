@@ -1,0 +1,37 @@
+import { createWriteStream } from 'node:fs';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Random } from '../platform/random.ts';
+
+/**
+ * Writes lines to a file that only its owner reads, whatever stood there before: into a new one beside it, which takes
+ * its place once it is whole. What a pipe or a device takes is written straight to it.
+ */
+export async function writePrivately(
+  { random }: { random: Random },
+  path: string,
+  lines: AsyncIterable<string>,
+): Promise<void> {
+  const before = await stat(path).catch(ifThere);
+  if (before !== null && !before.isFile()) return pipeline(Readable.from(lines), createWriteStream(path));
+  // A link stays one: what it leads to is replaced.
+  const target = before === null ? path : await realpath(path);
+  const partial = `${target}.${random.bytes(6).toString('hex')}.partial`;
+  try {
+    // The mode of a file that exists already would stay: so it must not ("wx").
+    await pipeline(
+      Readable.from(lines),
+      createWriteStream(partial, { flags: 'wx', mode: 0o600, flush: true }),
+    );
+    await rename(partial, target);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+function ifThere(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}
