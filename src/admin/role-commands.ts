@@ -47,9 +47,13 @@ export function registerRoleCommands(program: Command, open: Open): void {
   );
   described(
     roles.command('update').description('changes a role; the permissions named replace those it had'),
-  ).action((name: string, options: RoleOptions) =>
-    withWorld(open, async deps => [lineOf(await change(deps, name, options))]),
-  );
+  ).action((name: string, options: RoleOptions, command: Command) => {
+    if (Object.keys(options).length === 0)
+      return command.error(
+        'error: say what to change: --permission, --description, --require-mfa or --no-require-mfa',
+      );
+    return withWorld(open, async deps => [lineOf(await change(deps, name, options))]);
+  });
   roles
     .command('delete')
     .description('removes a role from everybody')

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { runCommand } from '../../test/support/command.ts';
+import { sql } from '../platform/sql.ts';
 import { register } from './commands.ts';
 import { importUsers } from './import-users.ts';
 import { readRecords } from './read-records.ts';
@@ -63,4 +64,22 @@ test('users list refuses a role that nobody made, which would look like one that
     'There is no role "nope": "roles list" shows those there are.',
   );
   expect(await run('users', 'list', '--role', 'admin')).toContain('mary@example.com');
+});
+
+test.each([
+  ['users create a@example.com --email b@example.com', 'name the address once'],
+  ['users create a@example.com --mail --password x', "'--mail' cannot be used with option '--password"],
+  ['users create a@example.com --mail --password-stdin', "cannot be used with option '--password-stdin'"],
+  ['users create a@example.com --password-stdin --password x', "cannot be used with option '--password "],
+  ['users set-password mary@example.com --password-stdin --password x', 'cannot be used with option'],
+  ['roles update user', 'say what to change: --permission, --description, --require-mfa or --no-require-mfa'],
+])('%s is refused, and nothing is done', async (words, message) => {
+  const state = async () => [
+    await run('roles', 'list'),
+    await world.deps.db.rows(sql`
+      select email, hash from users u left join passwords p on p.user_id = u.id order by email`),
+  ];
+  const before = await state();
+  await expect(run(...words.split(' '))).rejects.toThrow(message);
+  expect(await state()).toEqual(before);
 });

@@ -41,6 +41,15 @@ interface UserListOptions extends ListOptions {
   readonly disabled?: true;
 }
 
+const PASSWORD = [
+  '--password <password>',
+  'the password; others on this machine can see it while the command runs',
+] as const;
+const passwordStdin = () =>
+  new Option('--password-stdin', 'read the password from standard input')
+    .default(false)
+    .conflicts('password');
+
 /** The options of a list: how many lines, or all of them, and their form. */
 export const listing = (list: Command): Command =>
   list
@@ -71,12 +80,18 @@ export function registerUserCommands(users: Command, open: Open): void {
     .option('--last-name <name>', 'the last name')
     .option('--username <name>', 'another username than the address')
     .option('--phone <number>', 'the phone number')
-    .option('--mail', 'no password: send a link that sets one', false)
-    .option('--password-stdin', 'read the password from standard input', false)
-    .option('--password <password>', 'the password; others on this machine can see it while the command runs')
+    .addOption(
+      new Option('--mail', 'no password: send a link that sets one')
+        .default(false)
+        .conflicts(['password', 'passwordStdin']),
+    )
+    .addOption(passwordStdin())
+    .option(...PASSWORD)
     .action((argument: string | undefined, options: CreateOptions, command: Command) => {
       const email = argument ?? options.email;
       if (email === undefined) return command.error('error: name the address of the account');
+      if (argument !== undefined && options.email !== undefined)
+        return command.error('error: name the address once: as the argument, or with --email');
       return withWorld(open, deps => create(deps, email, options));
     });
 
@@ -134,8 +149,8 @@ export function registerUserCommands(users: Command, open: Open): void {
     .command('set-password')
     .description('sets a password and ends every session; asks for it, or makes one and shows it once')
     .argument('<user>', NAME)
-    .option('--password-stdin', 'read the password from standard input', false)
-    .option('--password <password>', 'the password; others on this machine can see it while the command runs')
+    .addOption(passwordStdin())
+    .option(...PASSWORD)
     .action((name: string, choice: { passwordStdin: boolean; password?: string }) =>
       withWorld(open, async deps => {
         const account = await namedAccount(deps, name);
