@@ -88,7 +88,7 @@ describe('users import', () => {
         '4: hashed_password: not a bcrypt or argon2id hash',
         '5: the address, username or id of line 2 again',
         '6: the address, username or id of line 2 again',
-        '7: roles: nobody made captain (--create-roles makes them)',
+        '7: roles: nobody made captain (--create-roles makes it)',
         '8: created_at: not a time',
         '9: 1 fields where the header has 6',
       ],
@@ -175,7 +175,13 @@ describe('users import', () => {
   test('roles are made where that is asked for, without permissions', async () => {
     const lines = `${JSON.stringify({ email: 'a@example.com', roles: ['user', 'captain', 'No Good'] })}\n${JSON.stringify({ email: 'b@example.com', roles: '["captain"]' })}`;
     const report = await run(lines, { createRoles: true });
-    expect(report.reasons).toEqual(['1: roles: nobody made No Good (--create-roles makes them)']);
+    const advice =
+      'can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them';
+    expect(report.reasons).toEqual([`1: roles: "No Good" ${advice}`]);
+    const piped = JSON.stringify({ email: 'c@example.com', roles: 'user|editor,pilot' });
+    expect((await run(piped)).reasons).toEqual([
+      `1: roles: nobody made pilot (--create-roles makes it); "user|editor" ${advice}`,
+    ]);
     expect(
       await world.deps.db.rows(sql`
         select ur.role_name, u.email from user_roles ur join users u on u.id = ur.user_id order by 1`),

@@ -6,6 +6,7 @@ import type { Deps } from '../platform/deps.ts';
 import { createRole } from '../rbac/create-role.ts';
 import { existingRoles, grantMany } from '../rbac/grant-many.ts';
 import { operatorGranter } from '../rbac/operator.ts';
+import { ROLE_NAME } from '../rbac/role.ts';
 import { BadRow, type ImportRow, toImportRow } from './import-row.ts';
 import type { FileRecord } from './read-records.ts';
 
@@ -60,8 +61,7 @@ export async function importUsers(
       const twin = names.map(name => seen.get(name)).find(line => line !== undefined);
       if (twin !== undefined) throw new BadRow(`the address, username or id of line ${twin} again`);
       const unknown = await roles.missing(row.roles);
-      if (unknown.length > 0)
-        throw new BadRow(`roles: nobody made ${unknown.join(', ')} (--create-roles makes them)`);
+      if (unknown.length > 0) throw new BadRow(`roles: ${unknown.map(adviceOn).join('; ')}`);
       for (const name of names) seen.set(name, row.line);
       batch.push(row);
     } catch (error) {
@@ -82,6 +82,14 @@ export async function importUsers(
   return tally;
 }
 
+const ROLE = new RegExp(ROLE_NAME);
+
+function adviceOn(role: string): string {
+  return ROLE.test(role)
+    ? `nobody made ${role} (--create-roles makes it)`
+    : `"${role}" can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them`;
+}
+
 async function openRoles(deps: Deps, { createRoles, dryRun }: ImportOptions) {
   const known = new Set(await existingRoles(deps.db));
   const granter = await operatorGranter(deps.db);
@@ -92,7 +100,7 @@ async function openRoles(deps: Deps, { createRoles, dryRun }: ImportOptions) {
       if (!createRoles) return unknown;
       const refused: string[] = [];
       for (const name of unknown) {
-        if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name)) refused.push(name);
+        if (!ROLE.test(name)) refused.push(name);
         else {
           const role = { name, description: 'From an import', permissions: [], mfaRequired: false };
           if (!dryRun) await createRole(deps, granter, role);
