@@ -18,16 +18,17 @@ export function oidcProviders(value: string): readonly OidcProvider[] {
   const parsed = json(value);
   if (!Array.isArray(parsed)) throw new Unacceptable('must be a JSON list of providers');
   const ids = new Set<unknown>();
-  return parsed.map((entry: unknown, index) => {
-    const provider = withIssuer(entry);
-    const complaint = complaintAbout(provider);
-    if (complaint !== null) throw new Unacceptable(`must be right in entry ${index + 1}: ${complaint}`);
-    const { id } = provider as OidcProvider;
-    if (ids.has(id)) throw new Unacceptable(`must not use the id "${id}" twice`);
-    ids.add(id);
-    return provider as OidcProvider;
+  const providers = parsed.map(withIssuer);
+  const complaints = providers.flatMap((provider, index) => {
+    const complaint = complaintAbout(provider) ?? (ids.has(idOf(provider)) ? 'its "id" is used twice' : null);
+    ids.add(idOf(provider));
+    return complaint === null ? [] : [`entry ${index + 1}: ${complaint}`];
   });
+  if (complaints.length > 0) throw new Unacceptable(`must be right in ${complaints.join('; in ')}`);
+  return providers as readonly OidcProvider[];
 }
+
+const idOf = (provider: unknown) => (provider as Partial<OidcProvider> | null)?.id;
 
 function withIssuer(entry: unknown): unknown {
   if (typeof entry !== 'object' || entry === null) return entry;

@@ -9,28 +9,34 @@ const FORM = 'on, off, or JSON such as {"login": 60, "reset": {"points": 20, "se
 export function rateLimit(value: string): Config['rateLimit'] {
   if (value === 'on' || value === 'off') return value;
   if (!value.startsWith('{')) throw new Unacceptable(`must be ${FORM}`);
-  const overrides: Record<string, RateOverride> = {};
-  for (const [group, limit] of Object.entries(json(value) as Record<string, unknown>)) {
-    if (!LIMIT_NAMES.includes(group)) {
-      throw new Unacceptable(`must name groups out of ${LIMIT_NAMES.join(', ')}; "${group}" is none`);
-    }
-    overrides[group] = overrideOf(group, typeof limit === 'number' ? { points: limit } : limit);
-  }
-  return overrides;
+  const limits = Object.entries(json(value) as Record<string, unknown>).map(
+    ([group, limit]) => [group, overrideOf(limit)] as const,
+  );
+  const unknown = quoted(limits.filter(([group]) => !LIMIT_NAMES.includes(group)));
+  const wrong = quoted(
+    limits.filter(([group, override]) => override === null && LIMIT_NAMES.includes(group)),
+  );
+  const complaints = [
+    unknown === '' ? [] : `must name groups out of ${LIMIT_NAMES.join(', ')} (there is no ${unknown})`,
+    wrong === '' ? [] : `must give ${wrong} points from 1 to 1000000, and at most 86400 seconds: ${FORM}`,
+  ].flat();
+  if (complaints.length > 0) throw new Unacceptable(complaints.join('; it '));
+  return Object.fromEntries(limits) as Record<string, RateOverride>;
 }
 
-function overrideOf(group: string, limit: unknown): RateOverride {
-  const { points, seconds, ...others } = (limit ?? {}) as Record<string, unknown>;
+const quoted = (limits: readonly (readonly [group: string, limit: unknown])[]) =>
+  limits.map(([group]) => `"${group}"`).join(', ');
+
+/** Points alone, or with the seconds of their window; null where it is neither. */
+function overrideOf(limit: unknown): RateOverride | null {
+  const { points, seconds, ...others } = (typeof limit === 'number' ? { points: limit } : (limit ?? {})) as {
+    [member: string]: unknown;
+  };
   const right =
     isWithin(points, 1_000_000) &&
     (seconds === undefined || isWithin(seconds, 86_400)) &&
     Object.keys(others).length === 0;
-  if (!right) {
-    throw new Unacceptable(
-      `must give "${group}" points from 1 to 1000000, and at most 86400 seconds: ${FORM}`,
-    );
-  }
-  return { points, ...(seconds !== undefined && { seconds: seconds as number }) };
+  return right ? { points, ...(seconds !== undefined && { seconds }) } : null;
 }
 
 function isWithin(value: unknown, maximum: number): value is number {

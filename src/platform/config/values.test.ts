@@ -28,3 +28,22 @@ describe('where requests of ours go', () => {
       expect(load(given(name, url)).warnings).toEqual([]);
   });
 });
+
+describe('a variable of several parts names every part that is wrong', () => {
+  test('RATE_LIMIT', () => {
+    const [fault] = faultsOf({
+      RATE_LIMIT: '{"logins": 3, "login": 0, "resets": 1, "reset": {"points": 2, "second": 1}, "admin": 5}',
+    });
+    expect(fault).toMatch(
+      /^RATE_LIMIT must name groups out of [a-z_, ]+ \(there is no "logins", "resets"\); it must give "login", "reset" points from 1 to 1000000, and at most 86400 seconds: /,
+    );
+  });
+
+  test('OIDC_PROVIDERS', () => {
+    const good = { id: 'x', name: 'X', issuer: 'https://x.example', client_id: 'c', client_secret: 's' };
+    const entries = [good, null, good, { ...good, id: 'y', issuer: 'http://y.example' }];
+    expect(faultsOf({ OIDC_PROVIDERS: JSON.stringify(entries) })).toEqual([
+      'OIDC_PROVIDERS must be right in entry 2: it is not an object; in entry 3: its "id" is used twice; in entry 4: "issuer" must start with https:// (plain http is accepted on localhost only).',
+    ]);
+  });
+});
