@@ -26,12 +26,12 @@ test('an SMTP_URL says what it means, and a password never goes out unencrypted'
   expect(parsed('smtps://mail.example.com')).toMatchObject({ port: 465, secure: true, verify: true });
   expect(parsed('smtp://mailpit:1025?tls=off')).toMatchObject({ ignoreTLS: true });
   expect(() => parseSmtpUrl('smtp://u:p@mail.example.com?tls=off')).toThrow('unencrypted');
-  expect(() => parseSmtpUrl('smtp://mail.example.com?requireTLS=1')).toThrow('parameters tls and ca');
+  expect(() => parseSmtpUrl('smtp://mail.example.com?requireTLS=1')).toThrow('parameters than tls and ca');
   expect(() => parseSmtpUrl('smtp://u:100%@mail.example.com')).toThrow('%25');
   expect(parseSmtpUrl('smtp://a%40b:p%25@mail.example.com?ca=/etc/ca.pem')).toMatchObject({
     auth: { user: 'a@b', pass: 'p%' },
     caFile: '/etc/ca.pem',
   });
-  expect(() => parseSmtpUrl('http://mail.example.com')).toThrow('SMTP_URL must look like');
-  expect(() => parseSmtpUrl('smtp://mail.example.com?tls=maybe')).toThrow('"required" or "off"');
+  expect(() => parseSmtpUrl('http://mail.example.com')).toThrow('must look like');
+  expect(() => parseSmtpUrl('smtp://mail.example.com?tls=maybe')).toThrow('tls=required or tls=off');
 });

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { Unacceptable } from './config/variable.ts';
 
 /** The mail server that an SMTP_URL names, in nodemailer's words. */
 export interface SmtpServer {
@@ -20,25 +21,26 @@ export interface SmtpServer {
 /**
  * What an SMTP_URL means. `smtps://` speaks TLS from the first byte. `smtp://` takes STARTTLS where it is offered and
  * insists on it, with a certificate that verifies, when `?tls=required` says so, and always when it carries credentials
- * to a host that is not loopback. `?tls=off` never encrypts; `?ca=FILE` trusts one more authority. Throws an Error that
- * says what is wrong, without the URL.
+ * to a host that is not loopback. `?tls=off` never encrypts; `?ca=FILE` trusts one more authority. Throws
+ * `Unacceptable`.
  */
 export function parseSmtpUrl(text: string): SmtpServer {
   const url = URL.parse(text);
   if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '')
-    throw new Error('SMTP_URL must look like smtp://user:password@host:587 or smtps://host.');
+    throw new Unacceptable('must look like smtp://user:password@host:587 or smtps://host');
   for (const name of url.searchParams.keys()) {
-    if (name !== 'tls' && name !== 'ca') throw new Error('SMTP_URL knows the parameters tls and ca.');
+    if (name !== 'tls' && name !== 'ca')
+      throw new Unacceptable('must have no other parameters than tls and ca');
   }
   const secure = url.protocol === 'smtps:';
   const tls = url.searchParams.get('tls') ?? 'default';
   if (!['default', 'required', 'off'].includes(tls))
-    throw new Error('The tls parameter of SMTP_URL is "required" or "off".');
+    throw new Unacceptable('must say tls=required or tls=off, or leave tls out');
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const loopback = host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
   const user = decoded(url.username);
   if (tls === 'off' && (secure || (user !== '' && !loopback)))
-    throw new Error('SMTP_URL would send its password unencrypted: leave out tls=off.');
+    throw new Unacceptable('must not send its password unencrypted: leave out tls=off');
   const requireTLS = !secure && (tls === 'required' || (user !== '' && !loopback));
   return {
     host,
@@ -57,6 +59,6 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new Error('SMTP_URL has a % in its user or password that is not written as %25.');
+    throw new Unacceptable('must have each % in its user and password written as %25');
   }
 }

@@ -184,7 +184,7 @@ test.each([
   [{ LOCKOUT_MINUTES: '2000' }, 'LOCKOUT_MINUTES is greater'],
   [{ REDIS_URL: 'http://r' }, 'REDIS_URL must look like redis://'],
   [{ REDIS_URL: 'redis+sentinel://a:1,b:2' }, 'REDIS_URL must look like redis://'],
-  [{ DB_PREPARE: 'perhaps' }, 'DB_PREPARE must be true or false'],
+  [{ DB_PREPARE: 'perhaps' }, 'DB_PREPARE must be on or off'],
   [{ SMTP_URL: 'mail.example.com' }, 'must look like smtp://'],
 ] as const)('%o is refused', (env, message) => {
   const faults = faultsOf(env);

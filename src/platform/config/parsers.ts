@@ -20,7 +20,9 @@ const FALSE = new Set(['false', 'off', 'no', '0']);
 /** true or false, also written on and off, yes and no, 1 and 0. */
 export const flag: Parser<boolean> = value => {
   const word = value.toLowerCase();
-  if (!TRUE.has(word) && !FALSE.has(word)) throw new Unacceptable('must be true or false');
+  if (!TRUE.has(word) && !FALSE.has(word)) {
+    throw new Unacceptable('must be on or off, true or false, yes or no, or 1 or 0');
+  }
   return TRUE.has(word);
 };
 

@@ -47,3 +47,21 @@ describe('a variable of several parts names every part that is wrong', () => {
     ]);
   });
 });
+
+test.each([
+  ['http://mail.example.com', 'must look like smtp://user:password@host:587 or smtps://host'],
+  ['smtp://mail.example.com?tls=maybe', 'must say tls=required or tls=off, or leave tls out'],
+  ['smtp://mail.example.com?x=1', 'must have no other parameters than tls and ca'],
+  ['smtp://u:p@mail.example.com?tls=off', 'must not send its password unencrypted: leave out tls=off'],
+  ['smtp://u:100%@mail.example.com', 'must have each % in its user and password written as %25'],
+])('SMTP_URL=%s is refused in one sentence', (SMTP_URL, complaint) => {
+  expect(faultsOf({ SMTP_URL, MAIL_FROM: 'a@example.com' })).toEqual([`SMTP_URL ${complaint}.`]);
+});
+
+test('what is on or off is told so, in every spelling that is read', () => {
+  expect(faultsOf({ DB_PREPARE: 'perhaps', PASSWORD_BLOCKLIST: '2' })).toEqual(
+    ['DB_PREPARE', 'PASSWORD_BLOCKLIST'].map(
+      name => `${name} must be on or off, true or false, yes or no, or 1 or 0.`,
+    ),
+  );
+});

@@ -1,14 +1,10 @@
 import { parseSmtpUrl } from '../../smtp-url.ts';
 import { list, matching, text } from '../parsers.ts';
 import { endpoint } from '../url-parsers.ts';
-import { optional, setting, Unacceptable } from '../variable.ts';
+import { optional, setting } from '../variable.ts';
 
 const smtpUrl = (value: string) => {
-  try {
-    parseSmtpUrl(value);
-  } catch (error) {
-    throw new Unacceptable(`is refused: ${(error as Error).message.replace(/\.$/, '')}`);
-  }
+  parseSmtpUrl(value);
   return value;
 };
 
