@@ -134,13 +134,26 @@ function accountRules({ values, isGiven, fault, warn }: Judged): void {
 
 // A browser refuses a relying party id that is not the page's host or a parent of it (Web Authentication §5.1.3).
 function passkeyRules({ values, isGiven, fault }: Judged): void {
-  const { WEBAUTHN_RP_ID: id, WEBAUTHN_ORIGINS: origins } = values;
-  if (id === undefined || !(isGiven('WEBAUTHN_RP_ID') || isGiven('WEBAUTHN_ORIGINS'))) return;
-  for (const origin of isGiven('WEBAUTHN_ORIGINS') ? (origins ?? []) : []) {
+  const { WEBAUTHN_RP_ID: id, WEBAUTHN_ORIGINS: origins, PUBLIC_URL: own, APP_URL: app } = values;
+  if (id === undefined || origins === undefined) return;
+  const stray = origins.filter(origin => {
     const host = URL.parse(origin)?.hostname ?? '';
-    if (origin.startsWith('android:') || host === id || host.endsWith(`.${id}`)) continue;
+    return !origin.startsWith('android:') && host !== id && !host.endsWith(`.${id}`);
+  });
+  if (isGiven('WEBAUTHN_ORIGINS')) {
+    for (const origin of stray)
+      fault(
+        `WEBAUTHN_ORIGINS: ${origin} is not below WEBAUTHN_RP_ID=${id}, so browsers refuse passkeys there.`,
+      );
+  } else if (
+    isGiven('WEBAUTHN_RP_ID') &&
+    stray.length === origins.length &&
+    own !== undefined &&
+    app !== undefined
+  ) {
+    // One of the two may stand elsewhere: then the other alone has passkeys.
     fault(
-      `WEBAUTHN_ORIGINS: ${origin} is not below WEBAUTHN_RP_ID=${id}, so browsers refuse passkeys there.`,
+      `WEBAUTHN_RP_ID=${id} is neither the host of PUBLIC_URL (${own}) or APP_URL (${app}) nor a parent of it, so browsers refuse passkeys: set it to one, or set those.`,
     );
   }
 }

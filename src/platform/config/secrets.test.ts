@@ -86,6 +86,15 @@ describe('secrets', () => {
     ]);
   });
 
+  test('a file that is no text is a fault, since little of a secret is left when foreign bytes are read as one', () => {
+    writeFileSync(join(folder, 'binary'), Buffer.from('f8ff00c1'.repeat(12), 'hex'));
+    expect(faultsOf({ AUTH_ROOT_SECRET_FILE: 'binary' })).toEqual([
+      `AUTH_ROOT_SECRET_FILE names ${join(folder, 'binary')}, which is not text in UTF-8: write the value as text, such as openssl rand -base64 48 prints.`,
+    ]);
+    writeFileSync(join(folder, 'text'), `\uFEFF${'ü'.repeat(3)}${ROOT}\n`);
+    expect(load({ AUTH_ROOT_SECRET_FILE: 'text' }).config.secrets.root).toBe(`\uFEFF${'ü'.repeat(3)}${ROOT}`);
+  });
+
   test('an unreadable or empty file is a fault', () => {
     writeFileSync(join(folder, 'empty'), '\n');
     expect(faultsOf({ JWT_SECRET_KEY_FILE: 'nowhere' }).join()).toMatch(

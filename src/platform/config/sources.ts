@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnvFile } from './env-file.ts';
@@ -65,16 +66,26 @@ function readEnvFile(path: string, faults: string[]): ReadonlyMap<string, string
 }
 
 function readSecretFile(name: Name, path: string, faults: string[]): string | null {
+  let bytes: Buffer;
   try {
-    // The newline that editors and `echo` leave at the end is not part of a secret.
-    const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    if (text !== '') return text;
-    faults.push(`${name}_FILE names ${path}, which is empty: write the value into it.`);
+    bytes = readFileSync(path);
   } catch (error) {
     faults.push(
       `${name}_FILE names ${path}, which cannot be read (${codeOf(error)}): check the path and its permissions.`,
     );
+    return null;
   }
+  // Decoded as it is, each foreign byte would become the same U+FFFD: little would be left of a random secret.
+  if (!isUtf8(bytes)) {
+    faults.push(
+      `${name}_FILE names ${path}, which is not text in UTF-8: write the value as text, such as openssl rand -base64 48 prints.`,
+    );
+    return null;
+  }
+  // The newline that editors and `echo` leave at the end is not part of a secret.
+  const text = bytes.toString('utf8').replace(/\r?\n$/, '');
+  if (text !== '') return text;
+  faults.push(`${name}_FILE names ${path}, which is empty: write the value into it.`);
   return null;
 }
 

@@ -64,6 +64,10 @@ export const origin: Parser<string> = value => {
   if (url === null || url.host === '' || (url.pathname !== '/' && url.pathname !== '')) {
     throw new Unacceptable('must be origins such as https://app.example.com, separated by commas; never *');
   }
+  // The comparison is exact: a browser never sends an asterisk.
+  if (url.host.includes('*')) {
+    throw new Unacceptable('must be origins in full: name each subdomain, since * stands for nothing');
+  }
   if (url.search !== '' || url.hash !== '' || url.username !== '') {
     throw new Unacceptable('must be origins without credentials, query or fragment');
   }
@@ -81,6 +85,9 @@ export const redirectUri: Parser<string> = value => {
   const url = URL.parse(value);
   if (url === null || DANGEROUS.has(url.protocol) || value.includes('#')) {
     throw new Unacceptable('must be absolute URLs without a fragment, separated by commas');
+  }
+  if (url.host.includes('*')) {
+    throw new Unacceptable('must be URLs in full: name each host, since * stands for nothing');
   }
   return value;
 };

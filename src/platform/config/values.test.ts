@@ -65,3 +65,57 @@ test('what is on or off is told so, in every spelling that is read', () => {
     ),
   );
 });
+
+test('an asterisk in a host is refused, since nothing is ever equal to it', () => {
+  const complaint = 'must be origins in full: name each subdomain, since * stands for nothing.';
+  for (const name of ['CORS_ORIGINS', 'WEBAUTHN_ORIGINS'])
+    expect(faultsOf({ [name]: 'https://*.a.example' })).toEqual([`${name} ${complaint}`]);
+  expect(faultsOf({ REDIRECT_URIS: 'https://*.a.example/cb' })).toEqual([
+    'REDIRECT_URIS must be URLs in full: name each host, since * stands for nothing.',
+  ]);
+});
+
+test('a WEBAUTHN_RP_ID that no page of ours is below is refused', () => {
+  expect(faultsOf({ WEBAUTHN_RP_ID: 'foo.com' })).toEqual([
+    'WEBAUTHN_RP_ID=foo.com is neither the host of PUBLIC_URL (http://localhost:8000) or APP_URL (http://localhost:8000) nor a parent of it, so browsers refuse passkeys: set it to one, or set those.',
+  ]);
+  const urls = { PUBLIC_URL: 'https://auth.foo.com', APP_URL: 'https://app.bar.com', TRUST_PROXY: '1' };
+  for (const WEBAUTHN_RP_ID of ['foo.com', 'auth.foo.com', 'bar.com'])
+    expect(faultsOf({ ...urls, WEBAUTHN_RP_ID })).toEqual([]);
+  expect(faultsOf({ ...urls, WEBAUTHN_RP_ID: 'oo.com' })).toHaveLength(1);
+  expect(faultsOf({ WEBAUTHN_RP_ID: 'foo.com', WEBAUTHN_ORIGINS: 'https://foo.com' })).toEqual([]);
+});
+
+describe('MAIL_FROM is one address', () => {
+  test.each([
+    'a@b,c@d',
+    'a@b;c@d',
+    'A <a@b>, B <c@d>',
+    'Acme, Inc <a@b>',
+    'Team: A <a@b>',
+    'A <a@b',
+    'a@b>',
+    'A <a@b> c',
+    '"A <a@b>',
+    'a b@c',
+  ])('%s is refused', MAIL_FROM => {
+    expect(faultsOf({ MAIL_FROM })).toEqual([
+      'MAIL_FROM must be one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; a name with a comma stands in double quotes.',
+    ]);
+  });
+
+  test.each([
+    'a@b',
+    'a+b.c@x.example',
+    'Ünal & Co. (DE) <a@b>',
+    '"Acme, Inc: <all>" <a@b>',
+    '<a@b>',
+    'A <a@[::1]>',
+  ])('%s is taken', MAIL_FROM => {
+    expect(load({ MAIL_FROM }).config.mail.from).toBe(MAIL_FROM);
+  });
+
+  test('and so is the default, whatever the host of PUBLIC_URL', () => {
+    expect(load({ PUBLIC_URL: 'http://[::1]:8000' }).config.mail.from).toBe('Entrecore <no-reply@[::1]>');
+  });
+});

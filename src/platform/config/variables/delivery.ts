@@ -8,6 +8,14 @@ const smtpUrl = (value: string) => {
   return value;
 };
 
+// Mail has one sender (RFC 5322 §3.6.2 with no Sender field): commas, colons and semicolons would make a list of the name.
+const ADDRESS = String.raw`[^\s@<>,;:"()\[\]]+@(?:\[[^\s\[\]]+\]|[^\s@<>,;:"()\[\]]+)`;
+const NAME = String.raw`(?:"[^"\r\n]*"|[^"<>,;:\r\n]*)`;
+const sender = matching(
+  new RegExp(String.raw`^\s*(?:${NAME}\s*<${ADDRESS}>|${ADDRESS})$`),
+  'one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; a name with a comma stands in double quotes',
+);
+
 export const delivery = {
   SMTP_URL: optional(
     smtpUrl,
@@ -15,7 +23,7 @@ export const delivery = {
     { secret: true, fallbackText: 'none: mails stay in the outbox, shown at /dev/mailbox' },
   ),
   MAIL_FROM: setting(
-    matching(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'an address, such as Entrecore <no-reply@example.com>'),
+    sender,
     'The sender of every mail.',
     lookup => `Entrecore <no-reply@${URL.parse(`${lookup('PUBLIC_URL')}`)?.hostname ?? 'localhost'}>`,
     { fallbackText: 'Entrecore <no-reply@ the host of PUBLIC_URL>' },
