@@ -19,7 +19,9 @@ export function secretRules(judged: Judged): void {
 
   if (least === undefined) {
     if (isGiven('JWT_SECRET_KEY'))
-      warn(`JWT_SECRET_KEY is not used: ALGORITHM=${algorithm} has keys of its own.`);
+      warn(
+        `JWT_SECRET_KEY signs nothing under ALGORITHM=${algorithm}. Remove it ACCESS_TOKEN_EXPIRE_MINUTES after the change from HS*: until then tokens of before are verified with it.`,
+      );
   } else if (typeof jwt === 'string') {
     judgeSecret(judged, 'JWT_SECRET_KEY', jwt, least, ` for ${algorithm} (RFC 7518 §3.2)`);
   } else if (jwt === null && hasServer(judged)) {

@@ -72,7 +72,7 @@ describe('secrets', () => {
   test('an algorithm with keys of its own needs no JWT_SECRET_KEY', () => {
     expect(load({ ...SERVER, JWT_SECRET_KEY: '', ALGORITHM: 'EdDSA' }).config.tokens.jwtSecret).toBeNull();
     expect(load({ ...SERVER, ALGORITHM: 'EdDSA' }).warnings).toEqual([
-      'JWT_SECRET_KEY is not used: ALGORITHM=EdDSA has keys of its own.',
+      'JWT_SECRET_KEY signs nothing under ALGORITHM=EdDSA. Remove it ACCESS_TOKEN_EXPIRE_MINUTES after the change from HS*: until then tokens of before are verified with it.',
     ]);
   });
 
