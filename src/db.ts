@@ -10,6 +10,7 @@ import { cautions, writeRevision } from './platform/migrations/new-revision.ts';
 import { openTarget } from './platform/migrations/open-target.ts';
 import { type Revision, readRevisions } from './platform/migrations/revisions.ts';
 import { type Migration, upgrade } from './platform/migrations/upgrade.ts';
+import { isExpected, lastWords } from './platform/start-error.ts';
 
 const program = new Command('db')
   .description('Changes and inspects the schema of the database.')
@@ -171,9 +172,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
-    say(
-      error instanceof MigrationError ? `FAILED: ${error.message}` : String((error as Error).stack ?? error),
-    );
+    say(`${isExpected(error) ? 'FAILED: ' : ''}${lastWords(error)}`);
     process.exitCode = 255;
   }
 }

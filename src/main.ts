@@ -6,10 +6,11 @@ import { startSealer } from './audit/sealer.ts';
 import { banner } from './banner.ts';
 import { startDelivery } from './delivery/worker.ts';
 import { startMaintenance } from './maintenance.ts';
-import { ConfigError, loadConfig } from './platform/config/load.ts';
+import { loadConfig } from './platform/config/load.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
 import { openLog } from './platform/log.ts';
+import { lastWords } from './platform/start-error.ts';
 import { openWorld } from './world.ts';
 
 /** Serves until SIGTERM or SIGINT: then finishes the requests in progress, stops what it started, and ends. */
@@ -68,7 +69,6 @@ async function serve(): Promise<void> {
 const DRAIN_MS = 20_000;
 
 serve().catch((error: unknown) => {
-  const known = error instanceof ConfigError || (error as { expected?: boolean }).expected === true;
-  process.stderr.write(`${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
+  process.stderr.write(`${lastWords(error)}\n`);
   process.exit(1);
 });

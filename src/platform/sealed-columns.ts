@@ -1,6 +1,7 @@
 import type { Sql } from './database.ts';
 import type { Deps } from './deps.ts';
 import { Fragment, sql } from './sql.ts';
+import { StartError } from './start-error.ts';
 
 /**
  * Every column that holds values of `secrets.seal`. Each is sealed for the context `table:key`, so that a value that is
@@ -18,9 +19,7 @@ export const sealedColumns = [
 type SealedColumn = (typeof sealedColumns)[number];
 
 /** A stored secret that no configured root opens: told to the operator without a stack. */
-export class SealedError extends Error {
-  readonly expected = true;
-}
+export class SealedError extends StartError {}
 
 /** How many values of a column each kind of root holds. */
 export interface SealedCount {

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { StartError } from '../start-error.ts';
 import { assemble } from './assemble.ts';
 import { describeValues } from './describe.ts';
 import { applyRules } from './rules.ts';
@@ -23,7 +24,7 @@ export interface LoadedConfig {
 }
 
 /** Everything that is wrong with the configuration, each with what to do about it. */
-export class ConfigError extends Error {
+export class ConfigError extends StartError {
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
 

@@ -16,9 +16,9 @@ export async function readApplied(client: ClientBase): Promise<Applied[]> {
     `select to_regclass(quote_ident(current_schema()) || '.${VERSION_TABLE}') is not null as present`,
   );
   if (rows[0]?.present !== true) return [];
-  const applied = await client.query<Applied>(
-    `select id, checksum, applied_at as "appliedAt" from ${VERSION_TABLE} order by id`,
-  );
+  const applied = await client
+    .query<Applied>(`select id, checksum, applied_at as "appliedAt" from ${VERSION_TABLE} order by id`)
+    .catch(explain);
   return applied.rows;
 }
 
@@ -37,7 +37,8 @@ export async function createVersionTable(client: ClientBase): Promise<void> {
 function explain(error: unknown): never {
   if (error instanceof pg.DatabaseError && error.code === '42501') {
     throw new MigrationError(
-      `This role may not change the schema (${error.message}): set MIGRATE_DATABASE_URL to the role that owns it`,
+      `This role may not do that to the schema (${error.message}): set MIGRATE_DATABASE_URL to the role that owns it, ` +
+        'and run "npm run db -- upgrade head", which also grants what the service needs',
       { cause: error },
     );
   }

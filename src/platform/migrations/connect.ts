@@ -24,12 +24,7 @@ const RETRY_MS = 500;
 export async function connect(connection: pg.ClientConfig, say: Say, waitSeconds = 60): Promise<pg.Client> {
   const deadline = performance.now() + waitSeconds * 1000;
   for (let told = false; ; told = true) {
-    const client = new pg.Client({
-      application_name: 'entrecore-auth migrations',
-      keepAlive: true,
-      connectionTimeoutMillis: 10_000,
-      ...connection,
-    });
+    const client = newClient(connection);
     // A connection that dies later also fails the statement under way; that failure is the one to report.
     client.on('error', () => {});
     try {
@@ -40,7 +35,8 @@ export async function connect(connection: pg.ClientConfig, say: Say, waitSeconds
       if (!isNotYet(error)) throw explained(error, client);
       if (performance.now() + RETRY_MS > deadline) {
         throw new MigrationError(
-          `No database at ${addressOf(client)} after ${waitSeconds} s: ${messageOf(error)}`,
+          `No database at ${addressOf(client)} after ${waitSeconds} s: ${messageOf(error)}. Start it, or correct ${WHERE}.`,
+          { cause: error },
         );
       }
       if (!told) say(`waiting for the database at ${addressOf(client)}: ${messageOf(error)}`);
@@ -49,21 +45,60 @@ export async function connect(connection: pg.ClientConfig, say: Say, waitSeconds
   }
 }
 
+const WHERE = 'DATABASE_URL, or DB_HOST and DB_PORT (for migrations MIGRATE_DATABASE_URL, where it is set)';
+const WHO = 'DATABASE_URL, or DB_USER and DB_PASSWORD (for migrations MIGRATE_DATABASE_URL, where it is set)';
+
+// It reads the certificates that the URL names at once.
+function newClient(connection: pg.ClientConfig): pg.Client {
+  try {
+    return new pg.Client({
+      application_name: 'entrecore-auth migrations',
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+      ...connection,
+    });
+  } catch (cause) {
+    throw new MigrationError(
+      `The database cannot be connected to: ${messageOf(cause)}. Correct DATABASE_URL.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 function isNotYet(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return NOT_YET.has(code ?? '') || /timeout expired|Connection terminated/.test(message ?? '');
 }
 
-function explained(error: unknown, { host, port, user, database }: pg.Client): unknown {
-  if (!(error instanceof pg.DatabaseError)) return error;
-  if (error.code === '3D000') {
-    return new MigrationError(
-      `There is no database "${database}" on ${host}. Create it: createdb -h ${host} -p ${port} -U ${user} ${database}`,
+// Whatever keeps a connection from being made lies outside of this program.
+function explained(cause: unknown, client: pg.Client): MigrationError {
+  return new MigrationError(explanation(cause as { code?: string; message: string }, client), { cause });
+}
+
+function explanation({ code = '', message }: { code?: string; message: string }, client: pg.Client): string {
+  const { host, port, user, database } = client;
+  if (code === '3D000') {
+    return (
+      `There is no database "${database}" on ${host}. Create it: createdb -h ${host} -p ${port} -U ${user} ${database} ` +
+      '(or correct DATABASE_URL, or DB_NAME)'
     );
   }
-  if (error.code?.startsWith('28'))
-    return new MigrationError(`The database refused the role "${user}": ${error.message}`);
-  return error;
+  if (code.startsWith('28')) return `The database refused the role "${user}": ${message}. Correct ${WHO}.`;
+  if (/password must be a string/.test(message)) {
+    return `The database asks for the password of the role "${user}", and there is none. Set it in ${WHO}.`;
+  }
+  if (code === '42501') {
+    return `The role "${user}" may not use the database: ${message}. Run: grant connect on database "${database}" to "${user}"`;
+  }
+  if (/does not support SSL/.test(message)) {
+    return `The database at ${addressOf(client)} does not speak TLS, which the sslmode of DATABASE_URL asks for. Switch it on there (ssl = on), or set sslmode=disable where nobody can listen in between.`;
+  }
+  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
+    return `The certificate of the database at ${addressOf(client)} does not verify: ${message}. Give its authority in DATABASE_URL (sslrootcert=/path/to/ca.pem), and connect by a name that the certificate has.`;
+  }
+  return `The database at ${addressOf(client)} refuses: ${message}. Check ${WHERE}.`;
 }
 
 function messageOf(error: unknown): string {

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type EmptyDatabase, emptyDatabase } from '../migrations/support.ts';
+import { type TestDatabase, testDatabase } from '../support/database.ts';
+
+// What a person reads when the program cannot start: one message, with what to do, and no stack.
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+const SECRETS = {
+  JWT_SECRET_KEY: 'a jwt secret of the failed starts, long',
+  AUTH_ROOT_SECRET: 'a root secret of the failed starts, long',
+};
+
+let database: TestDatabase;
+let empty: EmptyDatabase;
+beforeAll(async () => {
+  [database, empty] = await Promise.all([testDatabase(), emptyDatabase()]);
+});
+afterAll(() => Promise.all([database.close(), empty.close()]));
+
+interface End {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(program: readonly string[], env: Record<string, string>): Promise<End> {
+  const child = spawn(process.execPath, [...program], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...env },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, out, err };
+}
+
+const changed = (change: (url: URL) => unknown) => () => {
+  const url = new URL(database.url);
+  change(url);
+  return url.href;
+};
+
+const SERVICE = ['src/main.ts'];
+const COMMAND = ['src/cli.ts', 'keys', 'list'];
+const MIGRATION = ['src/db.ts', 'current'];
+
+/** Starts each program with these variables, and expects one message, no stack and a failure. */
+async function expectRefusal(
+  env: Record<string, string>,
+  message: RegExp,
+  programs = [SERVICE],
+): Promise<void> {
+  for (const { code, err } of await Promise.all(programs.map(program => run(program, env)))) {
+    expect(err.trim().split('\n').join(' ')).toMatch(message);
+    expect(err).not.toMatch(/^ +at /m);
+    expect(code === 1 || code === 255).toBe(true);
+  }
+}
+
+test('a schema that is behind ends the service and a command with one message', async () => {
+  const env = { ...SECRETS, DATABASE_URL: empty.connection.connectionString };
+  await expectRefusal(env, /revisions behind.*npm run db -- upgrade head/, [SERVICE, COMMAND]);
+});
+
+test.each<[string, () => string, RegExp]>([
+  [
+    'a database that is not there',
+    changed(url => (url.pathname = '/nowhere')),
+    /no database "nowhere".*createdb/,
+  ],
+  [
+    'a role that is not there',
+    changed(url => (url.username = 'nobody_at_all')),
+    /"nobody_at_all".*DATABASE_URL/,
+  ],
+  [
+    'a server without TLS',
+    changed(url => url.searchParams.set('sslmode', 'verify-full')),
+    /(does not speak TLS|does not verify).*DATABASE_URL|DATABASE_URL.*sslmode=disable/,
+  ],
+  [
+    'an authority that cannot be read',
+    changed(url => url.searchParams.set('sslrootcert', '/nowhere.pem')),
+    /nowhere\.pem.*DATABASE_URL/,
+  ],
+])('%s ends the service, a command and a migration with one message', async (_name, url, message) => {
+  await expectRefusal({ ...SECRETS, DATABASE_URL: url() }, message, [SERVICE, COMMAND, MIGRATION]);
+});
