@@ -1,5 +1,4 @@
 import './platform/process-guard.mjs';
-import type { AddressInfo } from 'node:net';
 import { bootstrapAdmin } from './admin/bootstrap.ts';
 import { createApp } from './app.ts';
 import { startSealer } from './audit/sealer.ts';
@@ -9,6 +8,7 @@ import { startMaintenance } from './maintenance.ts';
 import { loadConfig } from './platform/config/load.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
+import { listen } from './platform/http/listen.ts';
 import { openLog } from './platform/log.ts';
 import { lastWords } from './platform/start-error.ts';
 import { openWorld } from './world.ts';
@@ -36,12 +36,11 @@ async function serve(): Promise<void> {
     if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
     const { tls } = config.http;
     const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
-    await app.listen({ host: config.http.host, port: config.http.port });
+    const port = await listen(app, config.http);
     growHeapSlowly();
     if (tls !== null)
       followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
     const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
-    const { port } = app.server.address() as AddressInfo;
     process.stdout.write(banner({ config: deps.config, embedded: world.embedded, port }));
 
     const drain = async (signal: string) => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmptyDatabase, emptyDatabase } from '../migrations/support.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
@@ -42,6 +43,8 @@ const changed = (change: (url: URL) => unknown) => () => {
   change(url);
   return url.href;
 };
+
+const ready = () => ({ ...SECRETS, DATABASE_URL: database.url });
 
 const SERVICE = ['src/main.ts'];
 const COMMAND = ['src/cli.ts', 'keys', 'list'];
@@ -88,4 +91,19 @@ test.each<[string, () => string, RegExp]>([
   ],
 ])('%s ends the service, a command and a migration with one message', async (_name, url, message) => {
   await expectRefusal({ ...SECRETS, DATABASE_URL: url() }, message, [SERVICE, COMMAND, MIGRATION]);
+});
+
+test('a port that is taken ends the service with one message', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  await expectRefusal({ ...ready(), PORT: String(port) }, new RegExp(`^PORT: ${port} is in use`));
+  other.close();
+});
+
+test.each([
+  ['203.0.113.7', /HOST: 203\.0\.113\.7 is no address of this machine/],
+  ['no-such-host.invalid', /HOST: no-such-host\.invalid is no name/],
+])('HOST=%s ends the service with one message', async (HOST, message) => {
+  await expectRefusal({ ...ready(), HOST, PUBLIC_URL: 'http://localhost' }, message);
 });
