@@ -3,10 +3,12 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync
 import { join, resolve } from 'node:path';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
+import { inDataDir } from './data-dir.ts';
 import type { Sql } from './database.ts';
 import type { Deps } from './deps.ts';
 import { SealedError, sealedOutside } from './sealed-columns.ts';
 import { sql } from './sql.ts';
+import { StartError } from './start-error.ts';
 
 const JWT_FILE = 'jwt-secret-key';
 const ROOT_FILE = 'auth-root-secret';
@@ -141,6 +143,11 @@ function secretInFolder(dataDir: string, name: string, notices: string[]): strin
   const path = resolve(dataDir, name);
   const existing = readSecret(path);
   if (existing !== null) return existing;
+  inDataDir(dataDir, () => makeSecretFile(dataDir, name, path, notices));
+  return readSecret(path) as string;
+}
+
+function makeSecretFile(dataDir: string, name: string, path: string, notices: string[]): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   // A finished file is linked into place: a reader never sees half of it, and of two makers one wins.
   const draft = join(dataDir, `.${name}.${process.pid}.${randomBytes(4).toString('hex')}`);
@@ -153,7 +160,6 @@ function secretInFolder(dataDir: string, name: string, notices: string[]): strin
   } finally {
     unlinkSync(draft);
   }
-  return readSecret(path) as string;
 }
 
 function readSecret(path: string): string | null {
@@ -161,11 +167,15 @@ function readSecret(path: string): string | null {
   try {
     text = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return null;
-    throw error;
+    const { code } = error as { code?: string };
+    if (code === 'ENOENT') return null;
+    throw new StartError(
+      `${path} cannot be read (${code}). It holds a secret of this database: give it back to the user that runs the service, 0600, or restore it from a backup.`,
+      { cause: error },
+    );
   }
   if (text.length < LEAST_LENGTH) {
-    throw new Error(`${path} is damaged: it holds ${text.length} characters. Restore it from a backup.`);
+    throw new StartError(`${path} is damaged: it holds ${text.length} characters. Restore it from a backup.`);
   }
   chmodSync(path, 0o600);
   return text;

@@ -1,7 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EmptyDatabase, emptyDatabase } from '../migrations/support.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 
@@ -15,10 +26,19 @@ const SECRETS = {
 
 let database: TestDatabase;
 let empty: EmptyDatabase;
+let folder: string;
 beforeAll(async () => {
+  folder = mkdtempSync(join(realpathSync(tmpdir()), 'entrecore-failed-'));
+  // As root, the user that runs the embedded server must pass.
+  chmodSync(folder, 0o711);
+  writeFileSync(join(folder, 'file'), '');
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
   [database, empty] = await Promise.all([testDatabase(), emptyDatabase()]);
 });
-afterAll(() => Promise.all([database.close(), empty.close()]));
+afterAll(async () => {
+  await Promise.all([database.close(), empty.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
 
 interface End {
   readonly code: number | null;
@@ -30,6 +50,8 @@ async function run(program: readonly string[], env: Record<string, string>): Pro
   const child = spawn(process.execPath, [...program], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...env },
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -106,4 +128,22 @@ test.each([
   ['no-such-host.invalid', /HOST: no-such-host\.invalid is no name/],
 ])('HOST=%s ends the service with one message', async (HOST, message) => {
   await expectRefusal({ ...ready(), HOST, PUBLIC_URL: 'http://localhost' }, message);
+});
+
+describe('of DATA_DIR', () => {
+  test.each([
+    ['a file', () => join(folder, 'file'), /DATA_DIR: .*file is no folder/],
+    ['a folder in a file', () => join(folder, 'file', 'data'), /DATA_DIR: .*file is no folder/],
+    ['too long a name', () => join(folder, 'n'.repeat(300)), /DATA_DIR: .*its name is too long/],
+    ['a link to nowhere', () => join(folder, 'link', 'data'), /DATA_DIR: .*it cannot be made there/],
+  ])('%s ends the service, a command and a migration with one message', async (_name, dataDir, message) => {
+    await expectRefusal({ DATA_DIR: dataDir() }, message, [SERVICE, COMMAND, MIGRATION]);
+  });
+
+  test('a secret that is damaged ends the service with one message, and is left as it is', async () => {
+    const path = join(folder, 'auth-root-secret');
+    writeFileSync(path, 'cut off');
+    await expectRefusal({ DATA_DIR: folder }, /auth-root-secret is damaged: it holds 7 characters\. Restore/);
+    expect(readFileSync(path, 'utf8')).toBe('cut off');
+  }, 60_000);
 });

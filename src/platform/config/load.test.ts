@@ -147,6 +147,7 @@ test('all faults are told at once, each with what to do', () => {
 test.each([
   [{ DB_NAME: 'x' }, 'DB_NAME set without DB_HOST'],
   [{ DATABASE_URL: 'mysql://x', JWT_SECRET_KEY: JWT }, 'DATABASE_URL must look like postgres://'],
+  [{ DATA_DIR: '/dev/null' }, 'DATA_DIR: /dev/null cannot be used: /dev/null is no folder'],
   [{ MIGRATE_DATABASE_URL: 'postgres://a@b/c' }, 'MIGRATE_DATABASE_URL needs a PostgreSQL server'],
   [{ PUBLIC_URL: 'https://a.example/?x' }, 'PUBLIC_URL must be a URL without'],
   [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins'],

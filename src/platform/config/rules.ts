@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
+import { faultOfDataDir } from '../data-dir.ts';
 import { hasServer, type Judged } from './judged.ts';
 import { secretRules } from './secret-rules.ts';
 import { byteLength } from './secret-strength.ts';
@@ -9,6 +10,7 @@ import { isExposed, isLoopback } from './url-parsers.ts';
 export function applyRules(judged: Judged): void {
   for (const rule of [
     databaseRules,
+    dataDirRules,
     secretRules,
     addressRules,
     tlsRules,
@@ -37,6 +39,14 @@ function databaseRules(judged: Judged): void {
   if (isGiven('MIGRATE_DATABASE_URL') && !hasServer(judged)) {
     fault('MIGRATE_DATABASE_URL needs a PostgreSQL server: set DATABASE_URL or DB_HOST, or remove it.');
   }
+}
+
+// With a PostgreSQL server nothing is written there.
+function dataDirRules(judged: Judged): void {
+  const { DATA_DIR: dataDir } = judged.values;
+  if (hasServer(judged) || dataDir === undefined) return;
+  const fault = faultOfDataDir(resolve(judged.folder, dataDir));
+  if (fault !== null) judged.fault(fault);
 }
 
 function addressRules({ values, isGiven, warn }: Judged): void {

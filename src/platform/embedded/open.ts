@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { inDataDir } from '../data-dir.ts';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
@@ -41,7 +42,7 @@ export async function openEmbedded({ dataDir, log, durable = true }: EmbeddedOpt
       'The embedded PostgreSQL runs on Linux and macOS. Set DATABASE_URL to a PostgreSQL server, or use WSL.',
     );
   }
-  const folders = prepareFolders(dataDir, log);
+  const folders = inDataDir(dataDir, () => prepareFolders(dataDir, log));
   const gate = () =>
     takeExclusive(folders.gate, () =>
       log.info('Another process starts or stops the embedded PostgreSQL; waiting'),

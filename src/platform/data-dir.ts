@@ -1,0 +1,50 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { StartError } from './start-error.ts';
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'its file system is read-only',
+  ENOTDIR: 'a part of it is no folder',
+  EEXIST: 'it is no folder',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its links go in a circle',
+  ENOENT: 'it cannot be made there',
+  ENOSPC: 'no space is left there',
+  EDQUOT: 'no space is left there for this user',
+};
+
+/** Why DATA_DIR cannot be used, with what to do; null when nothing speaks against it. Changes nothing. */
+export function faultOfDataDir(dataDir: string): string | null {
+  // What somebody prepared, with links and owners of their own, is judged when it is used.
+  if (existsSync(join(dataDir, 'pg'))) return null;
+  for (let at = dataDir; ; at = dirname(at)) {
+    try {
+      if (!statSync(at).isDirectory()) return sentence(dataDir, `${at} is no folder`);
+      accessSync(at, constants.R_OK | constants.W_OK | constants.X_OK);
+      return null;
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      // What is not there yet will be made; of what stands in its way, the folder above tells.
+      if ((code === 'ENOENT' || code === 'ENOTDIR') && at !== dirname(at)) continue;
+      return sentence(dataDir, REASONS[code] ?? code);
+    }
+  }
+}
+
+/** Runs what makes files under DATA_DIR. What the file system refuses is told as a StartError that names the variable. */
+export function inDataDir<T>(dataDir: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const reason = REASONS[code];
+    if (reason === undefined) throw error;
+    throw new StartError(sentence(dataDir, `${reason} (${(error as Error).message})`), { cause: error });
+  }
+}
+
+function sentence(dataDir: string, why: string): string {
+  return `DATA_DIR: ${dataDir} cannot be used: ${why}. Set DATA_DIR to a folder that this user may write, or DATABASE_URL to a PostgreSQL server.`;
+}
