@@ -147,3 +147,10 @@ describe('of DATA_DIR', () => {
     expect(readFileSync(path, 'utf8')).toBe('cut off');
   }, 60_000);
 });
+
+test('a key of another certificate ends the service, a command and config check with one message', async () => {
+  const pem = (name: string) => join(ROOT, 'test/support/tls', name);
+  const env = { ...ready(), TLS_CERT_FILE: pem('localhost.crt'), TLS_KEY_FILE: pem('renewed.key') };
+  const message = /TLS_KEY_FILE: .*renewed\.key is not the key of the certificate in TLS_CERT_FILE/;
+  await expectRefusal(env, message, [SERVICE, COMMAND, ['src/cli.ts', 'config', 'check']]);
+});

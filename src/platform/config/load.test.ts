@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { envExample } from './document.ts';
 
 const { load, dotenv, faultsOf } = configFolder();
+const pem = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname;
 
 test('nothing set is a development service on the embedded database, as environment.md says', () => {
   const { config, warnings } = load();
@@ -147,6 +148,19 @@ test('all faults are told at once, each with what to do', () => {
 test.each([
   [{ DB_NAME: 'x' }, 'DB_NAME set without DB_HOST'],
   [{ DATABASE_URL: 'mysql://x', JWT_SECRET_KEY: JWT }, 'DATABASE_URL must look like postgres://'],
+  [
+    { TLS_CERT_FILE: pem('localhost.key'), TLS_KEY_FILE: pem('localhost.key') },
+    'holds no certificate in PEM',
+  ],
+  [
+    { TLS_CERT_FILE: pem('localhost.crt'), TLS_KEY_FILE: pem('localhost.crt') },
+    'holds no private key in PEM',
+  ],
+  [
+    { TLS_CERT_FILE: pem('localhost.crt'), TLS_KEY_FILE: pem('renewed.key') },
+    'is not the key of the certificate',
+  ],
+  [{ TLS_CERT_FILE: pem(''), TLS_KEY_FILE: pem('localhost.key') }, 'is a folder'],
   [{ DATA_DIR: '/dev/null' }, 'DATA_DIR: /dev/null cannot be used: /dev/null is no folder'],
   [{ MIGRATE_DATABASE_URL: 'postgres://a@b/c' }, 'MIGRATE_DATABASE_URL needs a PostgreSQL server'],
   [{ PUBLIC_URL: 'https://a.example/?x' }, 'PUBLIC_URL must be a URL without'],

@@ -1,6 +1,6 @@
-import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import { faultOfDataDir } from '../data-dir.ts';
+import { faultsOfCertificate } from './certificate-files.ts';
 import { hasServer, type Judged } from './judged.ts';
 import { secretRules } from './secret-rules.ts';
 import { byteLength } from './secret-strength.ts';
@@ -66,15 +66,9 @@ function tlsRules({ values, folder, isGiven, fault }: Judged): void {
   if (isGiven('TLS_CERT_FILE') !== isGiven('TLS_KEY_FILE')) {
     fault('TLS_CERT_FILE and TLS_KEY_FILE belong together: set both, or neither.');
   }
-  for (const name of ['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const) {
-    const file = values[name];
-    if (file === null || file === undefined) continue;
-    try {
-      accessSync(resolve(folder, file), constants.R_OK);
-    } catch {
-      fault(`${name}: ${file} cannot be read. Check the path and its permissions.`);
-    }
-  }
+  const at = (file: string | null | undefined) => (file ? resolve(folder, file) : null);
+  const files = { TLS_CERT_FILE: at(values.TLS_CERT_FILE), TLS_KEY_FILE: at(values.TLS_KEY_FILE) };
+  for (const found of faultsOfCertificate(files)) fault(found);
 }
 
 // Plain http is for a neighbour of this machine or its private network, so it is not refused.
