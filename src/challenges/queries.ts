@@ -148,10 +148,37 @@ export function voidOf(
   );
 }
 
-export function lockPurpose(tx: Sql, purpose: Purpose, userId: string): Promise<unknown> {
-  return tx.row(
-    sql`select pg_advisory_xact_lock(hashtextextended('challenges:' || ${purpose}::text || ${userId}::text, 0))`,
+const lockOf = (purpose: Purpose, whose: string) =>
+  sql`hashtextextended('challenges:' || ${purpose}::text || ${whose}::text, 0)`;
+
+/** One at a time, until the transaction ends; `whose` is an account's id, or an address that nobody has. */
+export function lockPurpose(tx: Sql, purpose: Purpose, whose: string): Promise<unknown> {
+  return tx.row(sql`select pg_advisory_xact_lock(${lockOf(purpose, whose)})`);
+}
+
+/** The same without waiting: false where another has it. */
+export async function tryPurpose(tx: Sql, purpose: Purpose, whose: string): Promise<boolean> {
+  const row = await tx.row<{ locked: boolean }>(
+    sql`select pg_try_advisory_xact_lock(${lockOf(purpose, whose)}) as locked`,
   );
+  return row?.locked === true;
+}
+
+/** How many challenges of a person were made since then with these data, whatever became of them. */
+export async function countSince(
+  db: Sql,
+  {
+    purpose,
+    userId,
+    data,
+    since,
+  }: { purpose: Purpose; userId: string | null; data: Readonly<Record<string, unknown>>; since: Date },
+): Promise<number> {
+  const row = await db.row<{ count: number }>(sql`
+    select count(*) as count from challenges
+    where user_id = ${userId}::uuid and purpose = ${purpose}::text and data @> ${JSON.stringify(data)}::jsonb
+      and created_at > ${since}::timestamptz`);
+  return row?.count ?? 0;
 }
 
 export function deleteExpired(db: Sql, before: Date, limit: number): Promise<number> {

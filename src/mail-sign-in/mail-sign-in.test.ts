@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, person } from '../../test/support/people.ts';
+import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -139,6 +140,35 @@ test('a wrong code answers alike for whoever was mailed, was not, or is not ther
     expect((await mailsTo(limited, disabled.email)).map(({ template }) => template)).toEqual([
       'account-locked',
     ]);
+  } finally {
+    await limited.close();
+  }
+});
+
+test('a request waits for nobody who writes to the account or asks at the same moment', async () => {
+  const limited = await testApp({ signInByMail: true, rateLimit: 'on' });
+  try {
+    const { email, id: userId } = await person(limited);
+    const { db } = limited.deps;
+    const ask = async () => {
+      const answer = await limited.call('POST', '/token/email', { body: { email } });
+      expect(answer.statusCode, answer.body).toBe(202);
+      return (await mailsTo(limited, email)).length;
+    };
+    await db.transaction(async tx => {
+      await tx.row(sql`select from users where id = ${userId}::uuid for no key update`);
+      expect(await ask()).toBe(1);
+    });
+    await db.transaction(async tx => {
+      await withinQuota(limited.deps, tx, {
+        purpose: 'sign-in',
+        userId,
+        address: email,
+        limit: 5,
+        busy: 'wait',
+      });
+      expect(await ask()).toBe(1);
+    });
   } finally {
     await limited.close();
   }

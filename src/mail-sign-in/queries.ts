@@ -1,18 +1,5 @@
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
-
-/** How many sign-in mails somebody was sent since then. */
-export async function countRecentMails(
-  tx: Tx,
-  { userId, since }: { userId: string; since: Date },
-): Promise<number> {
-  // One at a time, or several requests at once would each see the others' mails as not sent.
-  await tx.row(sql`select from users where id = ${userId}::uuid for no key update`);
-  const row = await tx.row<{ count: number }>(sql`
-    select count(*) as count from challenges
-    where user_id = ${userId}::uuid and purpose = 'sign-in' and created_at > ${since}::timestamptz`);
-  return row?.count ?? 0;
-}
 
 /** Whom a request is about. */
 export interface AskedRequest {

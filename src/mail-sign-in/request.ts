@@ -3,14 +3,13 @@ import { findAccountByAddress } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { issueCode } from '../challenges/issue.ts';
+import { withinQuota } from '../challenges/quota.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
-import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';
-import { countRecentMails } from './queries.ts';
 import { encodeRequestToken, SIGN_IN_LIFETIME } from './request-token.ts';
 
 // Nobody's mailbox is flooded through us; five codes of five tries each are nothing against a million.
@@ -39,7 +38,7 @@ export async function requestSignIn(deps: Deps, caller: Caller, email: string): 
     const { db, secrets } = deps;
     const account = await findAccountByAddress(db, address);
     return db.transaction(async tx => {
-      const reason = await reasonAgainst(deps, tx, account);
+      const reason = await reasonAgainst(deps, tx, account, address);
       const known = reason === null ? account : null;
       const { id, code, expiresAt } = await issueCode(deps, tx, {
         purpose: 'sign-in',
@@ -71,13 +70,22 @@ export async function requestSignIn(deps: Deps, caller: Caller, email: string): 
   });
 }
 
-async function reasonAgainst(deps: Deps, tx: Tx, account: Account | null): Promise<string | null> {
+async function reasonAgainst(
+  deps: Deps,
+  tx: Tx,
+  account: Account | null,
+  address: string,
+): Promise<string | null> {
+  const turn = await withinQuota(deps, tx, {
+    purpose: 'sign-in',
+    userId: account?.id ?? null,
+    address,
+    limit: MAILS_AN_HOUR,
+    busy: 'pass',
+  });
   if (account === null) return 'unknown_address';
   if (account.disabled_at !== null) return 'account_disabled';
-  if (deps.config.rateLimit === 'off') return null;
-  const since = addSeconds(deps.clock.now(), -3600);
-  const recent = await countRecentMails(tx, { userId: account.id, since });
-  return recent >= MAILS_AN_HOUR ? 'too_many_mails' : null;
+  return turn ? null : 'too_many_mails';
 }
 
 /** What the link carries: the code, and which request it answers. Worth nothing without the request's own token. */

@@ -1,5 +1,4 @@
-import { addSeconds } from '../platform/clock.ts';
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 export interface StoredPassword {
@@ -73,19 +72,6 @@ export async function deletePassword(database: Sql, userId: string): Promise<boo
 export function updateWeak(database: Sql, userId: string, weak: boolean): Promise<number> {
   return database.run(sql`
     update passwords set weak = ${weak} where user_id = ${userId}::uuid and weak <> ${weak}`);
-}
-
-/**
- * How many reset links an account was mailed in the last hour. Its row is locked first, so that of several requests at
- * once each counts those before it.
- */
-export async function countRecentResets(tx: Tx, userId: string, now: Date): Promise<number> {
-  await tx.row(sql`select from users where id = ${userId}::uuid for no key update`);
-  const row = await tx.row<{ count: number }>(sql`
-    select count(*) as count from challenges
-    where user_id = ${userId}::uuid and purpose = 'reset-password' and data @> '{"mailed": true}'
-      and created_at > ${addSeconds(now, -3600)}::timestamptz`);
-  return row?.count ?? 0;
 }
 
 /**

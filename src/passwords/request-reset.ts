@@ -2,13 +2,15 @@ import type { Account } from '../accounts/account.ts';
 import { findAccountByAddress } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { type Actor, anonymous, recordEvent } from '../audit/record.ts';
-import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
+import { withinQuota } from '../challenges/quota.ts';
+import { insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
-import { countRecentResets } from './queries.ts';
+import { sql } from '../platform/sql.ts';
 
 /** How long a reset link works, in seconds. */
 export const RESET_LIFETIME = 3600;
@@ -30,7 +32,9 @@ export async function requestReset(deps: Deps, caller: Caller, email: string): P
     const reason =
       account === null ? 'unknown_address' : account.disabled_at === null ? null : 'account_disabled';
     await deps.db.transaction(async tx => {
-      const sent = account !== null && reason === null && (await mailReset(deps, tx, account));
+      const turn = await withinQuota(deps, tx, quotaOf(account?.id ?? null, address, 'pass'));
+      const sent = account !== null && reason === null && turn;
+      if (sent) await mailReset(deps, tx, account);
       await recordEvent(deps, tx, {
         type: 'password.reset_requested',
         outcome: sent ? 'success' : 'refusal',
@@ -50,7 +54,8 @@ export async function sendReset(
   tx: Tx,
   { account, actor, caller }: { account: Account; actor: Actor; caller: Caller | null },
 ): Promise<boolean> {
-  const sent = await mailReset(deps, tx, account);
+  const sent = await withinQuota(deps, tx, quotaOf(account.id, account.email, 'wait'));
+  if (sent) await mailReset(deps, tx, account);
   await recordEvent(deps, tx, {
     type: 'password.reset_requested',
     outcome: sent ? 'success' : 'refusal',
@@ -62,26 +67,28 @@ export async function sendReset(
   return sent;
 }
 
-async function mailReset(deps: Deps, tx: Tx, account: Account): Promise<boolean> {
-  if (deps.config.rateLimit !== 'off') {
-    const recent = await countRecentResets(tx, account.id, deps.clock.now());
-    if (recent >= MAILS_AN_HOUR) return false;
-  }
-  const { token, expiresAt } = await issueChallenge(deps, tx, {
+function quotaOf(userId: string | null, address: string, busy: 'wait' | 'pass') {
+  return { purpose: 'reset-password', userId, address, limit: MAILS_AN_HOUR, data: MAILED, busy } as const;
+}
+
+// One statement: what a known address costs more than an unknown one is time that others wait for a connection.
+async function mailReset(deps: Deps, tx: Tx, account: Account): Promise<void> {
+  const { row, issued } = prepareChallenge(deps, {
     purpose: 'reset-password',
     userId: account.id,
     sentTo: account.email,
     data: MAILED,
     lifetime: RESET_LIFETIME,
   });
-  await enqueueMail(deps, tx, {
+  const mail = prepareMail(deps, {
     template: 'reset-password',
     to: account.email,
     userId: account.id,
     // An unproven mailbox may be a stranger's: it is not told what somebody typed as a name.
     params: account.email_verified_at === null ? {} : { name: account.first_name },
-    secrets: { token },
-    expiresAt,
+    secrets: { token: issued.token },
+    expiresAt: issued.expiresAt,
   });
-  return true;
+  await tx.run(sql`with link as (${insertChallenge(row)}) ${insertMail(mail)}`);
+  wakeDelivery(deps.db);
 }

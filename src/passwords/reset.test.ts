@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
 
 const NEW = 'Entirely-other-7';
@@ -82,6 +83,10 @@ describe('asking', () => {
       const ada = await person(limited);
       const answers = await Promise.all(Array.from({ length: 12 }, () => request(ada.email, limited)));
       expect(new Set(answers.map(answer => answer.body)).size).toBe(1);
+      const atOnce = (await tokensTo(ada.email, limited)).length;
+      expect(atOnce).toBeGreaterThan(0);
+      expect(atOnce).toBeLessThan(6);
+      for (let count = 0; count < 6; count++) await request(ada.email, limited);
       expect(await tokensTo(ada.email, limited)).toHaveLength(5);
       limited.deps.clock.advance(3601);
       await request(ada.email, limited);
@@ -90,6 +95,34 @@ describe('asking', () => {
       await limited.close();
     }
   });
+});
+
+// A queue behind an account's row or turn would tell by the slowest of many requests that there is an account.
+test('a request waits for nobody who writes to the account or asks at the same moment', async () => {
+  const limited = await testApp({ rateLimit: 'on' });
+  try {
+    const ada = await person(limited);
+    const { db } = limited.deps;
+    await db.transaction(async tx => {
+      await tx.row(sql`select from users where id = ${ada.id}::uuid for no key update`);
+      expect((await request(ada.email, limited)).json()).toEqual(SAID);
+    });
+    expect(await tokensTo(ada.email, limited)).toHaveLength(1);
+    await db.transaction(async tx => {
+      await withinQuota(limited.deps, tx, {
+        purpose: 'reset-password',
+        userId: ada.id,
+        address: ada.email,
+        limit: 5,
+        busy: 'wait',
+      });
+      expect((await request(ada.email, limited)).json()).toEqual(SAID);
+    });
+    // Whoever has the turn mails: one link is enough.
+    expect(await tokensTo(ada.email, limited)).toHaveLength(1);
+  } finally {
+    await limited.close();
+  }
 });
 
 describe('confirming', () => {

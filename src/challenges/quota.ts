@@ -1,0 +1,38 @@
+import { addSeconds } from '../platform/clock.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import type { Purpose } from './challenge.ts';
+import { countSince, lockPurpose, tryPurpose } from './queries.ts';
+
+const HOUR = 3600;
+
+interface Quota {
+  readonly purpose: Purpose;
+  /** Null where nobody has the address: that costs the same statements. */
+  readonly userId: string | null;
+  readonly address: string;
+  readonly limit: number;
+  /** Only those whose data have this count. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /**
+   * What happens while another request is about to send one: `wait` for it, or `pass`, which refuses at once. A stranger's
+   * request passes: the queue behind an account that is there would tell that it is.
+   */
+  readonly busy: 'wait' | 'pass';
+}
+
+/**
+ * Whether another secret of this purpose may be sent to somebody: fewer than `limit` were in the last hour. Holds until
+ * the transaction ends, so of several at once each counts those before it. Always with RATE_LIMIT=off.
+ */
+export async function withinQuota(
+  { clock, config }: Pick<Deps, 'clock' | 'config'>,
+  tx: Tx,
+  { purpose, userId, address, limit, data = {}, busy }: Quota,
+): Promise<boolean> {
+  if (config.rateLimit === 'off') return true;
+  const whose = userId ?? address;
+  if (busy === 'wait') await lockPurpose(tx, purpose, whose);
+  else if (!(await tryPurpose(tx, purpose, whose))) return false;
+  return (await countSince(tx, { purpose, userId, data, since: addSeconds(clock.now(), -HOUR) })) < limit;
+}
