@@ -19,7 +19,7 @@ export const englishNotices = {
   'email-change-notice': ({ newEmail, token, notMeToken }, words) => ({
     subject: `The email address of your ${words.brand} account is being changed`,
     paragraphs: [
-      `Somebody signed in to your account asked to change its address to ${newEmail} ${happened(words)}`,
+      `Somebody signed in to your account asked to change its address${to(newEmail)} ${happened(words)}`,
       'The change happens as soon as the new mailbox confirms it. If it was you, there is nothing to do here.',
     ],
     action: { label: 'Stop this change', page: 'undo-email-change', token },
@@ -29,7 +29,7 @@ export const englishNotices = {
   'email-changed': ({ newEmail, token, notMeToken }, words) => ({
     subject: `The email address of your ${words.brand} account was changed`,
     paragraphs: [
-      `The address of your account is now ${newEmail}, changed ${happened(words)}`,
+      `The address of your account was changed${to(newEmail)} ${happened(words)}`,
       'If it was you, there is nothing to do. This old address is no longer used.',
     ],
     action: { label: 'Undo this change', page: 'undo-email-change', token },
@@ -129,6 +129,10 @@ export const englishNotices = {
     closing: ['If it was not you, write to the people who run this service.'],
   }),
 } as const satisfies Partial<Catalogue['mails']>;
+
+function to(newEmail: string | undefined): string {
+  return newEmail === undefined ? '' : ` to ${newEmail}`;
+}
 
 function happened({ at, from }: Words): string {
   return from === null ? `on ${at}.` : `on ${at}, from ${from}.`;

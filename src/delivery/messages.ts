@@ -12,6 +12,11 @@ interface Name {
 }
 
 /** Opens the page "this was not me". Made by the outbox itself for a message that has a `userId`: see notice.ts. */
+interface NewAddress {
+  /** Left out where the mailbox that is told is unproven: whoever chose the new address would have us mail it to anybody. */
+  readonly newEmail?: string;
+}
+
 interface NotMe {
   readonly notMeToken?: string;
 }
@@ -32,9 +37,9 @@ export interface Mails {
   /** To the new address. */
   'email-change-confirm': { params: Name; secrets: { token: string } };
   /** To the old address, when the change is asked for; the token undoes it. */
-  'email-change-notice': { params: Name & Where & { newEmail: string }; secrets: { token: string } & NotMe };
+  'email-change-notice': { params: Name & Where & NewAddress; secrets: { token: string } & NotMe };
   /** To the old address, when the change has happened; the token undoes it for 72 hours. */
-  'email-changed': { params: Name & Where & { newEmail: string }; secrets: { token: string } & NotMe };
+  'email-changed': { params: Name & Where & NewAddress; secrets: { token: string } & NotMe };
   'new-device': { params: Name & Where; secrets: NotMe };
   'account-locked': { params: Name & Where & { until: string | Date }; secrets: NotMe };
   'refresh-token-theft': { params: Name & Where; secrets: NotMe };

@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Member, member as newMember, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { readMailbox } from '../delivery/mailbox.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -54,6 +55,21 @@ describe('a change of address', () => {
       form: { username: ada.who.email, password: ada.who.password },
     });
     expect(old.statusCode).toBe(401);
+  });
+
+  test('tells an unproven mailbox nothing that whoever signed up with it chose, and a proven one where it went', async () => {
+    for (const verified of [true, false]) {
+      const ada = await member({ verified });
+      const next = `www.${world.deps.random.uuid()}.example/login@example.com`;
+      await put(ada, { email: next });
+      await world.call('POST', `/verify-email/${await mailed('email-change-confirm', next)}`);
+      const notices = (await readMailbox(world.deps, { to: ada.who.email })).filter(({ template }) =>
+        template.startsWith('email-change'),
+      );
+      expect(notices.map(({ template }) => template)).toEqual(['email-changed', 'email-change-notice']);
+      for (const { subject, text, html } of notices)
+        expect([subject, text, html].join().includes(next), text).toBe(verified);
+    }
   });
 
   test('needs a recent login, which the present address and the names do not', async () => {

@@ -107,8 +107,8 @@ async function tellOldAddress(
     to: account.email,
     userId: account.id,
     params: {
-      ...(account.email_verified_at !== null && { name: account.first_name }),
-      newEmail: address,
+      // An unproven mailbox may be a stranger's: it is not told what somebody typed as a name or an address.
+      ...(account.email_verified_at !== null && { name: account.first_name, newEmail: address }),
       ip,
       userAgent,
       at: deps.clock.now().toISOString(),

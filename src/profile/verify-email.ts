@@ -102,8 +102,7 @@ async function tellFormerAddress(
     to: former.email,
     userId: former.id,
     params: {
-      ...(former.email_verified_at !== null && { name: former.first_name }),
-      newEmail: changed.email,
+      ...(former.email_verified_at !== null && { name: former.first_name, newEmail: changed.email }),
       ip: caller.ip,
       userAgent: caller.userAgent,
       at: deps.clock.now().toISOString(),
