@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configWith } from '../../test/support/deps.ts';
 import { openLog } from '../platform/log.ts';
 import { checkPassword } from './check.ts';
+import type { Owner } from './own-words.ts';
 import { checkPolicy, isWeakPassword } from './policy.ts';
 
 const log = openLog('silent');
@@ -155,6 +156,26 @@ describe('live feedback', () => {
     const stranger = await checkPassword(deps, { password: 'byronlovelace', owner: {} });
     const own = await checkPassword(deps, { password: 'byronlovelace', owner: ada });
     expect(own.score).toBeLessThan(stranger.score);
+  });
+
+  test('sixty words that may begin at every character of a password cost about what none do', async () => {
+    const cost = async (password: string, owner: Owner) => {
+      const times: number[] = [];
+      for (let round = 0; round < 7; round++) {
+        const from = process.cpuUsage();
+        await checkPassword(deps, { password, owner });
+        const { user, system } = process.cpuUsage(from);
+        times.push(user + system);
+      }
+      return Math.min(...times);
+    };
+    const names = Array.from({ length: 10 }, (_, name) =>
+      Array.from({ length: 6 }, (_, word) => 'a'.repeat(3 + name * 6 + word))
+        .join(' ')
+        .slice(0, 200),
+    );
+    const plain = await cost('p4$$w0rdP@55w0rd1Qaz2wsx!QAZ@WSX'.repeat(2), {});
+    expect(await cost('a4@'.repeat(22), { names })).toBeLessThan(2 * plain);
   });
 
   test('a long hostile input costs little: it is cut to 64 characters', async () => {
