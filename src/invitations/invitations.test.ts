@@ -146,6 +146,31 @@ test('invitations that wait are listed and withdrawn, and a newer one replaces a
   expect((await accept(second.token)).json().code).toBe('invitation_invalid');
 });
 
+test('nobody withdraws, or replaces, an invitation that gives more than they hold', async () => {
+  const email = fresh();
+  const high = await invited({ email, roles: ['admin'] });
+  const desk = await holder(['users:write', 'users:read']);
+  const refusals = [
+    await service.call('DELETE', `/invitations/${high.id}`, { token: desk.token }),
+    await service.call('POST', '/invitations', { token: desk.token, body: { email: email.toUpperCase() } }),
+  ];
+  for (const refused of refusals) {
+    expect([refused.statusCode, refused.json().code]).toEqual([403, 'target_outranks_caller']);
+    expect(refused.json().message).toBe('The invitation gives a permission that you lack.');
+  }
+  const events = await service.deps.db.rows(sql`
+    select type, outcome, reason from audit_events where actor_id = ${desk.id}::uuid and outcome = 'refusal' order by id`);
+  expect(events).toEqual([
+    { type: 'invitation.revoked', outcome: 'refusal', reason: 'target_outranks_caller' },
+    { type: 'invitation.sent', outcome: 'refusal', reason: 'target_outranks_caller' },
+  ]);
+  expect((await accept(high.token)).statusCode).toBe(201);
+
+  const low = await invited({ email: fresh(), roles: ['user'] });
+  const withdrawn = await service.call('DELETE', `/invitations/${low.id}`, { token: desk.token });
+  expect(withdrawn.statusCode).toBe(204);
+});
+
 test('it works for seven days', async () => {
   const { token } = await invited({ email: fresh() });
   service.deps.clock.advance(7 * 86_400 + 1);

@@ -5,12 +5,18 @@ import { voidSent } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
+import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { Problem } from '../platform/problems.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
-import { refuseGrant } from '../rbac/set-roles.ts';
-import { type InvitationData, type InvitationRow, type Inviter, selectInvitations } from './queries.ts';
+import { holdsAll, refuseGrant } from '../rbac/set-roles.ts';
+import {
+  findWaiting,
+  type InvitationData,
+  type InvitationRow,
+  type Inviter,
+  selectInvitations,
+} from './queries.ts';
 
 /** How long an invitation waits, in seconds. */
 const INVITATION_LIFETIME = 7 * 86_400;
@@ -27,7 +33,8 @@ export interface InvitationBody {
 /**
  * Invites an address with roles, by mail, in somebody's name where there is one; an earlier invitation of that address
  * stops working. Refuses with `email_taken` where a verified account has it or any has one that looks like it,
- * `grant_exceeds_own`, and 422 for a role that nobody made.
+ * `grant_exceeds_own`, `target_outranks_caller` where the earlier one gives more than the caller holds, and 422 for a role
+ * that nobody made.
  */
 export async function invite(
   deps: Deps,
@@ -49,6 +56,9 @@ export async function invite(
     const claimable =
       owner === null || (owner.email_verified_at === null && isSameAddress(owner.email, address));
     if (!claimable) return new Refusal('email_taken');
+    const earlier = await findWaiting(tx, { sentTo: address, now: deps.clock.now() });
+    const outranked = await refuseHigher(tx, held, earlier);
+    if (outranked !== null) return outranked;
     await voidSent(deps, tx, { purpose: 'invitation', sentTo: address });
     const data: InvitationData = { roles: given, invited_by: actor };
     const { id, token, expiresAt } = await issueChallenge(deps, tx, {
@@ -86,10 +96,23 @@ export async function listInvitations(
   return pageOf(rows, limit, { keyOf: ({ id }) => [id], present });
 }
 
-/** Withdraws an invitation: its link stops working. Refuses with `invitation_not_found`. */
+/**
+ * Withdraws an invitation: its link stops working. Refuses with `invitation_not_found`, and with
+ * `target_outranks_caller` where it gives more than the caller holds.
+ */
 export async function revokeInvitation(deps: Deps, granter: Granter, id: string): Promise<void> {
-  const revoked = await deps.db.transaction(async tx => {
-    if ((await voidSent(deps, tx, { purpose: 'invitation', id })) === 0) return false;
+  const matter = {
+    needs: 'users:write',
+    lock: 'act',
+    event: { type: 'invitation.revoked', data: { invitation: id } },
+  } as const;
+  await decide(deps, granter, matter, async (tx, held) => {
+    const found = await findWaiting(tx, { id, now: deps.clock.now() });
+    const outranked = await refuseHigher(tx, held, found);
+    if (outranked !== null) return outranked;
+    // Of several at once, one withdraws it.
+    if ((await voidSent(deps, tx, { purpose: 'invitation', id })) === 0)
+      return new Refusal('invitation_not_found');
     await recordEvent(deps, tx, {
       type: 'invitation.revoked',
       outcome: 'success',
@@ -97,9 +120,21 @@ export async function revokeInvitation(deps: Deps, granter: Granter, id: string)
       caller: granter.caller,
       data: { invitation: id },
     });
-    return true;
+    return null;
   });
-  if (!revoked) throw new Problem('invitation_not_found');
+}
+
+// Whoever holds less than an invitation gives neither withdraws it nor puts another in its place.
+async function refuseHigher(
+  tx: Tx,
+  held: ReadonlySet<string>,
+  invitations: readonly { roles: readonly string[] }[],
+): Promise<Refusal | null> {
+  const roles = invitations.flatMap(invitation => invitation.roles);
+  if (await holdsAll(tx, held, roles)) return null;
+  return new Refusal('target_outranks_caller', {
+    message: 'The invitation gives a permission that you lack.',
+  });
 }
 
 function inviterOf(granter: Granter): Inviter {

@@ -21,6 +21,9 @@ export interface InvitationRow {
   readonly expires_at: Date;
 }
 
+const waiting = (now: Date) =>
+  sql`purpose = 'invitation' and consumed_at is null and expires_at > ${now}::timestamptz`;
+
 /** The invitations that wait, the newest first. */
 export function selectInvitations(
   database: Sql,
@@ -28,7 +31,18 @@ export function selectInvitations(
 ): Promise<InvitationRow[]> {
   return database.rows(sql`
     select id, sent_to as email, data, created_at, expires_at from challenges
-    where purpose = 'invitation' and consumed_at is null and expires_at > ${now}::timestamptz
-      and (${before}::uuid is null or id < ${before}::uuid)
+    where ${waiting(now)} and (${before}::uuid is null or id < ${before}::uuid)
     order by id desc limit ${limit}::int`);
+}
+
+/** The roles of the invitations that wait: of the one with this id, or of all to an address; no row where there are none. */
+export function findWaiting(
+  database: Sql,
+  { now, ...which }: { now: Date } & ({ id: string } | { sentTo: string }),
+): Promise<{ roles: string[] }[]> {
+  const id = 'id' in which ? which.id : null;
+  const sentTo = 'sentTo' in which ? which.sentTo : null;
+  return database.rows(sql`
+    select data -> 'roles' as roles from challenges
+    where ${waiting(now)} and (id = ${id}::uuid or lower(sent_to) = lower(${sentTo}::text))`);
 }

@@ -33,12 +33,12 @@ export function routes(app: App, deps: Deps): void {
   app.post(
     '/invitations',
     {
-      config: { ...writing, problems: ['email_taken', 'grant_exceeds_own'] },
+      config: { ...writing, problems: ['email_taken', 'grant_exceeds_own', 'target_outranks_caller'] },
       schema: {
         tags,
         summary: 'Invite somebody, with roles',
         description:
-          'By a mail with a link that works for seven days. You can give only roles whose permissions you hold, and you must still hold them when it is accepted.',
+          'By a mail with a link that works for seven days, in place of an earlier one to the same address. You can give only roles whose permissions you hold, and you must still hold them when it is accepted.',
         body: Type.Object(
           {
             email: Type.String({ maxLength: 320 }),
@@ -90,7 +90,7 @@ export function routes(app: App, deps: Deps): void {
   app.delete(
     '/invitations/:id',
     {
-      config: { ...writing, problems: ['invitation_not_found'] },
+      config: { ...writing, problems: ['invitation_not_found', 'target_outranks_caller'] },
       schema: {
         tags,
         summary: 'Withdraw an invitation',

@@ -83,6 +83,15 @@ export async function refuseGrant(
     : new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
 }
 
+/** Whether everything that these roles contain is in `held`; a role that is gone contains nothing. */
+export async function holdsAll(
+  tx: Tx,
+  held: ReadonlySet<string>,
+  roles: readonly string[],
+): Promise<boolean> {
+  return (await readRolePermissions(tx, roles)).every(permission => held.has(permission));
+}
+
 /** A Refusal when this is the last administrator who may log in; asked inside `decide` with the lock `change`. */
 export async function refuseLastAdministrator(
   tx: Tx,

@@ -75,6 +75,12 @@ async function clientOf(world: World): Promise<string> {
 const more = () => ({ name: fresh('more'), permissions: ['keys:rotate'] });
 const newcomer = () => ({ email: `${fresh('made')}@example.com`, first_name: 'X', last_name: 'Y' });
 
+/** The id of an invitation that gives everything. */
+async function invitedAdmin(world: World, email: string): Promise<string> {
+  const body = { email, roles: ['admin'] };
+  return (await send(world, await admin(world), 'POST', '/invitations', body)).json().id;
+}
+
 export const administration: Recipes = {
   ...targets,
   'GET /users/{id} user_not_found': by('GET', `/users/${NOBODY}`),
@@ -103,6 +109,15 @@ export const administration: Recipes = {
     email: newcomer().email,
     roles: ['admin'],
   }),
+  'POST /invitations target_outranks_caller': async ({ world }) => {
+    const { email } = newcomer();
+    await invitedAdmin(world, email);
+    return send(world, await holderOf(world, 'users:write'), 'POST', '/invitations', { email, roles: [] });
+  },
+  'DELETE /invitations/{id} target_outranks_caller': byWriter(
+    'DELETE',
+    async world => `/invitations/${await invitedAdmin(world, newcomer().email)}`,
+  ),
 
   'POST /permissions permission_exists': by('POST', '/permissions', { name: 'users:read' }),
   'DELETE /permissions/{name} permission_not_found': by('DELETE', '/permissions/none:such'),
