@@ -178,6 +178,21 @@ describe('unknown members', () => {
     });
   });
 
+  test('twenty of them are told, however many there are, in an answer that is smaller than the body', async () => {
+    const body = Object.fromEntries(Array.from({ length: 6_500 }, (_, n) => [`k${n}`, 1]));
+    const answer = await world.call('POST', '/email-change/undo', { body });
+    const issue = (name: string) => ({
+      type: 'extra_forbidden',
+      loc: ['body', name],
+      msg: 'Extra inputs are not permitted',
+    });
+    expectProblem(answer, 'validation_failed');
+    const { detail } = answer.json();
+    expect(detail).toHaveLength(20);
+    expect(detail).toContainEqual(issue('k0'));
+    expect(answer.body.length).toBeLessThan(4_000);
+  });
+
   test('PUT /users/me with roles is told so, and nothing changes', async () => {
     const body = { first_name: 'Mallory', roles: ['admin'], disabled: false, email_verified: true };
     const answer = await world.call('PUT', '/users/me', { token, body });

@@ -7,6 +7,12 @@ import type { Issue } from '../problems.ts';
 // them do not wait.
 const require = createRequire(import.meta.url);
 
+// What one answer says at most: a body of thousands of wrong members would be answered with ten times as much.
+const MOST_ISSUES = 20;
+// Several errors may come to one issue. To find them all takes Ajv a fraction of what it took to read the body; to make
+// text of them all takes more than that, so the rest is let go here.
+const MOST_ERRORS = 5 * MOST_ISSUES;
+
 const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false } as const;
 
 const openAjv = (coerceTypes: boolean) => {
@@ -34,7 +40,7 @@ export function compileValidator({
   const validate = (data: unknown) => {
     compiled ??= compile(schema as object, httpPart === 'body');
     const valid = compiled(data);
-    validate.errors = compiled.errors ?? null;
+    validate.errors = compiled.errors?.slice(0, MOST_ERRORS) ?? null;
     return valid;
   };
   validate.errors = null as ValidateFunction['errors'];
@@ -92,7 +98,9 @@ const TYPES: Readonly<Record<string, string>> = {
   minProperties: 'too_few_members',
 };
 
-/** Ajv's errors as FastAPI's list: `loc` leads to the member, and no rejected value is repeated. */
+/**
+ * Ajv's errors as FastAPI's list, of twenty at most: `loc` leads to the member, and no rejected value is repeated.
+ */
 export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] {
   const at =
     part === 'querystring' ? 'query' : part === 'params' ? 'path' : part === 'headers' ? 'header' : part;
@@ -103,7 +111,8 @@ export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] 
       errors.length > 0 && errors.every(isChoice)
         ? [{ type: 'no_match', loc: [at], msg: 'Input should match one of the allowed forms' }]
         : [],
-    );
+    )
+    .slice(0, MOST_ISSUES);
 }
 
 // Of "this or null", what is said about this is enough.
