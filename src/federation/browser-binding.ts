@@ -34,9 +34,8 @@ function nameOf({ http }: Pick<Config, 'http'>, state: string): string {
 
 /** `Set-Cookie` that binds a sign-in to this browser; with the empty secret, it takes the cookie away. */
 export function bindingCookie(config: Pick<Config, 'http'>, state: string, secret: string): string {
-  const secure = config.http.publicUrl.startsWith('https:') ? '; Secure' : '';
   const age = secret === '' ? 0 : STATE_LIFETIME;
-  return `${nameOf(config, state)}=${secret}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`;
+  return `${nameOf(config, state)}=${secret}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;
 }
 
 /** The secret of a sign-in in a request's cookies, or null. */

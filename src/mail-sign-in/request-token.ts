@@ -1,4 +1,3 @@
-import type { Config } from '../platform/config.ts';
 import type { Secrets } from '../platform/secrets.ts';
 
 /** How long a mailed link or code works, in seconds (ASVS 6.5.5: at most ten minutes). */
@@ -20,10 +19,9 @@ export function decodeRequestToken(secrets: Secrets, token: string): string | nu
 }
 
 /** `Set-Cookie` that binds the request to this browser; the empty token takes it away. */
-export function requestCookie({ http }: Pick<Config, 'http'>, token: string): string {
-  const secure = http.publicUrl.startsWith('https:') ? '; Secure' : '';
+export function requestCookie(token: string): string {
   const age = token === '' ? 0 : SIGN_IN_LIFETIME;
-  return `${COOKIE}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`;
+  return `${COOKIE}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;
 }
 
 /** The request token in a request's cookies, or null. */

@@ -38,7 +38,7 @@ export function routes(app: App, deps: KeysDeps): void {
       const caller = callerOf(request);
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       const asked = await requestSignIn(deps, caller, email);
-      reply.header('set-cookie', requestCookie(deps.config, asked.token));
+      reply.header('set-cookie', requestCookie(asked.token));
       return reply.code(202).send({
         message: 'If the email exists, a link and a code have been sent',
         request_token: asked.token,
@@ -86,7 +86,7 @@ export function routes(app: App, deps: KeysDeps): void {
         proof,
         devices: devicesOf(deps, request.headers.cookie, device_token),
       });
-      reply.header('set-cookie', requestCookie(deps.config, ''));
+      reply.header('set-cookie', requestCookie(''));
       if (tokens.device_token !== undefined)
         reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
       return tokens;

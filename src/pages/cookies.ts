@@ -22,7 +22,6 @@ export function readCookie(config: Http, header: string | undefined, cookie: Pag
 
 /** `Set-Cookie`; without an age it lives as long as the browser runs, and the age 0 takes it away. */
 export function writeCookie(config: Http, cookie: PageCookie, value: string, maxAge: number | null): string {
-  const secure = config.http.publicUrl.startsWith('https:') ? '; Secure' : '';
   const age = maxAge === null ? '' : `; Max-Age=${maxAge}`;
-  return `${nameOf(config, cookie)}=${value}; Path=/${age}; HttpOnly; SameSite=Lax${secure}`;
+  return `${nameOf(config, cookie)}=${value}; Path=/${age}; HttpOnly; SameSite=Lax`;
 }

@@ -32,7 +32,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
     try {
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       const { token } = await requestSignIn(deps, caller, email);
-      reply.header('set-cookie', requestCookie(deps.config, token));
+      reply.header('set-cookie', requestCookie(token));
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
       return show(reply, askPage(view, { email, failure }), failure.status);
@@ -59,14 +59,14 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       keepTokens(deps, reply, tokens);
     } catch (error) {
       if (error instanceof Problem && error.code === 'mfa_required') {
-        reply.header('set-cookie', requestCookie(deps.config, ''));
+        reply.header('set-cookie', requestCookie(''));
         keepPending(deps, reply, String(error.members.mfa_token));
         return reply.redirect('/account/sign-in/second-factor', 303);
       }
       const failure = failureOf(view.words, error, ['code']);
       return show(reply, codePage(view, failure), failure.status);
     }
-    reply.header('set-cookie', requestCookie(deps.config, ''));
+    reply.header('set-cookie', requestCookie(''));
     return reply.redirect('/account', 303);
   });
 }

@@ -44,7 +44,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
         email: values.email,
         phoneNumber: phoneOf(values.phone_number),
       });
-      reply.header('set-cookie', signupCookie(deps.config, begun.token));
+      reply.header('set-cookie', signupCookie(begun.token));
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
       return show(reply, signUpPage(view, { values, failure }), failure.status);
@@ -70,7 +70,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
         confirmation: textOf(request, 'confirm_password', 4096),
         token: signupTokenOf(request.headers.cookie) ?? '',
       });
-      reply.header('set-cookie', signupCookie(deps.config, ''));
+      reply.header('set-cookie', signupCookie(''));
       if (user === null) return reply.redirect(`${PATH}/sent`, 303);
     } catch (error) {
       const failure = failureOf(view.words, error, ['password', 'confirm_password']);
@@ -98,7 +98,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
         response: creationIn(request),
         token: signupTokenOf(request.headers.cookie) ?? '',
       });
-      reply.header('set-cookie', signupCookie(deps.config, ''));
+      reply.header('set-cookie', signupCookie(''));
       if (user === null) return reply.redirect(`${PATH}/sent`, 303);
       keepTokens(deps, reply, await signInNewAccount(deps, caller, user.id));
     } catch (error) {

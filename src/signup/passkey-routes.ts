@@ -66,7 +66,7 @@ export function routes(app: App, deps: Deps): void {
         response: response as CreationResponse,
         token: tokenOf(signup_token, request.headers.cookie),
       });
-      reply.header('set-cookie', signupCookie(deps.config, ''));
+      reply.header('set-cookie', signupCookie(''));
       if (user !== null) return user;
       reply.code(202);
       return { message: 'Check your mail to finish', email };

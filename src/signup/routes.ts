@@ -48,7 +48,7 @@ export function routes(app: App, deps: Deps): void {
         email,
         phoneNumber: phone_number,
       });
-      reply.header('set-cookie', signupCookie(deps.config, begun.token));
+      reply.header('set-cookie', signupCookie(begun.token));
       return {
         message: 'User information collected',
         email: begun.email,
@@ -96,7 +96,7 @@ export function routes(app: App, deps: Deps): void {
         confirmation: confirm_password,
         token,
       });
-      reply.header('set-cookie', signupCookie(deps.config, ''));
+      reply.header('set-cookie', signupCookie(''));
       if (user !== null) return user;
       reply.code(202);
       return { message: 'Check your mail to finish', email };

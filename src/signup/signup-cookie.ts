@@ -1,13 +1,11 @@
-import type { Config } from '../platform/config.ts';
 import { SIGNUP_LIFETIME } from './begin.ts';
 
 const NAME = 'signup_token';
 
 /** `Set-Cookie` that hands the token of step 1 to step 2; to the empty token, it takes the cookie away. */
-export function signupCookie({ http }: Pick<Config, 'http'>, token: string): string {
-  const secure = http.publicUrl.startsWith('https:') ? '; Secure' : '';
+export function signupCookie(token: string): string {
   const age = token === '' ? 0 : SIGNUP_LIFETIME;
-  return `${NAME}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`;
+  return `${NAME}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;
 }
 
 /** The token in a request's cookies, or null. */

@@ -23,8 +23,7 @@ export function devicesOf(
 }
 
 /** `Set-Cookie` for a device that has just logged in: of this account only, and out of the reach of scripts. */
-export function deviceCookie({ secrets, config }: Pick<Deps, 'secrets' | 'config'>, token: string): string {
+export function deviceCookie({ secrets }: Pick<Deps, 'secrets'>, token: string): string {
   const userId = decodeDeviceToken(secrets, token)?.userId ?? '';
-  const secure = config.http.publicUrl.startsWith('https:') ? '; Secure' : '';
-  return `${PREFIX}${userId.slice(-12)}=${token}; Path=/; Max-Age=${DEVICE_COOKIE_AGE}; HttpOnly; SameSite=Lax${secure}`;
+  return `${PREFIX}${userId.slice(-12)}=${token}; Path=/; Max-Age=${DEVICE_COOKIE_AGE}; HttpOnly; SameSite=Lax`;
 }

@@ -153,6 +153,42 @@ describe('cookies', () => {
     }
   });
 
+  test('are Secure where a believed proxy says that its client speaks HTTPS, and by nobody else', async () => {
+    const behind = await testApp({
+      http: { trustProxy: ['10.0.0.0/8'] },
+      google: { clientIds: ['client-1'], clientSecret: 'a secret', issuer: 'http://127.0.0.1:9' },
+      signInByMail: true,
+    });
+    const { email, password } = await person(behind);
+    const names = { first_name: 'A', last_name: 'B', phone_number: '+254712345678' };
+    const asked = async (ip: string, said: string) => {
+      const options = { ip, headers: { 'x-forwarded-proto': said } };
+      const form = { username: email, password };
+      const answers = [
+        await behind.call('POST', '/token', { ...options, form }),
+        await behind.call('POST', '/signup', { ...options, body: { ...names, email: 'new@example.com' } }),
+        await behind.call('POST', '/token/email', { ...options, body: { email } }),
+        await behind.call('GET', '/account/sign-in', options),
+        await behind.call('GET', '/account/sign-in/with/google', options),
+      ];
+      return answers.map(({ headers }) => {
+        const cookies = cookiesOf(headers['set-cookie']);
+        expect(cookies.length).toBeGreaterThan(0);
+        return cookies.every(cookie => cookie.endsWith('; SameSite=Lax; Secure'));
+      });
+    };
+    try {
+      const [all, none] = [Array(5).fill(true), Array(5).fill(false)];
+      for (const said of ['https', 'HTTPS', 'https, http'])
+        expect(await asked('10.0.0.1', said)).toEqual(all);
+      for (const said of ['http', 'http, https', 'httpsx', ''])
+        expect(await asked('10.0.0.1', said)).toEqual(none);
+      expect(await asked('203.0.113.1', 'https')).toEqual(none);
+    } finally {
+      await behind.close();
+    }
+  });
+
   test('let nobody in: with all of them and no bearer, nothing is answered or done', async () => {
     const who = await person(service);
     const login = await service.call('POST', '/token', {

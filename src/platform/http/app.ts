@@ -19,6 +19,7 @@ import { BODY_LIMIT, readJsonBodies, unstorable } from './bodies.ts';
 import { addressReader } from './client-address.ts';
 import { answerProblem } from './errors.ts';
 import { securityHeaders } from './headers.ts';
+import { secureCookies } from './https.ts';
 import { TOKEN_MAX } from './opaque-token.ts';
 import { refuseConnection } from './refuse-connection.ts';
 import { answerUnknown } from './unknown.ts';
@@ -105,6 +106,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
   answerUnknown(app, log);
   app.addHook('onRequest', securityHeaders(config));
+  app.addHook('onSend', secureCookies(config.http));
   app.addHook('onRequest', (request, _reply, done) => {
     if (saysTwice(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
     if (request.url.includes('%00')) return done(unstorable(placeOfNul(request)));

@@ -11,7 +11,7 @@ export type AddressReader = (peer: string | undefined, forwardedFor: string | un
  */
 export function addressReader(trust: Config['http']['trustProxy']): AddressReader {
   if (trust === null) return peer => unmapped(peer ?? '');
-  const isBelieved = typeof trust === 'number' ? (_: string, hop: number) => hop < trust : withinAny(trust);
+  const isBelieved = beliefIn(trust);
   return (peer, forwardedFor) => {
     let address = unmapped(peer ?? '');
     if (forwardedFor === undefined) return address;
@@ -24,6 +24,13 @@ export function addressReader(trust: Config['http']['trustProxy']): AddressReade
     }
     return address;
   };
+}
+
+/** Whether the peer of a connection is a proxy whose headers are believed. */
+export function believesPeer(trust: Config['http']['trustProxy']): (peer: string | undefined) => boolean {
+  if (trust === null) return () => false;
+  const isBelieved = beliefIn(trust);
+  return peer => isBelieved(unmapped(peer ?? ''), 0);
 }
 
 /** What limits count by: an IPv4 address, or the /64 of an IPv6 one, since a household or a host has all of that. */
@@ -54,6 +61,11 @@ function addressOf(entry: string): string | null {
   const text = entry.trim();
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   return isIP(bare) === 0 || bare.includes('%') ? null : unmapped(bare);
+}
+
+// Whether whoever spoke `hop` proxies from here is believed.
+function beliefIn(trust: number | readonly string[]): (address: string, hop: number) => boolean {
+  return typeof trust === 'number' ? (_, hop) => hop < trust : withinAny(trust);
 }
 
 /** Says whether an address lies in one of these networks. */

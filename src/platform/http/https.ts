@@ -1,0 +1,34 @@
+import type { FastifyRequest, onSendHookHandler } from 'fastify';
+import type { Config } from '../config.ts';
+import { believesPeer } from './client-address.ts';
+
+/** Says whether whoever sent a request speaks HTTPS, to this process or to what stands before it. */
+export type HttpsReader = (request: Pick<FastifyRequest, 'protocol' | 'headers' | 'socket'>) => boolean;
+
+/**
+ * True where PUBLIC_URL is https, where the connection is TLS, and where a believed proxy (TRUST_PROXY) says so. Of several
+ * entries the first is that of the proxy which the client spoke to; who makes one up marks their own cookies and no others.
+ */
+export function httpsReader({ publicUrl, trustProxy }: Config['http']): HttpsReader {
+  if (publicUrl.startsWith('https:')) return () => true;
+  const isBelieved = believesPeer(trustProxy);
+  return ({ protocol, headers, socket }) => {
+    if (protocol === 'https') return true;
+    const forwarded = headers['x-forwarded-proto'] as string | undefined;
+    return forwarded?.split(',', 1)[0]?.trim().toLowerCase() === 'https' && isBelieved(socket.remoteAddress);
+  };
+}
+
+/** Marks every cookie that is set over HTTPS as `Secure` (RFC 6265 §4.1.2.5), whichever slice it is of. */
+export function secureCookies(http: Config['http']): onSendHookHandler {
+  const isHttps = httpsReader(http);
+  return (request, reply, payload, done) => {
+    const cookies = reply.getHeader('set-cookie');
+    if (cookies !== undefined && isHttps(request)) {
+      const marked = [cookies].flat().map(cookie => `${String(cookie)}; Secure`);
+      reply.removeHeader('set-cookie');
+      for (const cookie of marked) reply.header('set-cookie', cookie);
+    }
+    done(null, payload);
+  };
+}
