@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { assertionResponse, optionsBody } from '../mfa/passkey-schemas.ts';
 import type { AssertionResponse } from '../mfa/webauthn.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
@@ -52,7 +52,7 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             response: assertionResponse,
-            device_token: Type.Optional(opaqueToken()),
+            device_token: optionalToken(),
           },
           exact,
         ),

@@ -1,5 +1,5 @@
 import { userBody } from '../accounts/account.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 
@@ -21,7 +21,7 @@ export const codeProof = Type.Object(
   {
     code: opaqueToken(),
     code_verifier: Type.String({ pattern: '^[A-Za-z0-9._~-]{43,128}$' }),
-    device_token: Type.Optional(opaqueToken()),
+    device_token: optionalToken(),
   },
   { additionalProperties: false },
 );
@@ -31,7 +31,7 @@ export const idTokenProof = Type.Object(
   {
     token: Type.String({ minLength: 1, maxLength: 8192 }),
     nonce: Type.Optional(Type.String({ maxLength: 256 })),
-    device_token: Type.Optional(opaqueToken()),
+    device_token: optionalToken(),
   },
   { additionalProperties: false },
 );

@@ -1,6 +1,6 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { tokenBody } from '../sessions/token.ts';
@@ -62,12 +62,10 @@ export function routes(app: App, deps: KeysDeps): void {
         description: 'Once, within ten minutes and five tries. A second factor is asked as after a password.',
         body: Type.Object(
           {
-            request_token: Type.Optional(
-              opaqueToken({ description: 'Left out: the cookie of the request.' }),
-            ),
+            request_token: optionalToken({ description: 'Left out: the cookie of the request.' }),
             code: Type.Optional(Type.String({ maxLength: 16 })),
-            token: Type.Optional(opaqueToken({ description: 'That of the mailed link.' })),
-            device_token: Type.Optional(opaqueToken()),
+            token: optionalToken({ description: 'That of the mailed link.' }),
+            device_token: optionalToken(),
           },
           { additionalProperties: false },
         ),
@@ -76,13 +74,13 @@ export function routes(app: App, deps: KeysDeps): void {
     },
     async (request, reply) => {
       const { request_token, code, token, device_token } = request.body;
-      const proof = code !== undefined ? { code } : token !== undefined ? { token } : null;
+      const proof = code !== undefined ? { code } : typeof token === 'string' ? { token } : null;
       if (proof === null) {
         const issue = { type: 'missing', loc: ['body', 'code'], msg: 'Field required' };
         throw new Problem('validation_failed', { issues: [issue] });
       }
       const tokens = await signInByMail(deps, callerOf(request), {
-        requestToken: request_token ?? requestTokenOf(request.headers.cookie) ?? '',
+        requestToken: request_token || requestTokenOf(request.headers.cookie) || '',
         proof,
         devices: devicesOf(deps, request.headers.cookie, device_token),
       });

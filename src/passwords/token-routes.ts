@@ -2,7 +2,7 @@ import { clientTokenBody, issueClientToken } from '../clients/token.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { readFormBodies, withValues } from '../platform/http/bodies.ts';
-import { TOKEN_MAX } from '../platform/http/opaque-token.ts';
+import { optionalToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
@@ -46,7 +46,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           grant_type: text(100),
           username: text(320),
           password: text(4096),
-          device_token: text(TOKEN_MAX),
+          device_token: optionalToken(),
           client_id: text(200),
           client_secret: text(TOKEN_MAX),
         }),

@@ -1,7 +1,7 @@
 import { presentUser, userBody } from '../accounts/account.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { listDevices, removeDevice } from './devices.ts';
@@ -68,8 +68,8 @@ export function routes(app: App, deps: KeysDeps): void {
             Type.Null(),
             Type.Object(
               {
-                refresh_token: Type.Optional(opaqueToken()),
-                token: Type.Optional(opaqueToken()),
+                refresh_token: optionalToken(),
+                token: optionalToken(),
               },
               { additionalProperties: false },
             ),
@@ -79,7 +79,7 @@ export function routes(app: App, deps: KeysDeps): void {
       },
     },
     request => {
-      const token = request.body?.refresh_token ?? request.body?.token ?? request.query.token;
+      const token = request.body?.refresh_token || request.body?.token || request.query.token;
       if (token === undefined || token === '') throw new Problem('refresh_token_required');
       return refresh(deps, callerOf(request), token);
     },

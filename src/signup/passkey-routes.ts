@@ -3,15 +3,14 @@ import { creationResponse, optionsBody, passkeyLabel } from '../mfa/passkey-sche
 import type { CreationResponse } from '../mfa/webauthn.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
-import { Problem } from '../platform/problems.ts';
 import { beginFinish, finishWithPasskey } from './finish-with-passkey.ts';
-import { signupCookie, signupTokenOf } from './signup-cookie.ts';
+import { signupCookie, signupTokenFrom } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
 const email = Type.String({ maxLength: 320 });
-const signupToken = Type.Optional(opaqueToken({ description: 'Left out: the cookie of step 1.' }));
+const signupToken = optionalToken({ description: 'Left out: the cookie of step 1.' });
 const tags = ['Registration'];
 
 /** Step 2 of a sign-up with a passkey in place of a password. */
@@ -30,7 +29,7 @@ export function routes(app: App, deps: Deps): void {
       },
     },
     async request => {
-      const token = tokenOf(request.body.signup_token, request.headers.cookie);
+      const token = signupTokenFrom(request.body.signup_token, request.headers.cookie);
       const options = await beginFinish(deps, { email: request.body.email, token });
       return { options: { ...options } };
     },
@@ -64,7 +63,7 @@ export function routes(app: App, deps: Deps): void {
         email,
         name,
         response: response as CreationResponse,
-        token: tokenOf(signup_token, request.headers.cookie),
+        token: signupTokenFrom(signup_token, request.headers.cookie),
       });
       reply.header('set-cookie', signupCookie(''));
       if (user !== null) return user;
@@ -72,10 +71,4 @@ export function routes(app: App, deps: Deps): void {
       return { message: 'Check your mail to finish', email };
     },
   );
-}
-
-function tokenOf(sent: string | undefined, cookies: string | undefined): string {
-  const token = sent ?? signupTokenOf(cookies);
-  if (token === null) throw new Problem('signup_not_found');
-  return token;
 }

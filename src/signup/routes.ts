@@ -1,12 +1,11 @@
 import { userBody } from '../accounts/account.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
-import { Problem } from '../platform/problems.ts';
 import { begin } from './begin.ts';
 import { finish } from './finish.ts';
-import { signupCookie, signupTokenOf } from './signup-cookie.ts';
+import { signupCookie, signupTokenFrom } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
 const name = Type.String({ minLength: 1, maxLength: 100 });
@@ -76,7 +75,7 @@ export function routes(app: App, deps: Deps): void {
             email: Type.String({ maxLength: 320 }),
             password: Type.String({ maxLength: 4096 }),
             confirm_password: Type.String({ maxLength: 4096 }),
-            signup_token: Type.Optional(opaqueToken({ description: 'Left out: the cookie of step 1.' })),
+            signup_token: optionalToken({ description: 'Left out: the cookie of step 1.' }),
           },
           exact,
         ),
@@ -88,13 +87,11 @@ export function routes(app: App, deps: Deps): void {
     },
     async (request, reply) => {
       const { email, password, confirm_password, signup_token } = request.body;
-      const token = signup_token ?? signupTokenOf(request.headers.cookie);
-      if (token === null) throw new Problem('signup_not_found');
       const user = await finish(deps, callerOf(request), {
         email,
         password,
         confirmation: confirm_password,
-        token,
+        token: signupTokenFrom(signup_token, request.headers.cookie),
       });
       reply.header('set-cookie', signupCookie(''));
       if (user !== null) return user;

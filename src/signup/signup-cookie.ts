@@ -1,3 +1,4 @@
+import { Problem } from '../platform/problems.ts';
 import { SIGNUP_LIFETIME } from './begin.ts';
 
 const NAME = 'signup_token';
@@ -6,6 +7,13 @@ const NAME = 'signup_token';
 export function signupCookie(token: string): string {
   const age = token === '' ? 0 : SIGNUP_LIFETIME;
   return `${NAME}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;
+}
+
+/** The token that step 2 brings: what it sends or, where that is nothing, its cookie. Refuses with `signup_not_found`. */
+export function signupTokenFrom(sent: string | null | undefined, cookies: string | undefined): string {
+  const token = sent || signupTokenOf(cookies);
+  if (token === null) throw new Problem('signup_not_found');
+  return token;
 }
 
 /** The token in a request's cookies, or null. */

@@ -9,7 +9,7 @@ const MOST = 8;
 export function devicesOf(
   { secrets }: Pick<Deps, 'secrets'>,
   cookies: string | undefined,
-  token: string | undefined,
+  token: string | null | undefined,
 ): DeviceClaim[] {
   const sent = (cookies ?? '')
     .split(';')

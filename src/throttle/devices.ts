@@ -27,8 +27,8 @@ export function encodeDeviceToken(secrets: Secrets, { deviceId, userId }: Device
 }
 
 /** The claim of a device token, or null for anything that this service did not make. */
-export function decodeDeviceToken(secrets: Secrets, token: string | undefined): DeviceClaim | null {
-  if (token === undefined || token.length > 120) return null;
+export function decodeDeviceToken(secrets: Secrets, token: string | null | undefined): DeviceClaim | null {
+  if (token === null || token === undefined || token.length > 120) return null;
   const bytes = Buffer.from(token, 'base64url');
   const body = bytes.subarray(0, BODY_BYTES);
   if (bytes.length !== BODY_BYTES + 32 || body[0] !== VERSION) return null;

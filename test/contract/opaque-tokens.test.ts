@@ -5,6 +5,7 @@ import type { ProblemCode } from '../../src/platform/problems.ts';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, expectIssues, expectProblem } from '../support/contract.ts';
 import { lyingProvider } from '../support/lying-provider.ts';
+import { mailsTo } from '../support/mails.ts';
 import { logIn, PASSWORD, type Person, person } from '../support/people.ts';
 import { CLIENT } from '../support/sign-in-flow.ts';
 
@@ -98,6 +99,29 @@ test('a provider that posts a long state is led on to where it is refused', asyn
   const led = await world.call('POST', '/oauth/liar/callback', { form: { state: jwt, code: jwt } });
   expect(led.statusCode).toBe(303);
   expectProblem(await world.call('GET', String(led.headers.location)), 'invalid_sign_in');
+});
+
+test('null where a token may be left out is none', async () => {
+  const refresh = (body: object) => world.call('POST', '/refresh-token', { body });
+  for (const nothing of [null, ''])
+    for (const body of [
+      { refresh_token: nothing },
+      { token: nothing },
+      { refresh_token: nothing, token: nothing },
+    ])
+      expectProblem(await refresh(body), 'refresh_token_required');
+  const { refresh_token } = await logIn(world, ada);
+  const renewed = await refresh({ refresh_token: null, token: refresh_token });
+  expect(renewed.statusCode).toBe(200);
+
+  const login = { username: ada.email, password: ada.password, device_token: null };
+  expect((await world.call('POST', '/token', { body: login })).statusCode).toBe(200);
+  const asked = await world.call('POST', '/token/email', { body: { email: ada.email } });
+  const cookie = String(asked.headers['set-cookie']).split(';')[0] as string;
+  const { code } = (await mailsTo(world, ada.email)).at(-1)?.secrets ?? {};
+  const answer = { request_token: null, token: null, device_token: null, code };
+  const mailed = await world.call('POST', '/token/email/verify', { body: answer, headers: { cookie } });
+  expect(mailed.statusCode, mailed.body).toBe(200);
 });
 
 test('a path takes as long a token as a body', async () => {

@@ -138,7 +138,18 @@ describe('POST /signup/set-password', () => {
     const cookie = `a=b; signup_token=${signup_token}`;
     const other = chosen('cookie@example.com', { signup_token: 'another' });
     expectProblem(await step2(other, { cookie }), 'signup_not_found');
-    expect((await step2(chosen('COOKIE@example.com'), { cookie })).statusCode).toBe(200);
+    // Nothing in the body's slot is no token either.
+    for (const signup_token of [null, '']) {
+      expectProblem(await step2(chosen('cookie@example.com', { signup_token })), 'signup_not_found');
+      const passkey = { email: 'cookie@example.com', signup_token };
+      const asked = await world.call('POST', '/signup/passkey/options', {
+        body: passkey,
+        headers: { cookie },
+      });
+      expect(asked.statusCode).toBe(200);
+    }
+    const last = chosen('COOKIE@example.com', { signup_token: null });
+    expect((await step2(last, { cookie })).statusCode).toBe(200);
   });
 
   test('400 signup_not_found: none, made up, of another address, spent, a day old', async () => {

@@ -9,3 +9,7 @@ export const TOKEN_MAX = 4096;
  */
 export const opaqueToken = (options: { readonly description?: string } = {}) =>
   Type.String({ maxLength: TOKEN_MAX, ...options });
+
+/** The same for a slot that may stay empty: many clients say `null` for what they do not have. */
+export const optionalToken = (options: { readonly description?: string } = {}) =>
+  Type.Optional(Type.Union([opaqueToken(options), Type.Null()]));
