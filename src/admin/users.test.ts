@@ -221,6 +221,22 @@ describe('the last administrator stays', () => {
     expect(tries.map(answer => answer.json().code)).toEqual(Array(4).fill('last_administrator'));
   });
 
+  test('an administrator who was made and has no way in yet is none that could take over', async () => {
+    const email = 'heir@example.com';
+    const body = { email, first_name: 'He', last_name: 'Ir', roles: ['admin'] };
+    const heir = await world.call('POST', '/users', { token: admin.token, body });
+    expect(heir.statusCode).toBe(201);
+    const demote = () =>
+      world.call('PUT', `/users/${admin.who.id}/roles`, { token: admin.token, body: { roles: ['user'] } });
+    expect((await demote()).json().code).toBe('last_administrator');
+    const token = (await mailsTo(world, email)).at(-1)?.secrets.token;
+    const choice = { token, new_password: 'Correct-horse-7', confirm_new_password: 'Correct-horse-7' };
+    expect((await world.call('POST', '/password-reset/confirm', { body: choice })).statusCode).toBe(200);
+    expect((await demote()).statusCode).toBe(200);
+    const { access_token } = await logIn(world, { id: heir.json().id, email, password: 'Correct-horse-7' });
+    admin = { who: { id: heir.json().id, email, password: 'Correct-horse-7' }, token: access_token };
+  });
+
   test('two disabled at once, one by the other: an administrator who may log in remains', async () => {
     const other = await member(['admin']);
     const disable = (by: Member, whom: Member) =>

@@ -64,11 +64,18 @@ export function knownPermissions(database: Sql, permissions: readonly string[]):
   );
 }
 
-/** Whether somebody who may log in, other than this user, is an administrator. */
+/**
+ * Whether somebody who can log in, other than this user, is an administrator: enabled, and with a way in. Who was made
+ * by an administrator and has not followed the mail yet has none.
+ */
 export async function otherAdministrator(tx: Tx, userId: string): Promise<boolean> {
   const found = await tx.row(sql`
     select from user_roles ur join users u on u.id = ur.user_id
-    where ur.role_name = 'admin' and ur.user_id <> ${userId}::uuid and u.disabled_at is null limit 1`);
+    where ur.role_name = 'admin' and ur.user_id <> ${userId}::uuid and u.disabled_at is null
+      and (exists (select from passwords where user_id = u.id)
+        or exists (select from identities where user_id = u.id)
+        or exists (select from factors where user_id = u.id and kind = 'passkey' and confirmed_at is not null))
+    limit 1`);
   return found !== null;
 }
 
