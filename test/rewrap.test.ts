@@ -7,6 +7,7 @@ import { countCodesByRoot } from '../src/platform/marked-hashes.ts';
 import { countSealed, refuseLostRoot, sealedColumns } from '../src/platform/sealed-columns.ts';
 import { deriveSecrets } from '../src/platform/secrets.ts';
 import { sql } from '../src/platform/sql.ts';
+import { refresh } from '../src/sessions/refresh.ts';
 import { takeUnknownAttempt } from '../src/throttle/lockout.ts';
 import { type TestApp, testApp } from './support/app.ts';
 import { signedIn } from './support/person.ts';
@@ -53,6 +54,17 @@ test('a rewrap moves every stored secret to the new root, after which the old on
     expect({ previous, unknown }).toEqual({ previous: 0, unknown: 0 });
   const again = await rewrapStoredSecrets(moving);
   expect(again.map(({ rewrapped }) => rewrapped)).toEqual(sealedColumns.map(() => 0));
+});
+
+test('a refresh makes the next token under the new root, so that the old one can go after REFRESH_TOKEN_EXPIRE_DAYS', async () => {
+  const { deps } = world;
+  const person = await signedIn(world);
+  const caller = { ip: '203.0.113.7', userAgent: 'Firefox/1', requestId: 'req-1' };
+  const under = (root: string, previous: string[], token: string) =>
+    refresh({ ...deps, secrets: deriveSecrets(root, previous) }, caller, token);
+  await expect(under(NEW, [], person.refreshToken)).rejects.toThrow('refresh token');
+  const moved = await under(NEW, [OLD], person.refreshToken);
+  expect(await under(NEW, [], moved.refresh_token)).toHaveProperty('access_token');
 });
 
 test('a value that was moved to another row, or sealed under a lost root, is reported and left as it is', async () => {

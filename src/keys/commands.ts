@@ -73,7 +73,7 @@ export function register(program: Command, open: () => Promise<World>): void {
   keys
     .command('forget-root')
     .description(
-      'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap, and once refresh tokens from its time have expired',
+      'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap and REFRESH_TOKEN_EXPIRE_DAYS; recovery codes from its time end with it',
     )
     .option('--with-recovery-codes', 'also when recovery codes are lost with it', false)
     .action(({ withRecoveryCodes }: { withRecoveryCodes: boolean }) =>

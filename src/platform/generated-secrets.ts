@@ -81,7 +81,7 @@ async function completeRoots(config: Config, db: Sql, clock: Clock, notices: str
   if (root !== null) {
     if (inDatabase && kept !== null && kept !== root) {
       notices.push(
-        'A generated root secret is still in the database: run "npm run cli -- keys rewrap" now, and "keys forget-root" after REFRESH_TOKEN_EXPIRE_DAYS.',
+        'A generated root secret is still in the database: run "npm run cli -- keys rewrap" now, and "keys forget-root" after REFRESH_TOKEN_EXPIRE_DAYS; recovery codes from its time end with it (docs/keys.md).',
       );
     }
     return ringOf(root, previousRoots, kept);

@@ -30,7 +30,7 @@ export const tokens = {
   ),
   AUTH_ROOT_SECRET_PREVIOUS: optional(
     secretList,
-    'Earlier values that still verify and decrypt, until "keys rewrap" has moved what is stored.',
+    'Earlier values that still verify and decrypt: docs/keys.md says how long to keep one.',
     { secret: true },
   ),
   KEY_ROTATION_DAYS: setting(
