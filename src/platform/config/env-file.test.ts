@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { parseEnvFile } from './env-file.ts';
-import { editDistance, nearestName } from './near-miss.ts';
 
 const values = (text: string) => Object.fromEntries(parseEnvFile(text).values);
 
@@ -41,14 +40,4 @@ test('says which lines cannot be read', () => {
     '.env line 4: there is text after the quotes of B',
     '.env line 5: the quotes of C are not closed',
   ]);
-});
-
-test('finds the name that was meant', () => {
-  const known = ['JWT_SECRET_KEY', 'PORT', 'HOST', 'APP_URL'];
-  expect(nearestName('JWT_SECRETKEY', known)).toBe('JWT_SECRET_KEY');
-  expect(nearestName('jwt_secret_key', known)).toBe('JWT_SECRET_KEY');
-  expect(nearestName('APP_URI', known)).toBe('APP_URL');
-  expect(nearestName('HOME', known)).toBeNull();
-  expect(nearestName('JWT_SECRET', known)).toBeNull();
-  expect(editDistance('kitten', 'sitting')).toBe(3);
 });

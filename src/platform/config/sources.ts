@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnvFile } from './env-file.ts';
-import { nearestName } from './near-miss.ts';
+import { nameFinder } from './near-miss.ts';
 import { type Name, names, variableOf } from './table.ts';
 
 /** The text of a variable and where it came from. */
@@ -21,6 +21,7 @@ export interface Sources {
 
 const SECRET_FILES = names.filter(name => variableOf(name).secret).map(name => `${name}_FILE`);
 const KNOWN: readonly string[] = [...names, ...SECRET_FILES];
+const nearestName = nameFinder(KNOWN);
 
 /**
  * Collects what is given: the process environment first, then `.env`, then the files that NAME_FILE names. Empty means
@@ -91,7 +92,7 @@ function readSecretFile(name: Name, path: string, faults: string[]): string | nu
 
 function unknownName(name: string): string {
   if (isPlainFile(name)) return `${name} in .env is unknown: only secrets can be read from files.`;
-  const near = nearestName(name, KNOWN);
+  const near = nearestName(name);
   const advice = near === null ? 'remove it, or set it in the process environment' : `did you mean ${near}?`;
   return `${name} in .env is unknown: ${advice}`;
 }
@@ -100,7 +101,7 @@ function misspelt(environment: Environment): string[] {
   return Object.keys(environment).flatMap(name => {
     if (KNOWN.includes(name)) return [];
     if (isPlainFile(name)) return [`${name} is not read: only secrets can come from files.`];
-    const near = nearestName(name, KNOWN);
+    const near = nearestName(name);
     return near === null ? [] : [`${name} is not a variable of this service. Did you mean ${near}?`];
   });
 }
