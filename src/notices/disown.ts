@@ -45,14 +45,16 @@ const WAYS_IN: readonly Purpose[] = [
 export async function disownNotice(deps: Deps, caller: Caller, token: string): Promise<Disowned> {
   const { db } = deps;
   const notice = await findNotice(deps, db, token);
-  const verdict = notice === null ? null : await db.transaction(tx => undo(deps, tx, { notice, caller }));
+  // Nothing to tell of, and whoever makes tokens up must not fill the trail.
+  if (notice === null) throw new Problem('invalid_link');
+  const verdict = await db.transaction(tx => undo(deps, tx, { notice, caller }));
   if (verdict === null) {
     await recordEvent(deps, db, {
       type: 'notice.disowned',
       outcome: 'refusal',
       reason: 'invalid_link',
       actor: anonymous,
-      userId: notice?.userId ?? null,
+      userId: notice.userId,
       caller,
     });
     throw new Problem('invalid_link');

@@ -23,8 +23,8 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 }
 
 // SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient
-// resources (53), operator intervention (57), read-only transaction (25006).
-const UNAVAILABLE = /^(08|53|57P|25006)/;
+// resources (53), operator intervention (57, a statement that took too long among them), read-only transaction (25006).
+const UNAVAILABLE = /^(08|53|57|25006)/;
 const SOCKET_ERRORS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -30,6 +30,14 @@ export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceI
   const { userId, caller } = principal;
   const actor = actorOf(principal);
   const ended = await deps.db.transaction(async tx => {
+    // Sessions first, as everywhere: whoever takes them in another order waits for who waits for it.
+    const sessions = await endSessionsOf(deps, tx, {
+      userId,
+      deviceId,
+      reason: 'device_removed',
+      actor,
+      caller,
+    });
     if ((await forgetDevice(tx, { userId, deviceId })) === 0) return null;
     await recordEvent(deps, tx, {
       type: 'device.removed',
@@ -39,7 +47,7 @@ export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceI
       caller,
       data: { device: deviceId },
     });
-    return endSessionsOf(deps, tx, { userId, deviceId, reason: 'device_removed', actor, caller });
+    return sessions;
   });
   if (ended === null) throw new Problem('device_not_found');
   await publishEnded(deps, ended);
