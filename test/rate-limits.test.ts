@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { type TestApp, testApp } from './support/app.ts';
 import { mailsTo } from './support/mails.ts';
-import { signedIn } from './support/person.ts';
 import { member } from './support/people.ts';
+import { signedIn } from './support/person.ts';
 
 let world: TestApp;
 afterEach(() => world.close());
