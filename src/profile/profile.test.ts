@@ -128,6 +128,12 @@ describe('leaving', () => {
     expect(told.user).toEqual(expect.objectContaining(await me(ada)));
     expect(told.sessions).toHaveLength(1);
     expect(told.names).toEqual([{ name: ada.who.email, kind: 'email', reserved_until: null }]);
+    const now = world.deps.clock.now().toISOString();
+    expect(told.sessions[0]).toMatchObject({ created_at: now, last_seen_at: now, ended_at: null });
+    expect([told.password.changed_at, told.roles[0].granted_at]).toEqual([now, now]);
+    const times = answer.body.match(/"\d{4}-\d\d-\d\dT[^"]*"/g) ?? [];
+    expect(times.length).toBeGreaterThan(10);
+    for (const time of times) expect(time).toMatch(/^"[\d-]{10}T[\d:]{8}\.\d{3}Z"$/);
     expect(told.activity.map(({ type }: { type: string }) => type)).toContain('login.succeeded');
     const hash = await world.deps.db.row<{ hash: string }>(
       sql`select hash from passwords where user_id = ${ada.who.id}::uuid`,
