@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
-import { type EmptyDatabase, emptyDatabase } from './support.ts';
+import { type EmptyDatabase, emptyDatabase, onServer, withDatabase } from './support.ts';
 
 let database: EmptyDatabase;
 beforeEach(async () => {
@@ -87,6 +87,27 @@ describe('the command', () => {
       });
     } finally {
       await rm(image, { recursive: true });
+    }
+  }, 180_000);
+
+  it('needs CREATEDB for what it compares with the schema in code, and says so', async () => {
+    const role = `${database.name}_owner`;
+    const DATABASE_URL = withDatabase(database.name, role, 'owner');
+    await onServer(client => client.query(`create role ${role} login password 'owner'`));
+    try {
+      await database.query(`alter database ${database.name} owner to ${role}`);
+      const asOwner = (...args: string[]) => db(args, process.cwd(), { DATABASE_URL });
+      expect((await asOwner('upgrade', 'head')).code).toBe(0);
+      for (const args of [['check'], ['revision', '--autogenerate', '-m', 'x']])
+        expect(await asOwner(...args)).toMatchObject({
+          code: 255,
+          stderr: expect.stringMatching(/needs CREATEDB .* "check" does without/),
+        });
+      await onServer(client => client.query(`alter role ${role} createdb`));
+      expect((await asOwner('check')).code).toBe(0);
+    } finally {
+      await database.query(`reassign owned by ${role} to current_user`);
+      await onServer(client => client.query(`drop role ${role}`));
     }
   }, 180_000);
 
