@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -48,6 +48,16 @@ describe('the command', () => {
       stderr: "FAILED: Relative revision -9 didn't produce 9 migrations\n",
     });
     expect((await db(['upgrade'])).code).toBe(2);
+  }, 180_000);
+
+  it('goes through the README line by line, and ends at head', async () => {
+    const [, section = ''] = /^## Migrations\n(.*?)^## /ms.exec(await readFile('README.md', 'utf8')) ?? [];
+    const lines = [...section.matchAll(/^npm run db -- ([^#\n]*)/gm)].map(([, args = '']) =>
+      [...args.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word),
+    );
+    expect(lines.length).toBeGreaterThan(4);
+    for (const args of lines) expect(await db(args), args.join(' ')).toMatchObject({ code: 0 });
+    expect((await db(['current'])).stdout).toContain('(head)');
   }, 180_000);
 
   it('works on the embedded server, which it starts and stops', async () => {
