@@ -6,62 +6,79 @@ import { banner } from './banner.ts';
 import { startDelivery } from './delivery/worker.ts';
 import { startMaintenance } from './maintenance.ts';
 import { loadConfig } from './platform/config/load.ts';
+import type { Config } from './platform/config.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
 import { listen } from './platform/http/listen.ts';
-import { openLog } from './platform/log.ts';
-import { lastWords } from './platform/start-error.ts';
-import { openWorld } from './world.ts';
+import { type Log, openLog } from './platform/log.ts';
+import { lastWords, StartError } from './platform/start-error.ts';
+import { openWorld, type World } from './world.ts';
 
-/** Serves until SIGTERM or SIGINT: then finishes the requests in progress, stops what it started, and ends. */
+/** Serves until SIGTERM, SIGINT or SIGHUP: then finishes the requests in progress, stops what it started, and ends. */
 async function serve(): Promise<void> {
   const { config, warnings } = loadConfig({ env: process.env });
   const log = openLog(config.logLevel);
   for (const warning of warnings) log.warn(warning);
+  // Nobody who reads the banner any more is no reason to end.
+  process.stdout.on('error', () => {});
   // The first signal counts, even while the database is still being made; a second one while draining changes nothing.
-  let asked: string | null = null;
-  let stop: ((signal: string) => void) | null = null;
+  const asked = new AbortController();
+  let stop: (() => void) | null = null;
   const onSignal = (signal: string) => {
-    if (asked !== null) return;
-    asked = signal;
-    if (stop === null) setTimeout(() => process.exit(0), DRAIN_MS).unref();
-    else stop(signal);
+    if (asked.signal.aborted) return;
+    log.info(
+      { signal },
+      stop === null ? 'stopping before the start is done' : 'stopping: finishing the requests in progress',
+    );
+    asked.abort(new StartError(`stopped by ${signal}`));
+    if (stop !== null) return stop();
+    // A wait is over at once; what is being made is finished.
+    setTimeout(() => process.exit(0), DRAIN_MS).unref();
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  const world = await openWorld(config, log);
-  const { deps } = world;
-  try {
-    if (asked !== null) return await world.close();
-    if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
-    const { tls } = config.http;
-    const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
-    const port = await listen(app, config.http);
-    growHeapSlowly();
-    if (tls !== null)
-      followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
-    const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
-    process.stdout.write(banner({ config: deps.config, embedded: world.embedded, port }));
+  // A terminal that is closed says SIGHUP.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, onSignal);
 
-    const drain = async (signal: string) => {
-      log.info({ signal }, 'stopping: finishing the requests in progress');
-      setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();
-      await app.close();
-      await Promise.all(workers.map(worker => worker.stop()));
-      await world.close();
-      log.info('stopped');
-    };
-    stop = signal => {
-      drain(signal).catch((error: unknown) => {
-        log.error({ err: error }, 'the stop failed');
-        process.exit(1);
-      });
-    };
-    if (asked !== null) stop(asked);
+  let world: World | null = null;
+  try {
+    world = await openWorld(config, log, { signal: asked.signal });
+    asked.signal.throwIfAborted();
+    stop = await begin(config, log, world);
+    if (asked.signal.aborted) stop();
   } catch (error) {
-    await world.close();
-    throw error;
+    await world?.close();
+    if (!asked.signal.aborted) throw error;
+    log.info('stopped');
+    // A connection that nobody answers would keep the process.
+    process.exit(0);
   }
+}
+
+/** Listens and works in this world. Returns what stops it again, and closes the world. */
+async function begin(config: Config, log: Log, world: World): Promise<() => void> {
+  const { deps, embedded } = world;
+  if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
+  const { tls } = config.http;
+  const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
+  const port = await listen(app, config.http);
+  growHeapSlowly();
+  if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
+  const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
+  process.stdout.write(banner({ config: deps.config, embedded, port }));
+
+  const drain = async () => {
+    setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();
+    await app.close();
+    await Promise.all(workers.map(worker => worker.stop()));
+    await world.close();
+    log.info('stopped');
+    log.flush();
+  };
+  return () => {
+    drain().catch((error: unknown) => {
+      log.error({ err: error }, 'the stop failed');
+      process.exit(1);
+    });
+  };
 }
 
 /** How long requests in progress may go on after a signal. */

@@ -20,13 +20,26 @@ export interface World {
   /** True when the database is the embedded one. */
   readonly embedded: boolean;
   close(): Promise<void>;
+  /** Leaves at once, whatever is in progress: what is asked of the database now fails. */
+  abandon(): Promise<void>;
+}
+
+export interface WorldOptions {
+  /** Ends the wait for the database, with its reason. */
+  readonly signal?: AbortSignal;
+  /** Hears what takes long: the wait for the database, a migration. The log at `info` when left out. */
+  readonly say?: (message: string) => void;
 }
 
 /**
  * Opens the world for the service or for a command: the embedded server unless another is configured, the schema at
  * head, the secrets, the keys. Throws with what to do about it; whatever was opened by then is closed.
  */
-export async function openWorld(config: Config, log: Log): Promise<World> {
+export async function openWorld(
+  config: Config,
+  log: Log,
+  { signal, say = message => log.info(message) }: WorldOptions = {},
+): Promise<World> {
   const closing: (() => unknown)[] = [];
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step();
@@ -40,7 +53,8 @@ export async function openWorld(config: Config, log: Log): Promise<World> {
       connection,
       migrateConnection: migrateUrl === null ? null : { connectionString: migrateUrl },
       migrateOnStart,
-      say: message => log.info(message),
+      say,
+      signal,
     });
     const db = openDatabase({
       connection,
@@ -69,7 +83,15 @@ export async function openWorld(config: Config, log: Log): Promise<World> {
     cache.refillFrom(() => liveRevocations(deps));
     const keys = await openKeyRing(deps);
     closing.push(() => keys.close());
-    return { deps: { ...deps, keys }, embedded: server !== null, close };
+    return {
+      deps: { ...deps, keys },
+      embedded: server !== null,
+      close,
+      async abandon() {
+        void db.close();
+        await server?.release();
+      },
+    };
   } catch (error) {
     await close();
     throw error;

@@ -5,6 +5,14 @@ export type Log = Logger;
 
 /** The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret is masked. */
 export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
+  // Written in the background and together: a line costs a request no system call, and comes a moment later at most.
+  const stream = destination({ fd: descriptor, sync: false, minLength: 4096, periodicFlush: FLUSH_MS });
+  // A terminal that was closed must not end what the embedded server still needs. Nobody reads on, so nothing is written
+  // any more: at the exit the stream would try the same line for ever.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EIO') throw error;
+    Object.assign(stream, { write: nothing, flushSync: nothing, end: nothing });
+  });
   return pino(
     {
       level,
@@ -13,8 +21,7 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
       formatters: { level: label => ({ level: label }) },
       redact: { paths: SECRET_PATHS, censor: '[redacted]' },
     },
-    // Written in the background and together: a line costs a request no system call, and comes a moment later at most.
-    destination({ fd: descriptor, sync: false, minLength: 4096, periodicFlush: FLUSH_MS }),
+    stream,
   );
 }
 
@@ -29,6 +36,8 @@ export function plainLines(log: Log): (line: Readonly<Record<string, unknown>>, 
     stream?.write(`${JSON.stringify({ level: 'info', time: new Date().toISOString(), ...line, msg })}\n`);
   };
 }
+
+const nothing = () => {};
 
 // How long a line may wait for others. What waits is written when the process exits.
 const FLUSH_MS = 100;

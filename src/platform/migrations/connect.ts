@@ -16,22 +16,41 @@ const NOT_YET = new Set([
   'ETIMEDOUT',
 ]);
 const RETRY_MS = 500;
+// A server behind a firewall refuses nothing: it says nothing.
+const SILENCE_MS = 1_000;
+
+export interface ConnectOptions {
+  /** How long a server that is still booting is waited for. */
+  readonly waitSeconds?: number;
+  /** Ends the wait at once, with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * One connection of its own, outside every pool. A server that is still booting is waited for, with a message, for
  * `waitSeconds` at most; a missing database and a refused role are said with what to do about them.
  */
-export async function connect(connection: pg.ClientConfig, say: Say, waitSeconds = 60): Promise<pg.Client> {
+export async function connect(
+  connection: pg.ClientConfig,
+  say: Say,
+  { waitSeconds = 60, signal }: ConnectOptions = {},
+): Promise<pg.Client> {
   const deadline = performance.now() + waitSeconds * 1000;
-  for (let told = false; ; told = true) {
-    const client = newClient(connection);
-    // A connection that dies later also fails the statement under way; that failure is the one to report.
-    client.on('error', () => {});
+  let told = false;
+  const tell = (client: pg.Client, why: string) => {
+    if (!told) say(`waiting for the database at ${addressOf(client)}: ${why}`);
+    told = true;
+  };
+  for (;;) {
+    const client = newClient(connection, Math.min(10_000, waitSeconds * 1000));
+    const silence = setTimeout(() => tell(client, 'no answer yet'), SILENCE_MS);
     try {
-      await client.connect();
-      return client;
+      return await orAborted(client.connect(), signal);
     } catch (error) {
-      await client.end().catch(() => {});
+      // Of a server that says nothing the end would be waited for as well.
+      const ended = client.end().catch(() => {});
+      signal?.throwIfAborted();
+      await ended;
       if (!isNotYet(error)) throw explained(error, client);
       if (performance.now() + RETRY_MS > deadline) {
         throw new MigrationError(
@@ -39,24 +58,39 @@ export async function connect(connection: pg.ClientConfig, say: Say, waitSeconds
           { cause: error },
         );
       }
-      if (!told) say(`waiting for the database at ${addressOf(client)}: ${messageOf(error)}`);
-      await sleep(RETRY_MS);
+      tell(client, messageOf(error));
+    } finally {
+      clearTimeout(silence);
     }
+    await orAborted(sleep(RETRY_MS), signal);
   }
+}
+
+// The work goes on when its wait is given up; nobody hears of its end.
+function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const give = () => reject(signal.reason as Error);
+  if (signal.aborted) give();
+  signal.addEventListener('abort', give, { once: true });
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', give));
 }
 
 const WHERE = 'DATABASE_URL, or DB_HOST and DB_PORT (for migrations MIGRATE_DATABASE_URL, where it is set)';
 const WHO = 'DATABASE_URL, or DB_USER and DB_PASSWORD (for migrations MIGRATE_DATABASE_URL, where it is set)';
 
 // It reads the certificates that the URL names at once.
-function newClient(connection: pg.ClientConfig): pg.Client {
+function newClient(connection: pg.ClientConfig, connectionTimeoutMillis: number): pg.Client {
   try {
-    return new pg.Client({
+    const client = new pg.Client({
       application_name: 'entrecore-auth migrations',
       keepAlive: true,
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis,
       ...connection,
     });
+    // A connection that dies later also fails the statement under way; that failure is the one to report.
+    client.on('error', () => {});
+    return client;
   } catch (cause) {
     throw new MigrationError(
       `The database cannot be connected to: ${messageOf(cause)}. Correct DATABASE_URL.`,

@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { readApplied, standing } from './applied.ts';
-import { connect, type Say } from './connect.ts';
+import { type ConnectOptions, connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
 
-export interface EnsureSchema {
+export interface EnsureSchema extends ConnectOptions {
   /** As whom the service works. */
   readonly connection: pg.ClientConfig;
   /** As whom the schema is changed (`MIGRATE_DATABASE_URL`); null: the service's own role. */
@@ -12,8 +12,6 @@ export interface EnsureSchema {
   /** `MIGRATE_ON_START`: upgrade to head rather than refuse. */
   readonly migrateOnStart: boolean;
   readonly say: Say;
-  /** How long a server that is still booting is waited for. */
-  readonly waitSeconds?: number;
   readonly folder?: URL;
 }
 
@@ -22,9 +20,9 @@ export interface EnsureSchema {
  * was written for. Refuses with a `MigrationError` a schema that is behind (unless it may upgrade it) or ahead.
  */
 export async function ensureSchema(options: EnsureSchema): Promise<void> {
-  const { connection, migrateConnection, migrateOnStart, say, waitSeconds, folder } = options;
+  const { connection, migrateConnection, migrateOnStart, say, folder } = options;
   const revisions = await readRevisions(folder);
-  const client = await connect(connection, say, waitSeconds);
+  const client = await connect(connection, say, options);
   const serviceRole = migrateConnection === null ? null : (client.user ?? null);
   let behind: number;
   try {
@@ -42,5 +40,11 @@ export async function ensureSchema(options: EnsureSchema): Promise<void> {
     );
   }
   const { upgrade } = await import('./upgrade.ts');
-  await upgrade({ connection: migrateConnection ?? connection, revisions, say, serviceRole });
+  await upgrade({
+    connection: migrateConnection ?? connection,
+    revisions,
+    say,
+    serviceRole,
+    signal: options.signal,
+  });
 }

@@ -9,11 +9,11 @@ const LOCK = '7308908137155817330';
  * that a connection which breaks takes both along.
  */
 export async function withMigrationLock<T>(
-  { connection, say }: { connection: pg.ClientConfig; say: Say },
+  { connection, say, signal }: { connection: pg.ClientConfig; say: Say; signal?: AbortSignal | undefined },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   // A pool's statement timeout would cut the wait and a long revision short.
-  const client = await connect({ ...connection, statement_timeout: 0 }, say);
+  const client = await connect({ ...connection, statement_timeout: 0 }, say, { signal });
   try {
     const { rows } = await client.query<{ free: boolean }>(`select pg_try_advisory_lock(${LOCK}) as free`);
     if (rows[0]?.free !== true) {

@@ -14,6 +14,8 @@ export interface Migration {
   readonly say: Say;
   /** The lesser role that the service runs as, where it is not the owner itself. */
   readonly serviceRole?: string | null;
+  /** Ends the wait for the database; what was begun is finished. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -22,10 +24,10 @@ export interface Migration {
  * Answers the ids that were applied.
  */
 export async function upgrade(
-  { connection, revisions, say, serviceRole = null }: Migration,
+  { connection, revisions, say, serviceRole = null, signal }: Migration,
   target = 'head',
 ) {
-  return withMigrationLock({ connection, say }, async client => {
+  return withMigrationLock({ connection, say, signal }, async client => {
     await createVersionTable(client);
     const { position, edited } = standing(revisions, await readApplied(client));
     for (const id of edited) say(`warning: the file of revision ${id} was edited after it was applied here`);
