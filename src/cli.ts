@@ -8,6 +8,7 @@ import { register as registerConfig } from './config-check.ts';
 import { register as registerOutbox } from './delivery/commands.ts';
 import { register as registerKeys } from './keys/commands.ts';
 import { loadConfig } from './platform/config/load.ts';
+import { endEarly } from './platform/ending.ts';
 import { openLog } from './platform/log.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -16,11 +17,17 @@ const program = new Command('entrecore-auth')
   .showHelpAfterError()
   .configureHelp({ sortSubcommands: true });
 
+const ending = endEarly();
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
 /** Opens the world for one command; what it logs goes to the standard error, so that output can be piped. */
-async function open(): Promise<World> {
+function open(): Promise<World> {
   const { config, warnings } = loadConfig({ env: process.env });
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  return openWorld(config, openLog(config.logLevel === 'info' ? 'warn' : config.logLevel, 2));
+  for (const warning of warnings) say(`warning: ${warning}`);
+  const log = openLog(config.logLevel === 'info' ? 'warn' : config.logLevel, 2);
+  const world = openWorld(config, log, { say, signal: ending.signal });
+  ending.before(async () => (await world).abandon());
+  return world;
 }
 
 registerConfig(program, open);
@@ -31,6 +38,7 @@ registerAudit(program, open, findAccountByLogin);
 registerOutbox(program, open);
 
 program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  if (ending.signal.aborted) return;
+  say(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 });

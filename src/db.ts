@@ -1,6 +1,7 @@
 // `npm run db -- …`: what Alembic did for the original, with the same words and exit codes.
 import { Command, CommanderError } from 'commander';
 import { systemClock } from './platform/clock.ts';
+import { endEarly } from './platform/ending.ts';
 import { readApplied, standing } from './platform/migrations/applied.ts';
 import { checkDatabase } from './platform/migrations/check.ts';
 import { connect } from './platform/migrations/connect.ts';
@@ -12,6 +13,7 @@ import { type Revision, readRevisions } from './platform/migrations/revisions.ts
 import { type Migration, upgrade } from './platform/migrations/upgrade.ts';
 import { isExpected, lastWords } from './platform/start-error.ts';
 
+const ending = endEarly();
 const program = new Command('db')
   .description('Changes and inspects the schema of the database.')
   .exitOverride()
@@ -133,16 +135,18 @@ async function development() {
 
 async function migrating(work: (migration: Migration) => Promise<void>): Promise<void> {
   const revisions = await readRevisions();
-  const { connection, serviceRole, release } = await openTarget();
+  const target = openTarget();
+  ending.before(async () => (await target).release());
+  const { connection, serviceRole, release } = await target;
   try {
-    await work({ connection, revisions, say, serviceRole });
+    await work({ connection, revisions, say, serviceRole, signal: ending.signal });
   } finally {
     await release();
   }
 }
 
 async function standingOf({ connection, revisions }: Pick<Migration, 'connection' | 'revisions'>) {
-  const client = await connect(connection, say);
+  const client = await connect(connection, say, { signal: ending.signal });
   try {
     return standing(revisions, await readApplied(client));
   } finally {
@@ -171,7 +175,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
-  } else {
+  } else if (!ending.signal.aborted) {
     say(`${isExpected(error) ? 'FAILED: ' : ''}${lastWords(error)}`);
     process.exitCode = 255;
   }

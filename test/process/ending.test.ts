@@ -1,0 +1,136 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { operator, recordEvent } from '../../src/audit/record.ts';
+import { openEmbedded } from '../../src/platform/embedded/open.ts';
+import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
+import { openLog } from '../../src/platform/log.ts';
+import { testDeps } from '../support/deps.ts';
+import { freePort, startService } from '../support/service.ts';
+
+// How programs end before they are done: by a signal, a closed terminal, or a reader that has gone.
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+const ROOT = new URL('../../', import.meta.url).pathname;
+const SECRETS = {
+  JWT_SECRET_KEY: 'a jwt secret of the early endings, long',
+  AUTH_ROOT_SECRET: 'a root secret for tests, 32 bytes+',
+};
+
+let folder: string;
+let dataDir: string;
+let children: ChildProcess[];
+beforeEach(() => {
+  folder = mkdtempSync(join(realpathSync(tmpdir()), 'entrecore-ending-'));
+  // As root, the user that runs the server must pass.
+  chmodSync(folder, 0o711);
+  dataDir = join(folder, 'data');
+  children = [];
+});
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  if (readPidFile(join(dataDir, 'pg', 'cluster'))?.alive)
+    await (await openEmbedded({ dataDir, log: openLog('silent') })).release();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts a program; `said` is what it has printed, `ended` its exit code. */
+function start(args: readonly string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, [...args], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...env },
+  });
+  children.push(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  const hear = async (words: string | RegExp) => {
+    await expect.poll(() => said, { timeout: 30_000, interval: 20 }).toMatch(words);
+  };
+  return { child, ended, hear, said: () => said };
+}
+
+const processesHere = () =>
+  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter(line => line.includes(folder));
+
+const unreachable = async () => ({
+  ...SECRETS,
+  DATABASE_URL: `postgres://postgres@127.0.0.1:${await freePort()}/postgres`,
+});
+
+test('the service that waits for its database says so, and SIGTERM ends it at once', async () => {
+  const { child, ended, hear, said } = start(['src/main.ts'], await unreachable());
+  await hear('waiting for the database');
+  const asked = performance.now();
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(5_000);
+  expect(said()).toContain('stopping before the start is done');
+});
+
+test.each([
+  ['src/cli.ts', 'keys', 'list'],
+  ['src/db.ts', 'current'],
+])('%s that waits for its database says so at once, and a signal ends it', async (...args) => {
+  const { child, ended, hear } = start(args, await unreachable());
+  await hear(/^waiting for the database at 127\.0\.0\.1:\d+: /);
+  child.kill('SIGINT');
+  expect(await ended).toBe(130);
+});
+
+test('SIGHUP ends the service as SIGTERM does: the embedded server does not outlive a closed terminal', async () => {
+  const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '4' });
+  children.push(service.child);
+  const ended = once(service.child, 'exit');
+  service.child.kill('SIGHUP');
+  expect(await ended).toEqual([0, null]);
+  expect(processesHere()).toEqual([]);
+});
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s to a command in progress leaves no embedded server',
+  async signal => {
+    const args = ['src/cli.ts', 'users', 'create', 'ada@example.com', '--password-stdin'];
+    const { child, ended, hear, said } = start(args, { DATA_DIR: dataDir });
+    // Made once the database is open; then the command waits for its input.
+    await hear('auth-root-secret');
+    child.kill(signal);
+    expect(await ended).toBe(128 + { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 }[signal]);
+    expect(processesHere()).toEqual([]);
+    expect(said()).not.toMatch(/^ +at /m);
+  },
+);
+
+test('a migration that is ended by a signal leaves no embedded server', async () => {
+  const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], { DATA_DIR: dataDir });
+  await expect.poll(() => readPidFile(join(dataDir, 'pg', 'cluster'))?.alive, { timeout: 30_000 }).toBe(true);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(143);
+  expect(processesHere()).toEqual([]);
+});
+
+test('an export whose reader has gone ends without a word', async () => {
+  const deps = await testDeps();
+  const event = { type: 'audit.exported', outcome: 'success', actor: operator, caller: null } as const;
+  const data = { type: 'x'.repeat(200) };
+  await deps.db.transaction(async tx => {
+    for (let events = 0; events < 1_000; events++) await recordEvent(deps, tx, { ...event, data });
+  });
+  const { child, ended } = start(['src/cli.ts', 'audit', 'export'], {
+    ...SECRETS,
+    DATABASE_URL: deps.databaseUrl,
+  });
+  let complaint = '';
+  child.stderr?.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  child.stdout?.destroy();
+  expect(await ended).toBe(0);
+  expect(complaint).toBe('');
+  await deps.close();
+});
