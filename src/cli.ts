@@ -30,7 +30,7 @@ function open(): Promise<World> {
   return world;
 }
 
-registerConfig(program, open);
+registerConfig(program, ending);
 registerWhy(program, open);
 registerAdmin(program, open);
 registerKeys(program, open);

@@ -74,10 +74,21 @@ interface Roots {
   readonly previousRoots: readonly string[];
 }
 
+/** The roots in force: those that are configured, and the one that was made at an earlier start. Makes none: null. */
+export async function keptRoots(
+  config: Config,
+  db: Sql,
+): Promise<{ readonly root: string | null; readonly previousRoots: readonly string[] }> {
+  const { root, previousRoots } = config.secrets;
+  const kept = await keptRoot(config, db);
+  return root === null ? { root: kept, previousRoots } : ringOf(root, previousRoots, kept);
+}
+
 async function completeRoots(config: Config, db: Sql, clock: Clock, notices: string[]): Promise<Roots> {
   const { root, previousRoots } = config.secrets;
   const inDatabase = config.database.url !== null;
   const kept = await keptRoot(config, db);
+  if (!inDatabase && kept !== null) chmodSync(resolve(config.dataDir, ROOT_FILE), 0o600);
   if (root !== null) {
     if (inDatabase && kept !== null && kept !== root) {
       notices.push(
@@ -142,7 +153,10 @@ async function makeStoredRoot(db: Sql, clock: Clock): Promise<string> {
 function secretInFolder(dataDir: string, name: string, notices: string[]): string {
   const path = resolve(dataDir, name);
   const existing = readSecret(path);
-  if (existing !== null) return existing;
+  if (existing !== null) {
+    chmodSync(path, 0o600);
+    return existing;
+  }
   inDataDir(dataDir, () => makeSecretFile(dataDir, name, path, notices));
   return readSecret(path) as string;
 }
@@ -177,7 +191,6 @@ function readSecret(path: string): string | null {
   if (text.length < LEAST_LENGTH) {
     throw new StartError(`${path} is damaged: it holds ${text.length} characters. Restore it from a backup.`);
   }
-  chmodSync(path, 0o600);
   return text;
 }
 

@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { appendOnlyBy } from './audit/append-only.ts';
+import type { Config } from './platform/config.ts';
+import { type Connection, type Db, openDatabase } from './platform/database.ts';
+import type { Ending } from './platform/ending.ts';
+import { keptRoots } from './platform/generated-secrets.ts';
+import { openLog } from './platform/log.ts';
+import { countCodesByRoot } from './platform/marked-hashes.ts';
+import { readApplied, standing } from './platform/migrations/applied.ts';
+import { connect } from './platform/migrations/connect.ts';
+import { readRevisions } from './platform/migrations/revisions.ts';
+import { countSealed, sealedOutside } from './platform/sealed-columns.ts';
+import { deriveSecrets, type Secrets } from './platform/secrets.ts';
+import { lastWords } from './platform/start-error.ts';
+
+/** One line about what is stored; `fault` where a start would refuse it, or something is lost. */
+export interface Finding {
+  readonly text: string;
+  readonly fault: boolean;
+}
+
+// An operator who asks waits for no server that is still booting.
+const WAIT_SECONDS = 3;
+
+/**
+ * Looks at what is stored, as far as it can be seen: the schema, how the audit trail is protected, and what each root
+ * secret holds. Migrates nothing, makes no secret and no cluster, and takes a few seconds for a database that is away.
+ */
+export async function* describeStored(config: Config, ending: Ending): AsyncGenerator<Finding> {
+  yield line('# stored');
+  const { url } = config.database;
+  if (url === null && !existsSync(join(config.dataDir, 'pg', 'cluster'))) {
+    yield line(`nothing yet: the first start makes the embedded PostgreSQL under ${config.dataDir}`);
+    return;
+  }
+  try {
+    if (url !== null) return yield* describeDatabase(config, { connectionString: url }, ending);
+    const { openEmbedded } = await import('./platform/embedded/open.ts');
+    const server = openEmbedded({ dataDir: config.dataDir, log: openLog('warn', 2) });
+    ending.before(async () => (await server).release());
+    const { connection, release } = await server;
+    try {
+      yield* describeDatabase(config, connection, ending);
+    } finally {
+      await release();
+    }
+  } catch (error) {
+    yield fault(lastWords(error));
+  }
+}
+
+async function* describeDatabase(
+  config: Config,
+  connection: Connection,
+  { signal }: Ending,
+): AsyncGenerator<Finding> {
+  const schema = await describeSchema(config, connection, signal);
+  yield schema.finding;
+  // What is counted below are tables of this very schema.
+  if (!schema.atHead) return;
+  const db = openDatabase({ connection, poolMax: 1, prepare: false });
+  try {
+    yield await describeTrail(db);
+    yield* describeRoots(config, db);
+  } finally {
+    await db.close();
+  }
+}
+
+async function describeSchema({ database }: Config, connection: Connection, signal: AbortSignal) {
+  const revisions = await readRevisions();
+  const say = (message: string) => void process.stderr.write(`${message}\n`);
+  const client = await connect(connection, say, { waitSeconds: WAIT_SECONDS, signal });
+  try {
+    const { pending } = standing(revisions, await readApplied(client));
+    if (pending.length === 0)
+      return { atHead: true, finding: line(`schema: at head (${revisions.at(-1)?.id})`) };
+    const behind = `schema: ${pending.length} revision${pending.length === 1 ? '' : 's'} behind this program`;
+    const finding = database.migrateOnStart
+      ? line(`${behind}; a start upgrades it (MIGRATE_ON_START)`)
+      : fault(`${behind}. Run "npm run db -- upgrade head", or set MIGRATE_ON_START=true`);
+    return { atHead: false, finding };
+  } finally {
+    await client.end();
+  }
+}
+
+async function* describeRoots(config: Config, db: Db): AsyncGenerator<Finding> {
+  const { root, previousRoots } = await keptRoots(config, db);
+  if (root === null) {
+    const places = await sealedOutside(db, []);
+    yield places.length === 0
+      ? line('root secret: none yet; the first start makes one')
+      : fault(
+          `AUTH_ROOT_SECRET is missing: it is not set and none is kept, yet stored secrets were sealed under one (${places.join(', ')}). Set it to the value that the service runs with`,
+        );
+    return;
+  }
+  const secrets = deriveSecrets(root, previousRoots);
+  yield* describeSeals(db, secrets);
+  yield await describeCodes(db, secrets);
+}
+
+async function* describeSeals(db: Db, secrets: Secrets): AsyncGenerator<Finding> {
+  for (const { table, column, present, previous, unknown } of await countSealed({ db, secrets })) {
+    const text = [
+      `${table}.${column}: ${present} under AUTH_ROOT_SECRET`,
+      ...(previous > 0 ? [`${previous} under a previous one ("keys rewrap" moves them)`] : []),
+      ...(unknown > 0
+        ? [
+            `${unknown} under one that is not configured: put it into AUTH_ROOT_SECRET_PREVIOUS, or they cannot be opened`,
+          ]
+        : []),
+    ].join(', ');
+    yield { text, fault: unknown > 0 };
+  }
+}
+
+async function describeCodes(db: Db, secrets: Secrets): Promise<Finding> {
+  const { present, previous, unknown, unmarked } = await countCodesByRoot({ db, secrets });
+  return line(
+    [
+      `recovery_codes.code_hash: ${present} unused under AUTH_ROOT_SECRET`,
+      ...(previous > 0
+        ? [`${previous} under a previous one (no rewrap moves them: they work as long as it is configured)`]
+        : []),
+      ...(unknown > 0 ? [`${unknown} under one that is not configured: these do not work`] : []),
+      ...(unmarked > 0 ? [`${unmarked} of an earlier release, which did not note the root`] : []),
+    ].join(', '),
+  );
+}
+
+async function describeTrail(db: Db): Promise<Finding> {
+  const by = await appendOnlyBy(db);
+  return { text: `audit trail: ${TRAIL[by]}`, fault: by === 'nothing' };
+}
+
+const TRAIL = {
+  privilege: "append-only by privilege: this service's role may not change it",
+  trigger: 'append-only by trigger: the role of this service owns it (see MIGRATE_DATABASE_URL)',
+  nothing: 'NOT append-only: a trigger of it is gone or off',
+} as const;
+
+const line = (text: string): Finding => ({ text, fault: false });
+const fault = (text: string): Finding => ({ text, fault: true });

@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { deriveSecrets } from '../../src/platform/secrets.ts';
+import { sql } from '../../src/platform/sql.ts';
+import { type EmptyDatabase, emptyDatabase } from '../migrations/support.ts';
+import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { freePort } from '../support/service.ts';
+
+// `config check` as an operator runs it, before anything else is there.
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+const JWT_SECRET_KEY = 'a jwt secret of the config check, long';
+
+let database: TestDatabase;
+let empty: EmptyDatabase;
+let folder: string;
+beforeAll(async () => {
+  [database, empty] = await Promise.all([testDatabase(), emptyDatabase()]);
+  folder = mkdtempSync(join(tmpdir(), 'entrecore-check-'));
+});
+afterEach(() => database.db.run(sql`delete from signing_keys`));
+afterAll(async () => {
+  await Promise.all([database.close(), empty.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function check(env: Record<string, string>) {
+  const child = spawn(process.execPath, ['src/cli.ts', 'config', 'check'], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    timeout: 60_000,
+  });
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, out };
+}
+
+const rootsKept = () => database.db.rows(sql`select name from service_secrets`);
+
+test('a database that was never migrated is said to be behind, and stays empty', async () => {
+  const env = { DATABASE_URL: empty.connection.connectionString, JWT_SECRET_KEY };
+  const { code, out } = await check({ ...env, MIGRATE_ON_START: 'true' });
+  expect(out).toMatch(/^# Database\n[^]*\n# stored\nschema: \d+ revisions behind.*; a start upgrades it/);
+  expect(code).toBe(0);
+  expect((await check(env)).out).toMatch(/FAULT: schema: .*npm run db -- upgrade head/);
+  expect((await check(env)).code).toBe(1);
+  const tables = "select tablename from pg_tables where schemaname = 'public'";
+  expect(await empty.query(tables)).toEqual([]);
+});
+
+test('a root secret that is not there yet is said, and not made', async () => {
+  const { code, out } = await check({ DATABASE_URL: database.url, JWT_SECRET_KEY });
+  expect(out).toContain('schema: at head');
+  expect(out).toContain('audit trail: append-only by');
+  expect(out).toContain('root secret: none yet; the first start makes one');
+  expect(code).toBe(0);
+  expect(await rootsKept()).toEqual([]);
+});
+
+test('a root secret that is missing, and one that is not the right one, are faults', async () => {
+  const sealed = deriveSecrets('the root secret that the service runs with').seal('signing_keys:one', 'key');
+  await database.db.run(sql`
+    insert into signing_keys (kid, algorithm, public_jwk, private_key_sealed, created_at, signs_from)
+    values ('one', 'ES256', '{}', ${sealed}::bytea, now(), now())`);
+  const env = { DATABASE_URL: database.url, JWT_SECRET_KEY };
+  const missing = await check(env);
+  expect(missing.out).toMatch(/FAULT: AUTH_ROOT_SECRET is missing.*signing_keys\.private_key_sealed/);
+  expect(missing.code).toBe(1);
+  const wrong = await check({ ...env, AUTH_ROOT_SECRET: 'another root secret than the right one' });
+  expect(wrong.out).toMatch(
+    /FAULT: signing_keys\.private_key_sealed: 0 under AUTH_ROOT_SECRET, 1 under one that/,
+  );
+  expect(wrong.code).toBe(1);
+  expect(await rootsKept()).toEqual([]);
+});
+
+test('a database that does not answer is a fault, said after the effective values and within seconds', async () => {
+  const url = `postgres://postgres@127.0.0.1:${await freePort()}/postgres`;
+  const began = performance.now();
+  const { code, out } = await check({ DATABASE_URL: url, JWT_SECRET_KEY });
+  expect(out).toMatch(
+    /^# Database\n[^]*The configuration has no fault\.\n\n# stored\nFAULT: No database at 127/,
+  );
+  expect(code).toBe(1);
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+test('without a server no cluster and no secret is made', async () => {
+  const dataDir = join(folder, 'data');
+  const { code, out } = await check({ DATA_DIR: dataDir });
+  expect(out).toContain('# stored\nnothing yet: the first start makes the embedded PostgreSQL');
+  expect(code).toBe(0);
+  expect(existsSync(dataDir)).toBe(false);
+});
