@@ -32,8 +32,9 @@ USER entrecore
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# By HTTP, or by HTTPS where TLS_CERT_FILE is set.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT ?? 8000) + '/readyz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "src/probe.ts"]
 # node itself, since npm does not pass SIGTERM on. A small young generation, as nearly all garbage is a request's: a
 # third of the memory for no time that could be measured.
 CMD ["node", "--max-semi-space-size=4", "--import", "./src/platform/process-guard.mjs", "src/main.ts"]

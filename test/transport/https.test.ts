@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -139,4 +141,16 @@ test('a certificate without its key is told and not served', async () => {
 test('HTTPS is told to browsers for a year', async () => {
   const agent = new Agent({ rejectUnauthorized: false });
   expect((await ask(agent)).hsts).toBe('max-age=31536000; includeSubDomains');
+});
+
+test('the health check of the image speaks the scheme of the service', async () => {
+  const probe = async (env: Record<string, string>) => {
+    const environment = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env };
+    const child = spawn(process.execPath, ['src/probe.ts'], { cwd: process.cwd(), env: environment });
+    return (await once(child, 'exit'))[0] as number;
+  };
+  const tls = { TLS_CERT_FILE: join(folder, 'server.crt'), TLS_KEY_FILE: join(folder, 'server.key') };
+  expect(await probe(tls)).toBe(0);
+  expect(await probe({})).toBe(1);
+  expect(await probe({ ...tls, PORT: '1' })).toBe(1);
 });
