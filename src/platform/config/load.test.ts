@@ -221,6 +221,12 @@ describe('.env', () => {
     ]);
   });
 
+  test('the near-miss of a variable that is missing is told with the fault', () => {
+    expect(() => load({ DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRETKEY: JWT })).toThrow(
+      /JWT_SECRET_KEY is required with a PostgreSQL server[^]*\n {2}- JWT_SECRETKEY is not.*Did you mean JWT_SECRET_KEY\?/,
+    );
+  });
+
   test('the example changes nothing when it is copied', () => {
     const before = load();
     dotenv(envExample());

@@ -33,6 +33,8 @@ export class ConfigError extends StartError {
       [
         `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
         ...faults.map(fault => `  - ${fault}`),
+        // What is missing was perhaps misspelt.
+        ...(warnings.length > 0 ? ['Beside that:', ...warnings.map(warning => `  - ${warning}`)] : []),
         'All variables are described in .env.example; "npm run cli -- config check" checks them again.',
       ].join('\n'),
     );
