@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -28,9 +28,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function check(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['src/cli.ts', 'config', 'check'], {
-    cwd: ROOT,
+async function check(env: Record<string, string>, cwd = ROOT) {
+  const child = spawn(process.execPath, [join(ROOT, 'src/cli.ts'), 'config', 'check'], {
+    cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     timeout: 60_000,
   });
@@ -96,4 +96,11 @@ test('without a server no cluster and no secret is made', async () => {
   expect(out).toContain('# stored\nnothing yet: the first start makes the embedded PostgreSQL');
   expect(code).toBe(0);
   expect(existsSync(dataDir)).toBe(false);
+});
+
+test('a command that is run from another folder reads no .env there, and uses the data of the program', async () => {
+  writeFileSync(join(folder, '.env'), 'NOT_A_VARIABLE=1\n');
+  const { code, out } = await check({ DATA_DIR: 'no-such-data' }, folder);
+  expect(out).toContain(`makes the embedded PostgreSQL under ${join(ROOT, 'no-such-data')}`);
+  expect(code).toBe(0);
 });

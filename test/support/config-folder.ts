@@ -14,7 +14,7 @@ export function configFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'entrecore-config-'));
   beforeEach(() => rmSync(join(folder, '.env'), { force: true }));
   afterAll(() => rmSync(folder, { recursive: true }));
-  const load = (env: Record<string, string> = {}) => loadConfig({ env, cwd: folder });
+  const load = (env: Record<string, string> = {}) => loadConfig({ env, folder });
   return {
     folder,
     load,

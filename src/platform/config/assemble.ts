@@ -1,12 +1,17 @@
+import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Values } from './table.ts';
 
 const DAY = 86_400;
 
-/** The typed configuration out of the values of all variables, nested by slice, with durations in seconds; frozen. */
-export function assemble(values: Values): Config {
+/**
+ * The typed configuration out of the values of all variables, nested by slice, with durations in seconds and absolute
+ * paths; frozen.
+ */
+export function assemble(values: Values, folder: string): Config {
+  const path = (file: string | null) => (file === null ? null : resolve(folder, file));
   const config: Config = {
-    dataDir: values.DATA_DIR,
+    dataDir: resolve(folder, values.DATA_DIR),
     database: {
       url: values.DATABASE_URL ?? urlOfParts(values),
       poolMax: values.DB_POOL_MAX,
@@ -21,7 +26,7 @@ export function assemble(values: Values): Config {
       appUrl: values.APP_URL,
       corsOrigins: values.CORS_ORIGINS,
       trustProxy: values.TRUST_PROXY,
-      tls: together({ certFile: values.TLS_CERT_FILE, keyFile: values.TLS_KEY_FILE }),
+      tls: together({ certFile: path(values.TLS_CERT_FILE), keyFile: path(values.TLS_KEY_FILE) }),
       metricsToken: values.METRICS_TOKEN,
     },
     secrets: { root: values.AUTH_ROOT_SECRET, previousRoots: values.AUTH_ROOT_SECRET_PREVIOUS ?? [] },
@@ -50,7 +55,7 @@ export function assemble(values: Values): Config {
     },
     rateLimit: values.RATE_LIMIT,
     audit: {
-      checkpointFile: values.AUDIT_CHECKPOINT_FILE,
+      checkpointFile: path(values.AUDIT_CHECKPOINT_FILE),
       checkpointUrl: values.AUDIT_CHECKPOINT_URL,
       retentionDays: values.AUDIT_RETENTION_DAYS,
     },

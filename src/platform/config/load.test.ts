@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-folder.ts';
 import type { Config } from '../config.ts';
 import { envExample } from './document.ts';
 
-const { load, dotenv, faultsOf } = configFolder();
+const { folder, load, dotenv, faultsOf } = configFolder();
 const pem = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname;
 
 test('nothing set is a development service on the embedded database, as environment.md says', () => {
   const { config, warnings } = load();
   expect(warnings).toEqual([]);
   expect(config).toEqual({
-    dataDir: './data',
+    dataDir: join(folder, 'data'),
     database: { url: null, poolMax: 10, prepare: true, migrateOnStart: true, migrateUrl: null },
     http: {
       host: '127.0.0.1',

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { StartError } from '../start-error.ts';
 import { assemble } from './assemble.ts';
@@ -10,11 +11,14 @@ import { Unacceptable } from './variable.ts';
 export interface LoadOptions {
   /** The process environment. */
   readonly env: Environment;
-  /** Where relative paths and `.env` are looked for; the current folder when left out. */
-  readonly cwd?: string;
-  /** Another name than `.env`, relative to `cwd`. */
+  /** Where `.env` lies and relative paths begin; the program's folder when left out. */
+  readonly folder?: string;
+  /** Another name than `.env`, relative to `folder`. */
   readonly envFile?: string;
 }
+
+// Not the current folder: a command that is run from elsewhere must find the same database.
+const PROGRAM = fileURLToPath(new URL('../../../', import.meta.url));
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -45,8 +49,8 @@ export class ConfigError extends StartError {
 }
 
 /** Reads, checks and freezes the configuration. Throws one `ConfigError` that lists all faults at once. */
-export function loadConfig({ env, cwd = process.cwd(), envFile = '.env' }: LoadOptions): LoadedConfig {
-  const { given, faults: unreadable, warnings: misspelt } = collect(env, cwd, envFile);
+export function loadConfig({ env, folder = PROGRAM, envFile = '.env' }: LoadOptions): LoadedConfig {
+  const { given, faults: unreadable, warnings: misspelt } = collect(env, folder, envFile);
   const faults = [...unreadable];
   const warnings = [...misspelt];
   const effective = withDefaults(given);
@@ -64,14 +68,14 @@ export function loadConfig({ env, cwd = process.cwd(), envFile = '.env' }: LoadO
   }
   applyRules({
     values: values as Partial<Values>,
-    folder: cwd,
+    folder,
     isGiven: name => given.has(name),
     fault: message => faults.push(message),
     warn: message => warnings.push(message),
   });
   if (faults.length > 0) throw new ConfigError(faults, warnings);
   return {
-    config: assemble(values as unknown as Values),
+    config: assemble(values as unknown as Values, folder),
     warnings,
     describe: () => describeValues(effective),
   };

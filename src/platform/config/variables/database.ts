@@ -44,5 +44,9 @@ export const database = {
     "The owner's role for migrations, where the service itself runs as a lesser one.",
     { secret: true, fallbackText: "the service's own" },
   ),
-  DATA_DIR: setting(text, 'Folder of the embedded database and of generated development secrets.', './data'),
+  DATA_DIR: setting(
+    text,
+    'Folder of the embedded database and of generated development secrets; a relative one lies in the folder of the program.',
+    './data',
+  ),
 };
