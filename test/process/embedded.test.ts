@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,6 +52,12 @@ const processesHere = () =>
   execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     .split('\n')
     .filter(line => line.includes(folder));
+// Between the first and the last file of initdb.
+const initdbIsAt = () => {
+  const pg = join(dataDir, 'pg');
+  const halves = existsSync(pg) ? readdirSync(pg).filter(name => name.startsWith('cluster.new')) : [];
+  return halves.some(name => existsSync(join(pg, name, 'PG_VERSION')));
+};
 const ready = async ({ url }: ServiceProcess) => (await request('GET', `${url}/readyz`)).status;
 
 test('of two services and a command on one folder, none takes the database from the others, and the last leaves no process', async () => {
@@ -81,7 +87,7 @@ test('SIGTERM in the middle of a first start leaves no process, and the next sta
     stdio: 'ignore',
   });
   const ended = once(child, 'exit');
-  while (!existsSync(join(dataDir, 'pg', 'cluster.new', 'PG_VERSION'))) await sleep(5);
+  while (!initdbIsAt()) await sleep(5);
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(processesHere()).toEqual([]);
@@ -99,7 +105,7 @@ test('kill -9 of the service in the middle of initdb leaves a folder that the ne
     stdio: 'ignore',
   });
   const ended = once(child, 'exit');
-  while (!existsSync(join(dataDir, 'pg', 'cluster.new', 'PG_VERSION'))) await sleep(5);
+  while (!initdbIsAt()) await sleep(5);
   child.kill('SIGKILL');
   await ended;
   expect(existsSync(join(dataDir, 'pg', 'cluster'))).toBe(false);

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
@@ -46,6 +55,7 @@ export async function ensureCluster(
   log: Log,
 ): Promise<string> {
   const { cluster, account } = folders;
+  removeHalves(folders);
   if (existsSync(cluster)) {
     refuseOtherMajor(cluster, binaries.major);
     if (!existsSync(folders.password)) {
@@ -57,8 +67,7 @@ export async function ensureCluster(
   }
   log.info(`Making the embedded PostgreSQL ${binaries.major} in ${folders.root}`);
   const password = randomBytes(24).toString('base64url');
-  const half = `${cluster}.new`;
-  rmSync(half, { recursive: true, force: true });
+  const half = join(folders.root, `${HALF}-${randomBytes(4).toString('hex')}`);
   rmSync(folders.password, { force: true });
   writeOwned(folders.password, password, account);
 
@@ -95,6 +104,18 @@ export async function ensureCluster(
   renameSync(half, cluster);
   syncFolder(folders.root);
   return password;
+}
+
+const HALF = 'cluster.new';
+
+// What was begun by processes that were killed. Their initdb may outlive them by a moment and write on: into a folder of
+// its own, which is then left to the next start.
+function removeHalves({ root }: Folders): void {
+  for (const name of readdirSync(root).filter(each => each.startsWith(HALF))) {
+    try {
+      rmSync(join(root, name), { recursive: true, force: true });
+    } catch {}
+  }
 }
 
 function refuseOtherMajor(cluster: string, major: string): void {

@@ -202,3 +202,19 @@ test('a cluster of another major version is refused with what to do, and left al
   );
   writeFileSync(path, '18\n');
 });
+
+test('an initdb that outlived its killed service, and still writes, does not spoil the next start', async () => {
+  const left = join(place.dataDir, 'pg', 'cluster.new');
+  const script = 'while :; do mkdir -p "$0/base"; date > "$0/base/$RANDOM"; done';
+  const orphan = spawn('bash', ['-c', script, left]);
+  try {
+    await expect.poll(() => existsSync(join(left, 'base'))).toBe(true);
+    const embedded = await openEmbedded({ dataDir: place.dataDir, log });
+    expect(await query(embedded, 'select 1 as one')).toEqual([{ one: 1 }]);
+    await embedded.release();
+  } finally {
+    orphan.kill('SIGKILL');
+  }
+  await (await openEmbedded({ dataDir: place.dataDir, log })).release();
+  expect(existsSync(left)).toBe(false);
+});
