@@ -1,6 +1,12 @@
+import { mailboxEnabled } from './delivery/local-only.ts';
 import type { Config } from './platform/config.ts';
 
-/** What a person at the terminal needs to know once it runs: where things are, and what is not fit for production. */
+const EVERYWHERE = new Set(['0.0.0.0', '::']);
+
+/**
+ * What a person at the terminal needs to know once it runs: where things are, and what is not fit for production. `config`
+ * is the one that was given, in which a secret that was generated is still missing.
+ */
 export function banner({
   config,
   embedded,
@@ -10,19 +16,22 @@ export function banner({
   embedded: boolean;
   port: number;
 }): string {
-  const { http, mail, dataDir } = config;
-  const base = `${http.tls === null ? 'http' : 'https'}://${http.host === '0.0.0.0' ? 'localhost' : http.host}:${port}`;
+  const { http, mail, dataDir, secrets, tokens } = config;
+  const host = EVERYWHERE.has(http.host) ? 'localhost' : http.host;
+  // RFC 3986 §3.2.2: an IPv6 address stands in brackets.
+  const base = `${http.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const lines = [
     '',
     `  Entrecore Auth listens on ${base}`,
     '',
     `  Documentation  ${base}/docs`,
-    ...(mail.smtpUrl === null ? [`  Mailbox        ${base}/dev/mailbox`] : []),
+    ...(mailboxEnabled(config) ? [`  Mailbox        ${base}/dev/mailbox`] : []),
     ...(embedded ? [`  Data           ${dataDir} (embedded PostgreSQL)`] : []),
   ];
   const missing = [
     ...(embedded ? ['DATABASE_URL'] : []),
-    ...(config.secrets.root === null ? ['AUTH_ROOT_SECRET', 'JWT_SECRET_KEY'] : []),
+    ...(secrets.root === null ? ['AUTH_ROOT_SECRET'] : []),
+    ...(tokens.jwtSecret === null && tokens.algorithm.startsWith('HS') ? ['JWT_SECRET_KEY'] : []),
     ...(mail.smtpUrl === null ? ['SMTP_URL'] : []),
     ...(http.publicUrl.startsWith('https:') ? [] : ['PUBLIC_URL']),
   ];

@@ -63,7 +63,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   growHeapSlowly();
   if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
   const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
-  process.stdout.write(banner({ config: deps.config, embedded, port }));
+  process.stdout.write(banner({ config, embedded, port }));
 
   const drain = async () => {
     setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();
