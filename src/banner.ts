@@ -7,19 +7,11 @@ const EVERYWHERE = new Set(['0.0.0.0', '::']);
  * What a person at the terminal needs to know once it runs: where things are, and what is not fit for production. `config`
  * is the one that was given, in which a secret that was generated is still missing.
  */
-export function banner({
-  config,
-  embedded,
-  port,
-}: {
-  config: Config;
-  embedded: boolean;
-  port: number;
-}): string {
+export function banner({ config, embedded }: { config: Config; embedded: boolean }): string {
   const { http, mail, dataDir, secrets, tokens } = config;
   const host = EVERYWHERE.has(http.host) ? 'localhost' : http.host;
   // RFC 3986 §3.2.2: an IPv6 address stands in brackets.
-  const base = `${http.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const base = `${http.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${http.port}`;
   const lines = [
     '',
     `  Entrecore Auth listens on ${base}`,

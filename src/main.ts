@@ -5,18 +5,18 @@ import { startSealer } from './audit/sealer.ts';
 import { banner } from './banner.ts';
 import { startDelivery } from './delivery/worker.ts';
 import { startMaintenance } from './maintenance.ts';
-import { loadConfig } from './platform/config/load.ts';
+import { type LoadedConfig, loadConfig } from './platform/config/load.ts';
 import type { Config } from './platform/config.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
-import { listen } from './platform/http/listen.ts';
+import { findFreePort, listen } from './platform/http/listen.ts';
 import { type Log, openLog } from './platform/log.ts';
 import { lastWords, StartError } from './platform/start-error.ts';
 import { openWorld, type World } from './world.ts';
 
 /** Serves until SIGTERM, SIGINT or SIGHUP: then finishes the requests in progress, stops what it started, and ends. */
 async function serve(): Promise<void> {
-  const { config, warnings } = loadConfig({ env: process.env });
+  const { config, warnings } = await configure();
   const log = openLog(config.logLevel);
   for (const warning of warnings) log.warn(warning);
   // Nobody who reads the banner any more is no reason to end.
@@ -53,17 +53,25 @@ async function serve(): Promise<void> {
   }
 }
 
+// PORT=0 takes a free one: chosen here, since the issuer and the links are made of it.
+async function configure(): Promise<LoadedConfig> {
+  const { env } = process;
+  const loaded = loadConfig({ env });
+  const { host, port } = loaded.config.http;
+  return port === 0 ? loadConfig({ env: { ...env, PORT: String(await findFreePort(host)) } }) : loaded;
+}
+
 /** Listens and works in this world. Returns what stops it again, and closes the world. */
 async function begin(config: Config, log: Log, world: World): Promise<() => void> {
   const { deps, embedded } = world;
   if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
   const { tls } = config.http;
   const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
-  const port = await listen(app, config.http);
+  await listen(app, config.http);
   growHeapSlowly();
   if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
   const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
-  process.stdout.write(banner({ config, embedded, port }));
+  process.stdout.write(banner({ config, embedded }));
 
   const drain = async () => {
     setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();

@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { StartError } from '../start-error.ts';
 import type { App } from './app.ts';
 
@@ -7,15 +8,25 @@ interface Address {
   readonly port: number;
 }
 
-/** Listens, and returns the port. Throws a StartError that names HOST or PORT where that cannot be. */
-export async function listen(app: App, address: Address): Promise<number> {
-  try {
-    await app.listen({ host: address.host, port: address.port });
-  } catch (error) {
-    const explained = explain(error as NodeJS.ErrnoException, address);
+/** Listens. Throws a StartError that names HOST or PORT where that cannot be. */
+export async function listen(app: App, address: Address): Promise<void> {
+  await app.listen({ host: address.host, port: address.port }).catch(asStartError(address));
+}
+
+/** A port that nobody listens on at this moment. */
+export async function findFreePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening').catch(asStartError({ host, port: 0 }));
+  const { port } = server.address() as AddressInfo;
+  await new Promise(done => server.close(done));
+  return port;
+}
+
+function asStartError(address: Address) {
+  return (error: NodeJS.ErrnoException): never => {
+    const explained = explain(error, address);
     throw explained === null ? error : new StartError(explained, { cause: error });
-  }
-  return (app.server.address() as AddressInfo).port;
+  };
 }
 
 function explain({ code, message }: NodeJS.ErrnoException, { host, port }: Address): string | null {
