@@ -111,6 +111,17 @@ describe('defaults that depend on others', () => {
     expect(warnings.join()).toContain('DATABASE_URL wins');
   });
 
+  test('every sslmode that verifies is the one that says so', () => {
+    const url = (query: string) =>
+      load({ DATABASE_URL: `postgres://a@b/c${query}`, JWT_SECRET_KEY: JWT }).config.database.url;
+    expect(url('?sslmode=require')).toBe('postgres://a@b/c?sslmode=verify-full');
+    expect(url('?sslrootcert=/ca&sslmode=verify-ca&keepalives=1')).toBe(
+      'postgres://a@b/c?sslrootcert=/ca&sslmode=verify-full&keepalives=1',
+    );
+    for (const same of ['', '?sslmode=disable', '?sslmode=no-verify', '?sslmode=require&uselibpqcompat=true'])
+      expect(url(same)).toBe(`postgres://a@b/c${same}`);
+  });
+
   test('names and passwords of any characters, IPv6 hosts and socket folders make valid URLs', () => {
     const url = (env: Record<string, string>) => load({ ...SERVER, ...env }).config.database.url;
     expect(url({ DB_PASSWORD: 'p@ss/w:rd', DB_USER: 'a b' })).toBe(
@@ -163,6 +174,15 @@ test.each([
   ],
   [{ TLS_CERT_FILE: pem(''), TLS_KEY_FILE: pem('localhost.key') }, 'is a folder'],
   [{ DATA_DIR: '/dev/null' }, 'DATA_DIR: /dev/null cannot be used: /dev/null is no folder'],
+  [{ DATABASE_URL: 'postgres://a@b/c?sslmode=bogus', JWT_SECRET_KEY: JWT }, '"bogus" is none of them'],
+  [
+    { DATABASE_URL: 'postgres://a@b/c?sslmode=allow', JWT_SECRET_KEY: JWT },
+    'must have an sslmode of verify-full',
+  ],
+  [
+    { DATABASE_URL: 'postgres://a@b/c?sslmode=prefer', JWT_SECRET_KEY: JWT },
+    'must have an sslmode of verify-full',
+  ],
   [{ MIGRATE_DATABASE_URL: 'postgres://a@b/c' }, 'MIGRATE_DATABASE_URL needs a PostgreSQL server'],
   [{ PUBLIC_URL: 'https://a.example/?x' }, 'PUBLIC_URL must be a URL without'],
   [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins'],

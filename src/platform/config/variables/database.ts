@@ -28,7 +28,7 @@ export const database = {
   }),
   DATABASE_URL: optional(
     postgresUrl,
-    'The same in one URL, with sslmode; wins over DB_*. postgres://user:password@host:5432/name?sslmode=verify-full',
+    'The same in one URL; wins over DB_*. postgres://user:password@host:5432/name?sslmode=verify-full (require and verify-ca verify as it does, no-verify only encrypts, disable does not; &sslrootcert=/path/to/ca.pem for an authority of your own).',
     { secret: true },
   ),
   DB_POOL_MAX: setting(integer(1, 1000), 'Connections that a process opens at most.', '10'),
