@@ -18,8 +18,8 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
       level,
       base: undefined,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: label => ({ level: label }) },
-      redact: { paths: SECRET_PATHS, censor: '[redacted]' },
+      formatters: { level: label => ({ level: label }), log: maskCodes },
+      redact: { paths: SECRET_PATHS, censor: MASK },
     },
     stream,
   );
@@ -50,6 +50,16 @@ const SECRET_NAMES = [
   'secret',
   'authorization',
   'cookie',
-  'code',
 ];
+const MASK = '[redacted]';
 const SECRET_PATHS = SECRET_NAMES.flatMap(name => [name, `*.${name}`]);
+
+// The code of an error says what failed (ECONNREFUSED); every other one may let somebody in. A path cannot tell them apart.
+function maskCodes(line: Record<string, unknown>): Record<string, unknown> {
+  const masked: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(line)) {
+    const bears = typeof value === 'object' && value !== null && !(value instanceof Error) && 'code' in value;
+    masked[name] = name === 'code' ? MASK : bears ? { ...value, code: MASK } : value;
+  }
+  return masked;
+}
