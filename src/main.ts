@@ -69,7 +69,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
   await listen(app, config.http);
   growHeapSlowly();
-  if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, message => log.info(message));
+  if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, log);
   const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
   process.stdout.write(banner({ config, embedded }));
 

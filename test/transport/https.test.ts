@@ -128,11 +128,11 @@ test('certificates that follow each other are served to new handshakes, and the 
   await serves('localhost');
 });
 
-test('a certificate without its key is told and not served', async () => {
+test('a certificate without its key is an error in the log, and not served', async () => {
   put('renewed', 'crt');
   await expect
     .poll(() => service.output(), { timeout: 5_000 })
-    .toContain('could not be used, the old one goes on');
+    .toMatch(/"level":"error".*could not be used, and the old one goes on/);
   expect(await served()).toBe('localhost');
   put('renewed', 'key');
   await serves('renewed.localhost');

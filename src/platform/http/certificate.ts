@@ -1,5 +1,6 @@
 import { readFileSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Log } from '../log.ts';
 
 /** Where the certificate chain and its private key are, as PEM. */
 export interface CertificateFiles {
@@ -29,7 +30,7 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): { cert
 export function followCertificate(
   server: TlsServer,
   files: CertificateFiles,
-  say: (message: string) => void,
+  log: Pick<Log, 'info' | 'error'>,
 ): void {
   let served = readCertificate(files);
   let refused = '';
@@ -40,10 +41,15 @@ export function followCertificate(
       server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });
       served = { cert, key };
       refused = '';
-      say('the certificate was reloaded');
+      log.info('the certificate was reloaded');
     } catch (error) {
       const { message } = error as Error;
-      if (message !== refused) say(`the new certificate could not be used, the old one goes on: ${message}`);
+      if (message !== refused) {
+        log.error(
+          { err: error },
+          'the new certificate could not be used, and the old one goes on until it expires: put a pair that fits into TLS_CERT_FILE and TLS_KEY_FILE',
+        );
+      }
       refused = message;
     }
   };
