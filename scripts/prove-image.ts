@@ -97,7 +97,7 @@ async function serve(run: string, user: User, image: Record<string, string>): Pr
 function withoutCache(said: string): string {
   return said
     .split('\n')
-    .filter(line => !line.startsWith('[compile cache]'))
+    .filter(line => !/^\[(compile cache\]|\d)/.test(line))
     .join('\n');
 }
 

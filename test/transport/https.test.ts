@@ -150,7 +150,10 @@ test('the health check of the image speaks the scheme of the service', async () 
     return (await once(child, 'exit'))[0] as number;
   };
   const tls = { TLS_CERT_FILE: join(folder, 'server.crt'), TLS_KEY_FILE: join(folder, 'server.key') };
+  // In the middle of a renewal, too.
+  put('localhost', 'crt');
   expect(await probe(tls)).toBe(0);
+  put('localhost', 'key');
   expect(await probe({})).toBe(1);
   expect(await probe({ ...tls, PORT: '1' })).toBe(1);
 });
