@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
@@ -218,4 +218,18 @@ test('an initdb that outlived its killed service, and still writes, does not spo
   }
   await (await openEmbedded({ dataDir: place.dataDir, log })).release();
   expect(existsSync(left)).toBe(false);
+});
+
+test('a cluster that cannot be written is said at once, without the log of earlier runs', async () => {
+  copyMade();
+  await (await openEmbedded({ dataDir: place.dataDir, log })).release();
+  // Of whoever runs the server: root itself may write everywhere.
+  chmodSync(cluster(), 0o500);
+  const began = performance.now();
+  const refusal = await openEmbedded({ dataDir: place.dataDir, log }).catch((error: Error) => error.message);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(refusal).toMatch(
+    /^The embedded PostgreSQL ended \(1\) while it started: [^\n]*postmaster\.pid[^\n]*\nLook after/,
+  );
+  chmodSync(cluster(), 0o700);
 });

@@ -36,12 +36,15 @@ export async function ensureServer(
     try {
       return await start(folders, binaries, options);
     } catch (error) {
-      const leftover = /lock file|shared memory block/.test((error as Error).message);
-      if (!leftover || performance.now() > giveUpAt) throw error;
+      if (!isLeftover((error as Error).message) || performance.now() > giveUpAt) throw error;
       await sleep(100);
     }
   }
 }
+
+// Not a lock file that could not be made, as in a folder that is read-only: that does not mend itself.
+const isLeftover = (said: string) =>
+  /lock file .* already exists|pre-existing shared memory block/.test(said);
 
 /** Stops the server as PostgreSQL's fast shutdown does, and returns when nothing of it is left. */
 export async function stopServer(pid: number, log: Log): Promise<void> {
@@ -105,17 +108,21 @@ async function start(
     stdio: ['ignore', 'ignore', 'pipe'],
     ...account,
   });
+  const logged = readServerLog(cluster);
   let said = '';
   let ended: Error | null = null;
   child.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-4_000);
+    said = newest(said + chunk.toString(), 4_000);
   });
   child.on('error', error => {
     ended = asMissingLoader(error, postgres);
   });
   child.on('close', code => {
+    // Once its log is open, the server complains there only; what stands before is of earlier runs.
+    const complaint = `${said.trim()}\n${newest(since(logged, readServerLog(cluster)), 1_000)}`.trim();
     ended ??= new StartError(
-      `The embedded PostgreSQL ended (${code}) while it started: ${said.trim()}\n${lastWords(folders)}`.trim(),
+      `The embedded PostgreSQL ended (${code}) while it started: ${complaint}\n` +
+        `Look after the owner, the mode and the free space of ${cluster}, restore it from a backup, or set DATA_DIR to another folder.`,
     );
   });
   child.unref();
@@ -132,12 +139,22 @@ async function start(
   }
 }
 
-// Once its log is open, the server complains there only.
-function lastWords({ cluster }: Folders): string {
+// The log that the server writes now, or wrote last; empty where there is none.
+function readServerLog(cluster: string): string {
   try {
     const [, file] = /^stderr (.+)$/m.exec(readFileSync(join(cluster, 'current_logfiles'), 'utf8')) ?? [];
-    return file === undefined ? '' : readFileSync(join(cluster, file), 'utf8').slice(-1_000);
+    return file === undefined ? '' : readFileSync(join(cluster, file), 'utf8');
   } catch {
     return '';
   }
+}
+
+// The end of a text, from the beginning of a line on.
+function newest(text: string, most: number): string {
+  return text.length <= most ? text : text.slice(-most).replace(/^[^\n]*\n/, '');
+}
+
+// What was appended; all of it where another day's file was begun meanwhile.
+function since(before: string, text: string): string {
+  return text.startsWith(before) ? text.slice(before.length) : text;
 }
