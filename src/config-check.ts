@@ -19,6 +19,7 @@ export function register(program: Command, ending: Ending): void {
       if (loaded === null || !database) return;
       print('');
       for await (const { text, fault } of describeStored(loaded.config, ending)) {
+        if (ending.signal.aborted) return;
         if (fault) process.exitCode = 1;
         print(fault ? `FAULT: ${text}` : text);
       }

@@ -135,7 +135,7 @@ async function development() {
 
 async function migrating(work: (migration: Migration) => Promise<void>): Promise<void> {
   const revisions = await readRevisions();
-  const target = openTarget();
+  const target = openTarget(ending.signal);
   ending.before(async () => (await target).release());
   const { connection, serviceRole, release } = await target;
   try {

@@ -37,7 +37,7 @@ export async function* describeStored(config: Config, ending: Ending): AsyncGene
   try {
     if (url !== null) return yield* describeDatabase(config, { connectionString: url }, ending);
     const { openEmbedded } = await import('./platform/embedded/open.ts');
-    const server = openEmbedded({ dataDir: config.dataDir, log: openLog('warn', 2) });
+    const server = openEmbedded({ dataDir: config.dataDir, log: openLog('warn', 2), signal: ending.signal });
     ending.before(async () => (await server).release());
     const { connection, release } = await server;
     try {

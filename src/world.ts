@@ -45,7 +45,7 @@ export async function openWorld(
     for (const step of closing.splice(0).reverse()) await step();
   };
   try {
-    const server = config.database.url === null ? await openServer(config, log) : null;
+    const server = config.database.url === null ? await openServer(config, log, signal) : null;
     if (server !== null) closing.push(() => server.release());
     const connection: Connection = server?.connection ?? { connectionString: config.database.url as string };
     const { migrateUrl, migrateOnStart, poolMax, prepare } = config.database;
@@ -99,7 +99,7 @@ export async function openWorld(
 }
 
 // Loaded where it is needed: production has a server elsewhere.
-async function openServer({ dataDir }: Config, log: Log): Promise<Embedded> {
+async function openServer({ dataDir }: Config, log: Log, signal?: AbortSignal): Promise<Embedded> {
   const { openEmbedded } = await import('./platform/embedded/open.ts');
-  return openEmbedded({ dataDir, log });
+  return openEmbedded({ dataDir, log, signal });
 }

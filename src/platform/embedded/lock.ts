@@ -12,10 +12,11 @@ const RETRY_MS = 10;
 /**
  * Waits for the lock that only one process at a time holds. Node has no flock; an open SQLite transaction holds the
  * operating system's own record lock, which the kernel lets go when its process dies, however it dies. `onWait` hears
- * every ten seconds that the wait goes on.
+ * every ten seconds that the wait goes on; `signal` ends it, with its reason.
  */
-export async function takeExclusive(file: string, onWait: () => void): Promise<Lock> {
+export async function takeExclusive(file: string, onWait: () => void, signal?: AbortSignal): Promise<Lock> {
   for (let waited = 0; ; waited += RETRY_MS) {
+    signal?.throwIfAborted();
     const lock = tryExclusive(file);
     if (lock !== null) return lock;
     if (waited % 10_000 === 5_000) onWait();

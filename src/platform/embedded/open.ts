@@ -16,6 +16,8 @@ export interface EmbeddedOptions {
   readonly log: Log;
   /** False only for throw-away test databases: no fsync, so a power cut loses them. */
   readonly durable?: boolean;
+  /** Ends the wait for another process that starts or stops the server; what was begun here is finished. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Embedded {
@@ -36,20 +38,25 @@ const RESTART_PAUSE_MS = 2_000;
  * The PostgreSQL under `dataDir`: made at the first start, adopted where it runs, started else. It is shared with every
  * other process that opens the same folder, started again should it die, and stopped by the last one that releases it.
  */
-export async function openEmbedded({ dataDir, log, durable = true }: EmbeddedOptions): Promise<Embedded> {
+export async function openEmbedded({
+  dataDir,
+  log,
+  durable = true,
+  signal,
+}: EmbeddedOptions): Promise<Embedded> {
   if (process.platform === 'win32') {
     throw new StartError(
       'The embedded PostgreSQL runs on Linux and macOS. Set DATABASE_URL to a PostgreSQL server, or use WSL.',
     );
   }
   const folders = inDataDir(dataDir, () => prepareFolders(dataDir, log));
-  const gate = () =>
-    takeExclusive(folders.gate, () =>
-      log.info('Another process starts or stops the embedded PostgreSQL; waiting'),
-    );
+  const gate = (until?: AbortSignal) => {
+    const onWait = () => log.info('Another process starts or stops the embedded PostgreSQL; waiting');
+    return takeExclusive(folders.gate, onWait, until);
+  };
 
   let holder: Lock | null = null;
-  const enter = await gate();
+  const enter = await gate(signal);
   let binaries: Binaries;
   let password: string;
   let running: Running;

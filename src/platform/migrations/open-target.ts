@@ -15,12 +15,12 @@ export interface Target {
 
 /**
  * Opens the configured database as the role that migrates (`MIGRATE_DATABASE_URL`, else the service's own), or the
- * embedded one, which is started if it does not run. Needs no secret but the database's.
+ * embedded one, which is started if it does not run; `signal` ends the wait for it. Needs no secret but the database's.
  */
-export async function openTarget(): Promise<Target> {
+export async function openTarget(signal: AbortSignal): Promise<Target> {
   const { database, dataDir } = readConfig();
   if (database.url === null) {
-    const { connection, release } = await openEmbedded({ dataDir, log: openLog('error') });
+    const { connection, release } = await openEmbedded({ dataDir, log: openLog('error'), signal });
     return { connection, serviceRole: null, release };
   }
   const { migrateUrl, url } = database;
