@@ -50,7 +50,7 @@ export async function sweep(deps: Deps, signal?: AbortSignal): Promise<void> {
     ['secrets of messages', () => eraseExpiredSecrets(deps)],
     ['messages', () => sweepOutbox(deps, { limit: BATCH })],
     ['sessions', () => sweepEndedSessions(db, before, BATCH)],
-    ['lockouts', () => sweepLockouts(db, before, BATCH)],
+    ['lockouts', () => sweepLockouts(db, began, BATCH)],
     ['devices', () => sweepDevices(db, before, BATCH)],
   ];
   while (pending.length > 0) {

@@ -33,8 +33,8 @@ beforeEach(async () => {
     select ${id}, ${userId}::uuid, ${hash}, ${hash}, ${old}, ${old}, ${old}, ${old}, '{pwd}', ${old} from ${many}`);
   await db.run(sql`insert into revoked_tokens (jti, expires_at) select ${id}, ${old} from ${many}`);
   await db.run(sql`
-    insert into lockouts (subject, failures, window_started_at, last_failure_at)
-    select ${hash}, 1, ${old}, ${old} from ${many}`);
+    insert into lockouts (subject, failures, window_started_at, last_failure_at, kept_until)
+    select ${hash}, 1, ${old}, ${old}, ${old}::date from ${many}`);
   await db.run(sql`
     insert into known_devices (id, user_id, name, created_at, last_seen_at)
     select ${id}, ${userId}::uuid, 'A device', ${old}, ${old} from ${many}`);

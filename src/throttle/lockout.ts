@@ -3,7 +3,7 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import {
-  deleteLockout,
+  clearLockout,
   deleteLockoutsOf,
   findLockouts,
   insertAttempt,
@@ -64,12 +64,12 @@ export function refuseLocked(
 
 /** Forgets the lane's failures after a success. */
 export function forgive(database: Sql, { subject }: Pick<Attempt, 'subject'>): Promise<number> {
-  return database.run(deleteLockout(sql`${subject}::bytea`));
+  return database.run(clearLockout(sql`${subject}::bytea`));
 }
 
-/** `delete from lockouts …` for a success that is written in one statement with what follows from it. */
+/** `update lockouts …` for a success that is written in one statement with what follows from it. */
 export function forgiveFragment(subject: Buffer): Fragment {
-  return deleteLockout(sql`${subject}::bytea`);
+  return clearLockout(sql`${subject}::bytea`);
 }
 
 /**

@@ -14,7 +14,7 @@ export interface TakenAttempt {
 /**
  * Counts an attempt against a subject (an expression) unless it is locked; returns no row then. The attempt that reaches
  * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; a day without
- * failure forgets it all.
+ * failure forgets it all. The row stays for the next attempt, whatever comes of this one: it is only ever written in place.
  */
 export function attemptFragment(
   { clock, config: { lockout } }: Pick<Deps, 'clock' | 'config'>,
@@ -25,13 +25,17 @@ export function attemptFragment(
   const until = (locks: Fragment) =>
     sql`${now}::timestamptz + make_interval(secs => least(${lockout.maxDuration}::float8, ${lockout.duration}::float8 * power(2, least(${locks}, 20))))`;
   const forgotten = sql`l.last_failure_at <= ${addSeconds(now, -DAY)}::timestamptz`;
-  const anew = sql`(${forgotten} or l.locked_until is not null or l.window_started_at <= ${addSeconds(now, -lockout.window)}::timestamptz)`;
+  const anew = sql`(${forgotten} or l.failures = 0 or l.locked_until is not null or l.window_started_at <= ${addSeconds(now, -lockout.window)}::timestamptz)`;
   const failures = sql`case when ${anew} then 1 else l.failures + 1 end`;
   const locks = sql`case when ${forgotten} then 0 else l.locks end`;
+  const keptUntil = addSeconds(now, DAY + lockout.maxDuration)
+    .toISOString()
+    .slice(0, 10);
   return sql`
-    insert into lockouts as l (subject, user_id, failures, window_started_at, locks, locked_until, last_failure_at)
+    insert into lockouts as l (subject, user_id, failures, window_started_at, locks, locked_until, last_failure_at,
+      kept_until)
     select ${subject}, ${userId}, 1, ${now}::timestamptz, case when ${limit}::int <= 1 then 1 else 0 end,
-      case when ${limit}::int <= 1 then ${until(sql`0`)} end, ${now}::timestamptz
+      case when ${limit}::int <= 1 then ${until(sql`0`)} end, ${now}::timestamptz, ${keptUntil}::date
     ${from ?? sql``}
     on conflict (subject) do update set
       user_id = excluded.user_id,
@@ -40,6 +44,7 @@ export function attemptFragment(
       locks = ${locks} + case when ${failures} >= ${limit}::int then 1 else 0 end,
       locked_until = case when ${failures} >= ${limit}::int then ${until(locks)} end,
       last_failure_at = ${now}::timestamptz,
+      kept_until = excluded.kept_until,
       notified_at = case when ${forgotten} then null else l.notified_at end
     where l.locked_until is null or l.locked_until <= ${now}::timestamptz
     returning l.subject, l.failures, l.locked_until`;
@@ -49,10 +54,10 @@ export function attemptFragment(
  * The subject (an expression) under which attempts are counted: the first of these, or another of them that has failures
  * already. There is more than one for a name that nobody has, while roots change.
  */
-export function countedUnder(subjects: readonly Buffer[]): Fragment {
+export function countedUnder([first, ...others]: readonly Buffer[]): Fragment {
+  const all = others.reduce((list, other) => sql`${list}, ${other}::bytea`, sql`${first}::bytea`);
   return sql`coalesce(
-    (select subject from lockouts where subject = any(${[...subjects]}::bytea[]) order by last_failure_at desc limit 1),
-    ${subjects[0]}::bytea)`;
+    (select subject from lockouts where subject in (${all}) order by last_failure_at desc limit 1), ${first}::bytea)`;
 }
 
 interface AttemptRow {
@@ -87,8 +92,10 @@ export async function insertAttempt(
   };
 }
 
-export function deleteLockout(subject: Fragment): Fragment {
-  return sql`delete from lockouts where subject = ${subject}`;
+/** Forgets the failures of a subject, and leaves its row: to delete and insert one at each login cost as much as all the rest. */
+export function clearLockout(subject: Fragment): Fragment {
+  return sql`
+    update lockouts set failures = 0, locks = 0, locked_until = null, notified_at = null where subject = ${subject}`;
 }
 
 /** Takes one failure off; lifts the lock too when the attempt that is given back had set it. */
@@ -102,7 +109,7 @@ export function returnAttempt(database: Sql, subject: Buffer, limit: number): Pr
 }
 
 export function deleteLockoutsOf(database: Sql, userId: string): Promise<number> {
-  return database.run(sql`delete from lockouts where user_id = ${userId}::uuid`);
+  return database.run(sql`delete from lockouts where user_id = ${userId}::uuid and failures > 0`);
 }
 
 export interface LockoutRow {
@@ -115,7 +122,7 @@ export interface LockoutRow {
 export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[]> {
   return database.rows<LockoutRow>(sql`
     select failures, locked_until, last_failure_at, length(subject) > 16 as known_device
-    from lockouts where user_id = ${userId}::uuid order by last_failure_at desc`);
+    from lockouts where user_id = ${userId}::uuid and failures > 0 order by last_failure_at desc`);
 }
 
 /** Marks that the owner was told of the lock; false when they had been since the failures began. */
@@ -177,11 +184,10 @@ export async function selectKnownDevice(
   return row?.id ?? null;
 }
 
-export function deleteForgottenLockouts(database: Sql, before: Date, limit: number): Promise<number> {
+export function deleteForgottenLockouts(database: Sql, now: Date, limit: number): Promise<number> {
   return database.run(sql`
     delete from lockouts where subject in (
-      select subject from lockouts where last_failure_at < ${before}::timestamptz
-        and (locked_until is null or locked_until < ${before}::timestamptz)
+      select subject from lockouts where kept_until < ${now.toISOString().slice(0, 10)}::date
       limit ${limit}::int for update skip locked)`);
 }
 

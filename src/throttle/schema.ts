@@ -1,6 +1,6 @@
 import { defineEntity } from '@mikro-orm/core';
 import { users } from '../accounts/schema.ts';
-import { bytes, instant, integer, ofOwner, text, uuid } from '../platform/migrations/columns.ts';
+import { bytes, instant, integer, ofOwner, raw, text, uuid } from '../platform/migrations/columns.ts';
 
 export const lockouts = defineEntity({
   name: 'lockouts',
@@ -13,8 +13,11 @@ export const lockouts = defineEntity({
     locked_until: instant().nullable(),
     last_failure_at: instant(),
     notified_at: instant().nullable(),
+    // A day after which the row says nothing any more.
+    kept_until: raw('date').defaultRaw('(CURRENT_DATE + 3)'),
   },
-  indexes: [{ properties: 'user_id' }, { properties: 'last_failure_at' }],
+  // None on a column that each attempt changes, so that it stays a heap-only update.
+  indexes: [{ properties: 'user_id' }, { properties: 'kept_until' }],
 });
 
 export const knownDevices = defineEntity({

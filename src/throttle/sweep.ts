@@ -5,9 +5,9 @@ import { deleteForgottenLockouts, deleteOldDevices } from './queries.ts';
 // A cookie lives 400 days; a device that was not seen for as long is a stranger.
 const DEVICE_AGE = 400 * 86_400;
 
-/** Deletes up to `limit` counters whose last failure, and lock, lie before `before`; returns how many. */
-export function sweepLockouts(database: Sql, before: Date, limit: number): Promise<number> {
-  return deleteForgottenLockouts(database, before, limit);
+/** Deletes up to `limit` counters that remember nothing by `now`; returns how many. */
+export function sweepLockouts(database: Sql, now: Date, limit: number): Promise<number> {
+  return deleteForgottenLockouts(database, now, limit);
 }
 
 /** Deletes up to `limit` devices that nobody had used for 400 days `before`; returns how many. */
