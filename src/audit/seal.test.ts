@@ -53,6 +53,19 @@ test('the sealer keeps no plan that was made for an empty trail', async () => {
   expect(plans.length).toBeGreaterThan(2);
 });
 
+test('a sealer that is never idle seals once a second', async () => {
+  const batches = async () =>
+    (await deps.db.row<{ count: number }>(sql`select count(*)::int as count from audit_batches`))?.count ?? 0;
+  const before = await batches();
+  const sealer = startSealer(deps);
+  const until = Date.now() + 1500;
+  for (let index = 0; Date.now() < until; index++) await write(index);
+  const during = (await batches()) - before;
+  await sealer.stop();
+  expect(during).toBeGreaterThan(0);
+  expect(during).toBeLessThanOrEqual(2);
+});
+
 test('sixteen writers and two sealers: every committed event is sealed exactly once, none that rolled back', async () => {
   const db = openDatabase({ connection: { connectionString: deps.databaseUrl }, poolMax: 20, prepare: true });
   const world = { ...deps, db };
@@ -102,7 +115,7 @@ test('a transaction that is open in another database of the server does not hold
       await recordEvent(other, tx, event(0));
       await write(1);
       await settle(deps);
-      expect(await sealBatch(deps)).toEqual({ verdict: 'sealed', events: 1 });
+      expect(await sealBatch(deps)).toEqual({ verdict: 'sealed', events: 1, more: false });
       expect(await sealBatch(other)).toEqual({ verdict: 'idle' });
     });
   } finally {
@@ -117,9 +130,9 @@ test('a batch never splits a transaction, and a transaction larger than a batch 
   });
   await write(8);
   await settle(deps);
-  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 1 });
-  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 7 });
-  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 1 });
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 1, more: true });
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 7, more: true });
+  expect(await sealBatch(deps, 3)).toEqual({ verdict: 'sealed', events: 1, more: false });
   expect(await sealBatch(deps, 3)).toEqual({ verdict: 'idle' });
   expect(await verifyTrail(deps)).toMatchObject({ findings: [], batches: 3, events: 9 });
 });
@@ -156,7 +169,7 @@ test('after a restore with lower transaction ids an epoch begins, and nothing is
   };
   await restored('1000000000000', 3);
   const low = await restored('5', 4);
-  expect(await sealBatch(deps)).toEqual({ verdict: 'sealed', events: 2 });
+  expect(await sealBatch(deps)).toEqual({ verdict: 'sealed', events: 2, more: true });
   await write(5);
   await settle(deps);
   // The event that says so, and the one after it.

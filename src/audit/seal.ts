@@ -19,7 +19,10 @@ import { openSigningKey, type SigningKey } from './signing-key.ts';
 /** How many events a batch holds at most, but for those of one larger transaction, which stay together. */
 export const BATCH_EVENTS = 10_000;
 
-export type Seal = { readonly verdict: 'busy' | 'idle' } | { readonly verdict: 'sealed'; events: number };
+export type Seal =
+  | { readonly verdict: 'busy' | 'idle' }
+  /** `more`: what had ended by then did not fit into one batch. */
+  | { readonly verdict: 'sealed'; readonly events: number; readonly more: boolean };
 
 /**
  * Seals the next batch: every event of the transactions that have ended since the last one, each exactly once. One
@@ -42,7 +45,7 @@ export function sealBatch(deps: Deps, limit = BATCH_EVENTS): Promise<Seal> {
     const gathered = await gatherRange(tx, { epoch, from, to });
     const batch = { epoch, kind: 'range', fromTransaction: from, toTransaction: to } as const;
     await append(deps, tx, key, last, batch, gathered);
-    return { verdict: 'sealed', events: gathered.eventCount };
+    return { verdict: 'sealed', events: gathered.eventCount, more: beyond !== null };
   });
 }
 
@@ -87,7 +90,7 @@ async function endEpoch(
     data: { epoch: epoch + 1, left_over: gathered.eventCount },
   });
   deps.log.warn({ epoch: epoch + 1 }, 'The database was restored elsewhere: the audit trail starts an epoch');
-  return { verdict: 'sealed', events: gathered.eventCount };
+  return { verdict: 'sealed', events: gathered.eventCount, more: true };
 }
 
 async function append(

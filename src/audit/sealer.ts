@@ -43,10 +43,11 @@ export function startSealer(deps: Deps): Sealer {
     }
   };
   const seal = async () => {
+    // What has come meanwhile waits for the next second: on a busy day it would never end otherwise.
     for (let more = true; more && !stopping; ) {
-      const { verdict } = await sealBatch(deps);
-      more = verdict === 'sealed';
-      unpublished ||= more;
+      const seal = await sealBatch(deps);
+      more = seal.verdict === 'sealed' && seal.more;
+      unpublished ||= seal.verdict === 'sealed';
     }
   };
   const publish = async () => {
