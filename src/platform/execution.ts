@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { serialize } from 'pg-protocol';
 import type { Statement } from './sql.ts';
 
 /** What a statement returned. */
@@ -18,16 +19,11 @@ interface Columns {
   readonly blank: Row;
 }
 
-/** What an execution says on pg's connection. */
+/** What an execution needs of pg's connection. */
 interface Wire {
-  readonly stream: { cork(): void; uncork(): void };
+  readonly stream: { write(messages: Buffer): void };
   /** The text of each statement that is prepared on this connection, by its name. */
   readonly parsedStatements: Readonly<Record<string, string>>;
-  parse(message: { name: string; text: string }): void;
-  bind(message: { statement: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void;
-  describe(message: { type: 'P'; name: string }): void;
-  execute(message: object): void;
-  sync(): void;
 }
 
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils;
@@ -66,22 +62,28 @@ export class Execution {
     const wire = connection as Wire;
     const prepared = wire.parsedStatements[this.name] !== undefined;
     this.#columns = prepared ? described.get(wire)?.get(this.name) : undefined;
-    wire.stream.cork();
-    try {
-      if (!prepared) wire.parse({ name: this.name, text: this.text });
-      this.#runs.forEach((values, index) => {
-        wire.bind({ statement: this.name, values, valueMapper: toParameter });
-        if (index === 0 && this.#columns === undefined) wire.describe({ type: 'P', name: '' });
-        wire.execute({});
-      });
-    } catch (error) {
-      // A value that cannot be written: the caller is told when the server is ready for the next one.
-      this.#failure = error as Error;
-    } finally {
-      wire.sync();
-      wire.stream.uncork();
-    }
+    wire.stream.write(this.#messages(prepared));
     return null;
+  }
+
+  // All in one buffer: a write for each message costs more than the message.
+  #messages(prepared: boolean): Buffer {
+    const messages: Buffer[] = [];
+    try {
+      if (!prepared) messages.push(serialize.parse({ name: this.name, text: this.text }));
+      for (const values of this.#runs) {
+        messages.push(serialize.bind({ statement: this.name, values, valueMapper: toParameter }));
+        if (values === this.#runs[0] && this.#columns === undefined)
+          messages.push(serialize.describe({ type: 'P' }));
+        messages.push(serialize.execute());
+      }
+    } catch (error) {
+      // A value that cannot be written: nothing is run, and the caller is told when the server is ready for the next one.
+      this.#failure = error as Error;
+      messages.length = 0;
+    }
+    messages.push(serialize.sync());
+    return Buffer.concat(messages);
   }
 
   handleRowDescription({ fields }: { fields: readonly { name: string; dataTypeID: number }[] }): void {
