@@ -37,7 +37,7 @@ const SOCKET_ERRORS = new Set([
   'EACCES',
 ]);
 const LOST =
-  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
+  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
 
 /**
  * What a connection that could not be had comes to. Whatever the server says instead of one (no such role or database,

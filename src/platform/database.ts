@@ -3,6 +3,7 @@ import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-
 import { Execution, type Outcome } from './execution.ts';
 import { gather } from './gather.ts';
 import { Problem } from './problems.ts';
+import { type Watch, watchSilence } from './silence.ts';
 import { type Fragment, type Joint, type Statement, toStatement } from './sql.ts';
 
 /** What runs a statement: the pool, or one transaction. */
@@ -62,6 +63,8 @@ export interface Patience {
 
 const PATIENCE: Patience = { connectionMs: 3_000, statementMs: 20_000 };
 
+// What pg's list of types leaves out: text[] (pg_type.dat).
+const TEXT_ARRAY = 1009 as Parameters<typeof pg.types.getTypeParser>[0];
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 const WHOLE_HOURS = new Set(['+', '-']);
 const parseTime = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ, 'text') as (text: string) => unknown;
@@ -70,6 +73,13 @@ pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, text =>
   text.length >= 22 && text.length <= 29 && WHOLE_HOURS.has(text.at(-3) as string)
     ? new Date(`${text.slice(0, 10)}T${text.slice(11)}:00`)
     : parseTime(text),
+);
+
+const parseTexts = pg.types.getTypeParser(TEXT_ARRAY, 'text') as (text: string) => unknown;
+// Words without quotes, as names of roles are, need no parser of nested arrays.
+const WORDS = /^\{(?!.*NULL)[a-z][^"{}\\]*\}$/;
+pg.types.setTypeParser(TEXT_ARRAY, text =>
+  WORDS.test(text) ? text.slice(1, -1).split(',') : parseTexts(text),
 );
 
 /** Opens a pool. Refuses with `database_unavailable` when a connection is lost or none is free in time. */
@@ -90,25 +100,25 @@ export function openDatabase({
     // Kept once they are open: to close one and make another costs the next caller a handshake and all its preparations.
     min: poolMax,
     connectionTimeoutMillis: patience.connectionMs,
-    query_timeout: patience.statementMs,
   });
   pool.on('error', error => onIdleError?.(error));
   // The pool listens to idle clients only. One that is lost while it is lent out, between two statements, would take the
   // process with it; its next statement fails anyway.
   pool.on('connect', client => client.on('error', () => {}));
 
-  const run = overPool(pool, prepare);
+  const server = { pool, prepare, watch: watchSilence(patience.statementMs) };
+  const run = overPool(server);
   return {
     ...sqlOver(run),
-    read: sqlOver(prepare ? gatherReads(pool, run) : run).row,
+    read: sqlOver(prepare ? gatherReads(server, run) : run).row,
     join: gatherJoint(run),
     async transaction(work) {
-      const once = () => inTransactionOf(pool, prepare, work);
+      const attempt = () => inTransactionOf(server, work);
       try {
-        return await once();
+        return await attempt();
       } catch (error) {
         // The other of the two is through, or soon will be; a second conflict is not one that passes by itself.
-        if (isConflict(error)) return once();
+        if (isConflict(error)) return attempt();
         throw error;
       }
     },
@@ -117,21 +127,31 @@ export function openDatabase({
   };
 }
 
-async function inTransactionOf<T>(pool: pg.Pool, prepare: boolean, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch((refused: Error) => {
+/** The connections to a server, and how it is asked. */
+interface Server {
+  readonly pool: pg.Pool;
+  readonly prepare: boolean;
+  /** Each answer is waited for so long. */
+  readonly watch: Watch;
+}
+
+async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await server.pool.connect().catch((refused: Error) => {
     throw asUnreachable(refused);
   });
+  const run = overClient(server, client);
+  const say = (text: string) => ask(server, done => client.query(text, done));
   let broken: Error | undefined;
   try {
-    await client.query('begin');
-    const result = await work(sqlOver(overClient(client, prepare)) as Tx);
-    await client.query('commit');
+    await say('begin');
+    const result = await work(sqlOver(run) as Tx);
+    await say('commit');
     return result;
   } catch (error) {
     // A server that does not answer is not asked to roll back: it does so when the connection ends.
     if (error instanceof Problem && error.code === 'database_unavailable') broken = error;
     else
-      await client.query('rollback').catch((rollback: Error) => {
+      await say('rollback').catch((rollback: Error) => {
         broken = rollback;
       });
     return asUnavailable(error);
@@ -141,32 +161,34 @@ async function inTransactionOf<T>(pool: pg.Pool, prepare: boolean, work: (tx: Tx
 }
 
 type Run = (statement: Statement) => Promise<Outcome>;
+type Done<T> = (error: Error | null, result?: T) => void;
 
 function sqlOver(run: Run): Sql {
-  const query = (fragment: Fragment) => run(toStatement(fragment)).catch(asUnavailable);
+  const query = <T>(fragment: Fragment, read: (outcome: Outcome) => T) =>
+    run(toStatement(fragment)).then(read, asUnavailable);
   return {
-    rows: async <Row>(fragment: Fragment) => (await query(fragment)).rows as Row[],
-    row: async <Row>(fragment: Fragment) => ((await query(fragment)).rows[0] as Row | undefined) ?? null,
-    run: async fragment => (await query(fragment)).count,
+    rows: <Row>(fragment: Fragment) => query(fragment, ({ rows }) => rows as Row[]),
+    row: <Row>(fragment: Fragment) => query(fragment, ({ rows }) => (rows[0] as Row | undefined) ?? null),
+    run: fragment => query(fragment, ({ count }) => count),
   };
 }
 
-function overPool(pool: pg.Pool, prepare: boolean): Run {
-  return prepare
-    ? async statement => (await runTogether(pool, statement, [statement.values]))[0] as Outcome
+function overPool(server: Server): Run {
+  return server.prepare
+    ? async statement => (await runTogether(server, statement, [statement.values]))[0] as Outcome
     : ({ text, values }) =>
-        lend<pg.QueryResult>(pool, (client, done) => client.query(text, values, done)).then(outcomeOf);
+        lend<pg.QueryResult>(server, (client, done) => client.query(text, values, done)).then(outcomeOf);
 }
 
 // Runs of one statement go together.
-function gatherReads(pool: pg.Pool, run: Run): Run {
+function gatherReads(server: Server, run: Run): Run {
   const readers = new Map<string, Run>();
   return statement => {
     let reader = readers.get(statement.name);
     if (reader === undefined) {
       const together = (all: readonly Statement[]) =>
         runTogether(
-          pool,
+          server,
           statement,
           all.map(({ values }) => values),
         );
@@ -199,43 +221,58 @@ function gatherJoint(run: Run): Db['join'] {
 
 // The runs of one prepared statement, in one round trip.
 function runTogether(
-  pool: pg.Pool,
+  server: Server,
   statement: Statement,
   runs: readonly unknown[][],
 ): Promise<readonly Outcome[]> {
-  return lend(pool, (client, done) => client.query(new Execution(statement, runs, done)));
+  return lend(server, (client, done) => client.query(new Execution(statement, runs, done)));
 }
 
 // Lends a connection for one use, and takes it back unless what went wrong may be its own fault.
-function lend<T>(
-  pool: pg.Pool,
-  use: (client: pg.PoolClient, done: (error: Error | null, result?: T) => void) => void,
-): Promise<T> {
+function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    pool.connect((refused, client, release) => {
+    server.pool.connect((refused, client, release) => {
       if (client === undefined) return reject(asUnreachable(refused as Error));
-      let over = false;
-      use(client, (error, result) => {
-        // pg tells some failures twice: of the statement, and of the connection that is given up for it.
-        if (over) return;
-        over = true;
+      const done = once<T>(server, (error, result) => {
         release(error === null || isRefusal(error) ? undefined : error);
         if (error === null) resolve(result as T);
         else reject(error);
       });
+      use(client, done);
     });
   });
 }
 
-function overClient(client: pg.PoolClient, prepare: boolean): Run {
-  return prepare
-    ? statement =>
-        new Promise((resolve, reject) => {
-          const done: Execution['callback'] = (error, outcomes) =>
-            error === null ? resolve(outcomes?.[0] as Outcome) : reject(error);
-          client.query(new Execution(statement, [statement.values], done));
-        })
-    : ({ text, values }) => client.query(text, values).then(outcomeOf);
+function overClient(server: Server, client: pg.PoolClient): Run {
+  return server.prepare
+    ? async statement =>
+        (
+          await ask<readonly Outcome[]>(server, done =>
+            client.query(new Execution(statement, [statement.values], done)),
+          )
+        )[0] as Outcome
+    : async ({ text, values }) =>
+        outcomeOf(await ask<pg.QueryResult>(server, done => client.query(text, values, done)));
+}
+
+function ask<T>(server: Server, begin: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    begin(once<T>(server, (error, result) => (error === null ? resolve(result as T) : reject(error))));
+  });
+}
+
+// What comes first: the answer, or the end of patience. pg tells some failures twice, too: of the statement, and of the
+// connection that is given up for it.
+function once<T>({ watch }: Server, done: Done<T>): Done<T> {
+  let over = false;
+  const first: Done<T> = (error, result) => {
+    if (over) return;
+    over = true;
+    answered();
+    done(error, result);
+  };
+  const answered = watch(silence => first(new Problem('database_unavailable', { cause: silence })));
+  return first;
 }
 
 const outcomeOf = ({ rows, rowCount }: pg.QueryResult): Outcome => ({ rows, count: rowCount ?? 0 });

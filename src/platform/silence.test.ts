@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { watchSilence } from './silence.ts';
+
+test('whoever hears nothing gives up, once, and nobody who was answered does', async () => {
+  const watch = watchSilence(600);
+  const gaveUp: string[] = [];
+  const wait = (name: string) => watch(({ message }) => gaveUp.push(`${name}: ${message}`));
+  wait('first');
+  const answered = wait('second');
+  await sleep(300);
+  answered();
+  const third = wait('third');
+  await sleep(400);
+  expect(gaveUp).toEqual(['first: no answer came within 0.6 s']);
+  third();
+  // The timer has stopped by then, and begins anew.
+  await sleep(300);
+  wait('fourth');
+  await sleep(1000);
+  expect(gaveUp.map(line => line.split(':')[0])).toEqual(['first', 'fourth']);
+});
