@@ -41,13 +41,18 @@ export interface Joint<Ask> {
  */
 export const COMPANY = 10;
 
-/**
- * What each of those who ask together says of one thing, as the array that a joint statement unnests. It is filled up with
- * nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let nulls match nothing.
- */
+/** What each of those who ask together says of one thing, as the array that a joint statement unnests. */
 export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {
-  const rest = Math.max(COMPANY - asks.length, 0);
-  return [...asks.map(pick), ...Array.from({ length: rest }, () => null)];
+  return filledUp(asks.map(pick));
+}
+
+/**
+ * An array filled up with nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let
+ * nulls match nothing.
+ */
+export function filledUp(values: readonly unknown[]): unknown[] {
+  const rest = Math.max(COMPANY - values.length, 0);
+  return [...values, ...Array.from({ length: rest }, () => null)];
 }
 
 export interface Statement {
@@ -56,40 +61,54 @@ export interface Statement {
   readonly values: unknown[];
 }
 
-const flatTexts = new WeakMap<readonly string[], { name: string; text: string }>();
-const nestedNames = new Map<string, string>();
+type Named = Pick<Statement, 'name' | 'text'>;
 
-/** The statement that a fragment stands for, named by the hash of its text, so that it is prepared once a connection. */
+/** Where one is in the pieces that a statement is made of, and what it is called once all of them have been read. */
+interface Place {
+  /** After a parameter. */
+  afterValue?: Place;
+  readonly afterPiece: WeakMap<readonly string[], Place>;
+  statement?: Named;
+}
+
+const newPlace = (): Place => ({ afterPiece: new WeakMap() });
+const beginning = newPlace();
+
+/**
+ * The statement that a fragment stands for, named by the hash of its text, so that it is prepared once a connection. The
+ * text is put together once: after that the pieces, which are as many as the code that wrote them, lead to it.
+ */
 export function toStatement(fragment: Fragment): Statement {
-  if (!fragment.values.some(value => value instanceof Fragment)) {
-    let known = flatTexts.get(fragment.strings);
-    if (known === undefined) {
-      const text = fragment.strings.reduce((left, right, index) => `${left}$${index}${right}`);
-      known = { name: statementName(text), text };
-      flatTexts.set(fragment.strings, known);
-    }
-    return { name: known.name, text: known.text, values: fragment.values as unknown[] };
-  }
   const values: unknown[] = [];
-  const text = splice(fragment, values);
-  let name = nestedNames.get(text);
-  if (name === undefined) {
-    name = statementName(text);
-    nestedNames.set(text, name);
-  }
+  const place = follow(beginning, fragment, values);
+  const { name, text } = (place.statement ??= nameOf(fragment));
   return { name, text, values };
 }
 
-function splice({ strings, values }: Fragment, into: unknown[]): string {
+// How many values a piece has is known from its strings, so one way through the pieces is one statement.
+function follow(from: Place, { strings, values }: Fragment, into: unknown[]): Place {
+  let place = from.afterPiece.get(strings);
+  if (place === undefined) from.afterPiece.set(strings, (place = newPlace()));
+  for (const value of values) {
+    if (value instanceof Fragment) place = follow(place, value, into);
+    else {
+      into.push(value);
+      place = place.afterValue ??= newPlace();
+    }
+  }
+  return place;
+}
+
+function nameOf(fragment: Fragment): Named {
+  const text = splice(fragment, { count: 0 });
+  return { name: createHash('sha256').update(text).digest('base64url').slice(0, 22), text };
+}
+
+function splice({ strings, values }: Fragment, parameters: { count: number }): string {
   let text = strings[0] ?? '';
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index];
-    text += value instanceof Fragment ? splice(value, into) : `$${into.push(value)}`;
+  for (const [index, value] of values.entries()) {
+    text += value instanceof Fragment ? splice(value, parameters) : `$${++parameters.count}`;
     text += strings[index + 1];
   }
   return text;
-}
-
-function statementName(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
