@@ -81,11 +81,7 @@ async function keyOf(
   let keys = kept.get(db);
   if (keys === undefined) kept.set(db, (keys = new Map()));
   const known = keys.get(userId);
-  if (known !== undefined) {
-    keys.delete(userId);
-    keys.set(userId, known);
-    return known;
-  }
+  if (known !== undefined) return known;
   const make = () =>
     ensurePersonKey(database, userId, secrets.seal(contextOf(userId), random.bytes(32)), clock.now());
   // Nearly everybody has a key already, and a read shares its round trip with others'.

@@ -1,14 +1,25 @@
 import { column, type Fragment, sql } from '../platform/sql.ts';
 import type { EventRow } from './record.ts';
 
-export function insertEventRow(row: EventRow, source?: Fragment): Fragment {
+/** Each of these events for each row of the source, or once where there is none. */
+export function insertEachEvent(
+  [first, ...others]: readonly [EventRow, ...EventRow[]],
+  source?: Fragment,
+): Fragment {
+  const events = others.reduce(
+    (list, event) => sql`${list}, (${valuesOf(event)})`,
+    sql`(${valuesOf(first)})`,
+  );
   return sql`
     insert into audit_events (id, created_at, type, outcome, reason, actor_kind, actor_id, user_id, session_id,
       request_id, data, personal_sealed)
-    select ${row.id}::uuid, ${row.createdAt}::timestamptz, ${row.type}::text, ${row.outcome}::text, ${row.reason}::text,
-      ${row.actorKind}::text, ${row.actorId}::uuid, ${row.userId}::uuid, ${row.sessionId}::uuid, ${row.requestId}::text,
-      ${row.data}::jsonb, ${row.personalSealed}::bytea
-    ${source === undefined ? sql`` : sql`from ${source}`}`;
+    select event.* from (values ${events}) as event ${source === undefined ? sql`` : sql`cross join ${source}`}`;
+}
+
+function valuesOf(event: EventRow): Fragment {
+  return sql`${event.id}::uuid, ${event.createdAt}::timestamptz, ${event.type}::text, ${event.outcome}::text,
+      ${event.reason}::text, ${event.actorKind}::text, ${event.actorId}::uuid, ${event.userId}::uuid,
+      ${event.sessionId}::uuid, ${event.requestId}::text, ${event.data}::jsonb, ${event.personalSealed}::bytea`;
 }
 
 /** One event for each row. With a `source`, whose rows have an `id`: for each whose session is among them. */

@@ -4,7 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import type { EventType } from './event-type.ts';
 import { sealFor } from './person-key.ts';
-import { insertEventRow, insertEventRows } from './queries.ts';
+import { insertEachEvent, insertEventRows } from './queries.ts';
 
 export type Outcome = 'success' | 'failure' | 'refusal';
 
@@ -100,9 +100,9 @@ export async function prepareEvent(
   };
 }
 
-/** `insert into audit_events … select … [from source]`: writes one event for each row of the source. */
-export function insertEvent(row: EventRow, source?: Fragment): Fragment {
-  return insertEventRow(row, source);
+/** `insert into audit_events … select … [from source]`: writes the event, or each of several, for each row of the source. */
+export function insertEvent(row: EventRow | readonly [EventRow, ...EventRow[]], source?: Fragment): Fragment {
+  return insertEachEvent('id' in row ? [row] : row, source);
 }
 
 /** The same for many: each event whose session is a row of the source, whose `id` it is. */

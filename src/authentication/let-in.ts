@@ -69,15 +69,14 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
             select from known_devices d where d.user_id = ${account.id}::uuid and d.name = ${deviceName(caller)}::text)`,
         )})`
       : sql``;
-  const added = newcomer === null ? sql`` : sql`, added as (${insertEvent(newcomer, sql`admitted`)})`;
+  const events = newcomer === null ? event : ([event, newcomer] as const);
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
   const admitted = await db.row<{ roles: string[]; version: string | null }>(sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),
       admitted as (${withProofOf(proof)}),
       session as (${session.insert}),
       device as (${device}),
-      event as (${insertEvent(event, sql`admitted`)})
-      ${added}
+      event as (${insertEvent(events, sql`admitted`)})
       ${forgiven}
       ${notice}
     select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`);
