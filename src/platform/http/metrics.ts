@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Gauge } from 'prom-client';
 import type { Deps } from '../deps.ts';
 import { Problem } from '../problems.ts';
-import type { App } from './app.ts';
+import { type App, patternOf } from './app.ts';
 import { bearerIn } from './guard.ts';
 import { openDurations } from './histogram.ts';
 import { isForwarded, isPrivatePeer } from './peer.ts';
@@ -29,7 +29,7 @@ export function measure(
     'Time to answer, by route, method and status.',
   );
   app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'none';
+    const route = patternOf(request) ?? 'none';
     durations.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
