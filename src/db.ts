@@ -109,7 +109,13 @@ async function undeclared(migration: Migration): Promise<string[]> {
     return null;
   });
   if (tools === null) return [];
-  const { up, byHand } = await tools.schemaDifference(migration, tools.schema);
+  const difference = await tools.schemaDifference(migration, tools.schema).catch((error: unknown) => {
+    if (!(error instanceof MigrationError)) throw error;
+    return error;
+  });
+  // What was found in the database is told all the same.
+  if (difference instanceof MigrationError) return [difference.message];
+  const { up, byHand } = difference;
   const statements = up.split('\n').filter(line => line !== '');
   return [...statements, ...byHand].map(what => `no revision carries: ${what}`);
 }

@@ -4,6 +4,7 @@ import { createApp } from './app.ts';
 import { startSealer } from './audit/sealer.ts';
 import { banner } from './banner.ts';
 import { startDelivery } from './delivery/worker.ts';
+import { openKeyRing } from './keys/key-ring.ts';
 import { startMaintenance } from './maintenance.ts';
 import { type LoadedConfig, loadConfig } from './platform/config/load.ts';
 import type { Config } from './platform/config.ts';
@@ -63,7 +64,9 @@ async function configure(): Promise<LoadedConfig> {
 
 /** Listens and works in this world. Returns what stops it again, and closes the world. */
 async function begin(config: Config, log: Log, world: World): Promise<() => void> {
-  const { deps, embedded } = world;
+  const { embedded } = world;
+  const keys = await openKeyRing(world.deps);
+  const deps = { ...world.deps, keys };
   if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
   const { tls } = config.http;
   const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
@@ -77,6 +80,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
     setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();
     await app.close();
     await Promise.all(workers.map(worker => worker.stop()));
+    keys.close();
     await world.close();
     log.info('stopped');
     log.flush();

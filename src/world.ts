@@ -1,8 +1,7 @@
-import type { AppDeps } from './app.ts';
-import { openKeyRing } from './keys/key-ring.ts';
 import { systemClock } from './platform/clock.ts';
 import type { Config } from './platform/config.ts';
 import { type Connection, openDatabase } from './platform/database.ts';
+import type { Deps } from './platform/deps.ts';
 import type { Embedded } from './platform/embedded/open.ts';
 import { completeSecrets } from './platform/generated-secrets.ts';
 import { openHasher } from './platform/hasher.ts';
@@ -14,9 +13,9 @@ import { refuseLostRoot } from './platform/sealed-columns.ts';
 import { deriveSecrets } from './platform/secrets.ts';
 import { liveRevocations } from './sessions/live-revocations.ts';
 
-/** The real world of a process: its database, its keys and whatever else a verb needs, and how to leave it. */
+/** The real world of a process: its database, its secrets and whatever else a verb needs, and how to leave it. */
 export interface World {
-  readonly deps: AppDeps;
+  readonly deps: Deps;
   /** True when the database is the embedded one. */
   readonly embedded: boolean;
   close(): Promise<void>;
@@ -33,7 +32,8 @@ export interface WorldOptions {
 
 /**
  * Opens the world for the service or for a command: the embedded server unless another is configured, the schema at
- * head, the secrets, the keys. Throws with what to do about it; whatever was opened by then is closed.
+ * head, the secrets. The key ring is the service's own, because opening it makes the key of ALGORITHM sign. Throws with
+ * what to do about it; whatever was opened by then is closed.
  */
 export async function openWorld(
   config: Config,
@@ -81,10 +81,8 @@ export async function openWorld(
     };
     await refuseLostRoot(deps, config.secrets.root !== null);
     cache.refillFrom(() => liveRevocations(deps));
-    const keys = await openKeyRing(deps);
-    closing.push(() => keys.close());
     return {
-      deps: { ...deps, keys },
+      deps,
       embedded: server !== null,
       close,
       async abandon() {

@@ -64,7 +64,7 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       roles: rolesOf(found.get('roles')),
       createdAt: timeOf('created_at', found.get('created_at')),
       lastLoginAt: timeOf('last_login', found.get('last_login')),
-      verified: asBoolean(found.get('email_verified')) ?? false,
+      verified: truthsOf(values, ['email_verified'])[0]?.says ?? false,
     };
   } catch (error) {
     if (error instanceof Problem && error.issues !== undefined)
@@ -107,19 +107,25 @@ async function phoneOf(text: string | null): Promise<string | null> {
   });
 }
 
-// Whoever any column shuts out stays out, and a word that is not understood must not let anybody in.
+// Whoever any column shuts out stays out.
 function disabledOf(values: FileRecord['values']): boolean {
-  const told = Object.entries(values).flatMap(([name, value]) => {
+  return truthsOf(values, ['disabled', 'enabled']).some(
+    ({ column, says }) => says === (column === 'disabled'),
+  );
+}
+
+// A word that is not understood must not let anybody in, nor silently take back that an address was verified.
+function truthsOf(values: FileRecord['values'], columns: readonly Column[]) {
+  return Object.entries(values).flatMap(([name, value]) => {
     const column = columnOf(name);
-    if ((column !== 'disabled' && column !== 'enabled') || isBlank(value)) return [];
+    if (column === null || !columns.includes(column) || isBlank(value)) return [];
     const says = asBoolean(value);
     if (says === null)
       throw new BadRow(
         `${name}: write true or false (also t/f, yes/no, y/n, on/off, 1/0), or leave it empty`,
       );
-    return [says === (column === 'disabled')];
+    return [{ column, says }];
   });
-  return told.includes(true);
 }
 
 const isBlank = (value: unknown) =>

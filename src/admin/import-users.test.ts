@@ -99,7 +99,7 @@ describe('users import', () => {
     expect(off).toEqual({ disabled: true });
   });
 
-  test('a word for disabled or enabled that is not understood is a bad row, and no account that may log in', async () => {
+  test('a word for disabled, enabled or verified that is not understood is a bad row, and no account', async () => {
     const row = (line: number, more: object) =>
       `${JSON.stringify({ email: `user${line}@example.com`, hashed_password: hash, ...more })}\n`;
     const strange = [
@@ -108,32 +108,45 @@ describe('users import', () => {
       { Blocked: 'maybe' },
       { 'Is Active': {} },
       { is_active: true, disabled: 'perhaps' },
+      { email_verified: 'verified' },
+      { emailVerified: {} },
     ];
-    const reasons = ['disabled', 'disabled', 'Blocked', 'Is Active', 'disabled'].map(
+    const named = [
+      'disabled',
+      'disabled',
+      'Blocked',
+      'Is Active',
+      'disabled',
+      'email_verified',
+      'emailVerified',
+    ];
+    const reasons = named.map(
       (name, index) =>
         `${index + 1}: ${name}: write true or false (also t/f, yes/no, y/n, on/off, 1/0), or leave it empty`,
     );
     expect(await run(strange.map((more, index) => row(index, more)).join(''))).toEqual({
-      read: 5,
+      read: 7,
       made: 0,
       present: 0,
-      bad: 5,
+      bad: 7,
       reasons,
     });
     const understood = [
-      [{ disabled: 'No' }, false],
-      [{ disabled: 'ON' }, true],
-      [{ enabled: 'f' }, true],
-      [{ active: 1, disabled: ' ' }, false],
-      [{ active: true, blocked: 'y' }, true],
-      [{ disabled: false, blocked: 't' }, true],
-      [{ disabled: null }, false],
+      [{ disabled: 'No' }, false, false],
+      [{ disabled: 'ON', email_verified: 'Yes' }, true, true],
+      [{ enabled: 'f', verified: 0 }, true, false],
+      [{ active: 1, disabled: ' ', email_verified: ' ' }, false, false],
+      [{ active: true, blocked: 'y', is_verified: 't' }, true, true],
+      [{ disabled: false, blocked: 't', email_verified: true, verified: 'no' }, true, true],
+      [{ disabled: null, email_verified: null }, false, false],
     ] as const;
     const report = await run(understood.map(([more], index) => row(index, more)).join(''));
     expect(report).toMatchObject({ made: 7, reasons: [] });
     expect(
-      await world.deps.db.rows(sql`select disabled_at is not null as disabled from users order by email`),
-    ).toEqual(understood.map(([, disabled]) => ({ disabled })));
+      await world.deps.db.rows(sql`
+        select disabled_at is not null as disabled, email_verified_at is not null as verified
+        from users order by email`),
+    ).toEqual(understood.map(([, disabled, verified]) => ({ disabled, verified })));
   });
 
   test('a username or id that another account has is a bad row, and nothing of it is left', async () => {

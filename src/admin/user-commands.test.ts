@@ -72,14 +72,22 @@ test.each([
   ['users create a@example.com --mail --password-stdin', "cannot be used with option '--password-stdin'"],
   ['users create a@example.com --password-stdin --password x', "cannot be used with option '--password "],
   ['users set-password mary@example.com --password-stdin --password x', 'cannot be used with option'],
+  ['users set-roles mary@example.com', 'name the roles that the account shall have, or --none for no role'],
+  ['users set-roles mary@example.com user --none', 'name the roles that the account shall have, or --none'],
   ['roles update user', 'say what to change: --permission, --description, --require-mfa or --no-require-mfa'],
 ])('%s is refused, and nothing is done', async (words, message) => {
   const state = async () => [
     await run('roles', 'list'),
     await world.deps.db.rows(sql`
-      select email, hash from users u left join passwords p on p.user_id = u.id order by email`),
+      select email, hash, array(select role_name from user_roles r where r.user_id = u.id order by 1) as roles
+      from users u left join passwords p on p.user_id = u.id order by email`),
   ];
   const before = await state();
   await expect(run(...words.split(' '))).rejects.toThrow(message);
   expect(await state()).toEqual(before);
+});
+
+test('users set-roles --none takes every role away', async () => {
+  await run('users', 'create', 'alan@example.com', '--password', 'Horse-battery-9');
+  expect(await run('users', 'set-roles', 'alan@example.com', '--none')).toMatch(/  alan {2}\n$/);
 });

@@ -138,12 +138,15 @@ export function registerUserCommands(users: Command, open: Open): void {
     .description('makes the roles of an account exactly these')
     .argument('<user>', NAME)
     .argument('[roles...]', 'role names')
-    .action((name: string, roles: string[]) =>
-      withWorld(open, async deps => {
+    .option('--none', 'takes every role away', false)
+    .action((name: string, roles: string[], { none }: { none: boolean }, command: Command) => {
+      if (none === roles.length > 0)
+        return command.error('error: name the roles that the account shall have, or --none for no role');
+      return withWorld(open, async deps => {
         const { id } = await namedAccount(deps, name);
         return [lineOf(await setUserRoles(deps, await operatorGranter(deps.db), id, roles))];
-      }),
-    );
+      });
+    });
 
   users
     .command('set-password')

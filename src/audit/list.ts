@@ -1,9 +1,9 @@
+import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
-import { Problem } from '../platform/problems.ts';
 import { type EventBody, presentEvents } from './present.ts';
 import { type EventFilter, findEvents, type Place } from './read-queries.ts';
 
-export interface Page {
+export interface PageRequest {
   readonly limit: number;
   readonly cursor?: string | undefined;
 }
@@ -12,24 +12,18 @@ export interface Page {
 export async function listEvents(
   deps: Deps,
   filter: EventFilter,
-  { limit, cursor }: Page,
-): Promise<{ items: EventBody[]; next_cursor: string | null }> {
-  const after = cursor === undefined ? null : readCursor(cursor);
-  const found = await findEvents(deps.db, { filter, after, limit: limit + 1 });
-  const events = found.slice(0, limit);
-  const last = found.length > limit ? events.at(-1) : undefined;
-  return {
-    items: await presentEvents(deps, events),
-    next_cursor: last === undefined ? null : writeCursor({ createdUs: last.created_us, id: last.id }),
-  };
+  { limit, cursor }: PageRequest,
+): Promise<Page<EventBody>> {
+  const found = await findEvents(deps.db, { filter, after: placeOf(cursor), limit: limit + 1 });
+  const { items, next_cursor } = pageOf(found, limit, {
+    keyOf: ({ created_us, id }) => [created_us, id],
+    present: event => event,
+  });
+  return { items: await presentEvents(deps, items), next_cursor };
 }
 
 /** A person's own history. Where somebody else acted, their address and device are theirs, and stay out. */
-export async function listActivity(
-  deps: Deps,
-  userId: string,
-  page: Page,
-): Promise<{ items: EventBody[]; next_cursor: string | null }> {
+export async function listActivity(deps: Deps, userId: string, page: PageRequest): Promise<Page<EventBody>> {
   const { items, next_cursor } = await listEvents(deps, { userId }, page);
   return {
     items: items.map(event =>
@@ -42,19 +36,9 @@ export async function listActivity(
 }
 
 // Microseconds since 1970, of the years that the database knows.
-const CURSOR = /^(-?\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const MICROSECONDS = /^-?\d{1,17}$/;
 
-function writeCursor({ createdUs, id }: Place): string {
-  return Buffer.from(`${createdUs}.${id}`).toString('base64url');
-}
-
-function readCursor(cursor: string): Place {
-  const [, createdUs, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (createdUs === undefined || id === undefined)
-    throw new Problem('validation_failed', {
-      issues: [
-        { type: 'value_error', loc: ['query', 'cursor'], msg: 'This is not a cursor of this service' },
-      ],
-    });
-  return { createdUs, id };
+function placeOf(cursor: string | undefined): Place | null {
+  const key = decodeCursor(cursor, [MICROSECONDS, UUID]);
+  return key === null ? null : { createdUs: key[0] as string, id: key[1] as string };
 }

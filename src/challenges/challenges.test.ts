@@ -7,6 +7,7 @@ import { answerCode } from './answer-code.ts';
 import { consumeChallenge, findChallenge, newestChallenge, takeAttempt, voidChallenges } from './consume.ts';
 import { resendWait } from './cooldown.ts';
 import { issueChallenge, issueCode } from './issue.ts';
+import { withinQuota } from './quota.ts';
 import { sweepChallenges } from './sweep.ts';
 
 let deps: TestDeps;
@@ -186,6 +187,34 @@ test('two go within the cooldown, and the third waits for the older of them, als
   expect(await newestChallenge(deps, deps.db, { purpose: 'verify-email', userId })).toMatchObject({
     createdAt: deps.clock.now(),
   });
+});
+
+test('a clock that is set back makes no wait longer than the cooldown, and no quota longer than its hour', async () => {
+  const userId = await newUser();
+  const send = () =>
+    deps.db.transaction(async tx => {
+      const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
+      if (wait === 0) await issueChallenge(deps, tx, { purpose: 'verify-email', userId, lifetime: 300 });
+      return wait;
+    });
+  const reset = () =>
+    deps.db.transaction(async tx => {
+      const quota = { purpose: 'reset-password', userId, address: '', limit: 2, busy: 'wait' } as const;
+      const within = await withinQuota(deps, tx, quota);
+      if (within) await issueChallenge(deps, tx, { purpose: 'reset-password', userId, lifetime: 300 });
+      return within;
+    });
+  expect([await send(), await send(), await send()]).toEqual([0, 0, 60]);
+  expect([await reset(), await reset(), await reset()]).toEqual([true, true, false]);
+  for (const back of [20, 86_400]) {
+    deps.clock.advance(-back);
+    expect(await send()).toBe(60);
+    deps.clock.advance(60);
+    expect([await send(), await send(), await send()]).toEqual([0, 0, 60]);
+  }
+  expect(await reset()).toBe(false);
+  deps.clock.advance(3_600);
+  expect([await reset(), await reset(), await reset()]).toEqual([true, true, false]);
 });
 
 test('the sweep removes what expired an hour ago, in bounded steps, beside another sweep', async () => {

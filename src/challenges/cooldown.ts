@@ -9,7 +9,8 @@ const AT_ONCE = 2;
 /**
  * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Two go within the cooldown,
  * the third waits until the older of them is so old. Holds until the transaction ends, so of several requests at once each
- * sees what the ones before it sent. Off with RATE_LIMIT=off.
+ * sees what the ones before it sent. Never longer than the cooldown, also when the clock was set back. Off with
+ * RATE_LIMIT=off.
  */
 export async function resendWait(
   { clock, config }: Pick<Deps, 'clock' | 'config'>,
@@ -18,8 +19,9 @@ export async function resendWait(
 ): Promise<number> {
   if (config.rateLimit === 'off') return 0;
   await lockPurpose(tx, purpose, userId);
-  const sentAt = await findSentAt(tx, purpose, userId, AT_ONCE);
+  const now = clock.now();
+  const sentAt = await findSentAt(tx, { purpose, userId, nth: AT_ONCE, now });
   if (sentAt === null) return 0;
-  const elapsed = (clock.now().getTime() - sentAt.getTime()) / 1000;
+  const elapsed = (now.getTime() - sentAt.getTime()) / 1000;
   return Math.max(0, Math.ceil(cooldown - elapsed));
 }

@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { Challenge, Purpose } from './challenge.ts';
 
@@ -43,16 +43,23 @@ export function findOpen(
   );
 }
 
-/** When the newest secret but so many was issued, the newest being the first; null where there are fewer. */
+// What a clock that was set back since then issued later than now counts as issued now, and does so from here on: a wait
+// that is counted from it is never longer than from a moment ago, whenever it is asked for again.
+const bringingBack = (purpose: Purpose, userId: string | null, now: Date) =>
+  sql`late as (
+    update challenges set created_at = ${now}::timestamptz
+    where user_id = ${userId}::uuid and purpose = ${purpose}::text and created_at > ${now}::timestamptz)`;
+
+/** When the newest secret but so many was issued, the newest being the first; null where there are fewer. Never after now. */
 export async function findSentAt(
-  db: Sql,
-  purpose: Purpose,
-  userId: string,
-  nth: number,
+  tx: Tx,
+  { purpose, userId, nth, now }: { purpose: Purpose; userId: string; nth: number; now: Date },
 ): Promise<Date | null> {
-  const row = await db.row<{ at: Date }>(
-    sql`select created_at as at from challenges where user_id = ${userId}::uuid and purpose = ${purpose}::text
-      order by created_at desc, id desc offset ${nth - 1}::int limit 1`,
+  const row = await tx.row<{ at: Date }>(
+    sql`with ${bringingBack(purpose, userId, now)}
+      select least(created_at, ${now}::timestamptz) as at from challenges
+      where user_id = ${userId}::uuid and purpose = ${purpose}::text
+      order by at desc offset ${nth - 1}::int limit 1`,
   );
   return row?.at ?? null;
 }
@@ -166,15 +173,23 @@ export async function tryPurpose(tx: Sql, purpose: Purpose, whose: string): Prom
 
 /** How many challenges of a person were made since then with these data, whatever became of them. */
 export async function countSince(
-  db: Sql,
+  tx: Tx,
   {
     purpose,
     userId,
     data,
     since,
-  }: { purpose: Purpose; userId: string | null; data: Readonly<Record<string, unknown>>; since: Date },
+    now,
+  }: {
+    purpose: Purpose;
+    userId: string | null;
+    data: Readonly<Record<string, unknown>>;
+    since: Date;
+    now: Date;
+  },
 ): Promise<number> {
-  const row = await db.row<{ count: number }>(sql`
+  const row = await tx.row<{ count: number }>(sql`
+    with ${bringingBack(purpose, userId, now)}
     select count(*) as count from challenges
     where user_id = ${userId}::uuid and purpose = ${purpose}::text and data @> ${JSON.stringify(data)}::jsonb
       and created_at > ${since}::timestamptz`);

@@ -34,5 +34,6 @@ export async function withinQuota(
   const whose = userId ?? address;
   if (busy === 'wait') await lockPurpose(tx, purpose, whose);
   else if (!(await tryPurpose(tx, purpose, whose))) return false;
-  return (await countSince(tx, { purpose, userId, data, since: addSeconds(clock.now(), -HOUR) })) < limit;
+  const now = clock.now();
+  return (await countSince(tx, { purpose, userId, data, since: addSeconds(now, -HOUR), now })) < limit;
 }

@@ -175,7 +175,10 @@ export function lockBudgets(tx: Sql): Promise<unknown> {
   return tx.row(sql`select pg_advisory_xact_lock(hashtextextended('sms-budgets', 0))`);
 }
 
-/** Takes one message from every budget, or from none when one of them is spent; `wait` is in seconds. */
+/**
+ * Takes one message from every budget, or from none when one of them is spent; `wait` is in seconds. A window that a clock
+ * that was set back since then began later than now is over.
+ */
 export async function takeFromBudgets(
   tx: Sql,
   { budgets, now }: { budgets: readonly Budget[]; now: Date },
@@ -187,7 +190,8 @@ export async function takeFromBudgets(
     present as (
       select key, points, sent, window_started_at,
         window_started_at + make_interval(secs => seconds) as ends_at,
-        coalesce(window_started_at + make_interval(secs => seconds) > ${now}::timestamptz, false) as running
+        coalesce(window_started_at <= ${now}::timestamptz
+          and window_started_at + make_interval(secs => seconds) > ${now}::timestamptz, false) as running
       from wanted left join sms_budgets using (key)),
     verdict as (
       select bool_and(not running or sent < points) as taken,

@@ -30,6 +30,14 @@ test('one number gets six messages an hour, however many ask at once, and then a
   expect(await take(deps, '+254712345678')).toBe(0);
 });
 
+test('a clock that is set back makes nobody wait for longer than an hour', async () => {
+  const deps = await world();
+  for (let count = 0; count < 6; count++) await take(deps, '+254712345678');
+  deps.clock.advance(-86_400);
+  for (let count = 0; count < 6; count++) expect(await take(deps, '+254712345678')).toBe(0);
+  expect(await take(deps, '+254712345678')).toBe(3600);
+});
+
 test('a block of numbers is bounded, and refusals take nothing from the budget of all', async () => {
   const deps = await world({
     rateLimit: { sms_prefix: { points: 10, seconds: 3600 }, sms_total: { points: 12, seconds: 3600 } },

@@ -63,6 +63,21 @@ test('under HS256 keys rotate says what to do instead, and fails', async () => {
   expect(process.exitCode).toBe(1);
 });
 
+test.each(['rotate', 'rotate --leaked'])(
+  'under another ALGORITHM than the one that signs, keys %s names that one and changes nothing',
+  async words => {
+    const deps = await world('ES256');
+    const before = await run(deps, 'list');
+    for (const algorithm of ['EdDSA', 'HS256'] as const) {
+      const tokens = { ...deps.config.tokens, algorithm };
+      const other = { ...deps, config: { ...deps.config, tokens } };
+      expect(await run(other, ...words.split(' '))).toContain('run this with ALGORITHM=ES256');
+      expect(process.exitCode).toBe(1);
+    }
+    expect(await run(deps, 'list')).toBe(before);
+  },
+);
+
 test('keys rewrap counts what it moved, and fails on what it cannot open', async () => {
   const deps = await world('ES256');
   const root = deps.config.secrets.root ?? '';

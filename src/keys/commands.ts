@@ -35,6 +35,14 @@ export function register(program: Command, open: () => Promise<World>): void {
     .option('--leaked', 'signs at once, and removes every other key: what they signed is refused', false)
     .action(({ leaked }: { leaked: boolean }) =>
       withWorld(open, async deps => {
+        const { algorithm } = deps.config.tokens;
+        const inForce = await algorithmInForce(deps);
+        if (inForce !== null && inForce !== algorithm) {
+          process.exitCode = 1;
+          return [
+            `The service signs with ${inForce}, and ALGORITHM is ${algorithm} here: run this with ALGORITHM=${inForce}. Another algorithm signs once the service is restarted with it.`,
+          ];
+        }
         const cause = { actor: operator, caller: null };
         const rotation = leaked
           ? await replaceKeys(deps, cause)
@@ -42,7 +50,7 @@ export function register(program: Command, open: () => Promise<World>): void {
         if (rotation === null) {
           process.exitCode = 1;
           return [
-            `ALGORITHM=${deps.config.tokens.algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
+            `ALGORITHM=${algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
           ];
         }
         const { kid, signsFrom } = rotation.key;
@@ -93,6 +101,11 @@ export function register(program: Command, open: () => Promise<World>): void {
           : ['There is no generated root secret that is not in use.'];
       }),
     );
+}
+
+// A successor of another algorithm would sign for the service what its verifiers refuse.
+async function algorithmInForce(deps: Deps): Promise<string | null> {
+  return (await listKeys(deps)).find(({ signsUntil }) => signsUntil === null)?.algorithm ?? null;
 }
 
 // Of a code there is only a hash, so no rewrap can move it: its owner must make new ones while the old root is there.

@@ -1,7 +1,7 @@
 import { normalizePhone } from '../accounts/phone.ts';
 import { recordEvent } from '../audit/record.ts';
 import { answerCode } from '../challenges/answer-code.ts';
-import { newestChallenge } from '../challenges/consume.ts';
+import { newestChallenge, voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueCode } from '../challenges/issue.ts';
 import { enqueueSms } from '../delivery/enqueue.ts';
@@ -139,6 +139,8 @@ async function sendCode(
   { sessionId, caller }: Asker,
   { purpose, userId, number }: Destination,
 ): Promise<void> {
+  // The newest answers, and by a clock that was set back since then that could be one of before.
+  await voidChallenges(deps, tx, { userId, purposes: [purpose] });
   const { code, expiresAt } = await issueCode(deps, tx, {
     purpose,
     userId,

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StartError } from './start-error.ts';
 
@@ -15,6 +15,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'no space is left there for this user',
 };
 
+// As root everything there looks writable, and in /proc the recursive mkdir of Node.js never ends: it takes the ENOENT for
+// a missing parent. /dev/shm is a file system like any other.
+const KERNEL = /^\/(?:proc|sys|dev(?!\/shm(?:\/|$)))(?=\/|$)/;
+
 /** Why DATA_DIR cannot be used, with what to do; null when nothing speaks against it. Changes nothing. */
 export function faultOfDataDir(dataDir: string): string | null {
   // What somebody prepared, with links and owners of their own, is judged when it is used.
@@ -22,6 +26,8 @@ export function faultOfDataDir(dataDir: string): string | null {
   for (let at = dataDir; ; at = dirname(at)) {
     try {
       if (!statSync(at).isDirectory()) return sentence(dataDir, `${at} is no folder`);
+      const [kernel] = KERNEL.exec(realpathSync(at)) ?? [];
+      if (kernel !== undefined) return sentence(dataDir, `it lies under ${kernel}, where no files are kept`);
       accessSync(at, constants.R_OK | constants.W_OK | constants.X_OK);
       return null;
     } catch (error) {

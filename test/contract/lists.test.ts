@@ -26,8 +26,8 @@ test.each([
   `["9999-99-99T99:99:99.999Z","${ID}"]`,
   `["2026-02-30T00:00:00.000Z","${ID}"]`,
   `["0000-01-01T00:00:00.000Z","${ID}"]`,
-  `-999999999999999999.${ID}`,
-  `999999999999999999.${ID}`,
+  `["-999999999999999999","${ID}"]`,
+  `["999999999999999999","${ID}"]`,
 ])('the cursor %s is of no list', async text => {
   const lists = world.judge.operations.filter(({ parameters = [] }) =>
     parameters.some(({ name }) => name === 'cursor'),
@@ -46,7 +46,8 @@ test.each([
   for (const { path } of lists) {
     const answer = await get(`${path}?cursor=${cursorOf(text)}`);
     expectProblem(answer, 'validation_failed');
-    expect([path, answer.json().detail[0].loc]).toEqual([path, ['query', 'cursor']]);
+    const [{ type, loc }] = answer.json().detail;
+    expect([path, type, loc]).toEqual([path, 'cursor_invalid', ['query', 'cursor']]);
   }
 });
 

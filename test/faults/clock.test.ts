@@ -82,6 +82,29 @@ test('back: a mailed link that was used or had been sent stays as it was', async
   world.deps.clock.advance(HOUR);
 });
 
+test('back: a code that is texted from then on is the one that answers', async () => {
+  const webhook = { url: 'http://127.0.0.1:9/', secret: 'sixteen bytes or more' };
+  const texting = await testApp({ sms: { webhook } });
+  try {
+    const ada = await person(texting);
+    const phone_number = '+254712345678';
+    const enrol = async () => {
+      const { access_token: token } = await logIn(texting, ada);
+      const sent = await texting.call('POST', '/mfa/sms', { token, body: { phone_number } });
+      expect(sent.statusCode, sent.body).toBe(202);
+      return token;
+    };
+    await enrol();
+    texting.deps.clock.advance(-HOUR);
+    const token = await enrol();
+    const code = (await mailsTo(texting, phone_number)).at(-1)?.secrets.code;
+    const confirmed = await texting.call('POST', '/mfa/sms/confirm', { token, body: { code } });
+    expect(confirmed.statusCode, confirmed.body).toBe(200);
+  } finally {
+    await texting.close();
+  }
+});
+
 // Redis counts by a clock of its own, which no jump of ours moves.
 test.skipIf(process.env.TEST_REDIS_URL !== undefined)(
   'back: the limiter holds nobody for longer than a window',

@@ -205,7 +205,18 @@ describe('a service with a role of its own', () => {
     const asServiceRole = { ...(await migration()), connection };
     await expect(upgrade(asServiceRole)).rejects.toThrow('MIGRATE_DATABASE_URL');
     await expect(downgrade(asServiceRole, 'base')).rejects.toThrow('MIGRATE_DATABASE_URL');
-    await expect(checkDatabase(asServiceRole)).rejects.toThrow('MIGRATE_DATABASE_URL');
+  });
+
+  it('may not compare the catalogue, and is told so after what it could find', async () => {
+    await downgrade(await migration(role), '-1');
+    const connection = { connectionString: withDatabase(database.name, role, 'service') };
+    expect(await checkDatabase({ ...(await migration()), connection })).toEqual({
+      faults: [
+        expect.stringMatching(/^revision \d{14}_\w+ is not applied$/),
+        expect.stringMatching(/^The catalogue was not compared: .* Set MIGRATE_DATABASE_URL to the role/),
+      ],
+      warnings: [],
+    });
   });
 
   it('starts on a schema that the owner brings to head for it', async () => {

@@ -113,6 +113,12 @@ describe('the command', () => {
           code: 255,
           stderr: expect.stringMatching(/needs CREATEDB .* "check" does without/),
         });
+      await database.query('drop trigger audit_batches_append_only on audit_batches');
+      expect((await asOwner('check')).stderr).toMatch(
+        /^FAILED: the check found:\n {2}trigger audit_batches\.audit_batches_append_only is missing\n {2}The schema in code was not compared: .*\n$/,
+      );
+      expect((await asOwner('downgrade', 'base')).code).toBe(0);
+      expect((await asOwner('upgrade', 'head')).code).toBe(0);
       await onServer(client => client.query(`alter role ${role} createdb`));
       expect((await asOwner('check')).code).toBe(0);
     } finally {

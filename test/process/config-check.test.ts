@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -88,6 +89,26 @@ test('a database that does not answer is a fault, said after the effective value
   );
   expect(code).toBe(1);
   expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+test('with DB_SSLMODE a server is asked for TLS before anything is said to it, and the fault names DB_SSLMODE', async () => {
+  const asked: Buffer[] = [];
+  const plain = createServer(socket => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => {
+      asked.push(chunk);
+      socket.end('N');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(plain, 'listening');
+  const { port } = plain.address() as AddressInfo;
+  const env = { DB_HOST: '127.0.0.1', DB_PORT: String(port), DB_PASSWORD: 'hidden', JWT_SECRET_KEY };
+  const { code, out } = await check({ ...env, DB_SSLMODE: 'require' });
+  plain.close();
+  expect(out).toMatch(/FAULT: The database at 127\.0\.0\.1:\d+ does not speak TLS.* DB_SSLMODE/);
+  expect(code).toBe(1);
+  // An SSLRequest and nothing else (PostgreSQL, Message Formats).
+  expect(Buffer.concat(asked).toString('hex')).toBe('0000000804d2162f');
 });
 
 test('without a server no cluster and no secret is made', async () => {

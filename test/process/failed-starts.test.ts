@@ -33,6 +33,7 @@ beforeAll(async () => {
   chmodSync(folder, 0o711);
   writeFileSync(join(folder, 'file'), '');
   symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
+  symlinkSync('/proc', join(folder, 'kernel'));
   [database, empty] = await Promise.all([testDatabase(), emptyDatabase()]);
 });
 afterAll(async () => {
@@ -135,6 +136,8 @@ describe('of DATA_DIR', () => {
     ['a file', () => join(folder, 'file'), /DATA_DIR: .*file is no folder/],
     ['a folder in a file', () => join(folder, 'file', 'data'), /DATA_DIR: .*file is no folder/],
     ['too long a name', () => join(folder, 'n'.repeat(300)), /DATA_DIR: .*its name is too long/],
+    ['a folder of the kernel', () => '/proc/no/data', /DATA_DIR: .*it lies under \/proc, where no files/],
+    ['a link to one', () => join(folder, 'kernel', 'data'), /DATA_DIR: .*it lies under \/proc, where no/],
     ['a link to nowhere', () => join(folder, 'link', 'data'), /DATA_DIR: .*it cannot be made there/],
   ])('%s ends the service, a command and a migration with one message', async (_name, dataDir, message) => {
     await expectRefusal({ DATA_DIR: dataDir() }, message, [SERVICE, COMMAND, MIGRATION]);

@@ -7,7 +7,12 @@ import { ConfigError, loadConfig } from '../../src/platform/config/load.ts';
 export const JWT = 'ugM3tGfGW0bq6a7ASXkjd7yrA2Lb8kXo';
 export const ROOT = 'q6pZyRzmM1sTRWnbXcsxYhZq7x2hM1LdWfWc';
 /** What a start against a PostgreSQL server needs at least. */
-export const SERVER = { DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRET_KEY: JWT, AUTH_ROOT_SECRET: ROOT };
+export const SERVER = {
+  DB_HOST: 'localhost',
+  DB_PASSWORD: 'pw',
+  JWT_SECRET_KEY: JWT,
+  AUTH_ROOT_SECRET: ROOT,
+};
 
 /** A working folder of the test file's own, whose .env is away again before each test, and the configuration read in it. */
 export function configFolder() {

@@ -13,7 +13,7 @@ export function assemble(values: Values, folder: string): Config {
   const config: Config = {
     dataDir: resolve(folder, values.DATA_DIR),
     database: {
-      url: values.DATABASE_URL ?? urlOfParts(values),
+      url: values.DATABASE_URL ?? urlOfParts(values, path(values.DB_SSLROOTCERT)),
       poolMax: values.DB_POOL_MAX,
       prepare: values.DB_PREPARE,
       migrateOnStart: values.MIGRATE_ON_START,
@@ -66,14 +66,22 @@ export function assemble(values: Values, folder: string): Config {
   return deepFreeze(config);
 }
 
-function urlOfParts({ DB_HOST: host, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD }: Values): string | null {
+function urlOfParts(values: Values, authority: string | null): string | null {
+  const { DB_HOST: host, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE } = values;
   if (host === null) return null;
   const encoded = (part: string | null) => encodeURIComponent(part ?? '');
   const who = `${encoded(DB_USER)}:${encoded(DB_PASSWORD)}`;
-  // A folder is that of a unix socket, as libpq reads it.
-  return host.startsWith('/')
-    ? `postgres://${who}@/${encoded(DB_NAME)}?host=${encoded(host)}&port=${DB_PORT}`
-    : `postgres://${who}@${host.includes(':') ? `[${host}]` : host}:${DB_PORT}/${encoded(DB_NAME)}`;
+  // A folder is that of a unix socket, where TLS has no part, as libpq reads it.
+  if (host.startsWith('/')) {
+    return `postgres://${who}@/${encoded(DB_NAME)}?host=${encoded(host)}&port=${DB_PORT}`;
+  }
+  const tls = [
+    ...(DB_SSLMODE === null ? [] : [`sslmode=${DB_SSLMODE}`]),
+    ...(authority === null ? [] : [`sslrootcert=${encoded(authority)}`]),
+  ];
+  const query = tls.length === 0 ? '' : `?${tls.join('&')}`;
+  const at = host.includes(':') ? `[${host}]` : host;
+  return `postgres://${who}@${at}:${DB_PORT}/${encoded(DB_NAME)}${query}`;
 }
 
 function deliveryOf(values: Values): Pick<Config, 'mail' | 'sms'> {

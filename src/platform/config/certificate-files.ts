@@ -44,6 +44,18 @@ export function faultsOfCertificate(paths: CertificatePaths): string[] {
   return faults;
 }
 
+/** What is wrong with a file of trusted authorities, as above. */
+export function faultsOfAuthority(name: string, path: string): string[] {
+  const faults: string[] = [];
+  const pem = read(name, path, faults);
+  try {
+    if (pem !== null) new X509Certificate(pem);
+  } catch {
+    faults.push(`${name}: ${path} holds no certificate in PEM. Name the file of the authority.`);
+  }
+  return faults;
+}
+
 function read(name: string, path: string, faults: string[]): Buffer | null {
   try {
     return readFileSync(path);

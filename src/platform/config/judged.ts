@@ -1,9 +1,12 @@
+import type { Environment } from './sources.ts';
 import type { Name, Values } from './table.ts';
 
 /** What the rules see: a value is missing where its own text was refused already. */
 export interface Judged {
   readonly values: Partial<Values>;
   readonly folder: string;
+  /** The process environment, for what the database's driver reads there by itself. */
+  readonly env: Environment;
   /** True where the variable was given rather than left to its default. */
   isGiven(name: Name): boolean;
   fault(message: string): void;

@@ -125,7 +125,7 @@ describe('defaults that depend on others', () => {
   test('names and passwords of any characters, IPv6 hosts and socket folders make valid URLs', () => {
     const url = (env: Record<string, string>) => load({ ...SERVER, ...env }).config.database.url;
     expect(url({ DB_PASSWORD: 'p@ss/w:rd', DB_USER: 'a b' })).toBe(
-      'postgres://a%20b:p%40ss%2Fw%3Ard@db:5432/entrecore_auth',
+      'postgres://a%20b:p%40ss%2Fw%3Ard@localhost:5432/entrecore_auth',
     );
     expect(url({ DB_HOST: '::1' })).toBe('postgres://postgres:pw@[::1]:5432/entrecore_auth');
     expect(url({ DB_HOST: '/run/postgresql' })).toBe(
@@ -302,7 +302,7 @@ test('the effective values are shown with their source, and no secret among them
     OIDC_PROVIDERS:
       '[{"id":"acme","name":"Acme","issuer":"https://acme.example","client_id":"c","client_secret":"oidcpw"}]',
   }).describe();
-  expect(shown).toContain('DB_HOST=db  (environment)');
+  expect(shown).toContain('DB_HOST=localhost  (environment)');
   expect(shown).toContain('DB_PORT=5432  (default)');
   expect(shown).toContain('REDIS_URL=rediss://***@cache:6380/1?***  (environment)');
   expect(shown).toContain('JWT_SECRET_KEY=***  (environment)');

@@ -69,6 +69,7 @@ export function loadConfig({ env, folder = PROGRAM, envFile = '.env' }: LoadOpti
   applyRules({
     values: values as Partial<Values>,
     folder,
+    env,
     isGiven: name => given.has(name),
     fault: message => faults.push(message),
     warn: message => warnings.push(message),

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { faultOfDataDir } from '../data-dir.ts';
 import { faultsOfCertificate } from './certificate-files.ts';
+import { databaseRules } from './database-rules.ts';
 import { hasServer, type Judged } from './judged.ts';
 import { secretRules } from './secret-rules.ts';
 import { byteLength } from './secret-strength.ts';
@@ -21,23 +22,6 @@ export function applyRules(judged: Judged): void {
     costRules,
   ]) {
     rule(judged);
-  }
-}
-
-function databaseRules(judged: Judged): void {
-  const { isGiven, fault, warn } = judged;
-  const parts = (['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const).filter(isGiven);
-  if (!hasServer(judged) && parts.length > 0) {
-    fault(`${parts.join(', ')} set without DB_HOST: set DB_HOST too (localhost), or remove it.`);
-  }
-  if (isGiven('DATABASE_URL') && (isGiven('DB_HOST') || parts.length > 0)) {
-    warn('DATABASE_URL wins: DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD are not used.');
-  }
-  if (isGiven('DB_HOST') && !isGiven('DATABASE_URL') && !isGiven('DB_PASSWORD')) {
-    warn('DB_PASSWORD is not set: the default "password" is used. Give the role a password of its own.');
-  }
-  if (isGiven('MIGRATE_DATABASE_URL') && !hasServer(judged)) {
-    fault('MIGRATE_DATABASE_URL needs a PostgreSQL server: set DATABASE_URL or DB_HOST, or remove it.');
   }
 }
 

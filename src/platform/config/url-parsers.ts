@@ -92,28 +92,6 @@ export const redirectUri: Parser<string> = value => {
   return value;
 };
 
-const SSL_MODES = new Set(['disable', 'no-verify', 'require', 'verify-ca', 'verify-full']);
-
-/**
- * A URL of PostgreSQL; the host may stand in the query (`?host=/run/postgresql`). Its sslmode is one of which whoever
- * stands in between cannot make another: require and verify-ca become verify-full, which is what the driver makes of them.
- */
-export const postgresUrl: Parser<string> = value => {
-  const url = URL.parse(value);
-  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new Unacceptable('must look like postgres://user:password@host:5432/database?sslmode=verify-full');
-  }
-  // Whoever asks for the driver's other reading of these words has looked at what they mean.
-  if (url.searchParams.get('uselibpqcompat') === 'true') return value;
-  const unknown = url.searchParams.getAll('sslmode').find(mode => !SSL_MODES.has(mode));
-  if (unknown !== undefined) {
-    throw new Unacceptable(
-      `must have an sslmode of verify-full (require and verify-ca verify as it does), no-verify or disable; "${unknown}" is none of them`,
-    );
-  }
-  return value.replaceAll(/([?&]sslmode=)(?:require|verify-ca)(?=&|$)/g, '$1verify-full');
-};
-
 /** How many proxies stand before the service, or their addresses as CIDRs. */
 export const proxies: Parser<number | readonly string[]> = value => {
   if (/^\d+$/.test(value)) {

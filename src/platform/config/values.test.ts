@@ -119,3 +119,13 @@ describe('MAIL_FROM is one address', () => {
     expect(load({ PUBLIC_URL: 'http://[::1]:8000' }).config.mail.from).toBe('Entrecore <no-reply@[::1]>');
   });
 });
+
+test.each(['/proc', '/proc/no/data', '/sys/data', '/dev/data'])(
+  'DATA_DIR=%s is refused, since no files are kept there',
+  DATA_DIR => {
+    const kernel = /^\/\w+/.exec(DATA_DIR)?.[0];
+    expect(faultsOf({ DATA_DIR })).toEqual([
+      `DATA_DIR: ${DATA_DIR} cannot be used: it lies under ${kernel}, where no files are kept. Set DATA_DIR to a folder that this user may write, or DATABASE_URL to a PostgreSQL server.`,
+    ]);
+  },
+);

@@ -127,10 +127,10 @@ function explanation({ code = '', message }: { code?: string; message: string },
     return `The role "${user}" may not use the database: ${message}. Run: grant connect on database "${database}" to "${user}"`;
   }
   if (/does not support SSL/.test(message)) {
-    return `The database at ${addressOf(client)} does not speak TLS, which the sslmode of DATABASE_URL asks for. Switch it on there (ssl = on), or set sslmode=disable where nobody can listen in between.`;
+    return `The database at ${addressOf(client)} does not speak TLS, which the sslmode of DATABASE_URL, or DB_SSLMODE, asks for. Switch it on there (ssl = on), or set that to disable where nobody can listen in between.`;
   }
   if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
-    return `The certificate of the database at ${addressOf(client)} does not verify: ${message}. Give its authority in DATABASE_URL (sslrootcert=/path/to/ca.pem), and connect by a name that the certificate has.`;
+    return `The certificate of the database at ${addressOf(client)} does not verify: ${message}. Give its authority in DATABASE_URL (sslrootcert=/path/to/ca.pem), or in DB_SSLROOTCERT, and connect by a name that the certificate has.`;
   }
   return `The database at ${addressOf(client)} refuses: ${message}. Check ${WHERE}.`;
 }

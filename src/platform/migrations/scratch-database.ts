@@ -37,8 +37,8 @@ export async function withScratchDatabase<T>(
 function explain(error: unknown): never {
   if (error instanceof pg.DatabaseError && error.code === '42501') {
     throw new MigrationError(
-      'Comparing the schema in code builds it in a scratch database: this role needs CREATEDB (alter role … createdb). ' +
-        'Where the development dependencies are absent, "check" does without',
+      'The schema in code was not compared: it is built in a scratch database, for which this role needs CREATEDB ' +
+        '(alter role … createdb). Where the development dependencies are absent, "check" does without',
       { cause: error },
     );
   }

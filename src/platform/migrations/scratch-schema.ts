@@ -29,8 +29,8 @@ export async function inScratchSchema<T>(
 function explain(error: unknown): never {
   if (error instanceof pg.DatabaseError && error.code === '42501') {
     throw new MigrationError(
-      'Comparing catalogues builds the revisions in a scratch schema: this role may not create one. Set ' +
-        'MIGRATE_DATABASE_URL to the role that owns the schema',
+      'The catalogue was not compared: the revisions are built in a scratch schema, and this role may not create one. ' +
+        'Set MIGRATE_DATABASE_URL to the role that owns the schema',
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 import { flag, integer, text } from '../parsers.ts';
-import { postgresUrl } from '../url-parsers.ts';
+import { postgresUrl, sslMode } from '../postgres-url.ts';
 import { type Lookup, optional, setting } from '../variable.ts';
 
 const withHost = (value: string) => (lookup: Lookup) => (lookup('DB_HOST') === null ? null : value);
@@ -26,6 +26,19 @@ export const database = {
     fallback: withHost('password'),
     fallbackText: 'password once DB_HOST is set',
   }),
+  DB_SSLMODE: optional(
+    sslMode,
+    'TLS to DB_HOST: verify-full (require and verify-ca verify as it does), no-verify only encrypts, disable does not.',
+    {
+      fallbackText:
+        'none: plain text, with a warning beyond loopback; verify-full where DB_SSLROOTCERT is set',
+    },
+  ),
+  DB_SSLROOTCERT: optional(
+    text,
+    'PEM file of the authority that the certificate of DB_HOST is verified against.',
+    { fallbackText: 'the authorities that Node.js knows' },
+  ),
   DATABASE_URL: optional(
     postgresUrl,
     'The same in one URL; wins over DB_*. postgres://user:password@host:5432/name?sslmode=verify-full (require and verify-ca verify as it does, no-verify only encrypts, disable does not; &sslrootcert=/path/to/ca.pem for an authority of your own).',

@@ -1,0 +1,58 @@
+import type { Environment } from './sources.ts';
+import { isLoopback } from './url-parsers.ts';
+import { type Parser, Unacceptable } from './variable.ts';
+
+// As the driver reads them: it never falls back to plain text, and all that verify do so as verify-full does.
+const MODES = new Map([
+  ['disable', 'disable'],
+  ['no-verify', 'no-verify'],
+  ['require', 'verify-full'],
+  ['verify-ca', 'verify-full'],
+  ['verify-full', 'verify-full'],
+]);
+const MODES_IN_WORDS = 'verify-full (require and verify-ca verify as it does), no-verify or disable';
+
+/** How a connection is encrypted, in libpq's words; require and verify-ca become verify-full, as the driver makes of them. */
+export const sslMode: Parser<string> = value => {
+  const mode = MODES.get(value);
+  if (mode === undefined) throw new Unacceptable(`must be ${MODES_IN_WORDS}; "${value}" is none of them`);
+  return mode;
+};
+
+/**
+ * A URL of PostgreSQL; the host may stand in the query (`?host=/run/postgresql`). Its sslmode is one of which whoever
+ * stands in between cannot make another: require and verify-ca become verify-full, which is what the driver makes of them.
+ */
+export const postgresUrl: Parser<string> = value => {
+  const url = URL.parse(value);
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    throw new Unacceptable('must look like postgres://user:password@host:5432/database?sslmode=verify-full');
+  }
+  // Whoever asks for the driver's other reading of these words has looked at what they mean.
+  if (url.searchParams.get('uselibpqcompat') === 'true') return value;
+  const unknown = url.searchParams.getAll('sslmode').find(mode => !MODES.has(mode));
+  if (unknown !== undefined) {
+    throw new Unacceptable(`must have an sslmode of ${MODES_IN_WORDS}; "${unknown}" is none of them`);
+  }
+  return value.replaceAll(/([?&]sslmode=)(?:require|verify-ca)(?=&|$)/g, '$1verify-full');
+};
+
+/** False for this machine: a loopback name or address, or the folder of a unix socket. */
+export function isElsewhere(host: string): boolean {
+  return !/^(?:\/|%2f)/i.test(host) && !isLoopback(host);
+}
+
+/** The other machine that a URL reaches in plain text without saying so; null where there is none. */
+export function plainTextHost(url: string, env: Environment): string | null {
+  const { hostname, searchParams } = new URL(url);
+  const host = searchParams.getAll('host').at(-1) || hostname || env.PGHOST || 'localhost';
+  const says = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation'].some(
+    name => (searchParams.get(name) ?? '') !== '',
+  );
+  return says || saysDriverMode(env) || !isElsewhere(host) ? null : host;
+}
+
+/** True where PGSSLMODE, which the driver reads where nothing else is said, says how to encrypt, or not to. */
+export function saysDriverMode({ PGSSLMODE: mode = '' }: Environment): boolean {
+  return mode === 'prefer' || MODES.has(mode);
+}
