@@ -207,14 +207,17 @@ test('a cluster of another major version is refused with what to do, and left al
 test('an initdb that outlived its killed service, and still writes, does not spoil the next start', async () => {
   const left = join(place.dataDir, 'pg', 'cluster.new');
   const script = 'while :; do mkdir -p "$0/base"; date > "$0/base/$RANDOM"; done';
-  const orphan = spawn('bash', ['-c', script, left]);
+  const orphan = spawn('bash', ['-c', script, left], { detached: true });
   try {
     await expect.poll(() => existsSync(join(left, 'base'))).toBe(true);
     const embedded = await openEmbedded({ dataDir: place.dataDir, log });
     expect(await query(embedded, 'select 1 as one')).toEqual([{ one: 1 }]);
     await embedded.release();
   } finally {
-    orphan.kill('SIGKILL');
+    // With what it runs at the moment, which would go on writing.
+    process.kill(-(orphan.pid as number), 'SIGKILL');
+    if (orphan.exitCode === null && orphan.signalCode === null)
+      await new Promise(ended => orphan.once('exit', ended));
   }
   await (await openEmbedded({ dataDir: place.dataDir, log })).release();
   expect(existsSync(left)).toBe(false);
