@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { watchSilence } from './silence.ts';
@@ -19,4 +20,11 @@ test('whoever hears nothing gives up, once, and nobody who was answered does', a
   wait('fourth');
   await sleep(1000);
   expect(gaveUp.map(line => line.split(':')[0])).toEqual(['first', 'fourth']);
+});
+
+test('a program that has its answer ends, whatever may be waited', () => {
+  const silence = JSON.stringify(new URL('./silence.ts', import.meta.url).href);
+  const script = `import { watchSilence } from ${silence}; watchSilence(3_600_000)(() => {})();`;
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
+  expect(status).toBe(0);
 });

@@ -29,7 +29,8 @@ export function watchSilence(patienceMs: number): Watch {
   return giveUp => {
     const waiter = { since: looks, giveUp };
     waiting.add(waiter);
-    timer ??= setInterval(look, patienceMs / LOOKS);
+    // The connection that is waited for keeps the process; a command that has its answers ends at once.
+    timer ??= setInterval(look, patienceMs / LOOKS).unref();
     return () => waiting.delete(waiter);
   };
 }
