@@ -47,5 +47,5 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
       ${list(sql`
         select ${at(sql`window_started_at`)}, failures, locks, ${at(sql`locked_until`)},
           ${at(sql`last_failure_at`)}
-        from lockouts where user_id = ${id} and failures > 0`)} as lockouts`);
+        from lockouts where user_id = ${id} and (failures > 0 or locks > 0)`)} as lockouts`);
 }

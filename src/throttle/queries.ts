@@ -52,7 +52,8 @@ export function attemptFragment(
 
 /**
  * The subject (an expression) under which attempts are counted: the first of these, or another of them that has failures
- * already. There is more than one for a name that nobody has, while roots change.
+ * already. There is more than one for a name that nobody has, while roots change. They are a list and no array: of that,
+ * PostgreSQL assumes ten, and on a database in use it planned the login anew each time.
  */
 export function countedUnder([first, ...others]: readonly Buffer[]): Fragment {
   const all = others.reduce((list, other) => sql`${list}, ${other}::bytea`, sql`${first}::bytea`);
@@ -92,6 +93,9 @@ export async function insertAttempt(
   };
 }
 
+// A row that was cleared stays, and says nothing.
+const remembers = sql`(failures > 0 or locks > 0)`;
+
 /** Forgets the failures of a subject, and leaves its row: to delete and insert one at each login cost as much as all the rest. */
 export function clearLockout(subject: Fragment): Fragment {
   return sql`
@@ -109,7 +113,7 @@ export function returnAttempt(database: Sql, subject: Buffer, limit: number): Pr
 }
 
 export function deleteLockoutsOf(database: Sql, userId: string): Promise<number> {
-  return database.run(sql`delete from lockouts where user_id = ${userId}::uuid and failures > 0`);
+  return database.run(sql`delete from lockouts where user_id = ${userId}::uuid and ${remembers}`);
 }
 
 export interface LockoutRow {
@@ -122,7 +126,7 @@ export interface LockoutRow {
 export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[]> {
   return database.rows<LockoutRow>(sql`
     select failures, locked_until, last_failure_at, length(subject) > 16 as known_device
-    from lockouts where user_id = ${userId}::uuid and failures > 0 order by last_failure_at desc`);
+    from lockouts where user_id = ${userId}::uuid and ${remembers} order by last_failure_at desc`);
 }
 
 /** Marks that the owner was told of the lock; false when they had been since the failures began. */

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { signedIn } from '../../test/support/person.ts';
+import { sql } from '../platform/sql.ts';
+import { lockoutsOf, unlockAccount } from './lockout.ts';
+
+let service: TestApp;
+beforeAll(async () => {
+  service = await testApp();
+});
+afterAll(() => service.close());
+
+const login = (username: string, password: string) =>
+  service.call('POST', '/token', { form: { username, password } });
+const counters = (userId: string) =>
+  service.deps.db.rows(
+    sql`select failures, locks, locked_until from lockouts where user_id = ${userId}::uuid`,
+  );
+
+test('a login leaves a counter without failures, which nobody is shown, and which gives no further guess', async () => {
+  const { id, email } = await signedIn(service);
+  expect(await counters(id)).toEqual([{ failures: 0, locks: 0, locked_until: null }]);
+  expect(await lockoutsOf(service.deps.db, id)).toEqual([]);
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, async () => (await login(email, 'wrong')).statusCode),
+  );
+  expect(statuses.toSorted((a, b) => a - b)).toEqual([
+    ...Array.from({ length: 5 }, () => 401),
+    ...Array.from({ length: 15 }, () => 429),
+  ]);
+});
+
+test('a success begins a window of its own: what failed before it counts no more, and what fails after it counts whole', async () => {
+  const { email } = await signedIn(service);
+  for (let count = 0; count < 4; count++) expect((await login(email, 'wrong')).statusCode).toBe(401);
+  expect((await login(email, 'Correct-horse-7')).statusCode).toBe(200);
+  // The window of the counter would end within these.
+  service.deps.clock.advance(890);
+  for (let count = 0; count < 4; count++) expect((await login(email, 'wrong')).statusCode).toBe(401);
+  service.deps.clock.advance(20);
+  expect((await login(email, 'wrong')).statusCode).toBe(401);
+  expect((await login(email, 'wrong')).statusCode).toBe(429);
+});
+
+test('to lift a lock forgets how often there was one, also where no failure is left', async () => {
+  const { id } = await signedIn(service);
+  const { db } = service.deps;
+  await db.run(sql`update lockouts set locks = 2 where user_id = ${id}::uuid`);
+  expect(await lockoutsOf(db, id)).toMatchObject([{ failures: 0 }]);
+  expect(await unlockAccount(db, id)).toBe(1);
+  expect(await counters(id)).toEqual([]);
+});
