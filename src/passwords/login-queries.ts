@@ -1,7 +1,7 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { filledUp, sql } from '../platform/sql.ts';
+import { sql } from '../platform/sql.ts';
 import { attemptFragment, countedUnder } from '../throttle/attempt.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
 
@@ -59,7 +59,7 @@ export async function readLogin(
     account as (select * from reading where known),
     device as (
       select d.id from known_devices d join account a on a.id = d.user_id
-      where d.id = any(${filledUp(devices.map(({ deviceId }) => deviceId))}::uuid[]) limit 1),
+      where d.id = any(${devices.map(({ deviceId }) => deviceId)}::uuid[]) limit 1),
     nobody as materialized (select ${countedUnder(unknown)} as subject),
     lane as (
       select coalesce((select uuid_send(id) from account), nobody.subject)

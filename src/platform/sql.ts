@@ -41,18 +41,13 @@ export interface Joint<Ask> {
  */
 export const COMPANY = 10;
 
-/** What each of those who ask together says of one thing, as the array that a joint statement unnests. */
-export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {
-  return filledUp(asks.map(pick));
-}
-
 /**
- * An array filled up with nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let
- * nulls match nothing.
+ * What each of those who ask together says of one thing, as the array that a joint statement unnests. It is filled up with
+ * nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let nulls match nothing.
  */
-export function filledUp(values: readonly unknown[]): unknown[] {
-  const rest = Math.max(COMPANY - values.length, 0);
-  return [...values, ...Array.from({ length: rest }, () => null)];
+export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {
+  const rest = Math.max(COMPANY - asks.length, 0);
+  return [...asks.map(pick), ...Array.from({ length: rest }, () => null)];
 }
 
 export interface Statement {
