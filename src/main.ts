@@ -74,7 +74,8 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   growHeapSlowly();
   if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, log);
   const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
-  process.stdout.write(banner({ config, embedded }));
+  // The log is written in the background: what it says of the start stands above.
+  log.flush(() => process.stdout.write(banner({ config, embedded })));
 
   const drain = async () => {
     setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();

@@ -109,7 +109,14 @@ test('kill -9 of the service in the middle of initdb leaves a folder that the ne
   child.kill('SIGKILL');
   await ended;
   expect(existsSync(join(dataDir, 'pg', 'cluster'))).toBe(false);
-  expect(await ready(await serve())).toBe(200);
+  const service = await serve();
+  expect(await ready(service)).toBe(200);
+  // The banner stands below what the start has said.
+  await expect.poll(service.output).toContain('listens on');
+  expect(service.output().lastIndexOf('Running upgrade')).toBeGreaterThan(0);
+  expect(service.output().lastIndexOf('Running upgrade')).toBeLessThan(
+    service.output().indexOf('listens on'),
+  );
 });
 
 test('when PostgreSQL is killed under the service, requests are told to come back, and are served again without a restart', async () => {
