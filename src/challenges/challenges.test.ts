@@ -168,14 +168,17 @@ test('voiding ends the named purposes of one person and nothing else', async () 
   expect(await deps.db.transaction(tx => voidChallenges(deps, tx, { userId: ada }))).toBe(2);
 });
 
+// Mails a link unless it must wait, and says how long.
+const sendTo = (userId: string) =>
+  deps.db.transaction(async tx => {
+    const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
+    if (wait === 0) await issueChallenge(deps, tx, { purpose: 'verify-email', userId, lifetime: 300 });
+    return wait;
+  });
+
 test('two go within the cooldown, and the third waits for the older of them, also when all are asked for at once', async () => {
   const userId = await newUser();
-  const send = () =>
-    deps.db.transaction(async tx => {
-      const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
-      if (wait === 0) await issueChallenge(deps, tx, { purpose: 'verify-email', userId, lifetime: 300 });
-      return wait;
-    });
+  const send = () => sendTo(userId);
   expect((await together(6, send)).toSorted((a, b) => a - b)).toEqual([0, 0, 60, 60, 60, 60]);
   deps.clock.advance(59);
   expect(await send()).toBe(1);
@@ -191,12 +194,7 @@ test('two go within the cooldown, and the third waits for the older of them, als
 
 test('a clock that is set back makes no wait longer than the cooldown, and no quota longer than its hour', async () => {
   const userId = await newUser();
-  const send = () =>
-    deps.db.transaction(async tx => {
-      const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
-      if (wait === 0) await issueChallenge(deps, tx, { purpose: 'verify-email', userId, lifetime: 300 });
-      return wait;
-    });
+  const send = () => sendTo(userId);
   const reset = () =>
     deps.db.transaction(async tx => {
       const quota = { purpose: 'reset-password', userId, address: '', limit: 2, busy: 'wait' } as const;

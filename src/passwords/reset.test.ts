@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { logIn, person } from '../../test/support/people.ts';
+import { NEW, resets } from '../../test/support/resets.ts';
 import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
 
-const NEW = 'Entirely-other-7';
 const SAID = { message: 'If the email exists, a reset link has been sent' };
 
 let world: TestApp;
@@ -14,22 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const request = (email: string, at = world) =>
-  at.call('POST', '/password-reset/request', { body: { email } });
-const confirm = (token: string | undefined, password = NEW, confirmation = password, at = world) =>
-  at.call('POST', '/password-reset/confirm', {
-    body: { token, new_password: password, confirm_new_password: confirmation },
-  });
-const tokensTo = async (email: string, at = world) =>
-  (await mailsTo(at, email))
-    .filter(({ template }) => template === 'reset-password')
-    .map(({ secrets }) => secrets.token);
-const linkFor = async ({ email }: Person, at = world) => {
-  await request(email, at);
-  return (await tokensTo(email, at)).at(-1) as string;
-};
-const logsIn = async ({ email }: Person, password: string, at = world) =>
-  (await at.call('POST', '/token', { form: { username: email, password } })).statusCode === 200;
+const { request, confirm, tokensTo, linkFor, logsIn } = resets(() => world);
 
 describe('asking', () => {
   test('the answer is the same for a known, an unknown and a disabled address, and the token goes by mail only', async () => {
@@ -241,85 +226,5 @@ describe('confirming', () => {
     const token = await linkFor(ada);
     await world.deps.db.run(sql`update users set email = 'moved@example.com' where id = ${ada.id}::uuid`);
     expect((await confirm(token)).json().code).toBe('invalid_reset_token');
-  });
-});
-
-describe('the first proof of an unverified mailbox', () => {
-  test('removes everything that was set before it, and verifies the address', async () => {
-    const { deps } = world;
-    const eve = await person(world, { verified: false });
-    const { access_token } = await logIn(world, eve);
-    const now = deps.clock.now();
-    const make = (purpose: string) => sql`
-      insert into challenges (id, purpose, user_id, secret_hash, created_at, expires_at)
-      values (${deps.random.uuid()}::uuid, ${purpose}, ${eve.id}::uuid, ${deps.random.bytes(32)}::bytea,
-        ${now}::timestamptz, ${new Date(now.getTime() + 1e9)}::timestamptz)`;
-    await deps.db.run(sql`
-      insert into factors (id, user_id, kind, credential, created_at, confirmed_at) values
-        (${deps.random.uuid()}::uuid, ${eve.id}::uuid, 'passkey', '{"id": "planted"}', ${now}::timestamptz, ${now}::timestamptz)`);
-    await deps.db.run(sql`
-      insert into recovery_codes (id, user_id, code_hash, created_at)
-      values (${deps.random.uuid()}::uuid, ${eve.id}::uuid, 'x', ${now}::timestamptz)`);
-    await deps.db.run(sql`
-      insert into identities (issuer, subject, user_id, provider, created_at)
-      values ('https://issuer', 'eve', ${eve.id}::uuid, 'google', ${now}::timestamptz)`);
-    await deps.db.run(
-      sql`update users set pending_email = 'eve@evil.example', mfa_enabled = false where id = ${eve.id}::uuid`,
-    );
-    for (const purpose of ['change-email', 'verify-email', 'oauth-code', 'undo-email-change']) {
-      await deps.db.run(make(purpose));
-    }
-
-    const done = await confirm(await linkFor(eve));
-    expect(done.statusCode, done.body).toBe(200);
-
-    const [left] = await deps.db.rows(sql`
-      select u.email_verified_at = ${now}::timestamptz as verified, u.pending_email, u.mfa_enabled,
-        (select count(*) from sessions s where s.user_id = u.id and s.ended_at is null) as sessions,
-        (select count(*) from factors where user_id = u.id) as factors,
-        (select count(*) from recovery_codes where user_id = u.id) as codes,
-        (select count(*) from identities where user_id = u.id) as identities,
-        (select count(*) from known_devices where user_id = u.id) as devices,
-        (select count(*) from password_history where user_id = u.id) as history,
-        (select count(*) from challenges c where c.user_id = u.id and c.consumed_at is null) as challenges
-      from users u where id = ${eve.id}::uuid`);
-    expect(left).toEqual({
-      verified: true,
-      pending_email: null,
-      mfa_enabled: false,
-      sessions: 0,
-      factors: 0,
-      codes: 0,
-      identities: 0,
-      devices: 0,
-      history: 0,
-      challenges: 0,
-    });
-    expect((await world.call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
-    expect(await logsIn(eve, eve.password)).toBe(false);
-    expect(await logsIn(eve, NEW)).toBe(true);
-  });
-
-  test('is not made by a token that came with password_expired, which no mail carried', async () => {
-    const strict = await testApp({ passwords: { maxAgeDays: 30 } });
-    try {
-      const ada = await person(strict, { verified: false });
-      strict.deps.clock.advance(31 * 86_400);
-      const login = await strict.call('POST', '/token', {
-        form: { username: ada.email, password: ada.password },
-      });
-      expect(login.statusCode).toBe(403);
-      expect(login.json().code).toBe('password_expired');
-      const used = await confirm(login.json().reset_token, ada.password, ada.password, strict);
-      expect(used.json().detail[0].type).toBe('password_used_before');
-      expect((await confirm(login.json().reset_token, NEW, NEW, strict)).statusCode).toBe(200);
-      const row = await strict.deps.db.row(
-        sql`select email_verified_at from users where id = ${ada.id}::uuid`,
-      );
-      expect(row).toEqual({ email_verified_at: null });
-      expect(await logsIn(ada, NEW, strict)).toBe(true);
-    } finally {
-      await strict.close();
-    }
   });
 });

@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
-import { member, person } from '../../test/support/people.ts';
+import { ada, PASSWORD, signupSteps } from '../../test/support/signup-steps.ts';
 import { ensureNobodysKey } from '../audit/person-key.ts';
 import type { Db } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 import { begin } from './begin.ts';
 import { finish } from './finish.ts';
 
-const PASSWORD = 'Correct-horse-7';
-const ada = { first_name: 'Ada', last_name: 'Lovelace', phone_number: '+254712345678' };
 const caller = { requestId: 'test', ip: '203.0.113.7', userAgent: 'test' };
 
 let world: TestApp;
@@ -18,16 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const step1 = (email: string, at = world) => at.call('POST', '/signup', { body: { ...ada, email } });
-const step2 = (email: string, token: string | undefined, at = world, password = PASSWORD) =>
-  at.call('POST', '/signup/set-password', {
-    body: {
-      email,
-      password,
-      confirm_password: password,
-      ...(token !== undefined && { signup_token: token }),
-    },
-  });
+const { step1, step2 } = signupSteps(() => world);
 
 describe('the two steps', () => {
   test('step 1 gives a token, in the body and as a cookie, and step 2 a user who can log in', async () => {
@@ -226,81 +214,4 @@ test('the whole flow costs four statements, and no transaction', async () => {
   });
   expect(statements.length).toBeLessThanOrEqual(4);
   expect(statements).not.toContain('transaction');
-});
-
-describe('with REQUIRE_VERIFIED_EMAIL', () => {
-  let hidden: TestApp;
-  beforeAll(async () => {
-    hidden = await testApp({ requireVerifiedEmail: true });
-  });
-  afterAll(() => hidden.close());
-
-  test('a new and a taken address get the same answers, and the owner of the taken one a mail', async () => {
-    const run = async (email: string) => {
-      const first = await step1(email, hidden);
-      const second = await step2(email, first.json().signup_token, hidden);
-      return {
-        first: { status: first.statusCode, members: Object.keys(first.json()) },
-        second: { status: second.statusCode, body: second.json() },
-        headers: Object.keys(second.headers).sort(),
-      };
-    };
-    const fresh = await run('New@example.com');
-    expect(fresh.second).toEqual({
-      status: 202,
-      body: { message: 'Check your mail to finish', email: 'New@example.com' },
-    });
-    const taken = await run('new@example.com');
-    expect({
-      ...taken,
-      second: { ...taken.second, body: { ...taken.second.body, email: 'New@example.com' } },
-    }).toEqual(fresh);
-    expect(
-      await hidden.deps.db.rows(
-        sql`select template, recipient from outbox order by created_at, template desc`,
-      ),
-    ).toEqual([
-      { template: 'verify-email', recipient: 'New@example.com' },
-      { template: 'email-taken', recipient: 'New@example.com' },
-    ]);
-    expect(await hidden.deps.db.row(sql`select count(*) as n from users`)).toEqual({ n: 1 });
-  });
-
-  test('the owner of a taken address gets one mail an hour, however many sign up with it and whichever way', async () => {
-    const flooded = await testApp({ requireVerifiedEmail: true });
-    try {
-      const { email } = await person(flooded);
-      const { token } = await member(flooded);
-      const mails = async () =>
-        (await mailsTo(flooded, email)).filter(({ template }) => template === 'email-taken').length;
-      const flood = async () => {
-        const answers = await Promise.all(
-          Array.from({ length: 30 }, (_, n) => step1(n % 2 === 0 ? email : email.toUpperCase(), flooded)),
-        );
-        expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
-        const change = await flooded.call('PUT', '/users/me', { token, body: { email } });
-        expect(change.json().pending_email).toBe(email);
-      };
-      await flood();
-      expect(await mails()).toBe(1);
-      flooded.deps.clock.advance(599);
-      await flood();
-      expect(await mails()).toBe(1);
-      flooded.deps.clock.advance(3001);
-      await Promise.all(Array.from({ length: 30 }, () => step1(email, flooded)));
-      expect(await mails()).toBe(2);
-    } finally {
-      await flooded.close();
-    }
-  });
-
-  test('both steps take the time that hides the difference', async () => {
-    const time = async (email: string) => {
-      const from = performance.now();
-      await step1(email, hidden);
-      return performance.now() - from;
-    };
-    expect(await time('fresh@example.com')).toBeGreaterThan(29);
-    expect(await time('new@example.com')).toBeGreaterThan(29);
-  });
 });

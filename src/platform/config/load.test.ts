@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-folder.ts';
 import type { Config } from '../config.ts';
-import { envExample } from './document.ts';
 
 const { folder, load, dotenv, faultsOf } = configFolder();
 const pem = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname;
@@ -226,48 +224,6 @@ test.each([
   const faults = faultsOf(env);
   expect(faults.join('\n')).toContain(message);
   expect(faults).toHaveLength(1);
-});
-
-describe('.env', () => {
-  test('the process environment wins, and an empty value counts as unset', () => {
-    dotenv('PORT=9001\nLOG_LEVEL=debug\nJWT_AUDIENCE=\n');
-    const { config } = load({ PORT: '9002', LOG_LEVEL: '' });
-    expect([config.http.port, config.logLevel, config.tokens.audience]).toEqual([9002, 'debug', 'entrecore']);
-  });
-
-  test('a near-miss in the process environment is a warning, an everyday name is not', () => {
-    const { warnings } = load({ JWT_SECRETKEY: 'x', PATH: '/bin', HOME: '/', POST: '1', HOSTNAME: 'h' });
-    expect(warnings).toEqual([
-      'JWT_SECRETKEY is not a variable of this service. Did you mean JWT_SECRET_KEY?',
-    ]);
-  });
-
-  test('the near-miss of a variable that is missing is told with the fault', () => {
-    expect(() => load({ DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRETKEY: JWT })).toThrow(
-      /JWT_SECRET_KEY is required with a PostgreSQL server[^]*\n {2}- JWT_SECRETKEY is not.*Did you mean JWT_SECRET_KEY\?/,
-    );
-  });
-
-  test('the example changes nothing when it is copied', () => {
-    const before = load();
-    dotenv(envExample());
-    const after = load();
-    expect(after.config).toEqual(before.config);
-    const lines = envExample().split('\n');
-    expect(lines.filter(line => line !== '' && !line.startsWith('#'))).toEqual([]);
-    // With the marks taken away, every line that assigns is a variable that is known.
-    dotenv(
-      lines
-        .filter(line => /^#[A-Z]/.test(line))
-        .map(line => line.slice(1))
-        .join('\n'),
-    );
-    expect(load().config).toEqual(before.config);
-  });
-
-  test('the committed example is the generated one', () => {
-    expect(readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8')).toBe(envExample());
-  });
 });
 
 test.each([

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { configFolder, JWT } from '../../../test/support/config-folder.ts';
+import { envExample } from './document.ts';
+
+const { load, dotenv } = configFolder();
+
+test('the process environment wins, and an empty value counts as unset', () => {
+  dotenv('PORT=9001\nLOG_LEVEL=debug\nJWT_AUDIENCE=\n');
+  const { config } = load({ PORT: '9002', LOG_LEVEL: '' });
+  expect([config.http.port, config.logLevel, config.tokens.audience]).toEqual([9002, 'debug', 'entrecore']);
+});
+
+test('a near-miss in the process environment is a warning, an everyday name is not', () => {
+  const { warnings } = load({ JWT_SECRETKEY: 'x', PATH: '/bin', HOME: '/', POST: '1', HOSTNAME: 'h' });
+  expect(warnings).toEqual(['JWT_SECRETKEY is not a variable of this service. Did you mean JWT_SECRET_KEY?']);
+});
+
+test('the near-miss of a variable that is missing is told with the fault', () => {
+  expect(() => load({ DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRETKEY: JWT })).toThrow(
+    /JWT_SECRET_KEY is required with a PostgreSQL server[^]*\n {2}- JWT_SECRETKEY is not.*Did you mean JWT_SECRET_KEY\?/,
+  );
+});
+
+test('the example changes nothing when it is copied', () => {
+  const before = load();
+  dotenv(envExample());
+  const after = load();
+  expect(after.config).toEqual(before.config);
+  const lines = envExample().split('\n');
+  expect(lines.filter(line => line !== '' && !line.startsWith('#'))).toEqual([]);
+  // With the marks taken away, every line that assigns is a variable that is known.
+  dotenv(
+    lines
+      .filter(line => /^#[A-Z]/.test(line))
+      .map(line => line.slice(1))
+      .join('\n'),
+  );
+  expect(load().config).toEqual(before.config);
+});
+
+test('the committed example is the generated one', () => {
+  expect(readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8')).toBe(envExample());
+});
