@@ -19,8 +19,10 @@ export interface RotationRow extends SessionRow, GrantRow {
   readonly disabled_at: Date | null;
 }
 
-const granted = sql`s.user_id, s.expires_at, s.auth_time, ${rolesOf(sql`u.id`)} as roles, s.amr,
+const granted = sql`s.user_id, s.expires_at, s.auth_time, ${rolesOf(sql`s.user_id`)} as roles, s.amr,
   ${roleVersion} as role_version`;
+// No join: where there are few accounts, PostgreSQL would read all of them for a company of ten.
+const mayRefresh = sql`(select u.disabled_at is null from users u where u.id = s.user_id)`;
 
 /** A refresh token that is presented. */
 export interface Presented {
@@ -35,15 +37,13 @@ const rotation: Joint<Presented> = {
   key: ({ sessionId }) => sessionId,
   alone: ({ sessionId, generation, seedHash, now, idleUntil }) => sql`
     update sessions s set ${rotated(now, idleUntil)}
-    from users u
     where s.id = ${sessionId}::uuid and ${isCurrent(sql`${generation}::int`, sql`${seedHash}::bytea`, now)}
-      and u.id = s.user_id and u.disabled_at is null
+      and ${mayRefresh}
     returning ${granted}`,
   together(all) {
     const { now, idleUntil } = all.at(-1) as Presented;
     return sql`
       update sessions s set ${rotated(now, idleUntil)}
-      from users u
       where s.ctid = any(array(
           select s.ctid
           from unnest(${column(all, token => token.sessionId)}::uuid[], ${column(all, token => token.generation)}::int[],
@@ -51,7 +51,7 @@ const rotation: Joint<Presented> = {
           join sessions s on s.id = token.session_id
           where ${isCurrent(sql`token.generation`, sql`token.seed_hash`, now)}
           for no key update of s skip locked))
-        and u.id = s.user_id and u.disabled_at is null
+        and ${mayRefresh}
       returning s.id as key, ${granted}`;
   },
 };
