@@ -4,6 +4,7 @@ import { Problem } from '../problems.ts';
 import type { RateGroup } from '../rate-groups.ts';
 import type { Access } from './access.ts';
 import { callerOf } from './app.ts';
+import { openTurns } from './turns.ts';
 
 export interface RateVerdict {
   readonly allowed: boolean;
@@ -35,6 +36,10 @@ declare module 'fastify' {
   }
 }
 
+// Requests that hash a password cost the one thread most before that; many that arrive together would hold up all others.
+const HASHING: ReadonlySet<RateGroup> = new Set(['login', 'signup', 'reset']);
+const HASHING_A_TURN = 4;
+
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
 /**
@@ -45,6 +50,7 @@ const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, limitPrincipal }: Guards): void {
   app.decorateRequest('principal', null);
   app.decorateRequest('bearer', null);
+  const takeTurns = openTurns(HASHING_A_TURN);
   app.addHook('onRoute', route => {
     // The preflight route of the CORS plugin, which is answered before any guard.
     if (route.method === 'OPTIONS') return;
@@ -52,11 +58,15 @@ export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, lim
     if (access === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not declare its access`);
 
+    const inTurn = HASHING.has(limit);
     const limitRate: onRequestHookHandler = (request, reply, done) => {
       request.pattern = route.url;
       const begin = (rate: RateVerdict | null) => {
-        const refused = rate === null ? null : refusalOf(rate, reply);
-        done(refused ?? (access === 'public' ? undefined : takeBearer(request)));
+        const refused =
+          (rate === null ? null : refusalOf(rate, reply)) ??
+          (access === 'public' ? undefined : takeBearer(request));
+        if (inTurn && refused === undefined) takeTurns(done);
+        else done(refused);
       };
       const counted = checkRate(limit, callerOf(request));
       if (counted instanceof Promise) counted.then(begin, done);

@@ -1,0 +1,34 @@
+/** Begins work now, or in a later turn of the event loop. */
+export type Turns = (begin: () => void) => void;
+
+/**
+ * Lets `perTurn` pieces of work begin in one turn of the event loop, first come first served, and the others in the turns
+ * that follow: of a crowd that arrives in one moment, whoever asks for something else waits for a few and not for all.
+ */
+export function openTurns(perTurn: number): Turns {
+  const waiting: (() => void)[] = [];
+  let begun = 0;
+  let next = 0;
+
+  const turn = () => {
+    begun = 0;
+    if (next === waiting.length) {
+      waiting.length = next = 0;
+      return;
+    }
+    setImmediate(turn);
+    while (begun < perTurn && next < waiting.length) {
+      begun++;
+      (waiting[next++] as () => void)();
+    }
+  };
+
+  return begin => {
+    if (begun === perTurn) {
+      waiting.push(begin);
+      return;
+    }
+    if (begun++ === 0) setImmediate(turn);
+    begin();
+  };
+}
