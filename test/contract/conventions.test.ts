@@ -147,6 +147,21 @@ describe('bodies that cannot be read', () => {
     expect(JSON.stringify(refused.json().detail)).not.toContain('17');
   });
 
+  test('an id is a UUID as we write it, in any case: in no other spelling it is 422, never a defect', async () => {
+    const id = '019300f4-6f00-7000-8000-000000000001';
+    for (const spelling of [`urn:uuid:${id}`, `{${id}}`, id.replaceAll('-', ''), `${id} `])
+      for (const list of ['sessions', 'devices']) {
+        const answer = await world.call('DELETE', `/users/me/${list}/${encodeURIComponent(spelling)}`, {
+          token,
+        });
+        expectIssues(answer, 'path.id value_error');
+      }
+    expectProblem(
+      await world.call('DELETE', `/users/me/sessions/${id.toUpperCase()}`, { token }),
+      'session_not_found',
+    );
+  });
+
   test('a path or query that is no text is refused, never a defect', async () => {
     const verify = (token: string) => world.call('POST', `/verify-email/${token}`);
     for (const token of ['%ff', '%E0%A4%A']) expectProblem(await verify(token), 'malformed_request');

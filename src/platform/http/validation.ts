@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
 import type fastJsonStringify from 'fast-json-stringify';
 import type { Issue } from '../problems.ts';
+import { readUuid } from '../uuid.ts';
 
 // The compilers are loaded by the first schema that needs one, as a start needs none; at once, as Fastify's hooks for
 // them do not wait.
@@ -20,6 +21,8 @@ const openAjv = (coerceTypes: boolean) => {
   const formats = require('ajv-formats') as (ajv: Ajv) => void;
   const ajv = new Ajv({ ...options, coerceTypes });
   formats(ajv);
+  // Theirs takes `urn:uuid:…` too, which PostgreSQL does not.
+  ajv.addFormat('uuid', text => readUuid(text) !== null);
   return ajv;
 };
 let exact: Ajv | null = null;
