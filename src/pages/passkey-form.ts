@@ -5,6 +5,7 @@ import type {
   RequestOptions,
 } from '../mfa/webauthn.ts';
 import { Problem } from '../platform/problems.ts';
+import { isStorable } from '../platform/storable.ts';
 import type { PageRequest } from './exchange.ts';
 import { textOf } from './form.ts';
 import { type Html, html, type Renderable } from './html.ts';
@@ -64,8 +65,9 @@ export function creationIn(request: Pick<PageRequest, 'body'>): CreationResponse
 function credentialIn(request: Pick<PageRequest, 'body'>, needed: readonly string[]): unknown {
   const sent = parsed(textOf(request, 'response', 40_000));
   const response = record(sent.response);
+  // JSON inside a form: what reads bodies has not looked at its strings.
   const whole = [sent.id, sent.rawId, ...needed.map(name => response[name])].every(
-    value => typeof value === 'string' && value !== '',
+    value => typeof value === 'string' && value !== '' && isStorable(value),
   );
   if (!whole) throw new Problem('passkey_refused');
   const { userHandle, transports } = response;
@@ -78,7 +80,7 @@ function credentialIn(request: Pick<PageRequest, 'body'>, needed: readonly strin
       ...Object.fromEntries(needed.map(name => [name, response[name]])),
       ...(typeof userHandle === 'string' && { userHandle }),
       ...(Array.isArray(transports) && {
-        transports: transports.filter(transport => typeof transport === 'string'),
+        transports: transports.filter(transport => typeof transport === 'string' && isStorable(transport)),
       }),
     },
   };
