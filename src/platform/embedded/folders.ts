@@ -31,6 +31,8 @@ export interface Folders {
   readonly gate: string;
   /** Held shared by every process that uses the server. */
   readonly holders: string;
+  /** Says in which PID namespace they live. */
+  readonly namespace: string;
   readonly password: string;
 }
 
@@ -51,6 +53,7 @@ export function prepareFolders(dataDir: string, log: Log): Folders {
     account,
     gate: join(realpathSync(root), 'gate.lock'),
     holders: join(realpathSync(root), 'holders.lock'),
+    namespace: join(realpathSync(root), 'namespace'),
     password: join(realpathSync(root), 'password'),
   };
   ownFolder(join(folders.root, 'log'), account);

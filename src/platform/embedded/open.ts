@@ -6,10 +6,11 @@ import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { DATABASE, ensureCluster, ROLE, SUPERUSER } from './cluster.ts';
+import { PORT, refuseElsewhere } from './elsewhere.ts';
 import { prepareFolders } from './folders.ts';
 import { type Lock, takeExclusive, tryExclusive, tryShared } from './lock.ts';
 import { readPidFile } from './postmaster.ts';
-import { ensureServer, PORT, type Running, stopServer } from './server.ts';
+import { ensureServer, type Running, stopServer } from './server.ts';
 
 export interface EmbeddedOptions {
   readonly dataDir: string;
@@ -37,6 +38,7 @@ const RESTART_PAUSE_MS = 2_000;
 /**
  * The PostgreSQL under `dataDir`: made at the first start, adopted where it runs, started else. It is shared with every
  * other process that opens the same folder, started again should it die, and stopped by the last one that releases it.
+ * Refuses a folder that another container uses.
  */
 export async function openEmbedded({
   dataDir,
@@ -62,6 +64,7 @@ export async function openEmbedded({
   let running: Running;
   try {
     binaries = findBinaries(folders, log);
+    inDataDir(dataDir, () => refuseElsewhere(folders));
     // Nobody takes it exclusively but under the gate, which is ours.
     holder = tryShared(folders.holders);
     if (holder === null) throw new StartError(`${folders.holders} is locked by another program.`);

@@ -66,6 +66,15 @@ function worksIn(pid: number, cluster: string): boolean {
   if (process.platform !== 'linux') return true;
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === cluster;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES' && wasStartedFor(pid, cluster);
+  }
+}
+
+// Root in a container lacks CAP_SYS_PTRACE, and may not ask where another user's process works. Its arguments are open.
+function wasStartedFor(pid: number, cluster: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster);
   } catch {
     return false;
   }

@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import type { Binaries } from './binaries.ts';
 import { asMissingLoader } from './cluster.ts';
+import { ELSEWHERE, listens, PORT } from './elsewhere.ts';
 import { type Folders, socketFolder } from './folders.ts';
 import { disownPidFile, isAlive, readPidFile } from './postmaster.ts';
 
@@ -16,14 +17,14 @@ export interface Running {
   readonly started: boolean;
 }
 
-/** Only the name of the socket: nothing listens on TCP. */
-export const PORT = 5432;
-
 const POLL_MS = 5;
 // How long what is left of a killed server may hold its shared memory.
 const LEFTOVER_MS = 20_000;
 
-/** The server of this cluster: the one that runs, or a new one that survives us. To be called under the gate. */
+/**
+ * The server of this cluster: the one that runs, or a new one that survives us. To be called under the gate. Refuses where
+ * one runs in another container.
+ */
 export async function ensureServer(
   folders: Folders,
   binaries: Binaries,
@@ -73,6 +74,8 @@ async function settle(folders: Folders, log: Log): Promise<Running | null> {
     const found = readPidFile(folders.cluster);
     if (found === null) return null;
     if (!found.alive) {
+      // Its holder may have been killed while it goes on in a container of its own.
+      if (await listens(found.socketFolder)) throw new StartError(ELSEWHERE);
       disownPidFile(folders.cluster, found, folders.account);
       return null;
     }
