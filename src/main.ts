@@ -20,8 +20,8 @@ async function serve(): Promise<void> {
   const { config, warnings } = await configure();
   const log = openLog(config.logLevel);
   for (const warning of warnings) log.warn(warning);
-  // Nobody who reads the banner any more is no reason to end.
-  process.stdout.on('error', () => {});
+  // Nobody who reads the banner any more, or no room for it, is no reason to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   // The first signal counts, even while the database is still being made; a second one while draining changes nothing.
   const asked = new AbortController();
   let stop: (() => void) | null = null;

@@ -108,6 +108,7 @@ export function openDatabase({
 
   const server = { pool, prepare, watch: watchSilence(patience.statementMs) };
   const run = overPool(server);
+  let closed: Promise<void> | undefined;
   return {
     ...sqlOver(run),
     read: sqlOver(prepare ? gatherReads(server, run) : run).row,
@@ -123,7 +124,8 @@ export function openDatabase({
       }
     },
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    close: () => pool.end(),
+    // A command that is ended while it closes what it opened closes it twice.
+    close: () => (closed ??= pool.end()),
   };
 }
 

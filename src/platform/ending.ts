@@ -10,8 +10,9 @@ export interface Ending {
 }
 
 /**
- * Ends this process by SIGINT, SIGTERM, SIGHUP (the exit code is that of the signal) and when the reader of its output has
- * gone (0: `… | head` has all that it wanted), after what `before` was told: an embedded server must not be left running.
+ * Ends this process by SIGINT, SIGTERM, SIGHUP (the exit code is that of the signal), when the reader of its output has
+ * gone (0: `… | head` has all that it wanted), and when there is no room for its output (1), after what `before` was told:
+ * an embedded server must not be left running.
  */
 export function endEarly(): Ending {
   const controller = new AbortController();
@@ -25,10 +26,15 @@ export function endEarly(): Ending {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => void end(128 + constants.signals[name]));
   for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
       // EIO: the terminal was closed.
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-      void end(0);
+      if (code === 'EPIPE' || code === 'EIO') return void end(0);
+      // What is said beside the work may be lost; the work goes on.
+      if (stream === process.stderr || controller.signal.aborted) return;
+      process.stderr.write(
+        `The output could not be written (${code}), so it is not whole. What the command changed by then stands: make room, and look before you run it again.\n`,
+      );
+      void end(1);
     });
   return { signal: controller.signal, before: step => void steps.push(step) };
 }

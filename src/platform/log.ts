@@ -1,18 +1,14 @@
-import { destination, type Logger, pino, symbols } from 'pino';
+import { type Logger, pino, symbols } from 'pino';
 import type { Config } from './config.ts';
+import { type LogStream, logStream } from './log-stream.ts';
 
 export type Log = Logger;
 
-/** The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret is masked. */
+/**
+ * The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret
+ * is masked. A log that cannot be written ends and halts nothing (log-stream.ts).
+ */
 export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
-  // Written in the background and together: a line costs a request no system call, and comes a moment later at most.
-  const stream = destination({ fd: descriptor, sync: false, minLength: 4096, periodicFlush: FLUSH_MS });
-  // A terminal that was closed must not end what the embedded server still needs. Nobody reads on, so nothing is written
-  // any more: at the exit the stream would try the same line for ever.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EIO') throw error;
-    Object.assign(stream, { write: nothing, flushSync: nothing, end: nothing });
-  });
   return pino(
     {
       level,
@@ -21,7 +17,7 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
       formatters: { level: label => ({ level: label }), log: maskCodes },
       redact: { paths: SECRET_PATHS, censor: MASK },
     },
-    stream,
+    logStream(descriptor, dropNotice),
   );
 }
 
@@ -30,7 +26,7 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
  * takes: for the one line that every answer costs.
  */
 export function plainLines(log: Log): (members: string, message: string) => void {
-  const stream = (log as unknown as Record<symbol, { write(text: string): unknown }>)[symbols.streamSym];
+  const stream = (log as unknown as Record<symbol, LogStream>)[symbols.streamSym];
   return (members, message) => {
     if (!log.isLevelEnabled('info')) return;
     stream?.write(
@@ -39,10 +35,10 @@ export function plainLines(log: Log): (members: string, message: string) => void
   };
 }
 
-const nothing = () => {};
-
-// How long a line may wait for others. What waits is written when the process exits.
-const FLUSH_MS = 100;
+function dropNotice(dropped: number, why: string): string {
+  const msg = `The log could not be written (${why}). Lines missing here: ${dropped}. Look after its disk, or whatever reads it.`;
+  return `${JSON.stringify({ level: 'error', time: new Date().toISOString(), msg })}\n`;
+}
 
 const SECRET_NAMES = [
   'password',
