@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdtempSync, openSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,28 +18,41 @@ const ROOT = new URL('../../', import.meta.url).pathname;
 let folder: string;
 let dataDir: string;
 let full: number;
+let children: ChildProcess[];
 beforeEach(() => {
   folder = mkdtempSync(join(realpathSync(tmpdir()), 'entrecore-full-'));
   // As root, the user that runs the server must pass.
   chmodSync(folder, 0o711);
   dataDir = join(folder, 'data');
   full = openSync('/dev/full', 'w');
+  children = [];
 });
 afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
   closeSync(full);
   if (readPidFile(join(dataDir, 'pg', 'cluster'))?.alive)
     await (await openEmbedded({ dataDir, log: openLog('silent') })).release();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const environment = (more: Record<string, string>) => ({
-  PATH: process.env.PATH,
-  HOME: process.env.HOME,
-  DATA_DIR: dataDir,
-  BCRYPT_COST: '4',
-  RATE_LIMIT: 'off',
-  ...more,
-});
+/** Starts a program with its output going to these. */
+function start(
+  args: readonly string[],
+  stdio: readonly ('pipe' | number)[],
+  env: Record<string, string> = {},
+) {
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, DATA_DIR: dataDir, BCRYPT_COST: '4', ...env },
+    stdio: ['ignore', ...stdio],
+  });
+  children.push(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  return { child, ended: once(child, 'close'), said: () => said };
+}
+
 const processesHere = () =>
   execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     .split('\n')
@@ -47,9 +60,7 @@ const processesHere = () =>
 
 test('a service whose log has no room makes its database, answers, and stops as any other', async () => {
   const PORT = String(await freePort());
-  const env = environment({ PORT });
-  const child = spawn(process.execPath, ['src/main.ts'], { cwd: ROOT, env, stdio: ['ignore', full, full] });
-  const ended = once(child, 'exit');
+  const { child, ended } = start(['src/main.ts'], [full, full], { PORT });
   const url = `http://127.0.0.1:${PORT}`;
   const ready = () =>
     request('GET', `${url}/readyz`).then(
@@ -67,36 +78,21 @@ test('a service whose log has no room makes its database, answers, and stops as 
 });
 
 test('a service that cannot start, and cannot say so, ends all the same', async () => {
-  const env = environment({ PORT: '0', DATA_DIR: '/proc/no/data' });
-  const child = spawn(process.execPath, ['src/main.ts'], { cwd: ROOT, env, stdio: ['ignore', full, full] });
-  expect(await once(child, 'exit')).toEqual([1, null]);
+  const { ended } = start(['src/main.ts'], [full, full], { PORT: '0', DATA_DIR: '/proc/no/data' });
+  expect(await ended).toEqual([1, null]);
 });
 
 test('a command whose output has no room says so in one line, fails, and leaves no server', async () => {
-  const args = ['src/cli.ts', 'roles', 'list'];
-  const child = spawn(process.execPath, args, {
-    cwd: ROOT,
-    env: environment({}),
-    stdio: ['ignore', full, 'pipe'],
-  });
-  let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  expect(await once(child, 'close')).toEqual([1, null]);
-  expect(said).toMatch(/^The output could not be written \(ENOSPC\)/m);
-  expect(said).not.toMatch(/^ +at /m);
+  const { ended, said } = start(['src/cli.ts', 'roles', 'list'], [full, 'pipe']);
+  expect(await ended).toEqual([1, null]);
+  expect(said()).toMatch(/^The output could not be written \(ENOSPC\)/m);
+  expect(said()).not.toMatch(/^ +at /m);
   expect(processesHere()).toEqual([]);
 });
 
 test('a command that has no room for its warnings does its work', async () => {
-  const args = ['src/cli.ts', 'roles', 'list'];
-  const child = spawn(process.execPath, args, {
-    cwd: ROOT,
-    env: environment({}),
-    stdio: ['ignore', 'pipe', full],
-  });
-  let out = '';
-  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  expect(await once(child, 'close')).toEqual([0, null]);
-  expect(out).toMatch(/^admin /m);
+  const { ended, said } = start(['src/cli.ts', 'roles', 'list'], ['pipe', full]);
+  expect(await ended).toEqual([0, null]);
+  expect(said()).toMatch(/^admin /m);
   expect(processesHere()).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '../start-error.ts';
 
 export interface Lock {
   release(): void;
@@ -9,16 +10,37 @@ export interface Lock {
 const SQLITE_BUSY = 5;
 const RETRY_MS = 10;
 
+interface Wait {
+  /** Hears every ten seconds that the wait goes on. */
+  readonly onWait: () => void;
+  /** Ends the wait, with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  readonly patienceMs?: number;
+}
+
+// A first start, a recovery and a stop are each done in less, also on a slow disk.
+const PATIENCE_MS = 180_000;
+
 /**
  * Waits for the lock that only one process at a time holds. Node has no flock; an open SQLite transaction holds the
- * operating system's own record lock, which the kernel lets go when its process dies, however it dies. `onWait` hears
- * every ten seconds that the wait goes on; `signal` ends it, with its reason.
+ * operating system's own record lock, which the kernel lets go when its process dies, however it dies. One that lives and
+ * does not go on is given up, with how to find it.
  */
-export async function takeExclusive(file: string, onWait: () => void, signal?: AbortSignal): Promise<Lock> {
+export async function takeExclusive(
+  file: string,
+  { onWait, signal, patienceMs = PATIENCE_MS }: Wait,
+): Promise<Lock> {
+  const since = performance.now();
   for (let waited = 0; ; waited += RETRY_MS) {
     signal?.throwIfAborted();
     const lock = tryExclusive(file);
     if (lock !== null) return lock;
+    if (performance.now() - since > patienceMs) {
+      throw new StartError(
+        `Another process has been at ${file} for ${patienceMs / 1000} s without an end: it hangs, or was stopped. ` +
+          `End it (fuser -v ${file} names it), or set DATA_DIR to another folder.`,
+      );
+    }
     if (waited % 10_000 === 5_000) onWait();
     await sleep(RETRY_MS);
   }

@@ -54,7 +54,7 @@ export async function openEmbedded({
   const folders = inDataDir(dataDir, () => prepareFolders(dataDir, log));
   const gate = (until?: AbortSignal) => {
     const onWait = () => log.info('Another process starts or stops the embedded PostgreSQL; waiting');
-    return takeExclusive(folders.gate, onWait, until);
+    return takeExclusive(folders.gate, { onWait, signal: until });
   };
 
   let holder: Lock | null = null;
@@ -104,7 +104,10 @@ export async function openEmbedded({
 
   async function leave(): Promise<void> {
     clearInterval(watch);
-    const exit = await gate();
+    const exit = await gate().catch((error: unknown) => {
+      holder?.release();
+      throw error;
+    });
     let last: Lock | null = null;
     try {
       holder?.release();
