@@ -29,16 +29,17 @@ export async function* readRecords(
 
 async function* readHeadedCsv(chunks: AsyncIterable<string>): AsyncGenerator<FileRecord> {
   let header: readonly string[] | null = null;
-  for await (const { line, fields } of readCsv(chunks)) {
+  for await (const { line, fields, fault } of readCsv(chunks)) {
     if (header === null) {
+      if (fault !== null) throw new Error(`The header cannot be read: ${fault}.`);
       header = fields.map(name => name ?? '');
       continue;
     }
     const names = header;
     const values = Object.fromEntries(fields.map((value, index) => [names[index] ?? '', value]));
-    const fault =
+    const count =
       fields.length === names.length ? null : `${fields.length} fields where the header has ${names.length}`;
-    yield { line, values, fault };
+    yield { line, values, fault: fault ?? count };
   }
 }
 
