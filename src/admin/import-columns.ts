@@ -70,21 +70,34 @@ export function asTime(value: unknown): Date | null | 'invalid' {
   return Number.isNaN(at.getTime()) ? 'invalid' : at;
 }
 
-/** A list of names: JSON, a PostgreSQL array, or words between commas. Null where it is missing. */
-export function asNames(value: unknown): string[] | null {
-  if (Array.isArray(value)) return value.map(asText);
-  const text = asText(value).trim();
+// In quotes nothing that would have to be undone, and no comma: a role's name needs none of it.
+const QUOTED = `'[^,'"\\\\]*'|"[^,'"\\\\]*"`;
+const list = (open: string, item: string, close: string) =>
+  new RegExp(`^\\${open}\\s*(?:(?:${item})\\s*(?:,\\s*(?:${item})\\s*)*)?\\${close}$`);
+// Python's str() of a list, and JSON where it is one of plain words.
+const BRACKETS = list('[', QUOTED, ']');
+// What PostgreSQL writes for text[].
+const BRACES = list('{', `${QUOTED}|[^\\s,'"\\\\{}:]+`, '}');
+
+/**
+ * A list of names: JSON's, Python's, PostgreSQL's, or words between commas. Null where it is missing, 'invalid' where it
+ * is none, as a truth value or an object.
+ */
+export function asNames(value: unknown): string[] | null | 'invalid' {
+  if (value === null || value === undefined) return null;
+  if (Array.isArray(value)) return value.every(name => typeof name === 'string') ? value : 'invalid';
+  if (typeof value !== 'string') return 'invalid';
+  const text = value.trim();
   if (text === '' || text === 'null') return null;
-  if (text.startsWith('[')) {
-    try {
-      return asNames(JSON.parse(text) as unknown);
-    } catch {
-      return null;
-    }
-  }
-  return text
-    .replace(/^\{(.*)\}$/s, '$1')
-    .split(',')
-    .map(name => name.trim().replace(/^["'](.*)["']$/s, '$1'))
-    .filter(name => name !== '');
+  if (/^(true|false|t|f|none)$/i.test(text)) return 'invalid';
+  if (/^[[{]/.test(text))
+    return BRACKETS.test(text) || BRACES.test(text) ? wordsOf(text.slice(1, -1)) : 'invalid';
+  const words = wordsOf(text);
+  return words.length === 0 ? 'invalid' : words;
 }
+
+const wordsOf = (text: string) =>
+  text
+    .split(',')
+    .map(name => name.trim().replace(/^(["'])(.*)\1$/s, '$2'))
+    .filter(name => name !== '');

@@ -131,9 +131,12 @@ function truthsOf(values: FileRecord['values'], columns: readonly Column[]) {
 const isBlank = (value: unknown) =>
   value === null || value === undefined || (typeof value === 'string' && value.trim() === '');
 
+// An empty list is no role, as an export writes it; nothing at all is the role that everybody has.
 function rolesOf(value: unknown): string[] {
   const names = asNames(value);
-  return names === null || names.length === 0 ? ['user'] : [...new Set(names)].sort();
+  if (names === 'invalid')
+    throw new BadRow('roles: write the names with commas between them, or a list such as ["admin","user"]');
+  return names === null ? ['user'] : [...new Set(names)].sort();
 }
 
 function timeOf(column: string, value: unknown): Date | null {

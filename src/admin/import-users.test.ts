@@ -212,6 +212,55 @@ describe('users import', () => {
     ).toEqual([{ role_name: 'captain', email: 'b@example.com' }]);
   });
 
+  test('roles are read in every notation of a list, and what is none is a bad row and no account', async () => {
+    await run(JSON.stringify({ email: 'maker@example.com', roles: ['captain', 'true'] }), {
+      createRoles: true,
+    });
+    const column = (values: string[]) =>
+      `email,roles\n${values.map((value, index) => `u${index}@example.com,"${value.replaceAll('"', '""')}"`).join('\n')}`;
+    const grants = () =>
+      world.deps.db.rows(sql`
+        select array(select role_name from user_roles where user_id = u.id order by 1) as roles
+        from users u where email like 'u%' order by length(email), email`);
+    const strange = [
+      '{"admin": true}',
+      '["admin"',
+      '[admin]',
+      '[1]',
+      '["admin,user"]',
+      'true',
+      'None',
+      '{admin',
+    ];
+    const reasons = (from: number, count: number) =>
+      Array.from(
+        { length: count },
+        (_, index) =>
+          `${index + from}: roles: write the names with commas between them, or a list such as ["admin","user"]`,
+      );
+    expect((await run(column(strange), { createRoles: true })).reasons).toEqual(reasons(2, strange.length));
+    const objects = [true, false, 0, 7, { admin: true }, ['admin', 7], ['admin', null], [['admin']]];
+    const lines = objects.map((roles, index) => JSON.stringify({ email: `u${index}@example.com`, roles }));
+    expect((await run(lines.join('\n'), { createRoles: true })).reasons).toEqual(reasons(1, objects.length));
+    expect(await grants()).toEqual([]);
+
+    const understood = [
+      "['admin', 'user']",
+      '["captain"]',
+      '{admin,"user"}',
+      ' captain , user',
+      '"admin"',
+      '',
+      '[]',
+    ];
+    expect(await run(column(understood))).toMatchObject({ made: understood.length, reasons: [] });
+    expect(await grants()).toEqual(
+      [['admin', 'user'], ['captain'], ['admin', 'user'], ['captain', 'user'], ['admin'], ['user'], []].map(
+        roles => ({ roles }),
+      ),
+    );
+  });
+
   test('what is exported comes back the same elsewhere', async () => {
     await run(
       [
@@ -229,6 +278,7 @@ describe('users import', () => {
           created_at: '2024-03-01T12:30:00.123Z',
         },
         { email: 'bob@example.com' },
+        { email: 'nobody-special@example.com', roles: [] },
       ]
         .map(row => JSON.stringify(row))
         .join('\n'),
@@ -237,7 +287,7 @@ describe('users import', () => {
     const exported = await read();
     await world.close();
     world = await testApp();
-    expect(await run(exported)).toMatchObject({ read: 2, made: 2, bad: 0 });
+    expect(await run(exported)).toMatchObject({ read: 3, made: 3, bad: 0 });
     expect(await read()).toBe(exported);
   });
 });
