@@ -33,6 +33,9 @@ const NAMES: Readonly<Record<Column, readonly string[]>> = {
   email_verified: ['email_verified', 'is_verified', 'email_confirmed', 'verified'],
 };
 
+/** The columns that an import knows, by our own names. */
+export const COLUMNS = Object.keys(NAMES);
+
 const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 const known = new Map(
   Object.entries(NAMES).flatMap(([column, names]) => names.map(name => [plain(name), column as Column])),

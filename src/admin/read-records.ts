@@ -1,3 +1,5 @@
+import { NotUtf8 } from './decode-utf8.ts';
+import { COLUMNS, columnOf } from './import-columns.ts';
 import { readCsv } from './read-csv.ts';
 
 /** One record of a file, under the names of its columns; `fault` where it cannot be read. */
@@ -11,20 +13,43 @@ export type Format = 'csv' | 'ndjson';
 
 const MAX_LINE = 1_000_000;
 
-/** The records of a CSV text with a header, or of one JSON object a line; what the first character is, decides. */
+/**
+ * The records of a CSV text with a header, or of one JSON object a line; what the first character is, decides. Where the
+ * text stops being UTF-8 they end with a fault. Refuses a JSON array, and a header without the address.
+ */
 export async function* readRecords(
   source: AsyncIterable<string>,
   format?: Format,
 ): AsyncGenerator<FileRecord> {
+  try {
+    const { head, whole } = await peek(source);
+    if (head === '[' && format !== 'csv')
+      throw new Error(
+        "This is a JSON array. An import reads one object a line: jq -c '.[]' users.json > users.ndjson",
+      );
+    const isJson = format === undefined ? head === '{' : format === 'ndjson';
+    yield* isJson ? readNdjson(whole) : readHeadedCsv(whole);
+  } catch (error) {
+    if (!(error instanceof NotUtf8)) throw error;
+    yield { line: error.line, values: {}, fault: error.message };
+  }
+}
+
+/** The first character that is no space, nor a byte order mark; and the text with it. */
+async function peek(source: AsyncIterable<string>) {
   const chunks = source[Symbol.asyncIterator]();
-  const first = await chunks.next();
-  if (first.done === true) return;
+  let begin = '';
+  let next = await chunks.next();
+  for (; next.done !== true; next = await chunks.next()) {
+    begin += next.value;
+    // Of a trillion spaces, these are enough.
+    if (/\S/.test(begin) || begin.length > MAX_LINE) break;
+  }
   const whole = (async function* whole() {
-    yield first.value;
-    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+    yield begin;
+    if (next.done !== true) yield* { [Symbol.asyncIterator]: () => chunks };
   })();
-  const isJson = format === undefined ? /^[\uFEFF\s]*\{/.test(first.value) : format === 'ndjson';
-  yield* isJson ? readNdjson(whole) : readHeadedCsv(whole);
+  return { head: begin.trimStart().charAt(0), whole };
 }
 
 async function* readHeadedCsv(chunks: AsyncIterable<string>): AsyncGenerator<FileRecord> {
@@ -33,6 +58,7 @@ async function* readHeadedCsv(chunks: AsyncIterable<string>): AsyncGenerator<Fil
     if (header === null) {
       if (fault !== null) throw new Error(`The header cannot be read: ${fault}.`);
       header = fields.map(name => name ?? '');
+      checkHeader(header);
       continue;
     }
     const names = header;
@@ -41,6 +67,16 @@ async function* readHeadedCsv(chunks: AsyncIterable<string>): AsyncGenerator<Fil
       fields.length === names.length ? null : `${fields.length} fields where the header has ${names.length}`;
     yield { line, values, fault: fault ?? count };
   }
+}
+
+// Without its words: what stands there may be no header, but somebody's password.
+function checkHeader(names: readonly string[]): void {
+  if (!names.some(name => columnOf(name) === 'email'))
+    throw new Error(
+      `No column of the header is the address. The first line must name the columns, with commas between them: ${COLUMNS.join(', ')}; "email" must be one of them.`,
+    );
+  const twice = names.find((name, index) => columnOf(name) !== null && names.indexOf(name) < index);
+  if (twice !== undefined) throw new Error(`The header has the column "${twice}" twice: leave one out.`);
 }
 
 async function* readNdjson(chunks: AsyncIterable<string>): AsyncGenerator<FileRecord> {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { type Open, printable, withWorld } from './command-world.ts';
+import { decodeUtf8 } from './decode-utf8.ts';
 import { exportUsers } from './export-users.ts';
 import { importUsers } from './import-users.ts';
 import { type Format, readRecords } from './read-records.ts';
@@ -21,7 +22,7 @@ export function registerTransferCommands(users: Command, open: Open): void {
     .description(
       "takes over another program's users, password hashes and all; exit 1 when a row was not taken",
     )
-    .argument('<file>', 'CSV with a header, or NDJSON; - is standard input')
+    .argument('<file>', 'CSV with a header, or NDJSON, in UTF-8; - is standard input')
     .option('--dry-run', 'check everything and write nothing', false)
     .option('--create-roles', 'make the roles that do not exist, without permissions', false)
     .addOption(
@@ -30,10 +31,9 @@ export function registerTransferCommands(users: Command, open: Open): void {
     .action((file: string, { dryRun, createRoles, format }: ImportFlags) =>
       withWorld(open, async deps => {
         const source = file === '-' ? process.stdin : (await openFile(file)).createReadStream();
-        source.setEncoding('utf8');
         const onBad = (line: number, reason: string) =>
           process.stderr.write(`line ${line}: ${printable(reason)}\n`);
-        const report = await importUsers(deps, readRecords(source as AsyncIterable<string>, format), {
+        const report = await importUsers(deps, readRecords(decodeUtf8(source), format), {
           dryRun,
           createRoles,
           onBad,
