@@ -55,6 +55,17 @@ test('a disabled account without a password says both', async () => {
   expect(told.obstacles.map(({ code }) => code)).toEqual(['disabled', 'no_password']);
 });
 
+test('a stored hash that no login computes is told as no password', async () => {
+  const who = await person(service);
+  await service.deps.db.run(
+    sql`update passwords set hash = ${'$bcrypt-sha256$nonsense'} where user_id = ${who.id}::uuid`,
+  );
+  expect(await explainOf(who)).toMatchObject({
+    can_log_in: false,
+    obstacles: [{ code: 'no_password', message: expect.stringContaining('The stored hash') }],
+  });
+});
+
 test('it needs users:read', async () => {
   const who = await person(service);
   const { access_token } = await logIn(service, who);

@@ -77,6 +77,11 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
   }
   if (password === null)
     add('no_password', 'There is no password. A provider, or a reset by mail, is the way in.');
+  else if (!password.usable)
+    add(
+      'no_password',
+      'The stored hash is none that a login computes, so no password matches. A reset by mail sets another.',
+    );
   else if (hasExpired(deps, password.changedAt)) {
     add(
       'password_expired',

@@ -1,6 +1,8 @@
 import { normalizeEmail, normalizeUsername } from '../accounts/normalize.ts';
 import { personName } from '../accounts/person-name.ts';
 import { normalizePhone } from '../accounts/phone.ts';
+import { ARGON2_MAX } from '../platform/argon2-hash.ts';
+import { BCRYPT_COST } from '../platform/bcrypt-hash.ts';
 import { isKnownHash } from '../platform/hasher.ts';
 import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
@@ -48,7 +50,9 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
     const named = usernameOf(text('username'), own);
     const hash = text('hashed_password');
     if (hash !== null && !isKnownHash(hash))
-      throw new BadRow('hashed_password: not a bcrypt or argon2id hash');
+      throw new BadRow(
+        `hashed_password: not a hash of bcrypt (at a cost of ${BCRYPT_COST.min} to ${BCRYPT_COST.max}) or argon2 (version 19, up to ${ARGON2_MAX.memoryKib} KiB, ${ARGON2_MAX.passes} passes and ${ARGON2_MAX.lanes} lanes, and ${ARGON2_MAX.work} KiB times passes); leave it empty, and a reset by mail sets a password`,
+      );
     const id = text('id');
     return {
       line,

@@ -96,7 +96,7 @@ describe('users import', () => {
       bad: 7,
       reasons: [
         '3: email: This is not a valid email address.',
-        '4: hashed_password: not a bcrypt or argon2id hash',
+        expect.stringMatching(/^4: hashed_password: not a hash of bcrypt .* or argon2 .*reset by mail/),
         '5: the address, username or id of line 2 again',
         '6: the address, username or id of line 2 again',
         '7: roles: nobody made captain (--create-roles makes it)',
@@ -194,6 +194,25 @@ describe('users import', () => {
     const events = await world.deps.db.row(sql`
       select count(*) as n from audit_events where type = 'user.imported'`);
     expect(events).toEqual({ n: 1203 });
+  });
+
+  test('a hash that would take the process down at the next login is a bad row', async () => {
+    const rest = 'c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+    const hashes = [
+      `$argon2id$v=19$m=1073741824,t=2,p=1$${rest}`,
+      `$2b$31$${'C'.repeat(53)}`,
+      '$bcrypt-sha256$nonsense',
+      `$argon2id$v=19$m=65536,t=3,p=4$${rest}`,
+      `$2y$12$${'C'.repeat(53)}`,
+    ];
+    const lines = hashes.map((hashed_password, index) =>
+      JSON.stringify({ email: `u${index}@example.com`, hashed_password }),
+    );
+    const { made, reasons } = await run(lines.join('\n'));
+    expect([made, reasons.map(reason => reason.slice(0, 18))]).toEqual([
+      2,
+      ['1: hashed_password', '2: hashed_password', '3: hashed_password'].map(text => text.slice(0, 18)),
+    ]);
   });
 
   test('roles are made where that is asked for, without permissions', async () => {

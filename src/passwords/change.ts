@@ -11,6 +11,7 @@ import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle
 import { requirePolicy } from './policy.ts';
 import { selectPassword } from './queries.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
+import { reportUnusable } from './unusable-hash.ts';
 
 export interface Change {
   readonly current: string;
@@ -45,7 +46,10 @@ export async function changePassword(
   if (stored === null) throw new Problem('no_password');
   const attempt = await takeAttempt(deps, db, { userId, deviceId: principal.deviceId });
   const matches = await checkOrGiveBack(deps, attempt.subject, () => hasher.verify(stored.hash, current));
-  if (!matches) return refuse(deps, principal, attempt);
+  if (!matches) {
+    reportUnusable(deps, userId, stored.hash);
+    return refuse(deps, principal, attempt);
+  }
   await forgive(db, attempt);
   await refuseUsedBefore(deps, { userId, password, member });
   const hash = await hasher.hash(password);

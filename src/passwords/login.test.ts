@@ -1,5 +1,5 @@
 import { hash as bcrypt } from '@node-rs/bcrypt';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { openHasher } from '../platform/hasher.ts';
@@ -47,6 +47,41 @@ test('a login stores a stronger hash of another algorithm, a lower cost, or a tr
   }
   expect((await login(ada.email, `${long.slice(0, 100)}!`)).statusCode).toBe(401);
   expect((await events(ada.id)).filter(type => type === 'password.rehashed')).toHaveLength(2);
+});
+
+test('a stored hash that no login computes answers as a wrong password does, and is an error in the log', async () => {
+  const ada = await person(world);
+  const { access_token: token } = await logIn(world, ada);
+  const sound = (await stored(ada.id))?.hash as string;
+  const wrong = (await login(ada.email, 'wrong')).json();
+  const error = vi.spyOn(world.deps.log, 'error');
+  const answers = async () => {
+    const refused = await login(ada.email, PASSWORD);
+    expect(refused.statusCode).toBe(401);
+    expect({ ...refused.json(), request_id: wrong.request_id }).toEqual(wrong);
+    const again = await world.call('POST', '/token/reauthenticate', { token, body: { password: PASSWORD } });
+    const change = await world.call('POST', '/users/me/password', {
+      token,
+      body: {
+        current_password: PASSWORD,
+        new_password: 'Other-pass-77',
+        confirm_new_password: 'Other-pass-77',
+      },
+    });
+    return [again.json().code, change.json().code];
+  };
+  const argon2 =
+    '$argon2id$v=19$m=1073741824,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+  await store(ada.id, argon2);
+  expect(await answers()).toEqual(['invalid_credentials', 'wrong_password']);
+  expect(error.mock.calls.map(([members]) => members)).toEqual(Array(3).fill({ user_id: ada.id }));
+  expect(JSON.stringify(error.mock.calls)).not.toContain('argon2id');
+
+  error.mockClear();
+  await store(ada.id, sound);
+  await login(ada.email, 'wrong');
+  expect(error).not.toHaveBeenCalled();
+  vi.restoreAllMocks();
 });
 
 test('a password that the policy refuses today lets in, is flagged, and is not once it is changed', async () => {

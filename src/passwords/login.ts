@@ -12,6 +12,7 @@ import { hasExpired } from './expiry.ts';
 import { type LoginRow, readLogin, replaceHash } from './login-queries.ts';
 import { isWeakPassword } from './policy.ts';
 import { updateWeak } from './queries.ts';
+import { reportUnusable } from './unusable-hash.ts';
 
 export interface Credentials {
   /** A username or an address, in any case. */
@@ -53,6 +54,7 @@ async function tryToLogIn(
   );
   if (!matches || account === null || hash === null || account.disabled_at !== null) {
     await evenOut();
+    if (account !== null) reportUnusable(deps, account.id, hash);
     await recordFailure(deps, caller, found, name, 'failure', reasonOf(account, matches));
     throw new Problem('invalid_credentials');
   }

@@ -9,6 +9,7 @@ import type { TokenBody } from '../sessions/token.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
 import { selectPassword } from './queries.ts';
+import { reportUnusable } from './unusable-hash.ts';
 
 export type Proof =
   | { readonly password: string }
@@ -52,7 +53,12 @@ export async function reauthenticate(
   return renewSession(deps, principal, 'password' in proof ? ['pwd'] : [FACTOR_AMR[proof.factor], 'mfa']);
 }
 
-async function provePassword({ db, hasher }: KeysDeps, userId: string, password: string): Promise<boolean> {
+async function provePassword(
+  { db, hasher, log }: KeysDeps,
+  userId: string,
+  password: string,
+): Promise<boolean> {
   const stored = await selectPassword(db, userId);
+  reportUnusable({ log }, userId, stored?.hash ?? null);
   return (await hasher.compare(stored?.hash ?? null, password)).matches;
 }

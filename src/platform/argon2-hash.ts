@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
-const PHC =
-  /^\$argon2(id|i|d)\$v=19\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/;
+const NUMBER = '([1-9]\\d{0,6})';
+const PHC = new RegExp(
+  `^\\$argon2(id|i|d)\\$v=19\\$m=${NUMBER},t=${NUMBER},p=${NUMBER}\\$([A-Za-z0-9+/]{11,64})\\$([A-Za-z0-9+/]{16,86})$`,
+);
+
+/**
+ * The most that a hash may cost, stored or configured: KiB of memory, of which every core takes so much at once, passes,
+ * lanes, and KiB times passes, which takes as long as the greatest cost of bcrypt. Who writes a hash into the database
+ * must not be able to take the memory or the cores away with it.
+ */
+export const ARGON2_MAX = { memoryKib: 262_144, passes: 64, lanes: 16, work: 4_194_304 } as const;
 
 const library = () => import('@node-rs/argon2');
 
@@ -11,11 +20,27 @@ export interface Argon2Cost {
   readonly passes: number;
 }
 
-/** Whether a stored hash is a PHC string of Argon2 version 1.3 with parameters in range (RFC 9106 §3.1). */
+/**
+ * Whether a stored hash is a PHC string of Argon2 version 1.3 with parameters in range (RFC 9106 §3.1) and within
+ * ARGON2_MAX: `argon2Verify` throws at no other.
+ */
 export function isArgon2Hash(hash: string): boolean {
-  const [, , memory, passes, lanes] = PHC.exec(hash) ?? [];
-  return Number(lanes) >= 1 && Number(passes) >= 1 && Number(memory) >= 8 * Number(lanes);
+  const [, , memory, passes, lanes, salt = '', digest = ''] = PHC.exec(hash) ?? [];
+  const [m, t, p] = [Number(memory), Number(passes), Number(lanes)];
+  return (
+    m >= 8 * p &&
+    m <= ARGON2_MAX.memoryKib &&
+    t <= ARGON2_MAX.passes &&
+    p <= ARGON2_MAX.lanes &&
+    m * t <= ARGON2_MAX.work &&
+    isCanonical(salt) &&
+    isCanonical(digest)
+  );
 }
+
+// The library refuses Base64 with bits left over.
+const isCanonical = (text: string) => unpadded(Buffer.from(text, 'base64')) === text;
+const unpadded = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '');
 
 /** The PHC string of a password's bytes under Argon2id (RFC 9106). */
 export async function argon2Hash(password: Buffer, { memoryKib, passes }: Argon2Cost): Promise<string> {
@@ -42,6 +67,5 @@ export function argon2Kind(stored: string): string {
 
 /** A hash that no password makes, at this cost: comparing with it takes as long as with a real one. */
 export function argon2Decoy({ memoryKib, passes }: Argon2Cost): string {
-  const encode = (length: number) => randomBytes(length).toString('base64').replaceAll('=', '');
-  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=1$${encode(16)}$${encode(32)}`;
+  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=1$${unpadded(randomBytes(16))}$${unpadded(randomBytes(32))}`;
 }

@@ -6,15 +6,26 @@ const BCRYPT_BYTES = 72;
 const SALT_BYTES = 16;
 const DIGEST_BYTES = 23;
 
-const PLAIN = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
-const SHA256_V2 = /^\$bcrypt-sha256\$v=2,t=(2[aby]),r=(\d{1,2})\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/;
-const SHA256_V1 = /^\$bcrypt-sha256\$(2[aby]),(\d{1,2})\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/;
+/**
+ * What a hash may cost, stored or configured. bcrypt goes on to 31, at which one would hold a core for a day; 16 takes
+ * some seconds.
+ */
+export const BCRYPT_COST = { min: 4, max: 16 } as const;
+
+const PLAIN = /^\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}$/;
+const SHA256 = (parameters: string) =>
+  new RegExp(`^\\$bcrypt-sha256\\$${parameters}\\$([./A-Za-z0-9]{22})\\$([./A-Za-z0-9]{31})$`);
+const SHA256_V2 = SHA256('v=2,t=(2[aby]),r=([4-9]|1[0-6])');
+const SHA256_V1 = SHA256('(2[aby]),([4-9]|1[0-6])');
 
 const library = () => import('@node-rs/bcrypt');
 
-/** Whether a stored hash is bcrypt's, plain (`$2a$`, `$2b$`, `$2y$`) or passlib's `bcrypt_sha256` of either version. */
+/**
+ * Whether a stored hash is bcrypt's, plain (`$2a$`, `$2b$`, `$2y$`) or passlib's `bcrypt_sha256` of either version, at a
+ * cost within BCRYPT_COST.
+ */
 export function isBcryptHash(hash: string): boolean {
-  return PLAIN.test(hash) || hash.startsWith('$bcrypt-sha256$');
+  return [PLAIN, SHA256_V2, SHA256_V1].some(form => form.test(hash));
 }
 
 /** The hash of a password's bytes: `$2b$…`, or `$bcrypt-sha256$v=2,t=2b,…` (passlib 1.7.3) from 72 bytes on. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { describe, expect, test } from 'vitest';
-import { openHasher } from './hasher.ts';
+import { isKnownHash, openHasher } from './hasher.ts';
 
 const cheap = { hash: 'bcrypt', bcryptCost: 4, argon2MemoryKib: 64, argon2Passes: 1, queueMax: 128 } as const;
 const hasher = openHasher(cheap);
@@ -87,6 +87,49 @@ test('U+0000, lone surrogates and more than 4,096 characters are refused, and ve
   }
 });
 
+const SALT_AND_DIGEST = 'c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+const BCRYPT_REST = 'CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';
+const SHA256_REST = 'X1g1nh3g0v4h6970O68cxe$zu1cloESVFIOsUIo7fCEgkdHaI9SSue';
+// Each would take the memory or the cores away, or the library would throw at it.
+const unusable = [
+  `$argon2id$v=19$m=1073741824,t=2,p=1$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=262145,t=1,p=1$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=64,t=65,p=1$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=262144,t=17,p=1$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=1024,t=1,p=17$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=64,t=1,p=9$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=064,t=1,p=1$${SALT_AND_DIGEST}`,
+  `$argon2id$v=16$m=64,t=1,p=1$${SALT_AND_DIGEST}`,
+  `$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHR$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc`,
+  `$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPd`,
+  `$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQaa$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc`,
+  `$argon2id$v=19$m=64,t=1,p=1$${SALT_AND_DIGEST}\n`,
+  `$2b$03$${BCRYPT_REST}`,
+  `$2b$17$${BCRYPT_REST}`,
+  `$2b$31$${BCRYPT_REST}`,
+  `$2b$99$${BCRYPT_REST}`,
+  `$2b$10$${BCRYPT_REST}x`,
+  '$bcrypt-sha256$nonsense',
+  `$bcrypt-sha256$v=2,t=2b,r=31$${SHA256_REST}`,
+  `$bcrypt-sha256$2b,17$${SHA256_REST}`,
+];
+
+test('a hash that costs too much or is not exactly of its form is not known, and false without being computed', async () => {
+  const from = performance.now();
+  for (const hash of unusable) {
+    expect(isKnownHash(hash), hash).toBe(false);
+    expect(await hasher.verify(hash, 'password')).toBe(false);
+  }
+  expect(performance.now() - from).toBeLessThan(1000);
+  for (const hash of [
+    `$argon2id$v=19$m=262144,t=16,p=16$${SALT_AND_DIGEST}`,
+    `$argon2id$v=19$m=65536,t=64,p=4$${SALT_AND_DIGEST}`,
+    `$2y$16$${BCRYPT_REST}`,
+    `$bcrypt-sha256$v=2,t=2b,r=16$${SHA256_REST}`,
+  ])
+    expect(isKnownHash(hash), hash).toBe(true);
+});
+
 test('junk in the database is false, never an error', async () => {
   for (const hash of [
     '',
@@ -130,17 +173,21 @@ const time = async (work: () => Promise<unknown>) => {
 };
 const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 
-test('a decoy takes as long as a wrong password, from the first one on', async () => {
+test('a decoy takes as long as a wrong password, from the first one on, and a hash that is not computed too', async () => {
   const fresh = openHasher({ ...cheap, bcryptCost: 8 });
   const stored = await fresh.hash('a'.repeat(20));
   const real: number[] = [];
   const decoy: number[] = [];
+  const notComputed: number[] = [];
   for (let round = 0; round < 15; round++) {
     decoy.push(await time(() => openHasher({ ...cheap, bcryptCost: 8 }).compare(null, 'wrong')));
+    notComputed.push(await time(() => fresh.compare(unusable[0] as string, 'wrong')));
     real.push(await time(() => fresh.verify(stored, 'wrong')));
   }
-  expect(median(decoy) / median(real)).toBeGreaterThan(0.6);
-  expect(median(decoy) / median(real)).toBeLessThan(1.6);
+  for (const times of [decoy, notComputed]) {
+    expect(median(times) / median(real)).toBeGreaterThan(0.6);
+    expect(median(times) / median(real)).toBeLessThan(1.6);
+  }
 });
 
 test('a refusal takes as long whether a hash is of the present kind, of a cheaper or of a costlier one', async () => {

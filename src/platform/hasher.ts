@@ -33,13 +33,13 @@ export interface Hasher {
    */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /**
-   * Whether the password makes this hash: as it was sent first (as the original stored it), then after NFC. Unknown
-   * formats are false. Refuses with `overloaded` when the queue is full.
+   * Whether the password makes this hash: as it was sent first (as the original stored it), then after NFC. What
+   * `isKnownHash` refuses is false. Refuses with `overloaded` when the queue is full.
    */
   verify(hash: string, password: string, signal?: AbortSignal): Promise<boolean>;
   /**
    * The same for a login, where `hash` is null for an account that is not there or has no password: a decoy with the
-   * present parameters is compared then, and does not match.
+   * present parameters is compared then, and does not match. So it is for a hash that `isKnownHash` refuses.
    */
   compare(hash: string | null, password: string, signal?: AbortSignal): Promise<Comparison>;
   /**
@@ -136,10 +136,11 @@ export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE
       return (await tryForms(hash, password, signal)).matches;
     },
     async compare(hash, password, signal) {
-      const { matches, tries, milliseconds } = await tryForms(hash ?? decoy, password, signal);
-      const took = { kind: kindOf(hash ?? decoy), tries, milliseconds };
+      const usable = hash !== null && isKnownHash(hash) ? hash : null;
+      const { matches, tries, milliseconds } = await tryForms(usable ?? decoy, password, signal);
+      const took = { kind: kindOf(usable ?? decoy), tries, milliseconds };
       pace.note(took);
-      return { matches: matches && hash !== null, evenOut: () => pace.evenOut(took) };
+      return { matches: matches && usable !== null, evenOut: () => pace.evenOut(took) };
     },
     needsRehash(hash, password = '') {
       if (prefersBcrypt) {
@@ -180,7 +181,7 @@ function slots(): number {
   return Math.max(1, Math.min(availableParallelism(), threads - 1));
 }
 
-/** Whether a stored hash is of a kind that `verify` knows. */
+/** Whether a stored hash is of a kind that `verify` knows, and costs no more than a login may. */
 export function isKnownHash(hash: string): boolean {
   return isBcryptHash(hash) || isArgon2Hash(hash);
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { ARGON2_MAX } from '../argon2-hash.ts';
 import { faultOfDataDir } from '../data-dir.ts';
 import { faultsOfCertificate } from './certificate-files.ts';
 import { databaseRules } from './database-rules.ts';
@@ -155,12 +156,16 @@ const ARGON2_FLOORS: readonly (readonly [memory: number, passes: number])[] = [
   [7168, 5],
 ];
 
-function costRules({ values, warn }: Judged): void {
+function costRules({ values, warn, fault }: Judged): void {
   const { PASSWORD_HASH: hash, BCRYPT_COST: cost, ARGON2_MEMORY_KIB: memory, ARGON2_PASSES: passes } = values;
   if (hash === 'bcrypt' && cost !== undefined && cost < 10) {
     warn(`BCRYPT_COST=${cost} is below 10, the least that OWASP accepts: a stolen table is guessed quickly.`);
   }
   if (hash !== 'argon2id' || memory === undefined || passes === undefined) return;
+  if (memory * passes > ARGON2_MAX.work)
+    fault(
+      `ARGON2_MEMORY_KIB=${memory} with ARGON2_PASSES=${passes} takes too long for a login: their product must not exceed ${ARGON2_MAX.work}. Lower one of them.`,
+    );
   if (!ARGON2_FLOORS.some(([least, times]) => memory >= least && passes >= times)) {
     warn(`ARGON2_MEMORY_KIB=${memory} with ARGON2_PASSES=${passes} is below OWASP's floor (19456 and 2).`);
   }

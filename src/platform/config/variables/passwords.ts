@@ -1,3 +1,5 @@
+import { ARGON2_MAX } from '../../argon2-hash.ts';
+import { BCRYPT_COST } from '../../bcrypt-hash.ts';
 import type { PasswordClass } from '../../config.ts';
 import { choice, flag, integer, list } from '../parsers.ts';
 import { endpoint } from '../url-parsers.ts';
@@ -31,9 +33,13 @@ export const passwords = {
     'How passwords are hashed: bcrypt or argon2id. A login rehashes what is weaker.',
     'bcrypt',
   ),
-  BCRYPT_COST: setting(integer(4, 16), 'Cost of bcrypt: each step doubles the time.', '12'),
-  ARGON2_MEMORY_KIB: setting(integer(8, 4_194_304), 'Memory of argon2id, in KiB.', '19456'),
-  ARGON2_PASSES: setting(integer(1, 64), 'Passes of argon2id.', '2'),
+  BCRYPT_COST: setting(
+    integer(BCRYPT_COST.min, BCRYPT_COST.max),
+    'Cost of bcrypt: each step doubles the time.',
+    '12',
+  ),
+  ARGON2_MEMORY_KIB: setting(integer(8, ARGON2_MAX.memoryKib), 'Memory of argon2id, in KiB.', '19456'),
+  ARGON2_PASSES: setting(integer(1, ARGON2_MAX.passes), 'Passes of argon2id.', '2'),
   HASH_QUEUE_MAX: setting(
     integer(1, 100_000),
     'Hashes that may wait; past it a login is told to come back (503).',

@@ -1,0 +1,14 @@
+import type { Deps } from '../platform/deps.ts';
+import { isKnownHash } from '../platform/hasher.ts';
+
+/**
+ * Tells the operator of a stored hash that no login computes, which got into the database by other means than ours. The
+ * person is only told what somebody with a wrong password is.
+ */
+export function reportUnusable({ log }: Pick<Deps, 'log'>, userId: string, hash: string | null): void {
+  if (hash === null || isKnownHash(hash)) return;
+  log.error(
+    { user_id: userId },
+    'The stored password hash of this account is of no known kind or costs too much, so nobody gets in with it: a reset by mail, or "users set-password", sets another',
+  );
+}
