@@ -25,17 +25,23 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 // SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient
 // resources (53), operator intervention (57, a statement that took too long among them), read-only transaction (25006).
 const UNAVAILABLE = /^(08|53|57|25006)/;
-const SOCKET_ERRORS = new Set([
+/** What a socket says of a server that is away, or of a network that is; a retry may find it. */
+export const AWAY: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
   'ENOENT',
+  'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EACCES',
 ]);
+// A socket that this user may not open is nothing to wait for at a start; one that was open is lost.
+const SOCKET_ERRORS = new Set([...AWAY, 'EACCES']);
 const LOST =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
 

@@ -1,20 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { AWAY } from '../database-errors.ts';
 import { MigrationError } from './migration-error.ts';
 
 export type Say = (message: string) => void;
 
 // The server is there but not ready (57P03, 53300), or not there yet.
-const NOT_YET = new Set([
-  '57P03',
-  '53300',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOENT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-]);
+const NOT_YET = new Set([...AWAY, '57P03', '53300']);
 const RETRY_MS = 500;
 // A server behind a firewall refuses nothing: it says nothing.
 const SILENCE_MS = 1_000;
