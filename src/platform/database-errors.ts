@@ -25,6 +25,7 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 // SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient
 // resources (53), operator intervention (57, a statement that took too long among them), read-only transaction (25006).
 const UNAVAILABLE = /^(08|53|57|25006)/;
+
 /** What a socket says of a server that is away, or of a network that is; a retry may find it. */
 export const AWAY: ReadonlySet<string> = new Set([
   'EAI_AGAIN',

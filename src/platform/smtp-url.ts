@@ -50,7 +50,7 @@ export function parseSmtpUrl(text: string): SmtpServer {
     ignoreTLS: tls === 'off',
     opportunisticTLS: !secure && !requireTLS,
     verify: secure || requireTLS,
-    caFile: url.searchParams.get('ca'),
+    caFile: url.searchParams.get('ca') || null,
     ...(user !== '' && { auth: { user, pass: decoded(url.password) } }),
   };
 }

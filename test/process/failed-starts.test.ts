@@ -110,7 +110,7 @@ test.each<[string, () => string, RegExp]>([
   [
     'an authority that cannot be read',
     changed(url => url.searchParams.set('sslrootcert', '/nowhere.pem')),
-    /nowhere\.pem.*DATABASE_URL/,
+    /DATABASE_URL, sslrootcert: .*nowhere\.pem cannot be read/,
   ],
 ])('%s ends the service, a command and a migration with one message', async (_name, url, message) => {
   await expectRefusal({ ...SECRETS, DATABASE_URL: url() }, message, [SERVICE, COMMAND, MIGRATION]);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Values } from './table.ts';
+import { withAbsoluteFiles } from './url-files.ts';
 
 const DAY = 86_400;
 
@@ -10,14 +11,15 @@ const DAY = 86_400;
  */
 export function assemble(values: Values, folder: string): Config {
   const path = (file: string | null) => (file === null ? null : resolve(folder, file));
+  const located = (url: string | null) => (url === null ? null : withAbsoluteFiles(url, folder));
   const config: Config = {
     dataDir: resolve(folder, values.DATA_DIR),
     database: {
-      url: values.DATABASE_URL ?? urlOfParts(values, path(values.DB_SSLROOTCERT)),
+      url: located(values.DATABASE_URL) ?? urlOfParts(values, path(values.DB_SSLROOTCERT)),
       poolMax: values.DB_POOL_MAX,
       prepare: values.DB_PREPARE,
       migrateOnStart: values.MIGRATE_ON_START,
-      migrateUrl: values.MIGRATE_DATABASE_URL,
+      migrateUrl: located(values.MIGRATE_DATABASE_URL),
     },
     http: {
       host: values.HOST,
@@ -44,7 +46,8 @@ export function assemble(values: Values, folder: string): Config {
       reuseGrace: values.REFRESH_REUSE_GRACE_SECONDS,
       reauthAge: values.REAUTH_MINUTES * 60,
     },
-    ...deliveryOf(values),
+    mail: { smtpUrl: located(values.SMTP_URL), from: values.MAIL_FROM },
+    sms: smsOf(values),
     ...signInOf(values),
     passwords: passwordsOf(values),
     lockout: {
@@ -60,7 +63,7 @@ export function assemble(values: Values, folder: string): Config {
       retentionDays: values.AUDIT_RETENTION_DAYS,
     },
     brand: { name: values.BRAND_NAME, color: values.BRAND_COLOR, logoUrl: values.BRAND_LOGO_URL },
-    redisUrl: values.REDIS_URL,
+    redisUrl: located(values.REDIS_URL),
     logLevel: values.LOG_LEVEL,
   };
   return deepFreeze(config);
@@ -84,18 +87,15 @@ function urlOfParts(values: Values, authority: string | null): string | null {
   return `postgres://${who}@${at}:${DB_PORT}/${encoded(DB_NAME)}${query}`;
 }
 
-function deliveryOf(values: Values): Pick<Config, 'mail' | 'sms'> {
+function smsOf(values: Values): Config['sms'] {
   return {
-    mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
-    sms: {
-      webhook: together({ url: values.SMS_WEBHOOK_URL, secret: values.SMS_WEBHOOK_SECRET }),
-      twilio: together({
-        accountSid: values.TWILIO_ACCOUNT_SID,
-        authToken: values.TWILIO_AUTH_TOKEN,
-        from: values.TWILIO_FROM,
-      }),
-      countries: values.SMS_COUNTRIES,
-    },
+    webhook: together({ url: values.SMS_WEBHOOK_URL, secret: values.SMS_WEBHOOK_SECRET }),
+    twilio: together({
+      accountSid: values.TWILIO_ACCOUNT_SID,
+      authToken: values.TWILIO_AUTH_TOKEN,
+      from: values.TWILIO_FROM,
+    }),
+    countries: values.SMS_COUNTRIES,
   };
 }
 

@@ -1,44 +1,43 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** The paths of the two files; null where one is not given. */
-export interface CertificatePaths {
-  readonly TLS_CERT_FILE: string | null;
-  readonly TLS_KEY_FILE: string | null;
+/** A file, and what it is told by: the variable that names it. */
+export interface NamedFile {
+  readonly name: string;
+  readonly path: string;
 }
 
-/** What is wrong with the certificate and its key, a sentence each that begins with the variable; nothing where they serve. */
-export function faultsOfCertificate(paths: CertificatePaths): string[] {
+export interface CertificateFiles {
+  readonly certificate: NamedFile | null;
+  readonly key: NamedFile | null;
+}
+
+/** What is wrong with a certificate and its key, a sentence each that begins with the variable; nothing where they serve. */
+export function faultsOfCertificate(files: CertificateFiles): string[] {
   const faults: string[] = [];
-  const take = <T>(
-    name: keyof CertificatePaths,
-    parse: (pem: Buffer) => T,
-    otherwise: (path: string) => string,
-  ) => {
-    const path = paths[name];
-    const pem = path === null ? null : read(name, path, faults);
-    if (path === null || pem === null) return null;
+  const take = <T>(file: NamedFile | null, parse: (pem: Buffer) => T, otherwise: string) => {
+    const pem = file === null ? null : read(file.name, file.path, faults);
+    if (file === null || pem === null) return null;
     try {
       return parse(pem);
     } catch {
-      faults.push(`${name}: ${otherwise(path)}`);
+      faults.push(`${file.name}: ${file.path} ${otherwise}`);
       return null;
     }
   };
   const certificate = take(
-    'TLS_CERT_FILE',
+    files.certificate,
     pem => new X509Certificate(pem),
-    path => `${path} holds no certificate in PEM. Name the file with the chain, its own certificate first.`,
+    'holds no certificate in PEM. Name the file with the chain, its own certificate first.',
   );
   const key = take<KeyObject>(
-    'TLS_KEY_FILE',
+    files.key,
     pem => createPrivateKey(pem),
-    path =>
-      `${path} holds no private key in PEM, or one with a passphrase. Name the key's file, without one.`,
+    "holds no private key in PEM, or one with a passphrase. Name the key's file, without one.",
   );
   if (certificate !== null && key !== null && !certificate.checkPrivateKey(key)) {
     faults.push(
-      `TLS_KEY_FILE: ${paths.TLS_KEY_FILE} is not the key of the certificate in TLS_CERT_FILE. Name the two that were made together.`,
+      `${files.key?.name}: ${files.key?.path} is not the key of the certificate in ${files.certificate?.name}. Name the two that were made together.`,
     );
   }
   return faults;

@@ -44,7 +44,7 @@ describe('the line to PostgreSQL', () => {
       '/c?host=/run/postgresql',
       '/c',
       'db/c?sslmode=disable',
-      'db/c?sslrootcert=/ca.pem',
+      `db/c?sslrootcert=${pem('localhost.crt')}`,
       'db/c?ssl=true',
     ])
       expect(withUrl(`postgres://${rest}`), rest).toEqual([]);

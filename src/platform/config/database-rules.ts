@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { faultsOfAuthority } from './certificate-files.ts';
 import { hasServer, type Judged } from './judged.ts';
 import { isElsewhere, plainTextHost, saysDriverMode } from './postgres-url.ts';
+import { judgeUrlFiles } from './url-files.ts';
 
 const PARTS = ['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_SSLMODE', 'DB_SSLROOTCERT'] as const;
 
@@ -24,6 +25,7 @@ export function databaseRules(judged: Judged): void {
   if (isGiven('MIGRATE_DATABASE_URL') && !hasServer(judged)) {
     fault('MIGRATE_DATABASE_URL needs a PostgreSQL server: set DATABASE_URL or DB_HOST, or remove it.');
   }
+  for (const name of ['DATABASE_URL', 'MIGRATE_DATABASE_URL'] as const) judgeUrlFiles(judged, name);
   plainTextRules(judged);
 }
 

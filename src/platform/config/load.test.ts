@@ -113,8 +113,9 @@ describe('defaults that depend on others', () => {
     const url = (query: string) =>
       load({ DATABASE_URL: `postgres://a@b/c${query}`, JWT_SECRET_KEY: JWT }).config.database.url;
     expect(url('?sslmode=require')).toBe('postgres://a@b/c?sslmode=verify-full');
-    expect(url('?sslrootcert=/ca&sslmode=verify-ca&keepalives=1')).toBe(
-      'postgres://a@b/c?sslrootcert=/ca&sslmode=verify-full&keepalives=1',
+    const ca = pem('localhost.crt');
+    expect(url(`?sslrootcert=${ca}&sslmode=verify-ca&keepalives=1`)).toBe(
+      `postgres://a@b/c?sslrootcert=${ca}&sslmode=verify-full&keepalives=1`,
     );
     for (const same of ['', '?sslmode=disable', '?sslmode=no-verify', '?sslmode=require&uselibpqcompat=true'])
       expect(url(same)).toBe(`postgres://a@b/c${same}`);

@@ -69,7 +69,7 @@ export function parseRedisUrl(value: string): RedisTarget {
     ...(secret && { password: decoded(secret) }),
     ...(master !== undefined && { master }),
     ...(sentinelPassword !== null && { sentinelPassword }),
-    ...(ca !== null && { ca }),
+    ...(ca && { ca }),
   };
 }
 

@@ -4,8 +4,10 @@ import { faultOfDataDir } from '../data-dir.ts';
 import { faultsOfCertificate } from './certificate-files.ts';
 import { databaseRules } from './database-rules.ts';
 import { hasServer, type Judged } from './judged.ts';
+import { parseRedisUrl } from './redis-url.ts';
 import { secretRules } from './secret-rules.ts';
 import { byteLength } from './secret-strength.ts';
+import { judgeUrlFiles } from './url-files.ts';
 import { isExposed, isLoopback } from './url-parsers.ts';
 
 /** Checks that need more than one variable, the file system, or end in a warning. */
@@ -18,6 +20,7 @@ export function applyRules(judged: Judged): void {
     tlsRules,
     endpointRules,
     deliveryRules,
+    redisRules,
     accountRules,
     passkeyRules,
     costRules,
@@ -51,9 +54,12 @@ function tlsRules({ values, folder, isGiven, fault }: Judged): void {
   if (isGiven('TLS_CERT_FILE') !== isGiven('TLS_KEY_FILE')) {
     fault('TLS_CERT_FILE and TLS_KEY_FILE belong together: set both, or neither.');
   }
-  const at = (file: string | null | undefined) => (file ? resolve(folder, file) : null);
-  const files = { TLS_CERT_FILE: at(values.TLS_CERT_FILE), TLS_KEY_FILE: at(values.TLS_KEY_FILE) };
-  for (const found of faultsOfCertificate(files)) fault(found);
+  const at = (name: 'TLS_CERT_FILE' | 'TLS_KEY_FILE') => {
+    const file = values[name];
+    return file ? { name, path: resolve(folder, file) } : null;
+  };
+  for (const found of faultsOfCertificate({ certificate: at('TLS_CERT_FILE'), key: at('TLS_KEY_FILE') }))
+    fault(found);
 }
 
 // Plain http is for a neighbour of this machine or its private network, so it is not refused.
@@ -71,7 +77,8 @@ function endpointRules({ values, warn }: Judged): void {
   }
 }
 
-function deliveryRules({ values, isGiven, fault, warn }: Judged): void {
+function deliveryRules(judged: Judged): void {
+  const { values, isGiven, fault, warn } = judged;
   if (isGiven('SMS_WEBHOOK_URL') !== isGiven('SMS_WEBHOOK_SECRET')) {
     fault('SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET belong together: set both, or neither.');
   }
@@ -90,6 +97,17 @@ function deliveryRules({ values, isGiven, fault, warn }: Judged): void {
   if (isGiven('SMTP_URL') && !isGiven('MAIL_FROM')) {
     warn(`MAIL_FROM is not set: mails come from ${values.MAIL_FROM}, which many servers refuse.`);
   }
+  judgeUrlFiles(judged, 'SMTP_URL');
+}
+
+function redisRules(judged: Judged): void {
+  const { REDIS_URL: url } = judged.values;
+  if (typeof url !== 'string') return;
+  const { tls, ca } = parseRedisUrl(url);
+  if (ca !== undefined && !tls) {
+    judged.warn('REDIS_URL, ca is not used: redis:// does not encrypt. Write rediss:// where it should.');
+  }
+  judgeUrlFiles(judged, 'REDIS_URL');
 }
 
 function accountRules({ values, isGiven, fault, warn }: Judged): void {
