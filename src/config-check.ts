@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { ConfigError, type LoadedConfig, loadConfig } from './platform/config/load.ts';
+import { ConfigError } from './platform/config/config-error.ts';
+import { type LoadedConfig, loadConfig } from './platform/config/load.ts';
 import type { Ending } from './platform/ending.ts';
 import { describeStored } from './stored-check.ts';
 

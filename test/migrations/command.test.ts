@@ -50,6 +50,17 @@ describe('the command', () => {
     expect((await db(['upgrade'])).code).toBe(2);
   }, 180_000);
 
+  it('needs no other secret than that of the database, and says what is wrong with that one', async () => {
+    const others = { JWT_SECRET_KEY_FILE: '/nowhere', AUTH_ROOT_SECRET: 'short', SMTP_URL: 'nonsense' };
+    expect(await db(['current'], process.cwd(), others)).toEqual({ code: 0, stdout: '', stderr: '' });
+    const url = { DATABASE_URL: undefined, DATABASE_URL_FILE: '/nowhere' };
+    const { code, stderr } = await db(['current'], process.cwd(), { ...others, ...url });
+    expect(code).toBe(255);
+    expect(stderr).toMatch(
+      /^FAILED: The configuration has a fault:\n {2}- DATABASE_URL_FILE names \/nowhere, /,
+    );
+  });
+
   it('goes through the README line by line, and ends at head', async () => {
     const [, section = ''] = /^## Migrations\n(.*?)^## /ms.exec(await readFile('README.md', 'utf8')) ?? [];
     const lines = [...section.matchAll(/^npm run db -- ([^#\n]*)/gm)].map(([, args = '']) =>

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach } from 'vitest';
-import { ConfigError, loadConfig } from '../../src/platform/config/load.ts';
+import { ConfigError } from '../../src/platform/config/config-error.ts';
+import { loadConfig } from '../../src/platform/config/load.ts';
 
 export const JWT = 'ugM3tGfGW0bq6a7ASXkjd7yrA2Lb8kXo';
 export const ROOT = 'q6pZyRzmM1sTRWnbXcsxYhZq7x2hM1LdWfWc';

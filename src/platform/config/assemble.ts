@@ -2,6 +2,12 @@ import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Values } from './table.ts';
 import { withAbsoluteFiles } from './url-files.ts';
+import type { ValuesOf } from './variable.ts';
+import type { database } from './variables/database.ts';
+
+export type DatabaseConfig = Pick<Config, 'dataDir' | 'database'>;
+
+type DatabaseValues = ValuesOf<typeof database>;
 
 const DAY = 86_400;
 
@@ -11,16 +17,8 @@ const DAY = 86_400;
  */
 export function assemble(values: Values, folder: string): Config {
   const path = (file: string | null) => (file === null ? null : resolve(folder, file));
-  const located = (url: string | null) => (url === null ? null : withAbsoluteFiles(url, folder));
   const config: Config = {
-    dataDir: resolve(folder, values.DATA_DIR),
-    database: {
-      url: located(values.DATABASE_URL) ?? urlOfParts(values, path(values.DB_SSLROOTCERT)),
-      poolMax: values.DB_POOL_MAX,
-      prepare: values.DB_PREPARE,
-      migrateOnStart: values.MIGRATE_ON_START,
-      migrateUrl: located(values.MIGRATE_DATABASE_URL),
-    },
+    ...assembleDatabase(values, folder),
     http: {
       host: values.HOST,
       port: values.PORT,
@@ -46,7 +44,7 @@ export function assemble(values: Values, folder: string): Config {
       reuseGrace: values.REFRESH_REUSE_GRACE_SECONDS,
       reauthAge: values.REAUTH_MINUTES * 60,
     },
-    mail: { smtpUrl: located(values.SMTP_URL), from: values.MAIL_FROM },
+    mail: { smtpUrl: located(values.SMTP_URL, folder), from: values.MAIL_FROM },
     sms: smsOf(values),
     ...signInOf(values),
     passwords: passwordsOf(values),
@@ -63,13 +61,31 @@ export function assemble(values: Values, folder: string): Config {
       retentionDays: values.AUDIT_RETENTION_DAYS,
     },
     brand: { name: values.BRAND_NAME, color: values.BRAND_COLOR, logoUrl: values.BRAND_LOGO_URL },
-    redisUrl: located(values.REDIS_URL),
+    redisUrl: located(values.REDIS_URL, folder),
     logLevel: values.LOG_LEVEL,
   };
   return deepFreeze(config);
 }
 
-function urlOfParts(values: Values, authority: string | null): string | null {
+/** The part of it that a migration needs, out of the variables of the database alone. */
+export function assembleDatabase(values: DatabaseValues, folder: string): DatabaseConfig {
+  const authority = values.DB_SSLROOTCERT === null ? null : resolve(folder, values.DB_SSLROOTCERT);
+  return {
+    dataDir: resolve(folder, values.DATA_DIR),
+    database: {
+      url: located(values.DATABASE_URL, folder) ?? urlOfParts(values, authority),
+      poolMax: values.DB_POOL_MAX,
+      prepare: values.DB_PREPARE,
+      migrateOnStart: values.MIGRATE_ON_START,
+      migrateUrl: located(values.MIGRATE_DATABASE_URL, folder),
+    },
+  };
+}
+
+const located = (url: string | null, folder: string) =>
+  url === null ? null : withAbsoluteFiles(url, folder);
+
+function urlOfParts(values: DatabaseValues, authority: string | null): string | null {
   const { DB_HOST: host, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE } = values;
   if (host === null) return null;
   const encoded = (part: string | null) => encodeURIComponent(part ?? '');

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { faultOfDataDir } from '../data-dir.ts';
 import { faultsOfAuthority } from './certificate-files.ts';
 import { hasServer, type Judged } from './judged.ts';
 import { isElsewhere, plainTextHost, saysDriverMode } from './postgres-url.ts';
@@ -6,7 +7,7 @@ import { judgeUrlFiles } from './url-files.ts';
 
 const PARTS = ['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_SSLMODE', 'DB_SSLROOTCERT'] as const;
 
-/** Which database is meant, and whether others can read what goes there. */
+/** Which database is meant, whether others can read what goes there, and where the embedded one lies. */
 export function databaseRules(judged: Judged): void {
   const { isGiven, fault, warn } = judged;
   const parts = PARTS.filter(isGiven);
@@ -27,6 +28,7 @@ export function databaseRules(judged: Judged): void {
   }
   for (const name of ['DATABASE_URL', 'MIGRATE_DATABASE_URL'] as const) judgeUrlFiles(judged, name);
   plainTextRules(judged);
+  dataDirRules(judged);
 }
 
 function authorityRules({ values, folder, fault, warn }: Judged): void {
@@ -53,4 +55,12 @@ function plainTextRules({ values, env, isGiven, warn }: Judged): void {
   if (typeof host !== 'string' || isGiven('DATABASE_URL') || !isElsewhere(host)) return;
   if (DB_SSLMODE === null && DB_SSLROOTCERT === null && !saysDriverMode(env))
     told('DB_HOST', host, 'DB_SSLMODE', 'DB_SSLROOTCERT');
+}
+
+// With a PostgreSQL server nothing is written there.
+function dataDirRules(judged: Judged): void {
+  const { DATA_DIR: dataDir } = judged.values;
+  if (hasServer(judged) || dataDir === undefined) return;
+  const fault = faultOfDataDir(resolve(judged.folder, dataDir));
+  if (fault !== null) judged.fault(fault);
 }

@@ -1,5 +1,7 @@
 export interface EnvFile {
   readonly values: ReadonlyMap<string, string>;
+  /** The names whose value cannot be read. */
+  readonly broken: ReadonlySet<string>;
   /** One sentence for each line that cannot be read. */
   readonly faults: readonly string[];
 }
@@ -17,6 +19,7 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '
  */
 export function parseEnvFile(content: string): EnvFile {
   const values = new Map<string, string>();
+  const broken = new Set<string>();
   const faults: string[] = [];
   const text = content.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
   for (let at = 0, line = 1; at < text.length; ) {
@@ -27,8 +30,10 @@ export function parseEnvFile(content: string): EnvFile {
     if (assignment !== null) {
       const [whole, name = ''] = assignment;
       const read = readValue(rest.slice(whole.length));
-      if (read === null) faults.push(`.env line ${line}: the quotes of ${name} are not closed`);
-      else {
+      if (read === null) {
+        faults.push(`.env line ${line}: the quotes of ${name} are not closed`);
+        broken.add(name);
+      } else {
         values.set(name, read.value);
         next = endOfLine(text, at + whole.length + read.length);
         const after = text.slice(at + whole.length + read.length, next);
@@ -41,7 +46,7 @@ export function parseEnvFile(content: string): EnvFile {
     line += text.slice(at, next).split('\n').length;
     at = next + 1;
   }
-  return { values, faults };
+  return { values, broken, faults };
 }
 
 function readValue(text: string): { value: string; length: number } | null {

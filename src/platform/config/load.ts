@@ -1,12 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
-import { StartError } from '../start-error.ts';
-import { assemble } from './assemble.ts';
+import { assemble, assembleDatabase, type DatabaseConfig } from './assemble.ts';
+import { ConfigError } from './config-error.ts';
+import { databaseRules } from './database-rules.ts';
 import { describeValues } from './describe.ts';
+import type { Judged } from './judged.ts';
 import { applyRules } from './rules.ts';
 import { collect, type Environment, type Given } from './sources.ts';
 import { type Name, names, type Values, variableOf } from './table.ts';
 import { Unacceptable } from './variable.ts';
+import { database } from './variables/database.ts';
 
 export interface LoadOptions {
   /** The process environment. */
@@ -27,36 +30,46 @@ export interface LoadedConfig {
   describe(): string;
 }
 
-/** Everything that is wrong with the configuration, each with what to do about it. */
-export class ConfigError extends StartError {
-  readonly faults: readonly string[];
-  readonly warnings: readonly string[];
-
-  constructor(faults: readonly string[], warnings: readonly string[]) {
-    super(
-      [
-        `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
-        ...faults.map(fault => `  - ${fault}`),
-        // What is missing was perhaps misspelt.
-        ...(warnings.length > 0 ? ['Beside that:', ...warnings.map(warning => `  - ${warning}`)] : []),
-        'All variables are described in .env.example; "npm run cli -- config check" checks them again.',
-      ].join('\n'),
-    );
-    this.name = 'ConfigError';
-    this.faults = faults;
-    this.warnings = warnings;
-  }
+/** Reads, checks and freezes the configuration. Throws one `ConfigError` that lists all faults at once. */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const { values, effective, folder, warnings } = judge(options, names, applyRules);
+  return {
+    config: assemble(values as unknown as Values, folder),
+    warnings,
+    describe: () => describeValues(effective),
+  };
 }
 
-/** Reads, checks and freezes the configuration. Throws one `ConfigError` that lists all faults at once. */
-export function loadConfig({ env, folder = PROGRAM, envFile = '.env' }: LoadOptions): LoadedConfig {
-  const { given, faults: unreadable, warnings: misspelt } = collect(env, folder, envFile);
+/**
+ * Which database is meant, for whoever needs nothing else: no other variable is judged, and no other secret read. Throws
+ * `ConfigError` as above.
+ */
+export function loadDatabase(options: LoadOptions): DatabaseConfig {
+  const { values, folder } = judge(options, Object.keys(database) as Name[], databaseRules);
+  return assembleDatabase(values as unknown as Values, folder);
+}
+
+interface Verdict {
+  readonly values: Record<string, unknown>;
+  readonly effective: ReadonlyMap<Name, Given>;
+  readonly folder: string;
+  readonly warnings: readonly string[];
+}
+
+function judge(
+  { env, folder = PROGRAM, envFile = '.env' }: LoadOptions,
+  wanted: readonly Name[],
+  applyTo: (judged: Judged) => void,
+): Verdict {
+  const { given, unusable, faults: unreadable, warnings: misspelt } = collect(env, folder, envFile, wanted);
   const faults = [...unreadable];
   const warnings = [...misspelt];
   const effective = withDefaults(given);
 
   const values: Record<string, unknown> = {};
-  for (const name of names) {
+  for (const name of wanted) {
+    // A default in its place would be judged as if somebody had meant it.
+    if (unusable.has(name)) continue;
     const text = effective.get(name)?.text;
     try {
       values[name] = text === undefined ? null : variableOf(name).parse(text);
@@ -66,20 +79,16 @@ export function loadConfig({ env, folder = PROGRAM, envFile = '.env' }: LoadOpti
       if (given.has(name)) faults.push(`${name} ${error.message}.`);
     }
   }
-  applyRules({
+  applyTo({
     values: values as Partial<Values>,
     folder,
     env,
-    isGiven: name => given.has(name),
+    isGiven: name => given.has(name) || unusable.has(name),
     fault: message => faults.push(message),
     warn: message => warnings.push(message),
   });
   if (faults.length > 0) throw new ConfigError(faults, warnings);
-  return {
-    config: assemble(values as unknown as Values, folder),
-    warnings,
-    describe: () => describeValues(effective),
-  };
+  return { values, effective, folder, warnings };
 }
 
 function withDefaults(given: ReadonlyMap<Name, Given>): ReadonlyMap<Name, Given> {

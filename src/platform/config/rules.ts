@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { ARGON2_MAX } from '../argon2-hash.ts';
-import { faultOfDataDir } from '../data-dir.ts';
 import { faultsOfCertificate } from './certificate-files.ts';
 import { databaseRules } from './database-rules.ts';
-import { hasServer, type Judged } from './judged.ts';
+import type { Judged } from './judged.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { secretRules } from './secret-rules.ts';
 import { byteLength } from './secret-strength.ts';
@@ -14,7 +13,6 @@ import { isExposed, isLoopback } from './url-parsers.ts';
 export function applyRules(judged: Judged): void {
   for (const rule of [
     databaseRules,
-    dataDirRules,
     secretRules,
     addressRules,
     tlsRules,
@@ -27,14 +25,6 @@ export function applyRules(judged: Judged): void {
   ]) {
     rule(judged);
   }
-}
-
-// With a PostgreSQL server nothing is written there.
-function dataDirRules(judged: Judged): void {
-  const { DATA_DIR: dataDir } = judged.values;
-  if (hasServer(judged) || dataDir === undefined) return;
-  const fault = faultOfDataDir(resolve(judged.folder, dataDir));
-  if (fault !== null) judged.fault(fault);
 }
 
 function addressRules({ values, isGiven, warn }: Judged): void {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-folder.ts';
@@ -93,6 +93,45 @@ describe('secrets', () => {
     ]);
     writeFileSync(join(folder, 'text'), `\uFEFF${'ü'.repeat(3)}${ROOT}\n`);
     expect(load({ AUTH_ROOT_SECRET_FILE: 'text' }).config.secrets.root).toBe(`\uFEFF${'ü'.repeat(3)}${ROOT}`);
+  });
+
+  test('one whose file cannot be read is meant to be given: the file is the one fault, and what it stands for is none', () => {
+    const unreadable = (name: string) =>
+      `${name}_FILE names ${join(folder, 'nowhere')}, which cannot be read (ENOENT): check the path and its permissions.`;
+    const { JWT_SECRET_KEY: _, DB_PASSWORD: __, DB_HOST, ...others } = SERVER;
+    const files = (...names: string[]) => Object.fromEntries(names.map(name => [`${name}_FILE`, 'nowhere']));
+    expect(faultsOf({ DB_HOST, ...others, ...files('JWT_SECRET_KEY', 'DB_PASSWORD') })).toEqual([
+      unreadable('DB_PASSWORD'),
+      unreadable('JWT_SECRET_KEY'),
+    ]);
+    const both = { BOOTSTRAP_ADMIN_EMAIL: 'a@example.com', ...files('BOOTSTRAP_ADMIN_PASSWORD') };
+    expect(faultsOf(both)).toEqual([unreadable('BOOTSTRAP_ADMIN_PASSWORD')]);
+    expect(faultsOf({ JWT_SECRET_KEY: JWT, ...files('MIGRATE_DATABASE_URL', 'DATABASE_URL') })).toEqual([
+      unreadable('DATABASE_URL'),
+      unreadable('MIGRATE_DATABASE_URL'),
+    ]);
+  });
+
+  test('and it hides no other fault', () => {
+    expect(faultsOf({ DATABASE_URL_FILE: 'nowhere', JWT_SECRET_KEY: '' })).toEqual([
+      expect.stringMatching(/^DATABASE_URL_FILE names .* cannot be read/),
+      expect.stringMatching(/^JWT_SECRET_KEY is required with a PostgreSQL server/),
+    ]);
+    expect(faultsOf({ ...SERVER, JWT_SECRET_KEY_FILE: 'nowhere' })).toEqual([
+      'JWT_SECRET_KEY and JWT_SECRET_KEY_FILE are both set: keep one of them.',
+    ]);
+  });
+
+  test('one whose quotes in .env are open, or whose .env cannot be read, is not said to be missing', () => {
+    const { JWT_SECRET_KEY: _, ...others } = SERVER;
+    dotenv(`JWT_SECRET_KEY="${JWT}\n`);
+    expect(faultsOf(others)).toEqual(['.env line 1: the quotes of JWT_SECRET_KEY are not closed']);
+    rmSync(join(folder, '.env'));
+    mkdirSync(join(folder, '.env'));
+    expect(faultsOf(others)).toEqual([
+      `${join(folder, '.env')} cannot be read (EISDIR): make it readable for this user, or remove it.`,
+    ]);
+    rmdirSync(join(folder, '.env'));
   });
 
   test('an unreadable or empty file is a fault', () => {

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseEnvFile } from './env-file.ts';
+import { ConfigError } from './config-error.ts';
+import { type EnvFile, parseEnvFile } from './env-file.ts';
 import { nameFinder } from './near-miss.ts';
 import { type Name, names, variableOf } from './table.ts';
 
@@ -15,6 +16,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Sources {
   readonly given: ReadonlyMap<Name, Given>;
+  /** Meant to be given, in a way that one of the faults tells: neither set nor unset. */
+  readonly unusable: ReadonlySet<Name>;
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -24,13 +27,18 @@ const KNOWN: readonly string[] = [...names, ...SECRET_FILES];
 const nearestName = nameFinder(KNOWN);
 
 /**
- * Collects what is given: the process environment first, then `.env`, then the files that NAME_FILE names. Empty means
- * unset. An unknown name in `.env` is a fault; a near-miss in the environment is a warning.
+ * Collects what is given of the wanted variables: the process environment first, then `.env`, then the files that NAME_FILE
+ * names. Empty means unset. An unknown name in `.env` is a fault; a near-miss in the environment is a warning. Throws
+ * `ConfigError` for a `.env` that cannot be read: whatever stands in it would be judged as missing.
  */
-export function collect(environment: Environment, folder: string, envFile: string): Sources {
-  const faults: string[] = [];
-  const path = resolve(folder, envFile);
-  const file = readEnvFile(path, faults);
+export function collect(
+  environment: Environment,
+  folder: string,
+  envFile: string,
+  wanted: readonly Name[],
+): Sources {
+  const { values: file, broken, faults: unreadable } = readEnvFile(resolve(folder, envFile));
+  const faults = [...unreadable];
   for (const name of file.keys()) if (!KNOWN.includes(name)) faults.push(unknownName(name));
 
   const lookup = (name: string): Given | null => {
@@ -40,29 +48,30 @@ export function collect(environment: Environment, folder: string, envFile: strin
     return fromFile !== undefined && fromFile !== '' ? { text: fromFile, source: '.env' } : null;
   };
   const given = new Map<Name, Given>();
-  for (const name of names) {
+  const unusable = new Set<Name>();
+  for (const name of wanted) {
     const own = lookup(name);
     const inFile = variableOf(name).secret ? lookup(`${name}_FILE`) : null;
     if (own !== null && inFile !== null) {
       faults.push(`${name} and ${name}_FILE are both set: keep one of them.`);
+      unusable.add(name);
     } else if (own !== null) given.set(name, own);
     else if (inFile !== null) {
       const text = readSecretFile(name, resolve(folder, inFile.text), faults);
-      if (text !== null) given.set(name, { text, source: 'file' });
-    }
+      if (text === null) unusable.add(name);
+      else given.set(name, { text, source: 'file' });
+    } else if (broken.has(name) || broken.has(`${name}_FILE`)) unusable.add(name);
   }
-  return { given, faults, warnings: misspelt(environment) };
+  return { given, unusable, faults, warnings: misspelt(environment) };
 }
 
-function readEnvFile(path: string, faults: string[]): ReadonlyMap<string, string> {
-  if (!existsSync(path)) return new Map();
+function readEnvFile(path: string): EnvFile {
+  if (!existsSync(path)) return { values: new Map(), broken: new Set(), faults: [] };
   try {
-    const { values, faults: unreadable } = parseEnvFile(readFileSync(path, 'utf8'));
-    faults.push(...unreadable);
-    return values;
+    return parseEnvFile(readFileSync(path, 'utf8'));
   } catch (error) {
-    faults.push(`${path} cannot be read (${codeOf(error)}): make it readable for this user, or remove it.`);
-    return new Map();
+    const fault = `${path} cannot be read (${codeOf(error)}): make it readable for this user, or remove it.`;
+    throw new ConfigError([fault], []);
   }
 }
 

@@ -1,9 +1,7 @@
 import pg from 'pg';
-import { ConfigError, loadConfig } from '../config/load.ts';
-import type { Config } from '../config.ts';
+import { loadDatabase } from '../config/load.ts';
 import { openEmbedded } from '../embedded/open.ts';
 import { openLog } from '../log.ts';
-import { MigrationError } from './migration-error.ts';
 
 /** The database that a command works on, and as whom. */
 export interface Target {
@@ -18,7 +16,7 @@ export interface Target {
  * embedded one, which is started if it does not run; `signal` ends the wait for it. Needs no secret but the database's.
  */
 export async function openTarget(signal: AbortSignal): Promise<Target> {
-  const { database, dataDir } = readConfig();
+  const { database, dataDir } = loadDatabase({ env: process.env });
   if (database.url === null) {
     const { connection, release } = await openEmbedded({ dataDir, log: openLog('error'), signal });
     return { connection, serviceRole: null, release };
@@ -29,21 +27,4 @@ export async function openTarget(signal: AbortSignal): Promise<Target> {
     serviceRole: migrateUrl === null ? null : (new pg.Client(url).user ?? null),
     release: async () => {},
   };
-}
-
-function readConfig(): Config {
-  const { env } = process;
-  try {
-    return loadConfig({ env }).config;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-  }
-  // A job that migrates need not hold the secret that signs tokens.
-  const { JWT_SECRET_KEY: _, JWT_SECRET_KEY_FILE: __, ...others } = env;
-  try {
-    return loadConfig({ env: { ...others, JWT_SECRET_KEY: 'not used by a migration '.repeat(4) } }).config;
-  } catch (error) {
-    if (error instanceof ConfigError) throw new MigrationError(error.message, { cause: error });
-    throw error;
-  }
 }

@@ -1,0 +1,22 @@
+import { StartError } from '../start-error.ts';
+
+/** Everything that is wrong with the configuration, each with what to do about it. */
+export class ConfigError extends StartError {
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+
+  constructor(faults: readonly string[], warnings: readonly string[]) {
+    super(
+      [
+        `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
+        ...faults.map(fault => `  - ${fault}`),
+        // What is missing was perhaps misspelt.
+        ...(warnings.length > 0 ? ['Beside that:', ...warnings.map(warning => `  - ${warning}`)] : []),
+        'All variables are described in .env.example; "npm run cli -- config check" checks them again.',
+      ].join('\n'),
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+    this.warnings = warnings;
+  }
+}
