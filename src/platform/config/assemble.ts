@@ -89,10 +89,12 @@ function urlOfParts(values: DatabaseValues, authority: string | null): string | 
   const { DB_HOST: host, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE } = values;
   if (host === null) return null;
   const encoded = (part: string | null) => encodeURIComponent(part ?? '');
+  // The driver leaves reserved characters of a path as they are encoded (decodeURI).
+  const database = encodeURI(DB_NAME ?? '');
   const who = `${encoded(DB_USER)}:${encoded(DB_PASSWORD)}`;
   // A folder is that of a unix socket, where TLS has no part, as libpq reads it.
   if (host.startsWith('/')) {
-    return `postgres://${who}@/${encoded(DB_NAME)}?host=${encoded(host)}&port=${DB_PORT}`;
+    return `postgres://${who}@/${database}?host=${encoded(host)}&port=${DB_PORT}`;
   }
   const tls = [
     ...(DB_SSLMODE === null ? [] : [`sslmode=${DB_SSLMODE}`]),
@@ -100,7 +102,7 @@ function urlOfParts(values: DatabaseValues, authority: string | null): string | 
   ];
   const query = tls.length === 0 ? '' : `?${tls.join('&')}`;
   const at = host.includes(':') ? `[${host}]` : host;
-  return `postgres://${who}@${at}:${DB_PORT}/${encoded(DB_NAME)}${query}`;
+  return `postgres://${who}@${at}:${DB_PORT}/${database}${query}`;
 }
 
 function smsOf(values: Values): Config['sms'] {

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { configFolder, JWT, SERVER } from '../../../test/support/config-folder.ts';
 
@@ -86,5 +87,57 @@ describe('the line to PostgreSQL', () => {
     expect(faultsOf({ ...SERVER, DB_SSLMODE: 'require', [name]: value })).toEqual([
       expect.stringContaining(message),
     ]);
+  });
+});
+
+describe('DB_HOST', () => {
+  const url = (env: Record<string, string>) => load({ ...SERVER, ...env }).config.database.url ?? '';
+
+  test.each([
+    ['db', 'db'],
+    ['entrecore_db-1', 'entrecore_db-1'],
+    ['db.example.com.', 'db.example.com.'],
+    ['10.0.0.7', '10.0.0.7'],
+    ['2001:db8::7', '2001:db8::7'],
+    ['[::1]', '::1'],
+    ['/run/postgresql', '/run/postgresql'],
+  ])('is a name, an address or a folder, which the driver reads as it was meant: %s', (DB_HOST, host) => {
+    expect(new pg.Client(url({ DB_HOST }))).toMatchObject({ host, port: 5432, database: 'entrecore_auth' });
+  });
+
+  test.each<[host: string, message: string]>([
+    ['localhost:5433', 'must be a host alone: set DB_HOST=localhost and DB_PORT=5433.'],
+    ['[::1]:5433', 'must be a host alone: set DB_HOST=[::1] and DB_PORT=5433.'],
+    [
+      'postgres://me:hidden@db/x',
+      'must be a host alone: a whole URL goes into DATABASE_URL, in place of DB_*.',
+    ],
+    ...[
+      'me:hidden@db',
+      'a@b',
+      'x?y',
+      'x#y',
+      'a b',
+      'run/postgresql',
+      'fe80::1%eth0',
+      '[db]',
+      'db,db2',
+      '-x',
+    ].map((host): [string, string] => [
+      host,
+      'must be a host name, an IP address, or the folder of a unix socket',
+    ]),
+  ])('is refused before anybody connects, and not repeated with a password: %s', (DB_HOST, message) => {
+    const faults = faultsOf({ ...SERVER, DB_HOST });
+    expect(faults).toEqual([expect.stringContaining(`DB_HOST ${message}`)]);
+    expect(faults.join()).not.toContain('hidden');
+  });
+
+  test('of DB_NAME the driver reads every character as it was meant', () => {
+    for (const DB_NAME of ['a+b', 'a:b@c', 'a/b', 'a b', '100%', 'a%2Fb', 'ä']) {
+      expect(new pg.Client(url({ DB_NAME })).database).toBe(DB_NAME);
+      expect(new pg.Client(url({ DB_NAME, DB_HOST: '/run' })).database).toBe(DB_NAME);
+    }
+    expect(faultsOf({ ...SERVER, DB_NAME: 'a?b' })).toEqual(['DB_NAME must be a name without ? and #.']);
   });
 });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Environment } from './sources.ts';
 import { isLoopback } from './url-parsers.ts';
 import { type Parser, Unacceptable } from './variable.ts';
@@ -35,6 +36,29 @@ export const postgresUrl: Parser<string> = value => {
     throw new Unacceptable(`must have an sslmode of ${MODES_IN_WORDS}; "${unknown}" is none of them`);
   }
   return value.replaceAll(/([?&]sslmode=)(?:require|verify-ca)(?=&|$)/g, '$1verify-full');
+};
+
+const LABEL = String.raw`[\p{L}\p{N}_](?:[\p{L}\p{N}_-]*[\p{L}\p{N}_])?`;
+// Names of containers have underscores, which those of RFC 1123 have not.
+const HOST_NAME = new RegExp(String.raw`^(?=.{1,253}$)${LABEL}(?:\.${LABEL})*\.?$`, 'u');
+const WITH_PORT = /^([^:/@\s]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
+
+/** What DB_HOST may be: a host name, an address (of IPv6 with brackets or without), or the folder of a unix socket. */
+export const postgresHost: Parser<string> = value => {
+  if (value.startsWith('/')) return value;
+  const host = value.replace(/^\[(.*)\]$/, '$1');
+  // A zone (fe80::1%eth0) has no place in a URL.
+  if ((isIP(host) !== 0 && !host.includes('%')) || HOST_NAME.test(value)) return host;
+  const [, alone, port] = WITH_PORT.exec(value) ?? [];
+  if (alone !== undefined) {
+    throw new Unacceptable(`must be a host alone: set DB_HOST=${alone} and DB_PORT=${port}`);
+  }
+  if (value.includes('://')) {
+    throw new Unacceptable('must be a host alone: a whole URL goes into DATABASE_URL, in place of DB_*');
+  }
+  throw new Unacceptable(
+    'must be a host name, an IP address, or the folder of a unix socket such as /run/postgresql; user, database and port have variables of their own (DB_USER, DB_NAME, DB_PORT)',
+  );
 };
 
 /** False for this machine: a loopback name or address, or the folder of a unix socket. */

@@ -84,12 +84,9 @@ function newClient(connection: pg.ClientConfig, connectionTimeoutMillis: number)
     client.on('error', () => {});
     return client;
   } catch (cause) {
-    throw new MigrationError(
-      `The database cannot be connected to: ${messageOf(cause)}. Correct DATABASE_URL.`,
-      {
-        cause,
-      },
-    );
+    throw new MigrationError(`The database cannot be connected to: ${messageOf(cause)}. Correct ${WHERE}.`, {
+      cause,
+    });
   }
 }
 

@@ -1,19 +1,19 @@
-import { flag, integer, text } from '../parsers.ts';
-import { postgresUrl, sslMode } from '../postgres-url.ts';
+import { flag, integer, matching, text } from '../parsers.ts';
+import { postgresHost, postgresUrl, sslMode } from '../postgres-url.ts';
 import { type Lookup, optional, setting } from '../variable.ts';
 
 const withHost = (value: string) => (lookup: Lookup) => (lookup('DB_HOST') === null ? null : value);
 const hasServer = (lookup: Lookup) => lookup('DB_HOST') !== null || lookup('DATABASE_URL') !== null;
 
 export const database = {
-  DB_HOST: optional(text, 'Host of the PostgreSQL server, or the folder of its socket.', {
+  DB_HOST: optional(postgresHost, 'Host of the PostgreSQL server, or the folder of its socket.', {
     fallbackText: 'none: the embedded PostgreSQL under DATA_DIR',
   }),
   DB_PORT: optional(integer(1, 65_535), 'Port of the PostgreSQL server.', {
     fallback: withHost('5432'),
     fallbackText: '5432 once DB_HOST is set',
   }),
-  DB_NAME: optional(text, 'Name of the database.', {
+  DB_NAME: optional(matching(/^[^?#]+$/, 'a name without ? and #'), 'Name of the database.', {
     fallback: withHost('entrecore_auth'),
     fallbackText: 'entrecore_auth once DB_HOST is set',
   }),
