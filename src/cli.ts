@@ -5,9 +5,9 @@ import { register as registerAdmin } from './admin/commands.ts';
 import { register as registerWhy } from './admin/explain-command.ts';
 import { register as registerAudit } from './audit/commands.ts';
 import { register as registerConfig } from './config-check.ts';
+import { readConfiguration } from './configuration.ts';
 import { register as registerOutbox } from './delivery/commands.ts';
 import { register as registerKeys } from './keys/commands.ts';
-import { loadConfig } from './platform/config/load.ts';
 import { endEarly } from './platform/ending.ts';
 import { openLog } from './platform/log.ts';
 import { openWorld, type World } from './world.ts';
@@ -22,7 +22,7 @@ const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** Opens the world for one command; what it logs goes to the standard error, so that output can be piped. */
 function open(): Promise<World> {
-  const { config, warnings } = loadConfig({ env: process.env });
+  const { config, warnings } = readConfiguration(process.env);
   for (const warning of warnings) say(`warning: ${warning}`);
   const log = openLog(config.logLevel === 'info' ? 'warn' : config.logLevel, 2);
   const world = openWorld(config, log, { say, signal: ending.signal });

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { commonBootstrapPassword } from './admin/bootstrap-rules.ts';
+import { readConfiguration } from './configuration.ts';
 import { ConfigError } from './platform/config/config-error.ts';
-import { type LoadedConfig, loadConfig } from './platform/config/load.ts';
+import type { LoadedConfig } from './platform/config/load.ts';
 import type { Ending } from './platform/ending.ts';
 import { describeStored } from './stored-check.ts';
 
@@ -16,7 +18,7 @@ export function register(program: Command, ending: Ending): void {
     .description('what is wrong with it, and the effective values with secrets masked; changes nothing')
     .option('--no-database', 'without looking into the database')
     .action(async ({ database }: { database: boolean }) => {
-      const loaded = describeConfig();
+      const loaded = await describeConfig();
       if (loaded === null || !database) return;
       print('');
       for await (const { text, fault } of describeStored(loaded.config, ending)) {
@@ -27,9 +29,11 @@ export function register(program: Command, ending: Ending): void {
     });
 }
 
-function describeConfig(): LoadedConfig | null {
+async function describeConfig(): Promise<LoadedConfig | null> {
   try {
-    const loaded = loadConfig({ env: process.env });
+    const loaded = readConfiguration(process.env);
+    const common = await commonBootstrapPassword(loaded.config);
+    if (common !== null) throw new ConfigError([common], loaded.warnings);
     print(loaded.describe(), '');
     print(...loaded.warnings.map(warning => `warning: ${warning}`), 'The configuration has no fault.');
     return loaded;

@@ -3,10 +3,11 @@ import { bootstrapAdmin } from './admin/bootstrap.ts';
 import { createApp } from './app.ts';
 import { startSealer } from './audit/sealer.ts';
 import { banner } from './banner.ts';
+import { readConfiguration } from './configuration.ts';
 import { startDelivery } from './delivery/worker.ts';
 import { openKeyRing } from './keys/key-ring.ts';
 import { startMaintenance } from './maintenance.ts';
-import { type LoadedConfig, loadConfig } from './platform/config/load.ts';
+import type { LoadedConfig } from './platform/config/load.ts';
 import type { Config } from './platform/config.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
@@ -57,9 +58,9 @@ async function serve(): Promise<void> {
 // PORT=0 takes a free one: chosen here, since the issuer and the links are made of it.
 async function configure(): Promise<LoadedConfig> {
   const { env } = process;
-  const loaded = loadConfig({ env });
+  const loaded = readConfiguration(env);
   const { host, port } = loaded.config.http;
-  return port === 0 ? loadConfig({ env: { ...env, PORT: String(await findFreePort(host)) } }) : loaded;
+  return port === 0 ? readConfiguration({ ...env, PORT: String(await findFreePort(host)) }) : loaded;
 }
 
 /** Listens and works in this world. Returns what stops it again, and closes the world. */

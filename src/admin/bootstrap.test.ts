@@ -40,22 +40,12 @@ test('an address that is somebody’s stops the start, names the command, and pr
   expect(await world.deps.db.rows(sql`select from user_roles where role_name = 'admin'`)).toEqual([]);
 });
 
-test.each([
-  [
-    { adminPassword: 'Sh0rt' },
-    'BOOTSTRAP_ADMIN_PASSWORD breaks the password policy: Use at least 8 characters.',
-  ],
-  [
-    { adminEmail: 'root@example..com' },
-    'BOOTSTRAP_ADMIN_EMAIL is no address that an account can have: root@example..com',
-  ],
-])(
-  'what %o breaks stops the start with one sentence for the operator, and no stack',
-  async (wrong, sentence) => {
-    world = await testApp({ bootstrap: { ...bootstrap, ...wrong } });
-    const refused = await bootstrapAdmin(world.deps).catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(StartError);
-    expect((refused as Error).message).toBe(sentence);
-    expect(await world.deps.db.rows(sql`select from user_roles where role_name = 'admin'`)).toEqual([]);
-  },
-);
+test('a password that many use stops the start with one sentence for the operator', async () => {
+  world = await testApp({ bootstrap: { ...bootstrap, adminPassword: 'Password1' } });
+  const refused = await bootstrapAdmin(world.deps).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(StartError);
+  expect((refused as Error).message).toMatch(
+    /^BOOTSTRAP_ADMIN_PASSWORD breaks the password policy: This is one of the most used passwords/,
+  );
+  expect(await world.deps.db.rows(sql`select from user_roles where role_name = 'admin'`)).toEqual([]);
+});

@@ -4,7 +4,6 @@ import { recordEvent, system } from '../audit/record.ts';
 import { checkPolicy } from '../passwords/policy.ts';
 import { setPassword } from '../passwords/set.ts';
 import type { Deps } from '../platform/deps.ts';
-import { Problem } from '../platform/problems.ts';
 import { StartError } from '../platform/start-error.ts';
 import { decide } from '../rbac/decide.ts';
 import { operatorGranter } from '../rbac/operator.ts';
@@ -12,14 +11,15 @@ import { hasAdministrator } from '../rbac/set-roles.ts';
 
 /**
  * Makes the first administrator of BOOTSTRAP_ADMIN_* when there is none, as a new verified account; of several replicas
- * that start at once, one does. Throws a StartError that names the variable and what to do when the address is none, the
- * password breaks the policy, or the address is already somebody's: an account that exists is never promoted by a variable. Returns whether it made one.
+ * that start at once, one does. What `bootstrapRules` could not see is a StartError that names the variable and what to do:
+ * a password that many use or that was breached, and an address that is already somebody's, since an account that exists is
+ * never promoted by a variable. Returns whether it made one.
  */
 export async function bootstrapAdmin(deps: Deps): Promise<boolean> {
   const { db, hasher, config } = deps;
   if (config.bootstrap === null || (await hasAdministrator(db))) return false;
   const { adminPassword: password } = config.bootstrap;
-  const address = addressOf(config.bootstrap.adminEmail);
+  const { address } = normalizeEmail(config.bootstrap.adminEmail);
   const issues = await checkPolicy(deps, { password, owner: { email: address } });
   if (issues.length > 0)
     throw new StartError(
@@ -57,13 +57,4 @@ export async function bootstrapAdmin(deps: Deps): Promise<boolean> {
         `Run: npm run cli -- users set-roles ${address} admin user`,
     );
   return verdict === 'made';
-}
-
-function addressOf(text: string): string {
-  try {
-    return normalizeEmail(text).address;
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    throw new StartError(`BOOTSTRAP_ADMIN_EMAIL is no address that an account can have: ${text}`);
-  }
 }

@@ -1,4 +1,4 @@
-import type { PasswordClass } from '../platform/config.ts';
+import type { Config, PasswordClass } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { isHashable } from '../platform/hasher.ts';
 import { type Issue, Problem } from '../platform/problems.ts';
@@ -61,8 +61,19 @@ export async function isWeakPassword(
   return (await checkOffline(deps, { password, owner })).length > 0;
 }
 
-async function checkOffline({ config }: Pick<Deps, 'config'>, candidate: Candidate): Promise<Issue[]> {
-  const { minLength, maxLength, require, blocklist } = config.passwords;
+/**
+ * What is wrong with a password by these settings alone, without the list of common ones and the breach check; empty when
+ * nothing is. For whoever judges before a list is loaded.
+ */
+export function checkSettings(
+  {
+    minLength,
+    maxLength,
+    require,
+    blocklist,
+  }: Pick<Config['passwords'], 'minLength' | 'maxLength' | 'require' | 'blocklist'>,
+  candidate: Candidate,
+): Issue[] {
   if (!isHashable(candidate.password)) {
     return [
       issueAt(
@@ -82,12 +93,6 @@ async function checkOffline({ config }: Pick<Deps, 'config'>, candidate: Candida
   for (const name of require) {
     if (!classes[name].pattern.test(password)) add(`password_${name}_missing`, classes[name].advice);
   }
-  if (blocklist && (await isCommonPassword(password))) {
-    add(
-      'password_too_common',
-      'This is one of the most used passwords, so attackers try it first. Choose another one.',
-    );
-  }
   if (blocklist && length <= maxLength && isMostlyOwnWords(password, candidate.owner)) {
     add(
       'password_own_words',
@@ -95,6 +100,22 @@ async function checkOffline({ config }: Pick<Deps, 'config'>, candidate: Candida
     );
   }
   return issues;
+}
+
+/** As `checkPolicy`, but asks no other server. */
+export async function checkOffline({ config }: Pick<Deps, 'config'>, candidate: Candidate): Promise<Issue[]> {
+  const issues = checkSettings(config.passwords, candidate);
+  const { password } = candidate;
+  if (!config.passwords.blocklist || !isHashable(password)) return issues;
+  if (!(await isCommonPassword(password.normalize('NFC')))) return issues;
+  return [
+    ...issues,
+    issueAt(
+      candidate,
+      'password_too_common',
+      'This is one of the most used passwords, so attackers try it first. Choose another one.',
+    ),
+  ];
 }
 
 function issueAt({ member = 'password' }: Candidate, type: string, msg: string): Issue {

@@ -72,6 +72,7 @@ const ready = () => ({ ...SECRETS, DATABASE_URL: database.url });
 const SERVICE = ['src/main.ts'];
 const COMMAND = ['src/cli.ts', 'keys', 'list'];
 const MIGRATION = ['src/db.ts', 'current'];
+const CHECK = ['src/cli.ts', 'config', 'check'];
 
 /** Starts each program with these variables, and expects one message, no stack and a failure. */
 async function expectRefusal(
@@ -151,9 +152,24 @@ describe('of DATA_DIR', () => {
   }, 60_000);
 });
 
+test('a first administrator who could not be made ends the service, a command and config check with one message, before anything is migrated', async () => {
+  const env = {
+    ...SECRETS,
+    DATABASE_URL: empty.connection.connectionString,
+    MIGRATE_ON_START: 'true',
+    BOOTSTRAP_ADMIN_EMAIL: 'root@localhost',
+    BOOTSTRAP_ADMIN_PASSWORD: 'short',
+  };
+  const message = /2 faults:.* BOOTSTRAP_ADMIN_EMAIL is no address.* BOOTSTRAP_ADMIN_PASSWORD breaks the/;
+  await expectRefusal(env, message, [SERVICE, COMMAND, CHECK]);
+  const common = { ...env, BOOTSTRAP_ADMIN_EMAIL: 'root@example.com', BOOTSTRAP_ADMIN_PASSWORD: 'Password1' };
+  await expectRefusal(common, /BOOTSTRAP_ADMIN_PASSWORD breaks .* most used passwords/, [CHECK]);
+  expect(await empty.query("select from pg_tables where schemaname = 'public'")).toEqual([]);
+});
+
 test('a key of another certificate ends the service, a command and config check with one message', async () => {
   const pem = (name: string) => join(ROOT, 'test/support/tls', name);
   const env = { ...ready(), TLS_CERT_FILE: pem('localhost.crt'), TLS_KEY_FILE: pem('renewed.key') };
   const message = /TLS_KEY_FILE: .*renewed\.key is not the key of the certificate in TLS_CERT_FILE/;
-  await expectRefusal(env, message, [SERVICE, COMMAND, ['src/cli.ts', 'config', 'check']]);
+  await expectRefusal(env, message, [SERVICE, COMMAND, CHECK]);
 });

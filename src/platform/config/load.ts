@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly folder?: string;
   /** Another name than `.env`, relative to `folder`. */
   readonly envFile?: string;
+  /** What slices have to say beside the platform's own rules. */
+  readonly rules?: readonly ((judged: Judged) => void)[];
 }
 
 // Not the current folder: a command that is run from elsewhere must find the same database.
@@ -32,7 +34,10 @@ export interface LoadedConfig {
 
 /** Reads, checks and freezes the configuration. Throws one `ConfigError` that lists all faults at once. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const { values, effective, folder, warnings } = judge(options, names, applyRules);
+  const { values, effective, folder, warnings } = judge(options, names, judged => {
+    applyRules(judged);
+    for (const rule of options.rules ?? []) rule(judged);
+  });
   return {
     config: assemble(values as unknown as Values, folder),
     warnings,

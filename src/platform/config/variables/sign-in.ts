@@ -23,7 +23,7 @@ export const signIn = {
     'false',
   ),
   BOOTSTRAP_ADMIN_EMAIL: optional(
-    matching(/^[^\s@]+@[^\s@]+$/, 'an email address'),
+    text,
     'The first administrator, made at start when there is none, as a new verified account.',
   ),
   BOOTSTRAP_ADMIN_PASSWORD: optional(
