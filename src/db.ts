@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { systemClock } from './platform/clock.ts';
 import { endEarly } from './platform/ending.ts';
-import { readApplied, standing } from './platform/migrations/applied.ts';
+import { readStanding } from './platform/migrations/applied.ts';
 import { checkDatabase } from './platform/migrations/check.ts';
 import { connect } from './platform/migrations/connect.ts';
 import { downgrade } from './platform/migrations/downgrade.ts';
@@ -154,7 +154,7 @@ async function migrating(work: (migration: Migration) => Promise<void>): Promise
 async function standingOf({ connection, revisions }: Pick<Migration, 'connection' | 'revisions'>) {
   const client = await connect(connection, say, { signal: ending.signal });
   try {
-    return standing(revisions, await readApplied(client));
+    return await readStanding(client, revisions);
   } finally {
     await client.end();
   }

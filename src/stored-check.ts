@@ -7,7 +7,7 @@ import type { Ending } from './platform/ending.ts';
 import { keptRoots } from './platform/generated-secrets.ts';
 import { openLog } from './platform/log.ts';
 import { countCodesByRoot } from './platform/marked-hashes.ts';
-import { readApplied, standing } from './platform/migrations/applied.ts';
+import { readStanding } from './platform/migrations/applied.ts';
 import { connect } from './platform/migrations/connect.ts';
 import { readRevisions } from './platform/migrations/revisions.ts';
 import { countSealed, sealedOutside } from './platform/sealed-columns.ts';
@@ -73,7 +73,7 @@ async function describeSchema({ database }: Config, connection: Connection, sign
   const say = (message: string) => void process.stderr.write(`${message}\n`);
   const client = await connect(connection, say, { waitSeconds: WAIT_SECONDS, signal });
   try {
-    const { pending } = standing(revisions, await readApplied(client));
+    const { pending } = await readStanding(client, revisions);
     if (pending.length === 0)
       return { atHead: true, finding: line(`schema: at head (${revisions.at(-1)?.id})`) };
     const behind = `schema: ${pending.length} revision${pending.length === 1 ? '' : 's'} behind this program`;

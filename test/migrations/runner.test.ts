@@ -1,6 +1,7 @@
 import { connect, createServer } from 'node:net';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkDatabase } from '../../src/platform/migrations/check.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { ensureSchema } from '../../src/platform/migrations/ensure-schema.ts';
 import { findRevision, readRevisions } from '../../src/platform/migrations/revisions.ts';
@@ -106,6 +107,34 @@ describe('upgrade and downgrade', () => {
     await expect(upgrade(options)).rejects.toThrow('a table that it changes was in use');
     await holder;
     expect(await applied()).toEqual([ONE]);
+  });
+});
+
+describe('a database that another program has tables of our names in', () => {
+  const message = (tables: string) =>
+    `The database "${database.name}" belongs to another program: it has ${tables}, and none of our revisions. Create a database for this service alone, and set DB_NAME or DATABASE_URL`;
+
+  it('is refused by whatever looks at it, and left as it was', async () => {
+    await database.query('create table three (mine int); create table theirs (id int)');
+    const options = { ...start, connection: database.connection, folder: files.folder };
+    for (const look of [
+      async () => upgrade(await migration(), '+1'),
+      async () => downgrade(await migration(), 'base'),
+      async () => checkDatabase(await migration()),
+      () => ensureSchema(options),
+      () => ensureSchema({ ...options, migrateOnStart: true }),
+    ])
+      await expect(look()).rejects.toThrow(message('a table three'));
+    await database.query('create view one as select 1');
+    await expect(upgrade(await migration())).rejects.toThrow(message('tables one, three'));
+    expect(await tables()).toEqual(['theirs', 'three']);
+  });
+
+  it('is ours all the same where none of the names is in use', async () => {
+    await database.query('create table theirs (id int); create schema old; create table old.one (id int)');
+    expect(await upgrade(await migration())).toEqual([ONE, TWO, THREE]);
+    await downgrade(await migration(), 'base');
+    expect(await upgrade(await migration())).toEqual([ONE, TWO, THREE]);
   });
 });
 

@@ -4,14 +4,14 @@ import type { Revision } from './revisions.ts';
 
 export const VERSION_TABLE = 'schema_revisions';
 
-export interface Applied {
+interface Applied {
   readonly id: string;
   readonly checksum: string;
   readonly appliedAt: Date;
 }
 
 /** What the version table of this database says, oldest first; nothing where there is no such table yet. */
-export async function readApplied(client: ClientBase): Promise<Applied[]> {
+async function readApplied(client: ClientBase): Promise<Applied[]> {
   const { rows } = await client.query<{ present: boolean }>(
     `select to_regclass(quote_ident(current_schema()) || '.${VERSION_TABLE}') is not null as present`,
   );
@@ -45,7 +45,7 @@ function explain(error: unknown): never {
   throw error;
 }
 
-export interface Standing {
+interface Standing {
   /** How many of the known revisions are applied: they are the first ones. */
   readonly position: number;
   readonly pending: readonly Revision[];
@@ -54,10 +54,34 @@ export interface Standing {
 }
 
 /**
- * Where a database stands among the revisions that this code knows. Refuses a database that is ahead of the code, and
- * one where a revision was slipped in before another that is applied.
+ * Where a database stands among the revisions that this code knows. Refuses one that is ahead of the code, one where a
+ * revision was slipped in before another that is applied, and one that another program has tables of our names in.
  */
-export function standing(revisions: readonly Revision[], applied: readonly Applied[]): Standing {
+export async function readStanding(client: ClientBase, revisions: readonly Revision[]): Promise<Standing> {
+  const applied = await readApplied(client);
+  if (applied.length === 0) await refuseForeignTables(client, revisions);
+  return standing(revisions, applied);
+}
+
+async function refuseForeignTables(client: ClientBase, revisions: readonly Revision[]): Promise<void> {
+  const ours = revisions.flatMap(({ up }) => [...up.matchAll(CREATED)].map(([, name]) => name));
+  const { rows } = await client.query<{ name: string; database: string }>(
+    `select relname as name, current_database() as database from pg_class
+    where relnamespace = quote_ident(current_schema())::regnamespace and relname = any($1) order by 1`,
+    [ours],
+  );
+  const [first, ...others] = rows;
+  if (first === undefined) return;
+  throw new MigrationError(
+    `The database "${first.database}" belongs to another program: it has ${others.length === 0 ? 'a table' : 'tables'} ` +
+      `${rows.map(({ name }) => name).join(', ')}, and none of our revisions. Create a database for this service alone, ` +
+      'and set DB_NAME or DATABASE_URL to it (MIGRATE_DATABASE_URL too, where it is set). Nothing was changed',
+  );
+}
+
+const CREATED = /\bcreate table (?:if not exists )?"?(\w+)/gi;
+
+function standing(revisions: readonly Revision[], applied: readonly Applied[]): Standing {
   const unknown = applied.filter(({ id }) => !revisions.some(revision => revision.id === id));
   if (unknown.length > 0) {
     throw new MigrationError(

@@ -1,4 +1,4 @@
-import { readApplied, standing } from './applied.ts';
+import { readStanding } from './applied.ts';
 import { readCatalogue } from './catalogue.ts';
 import { compareCatalogues } from './catalogue-comparison.ts';
 import { connect } from './connect.ts';
@@ -26,7 +26,7 @@ export async function checkDatabase({
   try {
     // Bounds of partitions and defaults are printed in the session's time zone.
     await client.query("set timezone to 'UTC'");
-    const { position, pending, edited } = standing(revisions, await readApplied(client));
+    const { position, pending, edited } = await readStanding(client, revisions);
     const faults = pending.map(({ id }) => `revision ${id} is not applied`);
     const warnings = edited.map(id => `the file of revision ${id} was edited after it was applied here`);
     const live = await readCatalogue(client);

@@ -1,4 +1,4 @@
-import { createVersionTable, readApplied, standing, VERSION_TABLE } from './applied.ts';
+import { createVersionTable, readStanding, VERSION_TABLE } from './applied.ts';
 import { withMigrationLock } from './lock.ts';
 import { MigrationError } from './migration-error.ts';
 import { findRevision, type Revision } from './revisions.ts';
@@ -14,8 +14,8 @@ export async function downgrade(
   target: string,
 ): Promise<string[]> {
   return withMigrationLock({ connection, say }, async client => {
+    const { position } = await readStanding(client, revisions);
     await createVersionTable(client);
-    const { position } = standing(revisions, await readApplied(client));
     const undone = revisions.slice(startOf(revisions, position, target), position).reverse();
     for (const revision of undone) {
       const below = revisions[revisions.indexOf(revision) - 1]?.id ?? '';

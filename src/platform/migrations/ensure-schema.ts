@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { readApplied, standing } from './applied.ts';
+import { readStanding } from './applied.ts';
 import { type ConnectOptions, connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
@@ -26,7 +26,7 @@ export async function ensureSchema(options: EnsureSchema): Promise<void> {
   const serviceRole = migrateConnection === null ? null : (client.user ?? null);
   let behind: number;
   try {
-    const { pending, edited } = standing(revisions, await readApplied(client));
+    const { pending, edited } = await readStanding(client, revisions);
     for (const id of edited) say(`warning: the file of revision ${id} was edited after it was applied here`);
     behind = pending.length;
   } finally {

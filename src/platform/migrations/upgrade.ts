@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { createVersionTable, readApplied, standing, VERSION_TABLE } from './applied.ts';
+import { createVersionTable, readStanding, VERSION_TABLE } from './applied.ts';
 import type { Say } from './connect.ts';
 import { grantTo } from './grants.ts';
 import { withMigrationLock } from './lock.ts';
@@ -28,8 +28,8 @@ export async function upgrade(
   target = 'head',
 ) {
   return withMigrationLock({ connection, say, signal }, async client => {
+    const { position, edited } = await readStanding(client, revisions);
     await createVersionTable(client);
-    const { position, edited } = standing(revisions, await readApplied(client));
     for (const id of edited) say(`warning: the file of revision ${id} was edited after it was applied here`);
     const pending = revisions.slice(position, endOf(revisions, position, target));
     for (const [index, revision] of pending.entries()) {
