@@ -81,7 +81,7 @@ program
     }
     const { schemaDifference, schema } = await development();
     await migrating(async migration => {
-      const { up, down, byHand } = await schemaDifference(migration, schema);
+      const { up, down, byHand } = await schemaDifference({ ...migration, ending }, schema);
       for (const what of byHand) say(`warning: write by hand: ${what}`);
       if (up === '' && down === '') return print('No changes in schema detected.');
       for (const caution of cautions({ up, down })) say(`warning: ${caution}`);
@@ -109,10 +109,12 @@ async function undeclared(migration: Migration): Promise<string[]> {
     return null;
   });
   if (tools === null) return [];
-  const difference = await tools.schemaDifference(migration, tools.schema).catch((error: unknown) => {
-    if (!(error instanceof MigrationError)) throw error;
-    return error;
-  });
+  const difference = await tools
+    .schemaDifference({ ...migration, ending }, tools.schema)
+    .catch((error: unknown) => {
+      if (!(error instanceof MigrationError)) throw error;
+      return error;
+    });
   // What was found in the database is told all the same.
   if (difference instanceof MigrationError) return [difference.message];
   const { up, byHand } = difference;

@@ -5,7 +5,7 @@ import { StartError } from './start-error.ts';
 export interface Ending {
   /** Ends every wait. */
   readonly signal: AbortSignal;
-  /** Has `step` run before the process ends early, whatever the command is at by then. */
+  /** Has `step` run before the process ends early, whatever the command is at by then: what was told last goes first. */
   before(step: () => Promise<unknown>): void;
 }
 
@@ -20,7 +20,8 @@ export function endEarly(): Ending {
   const end = async (code: number) => {
     if (controller.signal.aborted) return;
     controller.abort(new StartError('ended early'));
-    await Promise.allSettled(steps.map(step => step()));
+    // A database on the embedded server is dropped while that still runs.
+    for (const step of steps.reverse()) await step().catch(() => {});
     process.exit(code);
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

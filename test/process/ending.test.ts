@@ -8,6 +8,7 @@ import { operator, recordEvent } from '../../src/audit/record.ts';
 import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
+import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
 import { testDeps } from '../support/deps.ts';
 import { freePort, startService } from '../support/service.ts';
 
@@ -113,6 +114,33 @@ test('a migration that is ended by a signal leaves no embedded server', async ()
   child.kill('SIGTERM');
   expect(await ended).toBe(143);
   expect(processesHere()).toEqual([]);
+});
+
+test.each([
+  ['SIGINT', ['check']],
+  ['SIGTERM', ['revision', '--autogenerate', '-m', 'nothing']],
+] as const)('%s to db %j leaves no scratch database', async (signal, args) => {
+  const database = await emptyDatabase();
+  const role = `${database.name}_scratch`;
+  const scratch = () =>
+    database.query(
+      `select from pg_database where datdba = $1::regrole and datname like 'entrecore_scratch_%'`,
+      [role],
+    );
+  await onServer(client => client.query(`create role ${role} login createdb password 'scratch'`));
+  try {
+    await database.query(`alter database ${database.name} owner to ${role}`);
+    const DATABASE_URL = withDatabase(database.name, role, 'scratch');
+    const { child, ended, said } = start(['src/db.ts', ...args], { DATABASE_URL });
+    await expect.poll(async () => (await scratch()).length, { timeout: 30_000, interval: 5 }).toBe(1);
+    child.kill(signal);
+    expect(await ended).toBe(128 + { SIGINT: 2, SIGTERM: 15 }[signal]);
+    expect(await scratch()).toEqual([]);
+    expect(said()).not.toMatch(/^ +at /m);
+  } finally {
+    await database.close();
+    await onServer(client => client.query(`drop role ${role}`));
+  }
 });
 
 test('an export whose reader has gone ends without a word', async () => {

@@ -1,10 +1,9 @@
 // What the schema in code has that no revision carries. For development alone: production never loads MikroORM.
 import type pg from 'pg';
 import { type Catalogue, readCatalogue } from './catalogue.ts';
-import type { Say } from './connect.ts';
 import { type Difference, differenceOf, type SchemaInCode } from './difference.ts';
 import type { Revision } from './revisions.ts';
-import { withScratchDatabase } from './scratch-database.ts';
+import { type ScratchOptions, withScratchDatabase } from './scratch-database.ts';
 
 export interface SchemaDifference extends Difference {
   /** What the statements cannot bring about, or cannot take back: SQL that a person has to write. */
@@ -16,19 +15,19 @@ export interface SchemaDifference extends Difference {
  * after it has run both ways: what they leave undone is said in `byHand`. All empty when nothing differs.
  */
 export async function schemaDifference(
-  { connection, revisions, say }: { connection: pg.ClientConfig; revisions: readonly Revision[]; say: Say },
+  { revisions, ...scratch }: ScratchOptions & { readonly revisions: readonly Revision[] },
   schema: SchemaInCode,
 ): Promise<SchemaDifference> {
-  return withScratchDatabase(connection, say, async (client, scratch) => {
+  return withScratchDatabase(scratch, async (client, made) => {
     await build(client, revisions);
     // The tables anew, by the code alone; hand-written functions stay, since defaults may call them.
     await client.query(DROP_TABLES);
-    await client.query((await differenceOf(scratch, schema)).up);
+    await client.query((await differenceOf(made, schema)).up);
     const wanted = statedIn(await readCatalogue(client), schema);
     await client.query('drop schema public cascade; create schema public');
     await build(client, revisions);
     const before = statedIn(await readCatalogue(client), schema);
-    const statements = await differenceOf(scratch, schema);
+    const statements = await differenceOf(made, schema);
     await client.query(statements.up);
     const indexes = indexDifference(statedIn(await readCatalogue(client), schema), wanted);
     await client.query(indexes.up);

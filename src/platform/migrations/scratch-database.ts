@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Ending } from '../ending.ts';
 import { connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 
@@ -9,29 +11,63 @@ export type ScratchConnection = Pick<pg.Client, 'host' | 'port' | 'database'> & 
   readonly ssl?: pg.ClientConfig['ssl'];
 };
 
-/** Makes an empty database on the same server, for `work`, and drops it. The role needs CREATEDB. */
+export interface ScratchOptions {
+  /** As whom the database is made: a role with CREATEDB. */
+  readonly connection: pg.ClientConfig;
+  readonly say: Say;
+  /** How the process may end before the work is done; then, too, the database is dropped. */
+  readonly ending?: Ending | undefined;
+}
+
+const PREFIX = 'entrecore_scratch_';
+// A server that went away must not keep the process.
+const DROP_PATIENCE_MS = 10_000;
+
+/**
+ * Makes an empty database on the same server, for `work`, and drops it. Those that an earlier process could not drop any
+ * more are dropped as well. The role needs CREATEDB.
+ */
 export async function withScratchDatabase<T>(
-  connection: pg.ClientConfig,
-  say: Say,
+  { connection, say, ending }: ScratchOptions,
   work: (client: pg.Client, connection: ScratchConnection) => Promise<T>,
 ): Promise<T> {
-  const admin = await connect({ ...connection, statement_timeout: 0 }, say);
-  const name = `entrecore_scratch_${randomBytes(6).toString('hex')}`;
+  const name = `${PREFIX}${randomBytes(6).toString('hex')}`;
+  const admin = await connect({ ...connection, statement_timeout: 0 }, say, { signal: ending?.signal });
+  let dropping: Promise<unknown> | null = null;
+  const drop = () => (dropping ??= admin.query(`drop database if exists ${name} with (force)`));
+  // What was asked of the server is done although nobody waits for it.
+  ending?.before(() => Promise.race([drop(), sleep(DROP_PATIENCE_MS)]));
   try {
+    // By this name others see, from before it is made until after it is dropped, that the database is in use.
+    await admin.query(`set application_name to ${name}`);
+    await dropAbandoned(admin);
     await admin.query(`create database ${name} template template0`).catch(explain);
     const { host, port, user, ssl } = admin;
     const password = admin.password ?? undefined;
     const scratch = { host, port, database: name, user, password, ssl: ssl || undefined };
-    const client = await connect(scratch, say);
+    const client = await connect(scratch, say, { signal: ending?.signal });
     try {
       return await work(client, scratch);
     } finally {
       await client.end();
     }
   } finally {
-    await admin.query(`drop database if exists ${name} with (force)`);
+    await drop();
     await admin.end();
   }
+}
+
+// The databases are read before the connections are, and whoever makes one is connected under its name by then: what is
+// found here is nobody's any more.
+async function dropAbandoned(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query<{ name: string }>(
+    `select datname as name from pg_database where starts_with(datname, $1) and not exists
+    (select from pg_stat_activity where pg_database.datname in (pg_stat_activity.datname, application_name))`,
+    [PREFIX],
+  );
+  // What cannot be dropped belongs to another role, or another process was faster.
+  for (const { name } of rows)
+    await admin.query(`drop database ${pg.escapeIdentifier(name)}`).catch(() => {});
 }
 
 function explain(error: unknown): never {
