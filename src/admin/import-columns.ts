@@ -59,15 +59,23 @@ export function asBoolean(value: unknown): boolean | null {
   return /^(f|false|no|n|0|off)$/.test(text) ? false : null;
 }
 
+// Date takes 30 February for 1 March.
+function isDay(date: string): boolean {
+  const at = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(date);
+}
+
 /** A time; without a zone it is UTC, as the original wrote it. Null where it is missing, 'invalid' where it is none. */
 export function asTime(value: unknown): Date | null | 'invalid' {
-  const text = asText(value).trim();
+  if (value === null || value === undefined) return null;
+  if (typeof value !== 'string') return 'invalid';
+  const text = value.trim();
   if (text === '') return null;
-  const [, date, time = '00:00:00', zone = ''] =
+  const [, date = '', time = '00:00:00', zone = ''] =
     /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?$/i.exec(
       text,
     ) ?? [];
-  if (date === undefined) return 'invalid';
+  if (!isDay(date)) return 'invalid';
   const hours = /^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
   const at = new Date(`${date}T${time}${/^[+-]/.test(hours) ? hours : 'Z'}`);
   return Number.isNaN(at.getTime()) ? 'invalid' : at;

@@ -100,7 +100,7 @@ describe('users import', () => {
         '5: the address, username or id of line 2 again',
         '6: the address, username or id of line 2 again',
         '7: roles: nobody made captain (--create-roles makes it)',
-        '8: created_at: not a time',
+        '8: created_at: not a time; write 2024-03-01 or 2024-03-01T12:30:00Z',
         '9: 1 fields where the header has 6',
       ],
     });
@@ -194,6 +194,39 @@ describe('users import', () => {
     const events = await world.deps.db.row(sql`
       select count(*) as n from audit_events where type = 'user.imported'`);
     expect(events).toEqual({ n: 1203 });
+  });
+
+  test('a time is read as PostgreSQL and JSON write it; a day that no calendar has is a bad row', async () => {
+    const strange = [
+      '2024-02-30',
+      '2023-02-29',
+      '03.01.2024',
+      'infinity',
+      1709294400,
+      true,
+      {},
+      [],
+      '2024-03-01T25:00',
+    ];
+    const row = (time: unknown, index: number) =>
+      JSON.stringify({ email: `u${index}@example.com`, [index % 2 ? 'last_login' : 'created_at']: time });
+    expect(await run(strange.map(row).join('\n'))).toMatchObject({ made: 0, bad: strange.length });
+    const understood = {
+      '2024-02-29': '2024-02-29T00:00:00.000Z',
+      '2024-03-01 12:30:00.123456+05:30': '2024-03-01T07:00:00.123Z',
+      '2024-03-01T12:30:00Z': '2024-03-01T12:30:00.000Z',
+      '2024-03-01 12:30+02': '2024-03-01T10:30:00.000Z',
+      '0001-01-01 00:00:00 UTC': '0001-01-01T00:00:00.000Z',
+      '0000-01-01': '0000-01-01T00:00:00.000Z',
+    };
+    const lines = Object.keys(understood).map((created_at, index) =>
+      JSON.stringify({ email: `t${index}@example.com`, created_at }),
+    );
+    expect(await run(lines.join('\n'))).toMatchObject({ reasons: [] });
+    const rows = await world.deps.db.rows<{ created_at: Date }>(
+      sql`select created_at from users order by email`,
+    );
+    expect(rows.map(({ created_at }) => created_at.toISOString())).toEqual(Object.values(understood));
   });
 
   test('a hash that would take the process down at the next login is a bad row', async () => {
