@@ -52,6 +52,25 @@ test('a server that hangs up on a transaction between two statements fails that 
   }
 });
 
+test('an idle connection that the server ends is reported without all that its client holds; a second close changes nothing', async () => {
+  const { url, db: other, close } = await testDatabase();
+  const reported: Error[] = [];
+  const options = { connection: { connectionString: url }, poolMax: 2, prepare: true };
+  const db = openDatabase({ ...options, onIdleError: error => reported.push(error) });
+  const end = ({ pid }: { pid: number }) => other.run(sql`select pg_terminate_backend(${pid})`);
+  const pid = sql`select pg_backend_pid() as pid`;
+  try {
+    await end((await db.row<{ pid: number }>(pid)) ?? { pid: 0 });
+    await expect.poll(() => reported).toHaveLength(1);
+    expect(Object.keys(reported[0] as object)).toContain('code');
+    expect(Object.keys(reported[0] as object)).not.toContain('client');
+    expect(await db.row(sql`select 1 as one`)).toEqual({ one: 1 });
+  } finally {
+    await Promise.all([db.close(), db.close()]);
+    await close();
+  }
+});
+
 test('a role that the server does not let in finds no database, by whichever door; an error of a statement stays one', async () => {
   const { db, url, close } = await testDatabase();
   const connection = { connectionString: url.replace(/\/\/[^@]*@/, '//nobody_of_this_name:wrong@') };

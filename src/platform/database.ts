@@ -101,14 +101,18 @@ export function openDatabase({
     min: poolMax,
     connectionTimeoutMillis: patience.connectionMs,
   });
-  pool.on('error', error => onIdleError?.(error));
+  let closed: Promise<void> | undefined;
+  // A client that the pool is closing may hear that the server stops; and in the log, all of a client is 6 kB.
+  pool.on('error', error => {
+    delete (error as { client?: unknown }).client;
+    if (closed === undefined) onIdleError?.(error);
+  });
   // The pool listens to idle clients only. One that is lost while it is lent out, between two statements, would take the
   // process with it; its next statement fails anyway.
   pool.on('connect', client => client.on('error', () => {}));
 
   const server = { pool, prepare, watch: watchSilence(patience.statementMs) };
   const run = overPool(server);
-  let closed: Promise<void> | undefined;
   return {
     ...sqlOver(run),
     read: sqlOver(prepare ? gatherReads(server, run) : run).row,
