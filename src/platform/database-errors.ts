@@ -9,9 +9,19 @@ import { Problem } from './problems.ts';
 export const isRefusal = (error: Error) =>
   error instanceof pg.DatabaseError && /^(22|23|40)/.test(error.code ?? '');
 
-/** True where PostgreSQL ended a transaction in favour of another: a deadlock, or a serialization failure. */
+/**
+ * True where another was in the way, so that a second try finds what it has left: a deadlock, a serialization failure, or
+ * the removal of the account that was written about.
+ */
 export const isConflict = (error: unknown) =>
-  error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001');
+  isRemovedMeanwhile(error) ||
+  (error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001'));
+
+/** True for a row about an account that was removed after it was read: columns that name one are all called alike. */
+export const isRemovedMeanwhile = (error: unknown) =>
+  error instanceof pg.DatabaseError &&
+  error.code === '23503' &&
+  /_user_id_fkey$/.test(error.constraint ?? '');
 
 /** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {

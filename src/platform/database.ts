@@ -33,8 +33,8 @@ export interface Db extends Sql {
   join<Ask, Row>(statement: Joint<Ask>, ask: Ask): Promise<Row | null>;
   /**
    * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller
-   * throw, because what is thrown inside takes the failure counters and the audit rows with it. Where PostgreSQL ends it
-   * in favour of another, `work` runs once more, so it leaves nothing behind but what it wrote through `tx`.
+   * throw, because what is thrown inside takes the failure counters and the audit rows with it. Where another was in the
+   * way (`isConflict`), `work` runs once more, so it leaves nothing behind but what it wrote through `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Connections waited for and in use, for the metrics. */
@@ -112,7 +112,7 @@ export function openDatabase({
   pool.on('connect', client => client.on('error', () => {}));
 
   const server = { pool, prepare, watch: watchSilence(patience.statementMs) };
-  const run = overPool(server);
+  const run = onceMore(overPool(server));
   return {
     ...sqlOver(run),
     read: sqlOver(prepare ? gatherReads(server, run) : run).row,
@@ -185,6 +185,15 @@ function overPool(server: Server): Run {
     : ({ text, values }) =>
         lend<pg.QueryResult>(server, (client, done) => client.query(text, values, done)).then(outcomeOf);
 }
+
+// A statement by itself is a transaction, and gives way like one.
+const onceMore =
+  (run: Run): Run =>
+  statement =>
+    run(statement).catch((error: unknown) => {
+      if (isConflict(error)) return run(statement);
+      throw error;
+    });
 
 // Runs of one statement go together.
 function gatherReads(server: Server, run: Run): Run {

@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { isRemovedMeanwhile } from '../database-errors.ts';
 import type { Log } from '../log.ts';
 import { type Issue, Problem, type ProblemCode } from '../problems.ts';
 import { toIssues } from './validation.ts';
@@ -16,6 +17,8 @@ const FROM_FASTIFY: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 };
 
+const REMOVED_MEANWHILE = 'Something was removed meanwhile. Try again in a moment.';
+
 /** Turns whatever was thrown into the Problem that the caller is told; null when it is a defect of ours. */
 export function toProblem(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
@@ -28,6 +31,9 @@ export function toProblem(error: unknown): Problem | null {
       cause: error,
     });
   }
+  // The next try is refused in the words of an account that is not there.
+  if (isRemovedMeanwhile(error))
+    return new Problem('database_unavailable', { message: REMOVED_MEANWHILE, cause: error });
   const known = FROM_FASTIFY[code];
   if (known !== undefined) return new Problem(known, { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
