@@ -8,8 +8,11 @@ interface Window {
 
 const MOST_KEYS = 100_000;
 const SWEEP_EVERY = 1_000;
+// What stays of a full table. To look through all of it for each new key would let whoever has many addresses hold the
+// event loop with them.
+const KEPT = 0.9;
 
-/** Counts by key in fixed windows, in this process. Holds 100,000 keys at most: past that the oldest are forgotten. */
+/** Counts by key in fixed windows, in this process. Holds 100,000 keys at most: past that the oldest tenth is forgotten. */
 export function openCounters(clock: Clock, most = MOST_KEYS): (key: string, seconds: number) => Hit {
   const windows = new Map<string, Window>();
   let opened = 0;
@@ -22,7 +25,8 @@ export function openCounters(clock: Clock, most = MOST_KEYS): (key: string, seco
       window.count += 1;
       return { count: window.count, resetMs: window.endsAt - now };
     }
-    if (++opened % SWEEP_EVERY === 0 || windows.size >= most) sweep(windows, now, most);
+    if (++opened % SWEEP_EVERY === 0 || windows.size >= most) sweep(windows, now);
+    if (windows.size >= most) forgetOldest(windows, most * KEPT);
     // Deleted first, so that the order of the map stays that of the windows' beginnings.
     windows.delete(key);
     windows.set(key, { count: 1, endsAt: now + seconds * 1000 });
@@ -30,10 +34,13 @@ export function openCounters(clock: Clock, most = MOST_KEYS): (key: string, seco
   };
 }
 
-function sweep(windows: Map<string, Window>, now: number, most: number): void {
+function sweep(windows: Map<string, Window>, now: number): void {
   for (const [key, { endsAt }] of windows) if (endsAt <= now) windows.delete(key);
+}
+
+function forgetOldest(windows: Map<string, Window>, left: number): void {
   for (const key of windows.keys()) {
-    if (windows.size < most) break;
+    if (windows.size <= left) break;
     windows.delete(key);
   }
 }
