@@ -21,7 +21,7 @@ export const isConflict = (error: unknown) =>
 export const isRemovedMeanwhile = (error: unknown) =>
   error instanceof pg.DatabaseError &&
   error.code === '23503' &&
-  /_user_id_fkey$/.test(error.constraint ?? '');
+  (error.constraint ?? '').endsWith('_user_id_fkey');
 
 /** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
