@@ -9,7 +9,9 @@ import { openLog } from './platform/log.ts';
 import { countCodesByRoot } from './platform/marked-hashes.ts';
 import { readStanding } from './platform/migrations/applied.ts';
 import { connect } from './platform/migrations/connect.ts';
+import { READ_ONLY } from './platform/migrations/read-only.ts';
 import { readRevisions } from './platform/migrations/revisions.ts';
+import { refuseElsewhere, whereaboutsOf } from './platform/migrations/whereabouts.ts';
 import { countSealed, sealedOutside } from './platform/sealed-columns.ts';
 import { deriveSecrets, type Secrets } from './platform/secrets.ts';
 import { lastWords } from './platform/start-error.ts';
@@ -56,7 +58,7 @@ async function* describeDatabase(
   { signal }: Ending,
 ): AsyncGenerator<Finding> {
   const schema = await describeSchema(config, connection, signal);
-  yield schema.finding;
+  yield* schema.findings;
   // What is counted below are tables of this very schema.
   if (!schema.atHead) return;
   const db = openDatabase({ connection, poolMax: 1, prepare: false });
@@ -70,20 +72,37 @@ async function* describeDatabase(
 
 async function describeSchema({ database }: Config, connection: Connection, signal: AbortSignal) {
   const revisions = await readRevisions();
-  const say = (message: string) => void process.stderr.write(`${message}\n`);
-  const client = await connect(connection, say, { waitSeconds: WAIT_SECONDS, signal });
+  const options = { waitSeconds: WAIT_SECONDS, signal };
+  const client = await connect(connection, say, options);
   try {
     const { pending } = await readStanding(client, revisions);
-    if (pending.length === 0)
-      return { atHead: true, finding: line(`schema: at head (${revisions.at(-1)?.id})`) };
-    const behind = `schema: ${pending.length} revision${pending.length === 1 ? '' : 's'} behind this program`;
-    const finding = database.migrateOnStart
-      ? line(`${behind}; a start upgrades it (MIGRATE_ON_START)`)
-      : fault(`${behind}. Run "npm run db -- upgrade head", or set MIGRATE_ON_START=true`);
-    return { atHead: false, finding };
+    const findings = [standingInWords(pending.length, revisions.at(-1)?.id, database.migrateOnStart)];
+    const { rows } = await client.query<{ on: string }>(
+      `select current_setting('transaction_read_only') as on`,
+    );
+    if (rows[0]?.on === 'on') findings.push(fault(READ_ONLY));
+    if (database.migrateUrl !== null) {
+      const owner = { connectionString: database.migrateUrl };
+      const refusal = await refuseElsewhere(await whereaboutsOf(client), owner, say, options).catch(
+        (error: unknown) => `migrations: ${lastWords(error)}`,
+      );
+      findings.push(typeof refusal === 'string' ? fault(refusal) : line(OWNER));
+    }
+    return { atHead: pending.length === 0, findings };
   } finally {
     await client.end();
   }
+}
+
+const OWNER = 'migrations: MIGRATE_DATABASE_URL leads to the same database';
+const say = (message: string) => void process.stderr.write(`${message}\n`);
+
+function standingInWords(behind: number, head: string | undefined, migrateOnStart: boolean): Finding {
+  if (behind === 0) return line(`schema: at head (${head})`);
+  const words = `schema: ${behind} revision${behind === 1 ? '' : 's'} behind this program`;
+  return migrateOnStart
+    ? line(`${words}; a start upgrades it (MIGRATE_ON_START)`)
+    : fault(`${words}. Run "npm run db -- upgrade head", or set MIGRATE_ON_START=true`);
 }
 
 async function* describeRoots(config: Config, db: Db): AsyncGenerator<Finding> {

@@ -230,6 +230,33 @@ describe('a service with a role of its own', () => {
     expect((await checkDatabase(await migration(role))).faults).toEqual([]);
   });
 
+  it('does not start where the owner would bring another database to head, and leaves that one alone', async () => {
+    await downgrade(await migration(), 'base');
+    const other = await emptyDatabase();
+    const options = { migrateOnStart: true, say: () => {} };
+    const connection = { connectionString: withDatabase(database.name, role, 'service') };
+    try {
+      await expect(
+        ensureSchema({ ...options, connection, migrateConnection: other.connection }),
+      ).rejects.toThrow(
+        `MIGRATE_DATABASE_URL leads to the database "${other.name}" (schema "public"), and DATABASE_URL, or DB_*, to the database "${database.name}" (schema "public"). Let both name the same one`,
+      );
+      expect(await other.query("select from pg_tables where schemaname = 'public'")).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('is told that the database takes no writes, whatever wants to write there', async () => {
+    await downgrade(await migration(), 'base');
+    const readOnly = { ...database.connection, options: '-c default_transaction_read_only=on' };
+    const asReader = { ...(await migration()), connection: readOnly };
+    await expect(upgrade(asReader)).rejects.toThrow(
+      /^The database takes no writes: it is a standby, or default/,
+    );
+    expect((await checkDatabase(asReader)).faults.at(-1)).toMatch(/^The database takes no writes/);
+  });
+
   it('is caught by the check when somebody gave it more, and set right by the next upgrade', async () => {
     await upgrade(await migration(role));
     expect((await checkDatabase(await migration(role))).faults).toEqual([]);

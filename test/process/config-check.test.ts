@@ -80,6 +80,27 @@ test('a root secret that is missing, and one that is not the right one, are faul
   expect(await rootsKept()).toEqual([]);
 });
 
+test('migrations that lead to another database, or nowhere, are a fault', async () => {
+  const env = { DATABASE_URL: database.url, JWT_SECRET_KEY };
+  const same = await check({ ...env, MIGRATE_DATABASE_URL: database.url });
+  expect(same.out).toContain('migrations: MIGRATE_DATABASE_URL leads to the same database\n');
+  expect(same.code).toBe(0);
+  const other = await check({ ...env, MIGRATE_DATABASE_URL: empty.connection.connectionString });
+  expect(other.out).toMatch(/FAULT: migrations: MIGRATE_DATABASE_URL leads to the database "entrecore_mig/);
+  expect(other.code).toBe(1);
+  const nobody = database.url.replace(/\/\/[^@]*@/, '//nobody_at_all:wrong@');
+  const refused = await check({ ...env, MIGRATE_DATABASE_URL: nobody });
+  expect(refused.out).toMatch(/FAULT: migrations: The database refused the role "nobody_at_all"/);
+});
+
+test('a database that takes no writes is a fault', async () => {
+  const url = new URL(database.url);
+  url.searchParams.set('options', '-c default_transaction_read_only=on');
+  const { code, out } = await check({ DATABASE_URL: url.href, JWT_SECRET_KEY });
+  expect(out).toMatch(/FAULT: The database takes no writes: .* name the primary/);
+  expect(code).toBe(1);
+});
+
 test('a database that does not answer is a fault, said after the effective values and within seconds', async () => {
   const url = `postgres://postgres@127.0.0.1:${await freePort()}/postgres`;
   const began = performance.now();

@@ -1,5 +1,6 @@
 import pg, { type ClientBase } from 'pg';
 import { MigrationError } from './migration-error.ts';
+import { refuseReadOnly } from './read-only.ts';
 import type { Revision } from './revisions.ts';
 
 export const VERSION_TABLE = 'schema_revisions';
@@ -35,6 +36,7 @@ export async function createVersionTable(client: ClientBase): Promise<void> {
 }
 
 function explain(error: unknown): never {
+  refuseReadOnly(error);
   if (error instanceof pg.DatabaseError && error.code === '42501') {
     throw new MigrationError(
       `This role may not do that to the schema (${error.message}): set MIGRATE_DATABASE_URL to the role that owns it, ` +

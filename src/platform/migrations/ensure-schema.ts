@@ -3,6 +3,7 @@ import { readStanding } from './applied.ts';
 import { type ConnectOptions, connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
+import { refuseElsewhere, type Whereabouts, whereaboutsOf } from './whereabouts.ts';
 
 export interface EnsureSchema extends ConnectOptions {
   /** As whom the service works. */
@@ -17,7 +18,8 @@ export interface EnsureSchema extends ConnectOptions {
 
 /**
  * What the service does before it serves: waits for the database, and goes on only with the very schema that this code
- * was written for. Refuses with a `MigrationError` a schema that is behind (unless it may upgrade it) or ahead.
+ * was written for. Refuses with a `MigrationError` a schema that is behind (unless it may upgrade it) or ahead, and a
+ * `migrateConnection` that leads elsewhere, before anything is changed there.
  */
 export async function ensureSchema(options: EnsureSchema): Promise<void> {
   const { connection, migrateConnection, migrateOnStart, say, folder } = options;
@@ -25,10 +27,12 @@ export async function ensureSchema(options: EnsureSchema): Promise<void> {
   const client = await connect(connection, say, options);
   const serviceRole = migrateConnection === null ? null : (client.user ?? null);
   let behind: number;
+  let service: Whereabouts;
   try {
     const { pending, edited } = await readStanding(client, revisions);
     for (const id of edited) say(`warning: the file of revision ${id} was edited after it was applied here`);
     behind = pending.length;
+    service = await whereaboutsOf(client);
   } finally {
     await client.end();
   }
@@ -39,6 +43,7 @@ export async function ensureSchema(options: EnsureSchema): Promise<void> {
         '(in a container: node src/db.ts upgrade head), or set MIGRATE_ON_START=true',
     );
   }
+  if (migrateConnection !== null) await refuseElsewhere(service, migrateConnection, say, options);
   const { upgrade } = await import('./upgrade.ts');
   await upgrade({
     connection: migrateConnection ?? connection,

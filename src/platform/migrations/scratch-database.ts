@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Ending } from '../ending.ts';
 import { connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
+import { refuseReadOnly } from './read-only.ts';
 
 export type ScratchConnection = Pick<pg.Client, 'host' | 'port' | 'database'> & {
   readonly user?: string;
@@ -71,6 +72,7 @@ async function dropAbandoned(admin: pg.Client): Promise<void> {
 }
 
 function explain(error: unknown): never {
+  refuseReadOnly(error);
   if (error instanceof pg.DatabaseError && error.code === '42501') {
     throw new MigrationError(
       'The schema in code was not compared: it is built in a scratch database, for which this role needs CREATEDB ' +

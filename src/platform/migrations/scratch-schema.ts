@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { grantTo } from './grants.ts';
 import { MigrationError } from './migration-error.ts';
+import { refuseReadOnly } from './read-only.ts';
 import type { Revision } from './revisions.ts';
 
 /**
@@ -27,6 +28,7 @@ export async function inScratchSchema<T>(
 }
 
 function explain(error: unknown): never {
+  refuseReadOnly(error);
   if (error instanceof pg.DatabaseError && error.code === '42501') {
     throw new MigrationError(
       'The catalogue was not compared: the revisions are built in a scratch schema, and this role may not create one. ' +
