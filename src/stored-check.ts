@@ -11,6 +11,7 @@ import { readStanding } from './platform/migrations/applied.ts';
 import { connect } from './platform/migrations/connect.ts';
 import { READ_ONLY } from './platform/migrations/read-only.ts';
 import { readRevisions } from './platform/migrations/revisions.ts';
+import { faultOfEncoding } from './platform/migrations/unfit.ts';
 import { refuseElsewhere, whereaboutsOf } from './platform/migrations/whereabouts.ts';
 import { countSealed, sealedOutside } from './platform/sealed-columns.ts';
 import { deriveSecrets, type Secrets } from './platform/secrets.ts';
@@ -81,6 +82,8 @@ async function describeSchema({ database }: Config, connection: Connection, sign
       `select current_setting('transaction_read_only') as on`,
     );
     if (rows[0]?.on === 'on') findings.push(fault(READ_ONLY));
+    const encoding = await faultOfEncoding(client);
+    if (encoding !== null) findings.push(fault(encoding));
     if (database.migrateUrl !== null) {
       const owner = { connectionString: database.migrateUrl };
       const refusal = await refuseElsewhere(await whereaboutsOf(client), owner, say, options).catch(

@@ -5,8 +5,9 @@ import { checkDatabase } from '../../src/platform/migrations/check.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { ensureSchema } from '../../src/platform/migrations/ensure-schema.ts';
 import { findRevision, readRevisions } from '../../src/platform/migrations/revisions.ts';
+import { faultOfEncoding } from '../../src/platform/migrations/unfit.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
-import { type EmptyDatabase, emptyDatabase, revisionsFolder } from './support.ts';
+import { type EmptyDatabase, emptyDatabase, on, revisionsFolder } from './support.ts';
 
 const ONE = '20260101000000_one';
 const TWO = '20260102000000_two';
@@ -135,6 +136,24 @@ describe('a database that another program has tables of our names in', () => {
     expect(await upgrade(await migration())).toEqual([ONE, TWO, THREE]);
     await downgrade(await migration(), 'base');
     expect(await upgrade(await migration())).toEqual([ONE, TWO, THREE]);
+  });
+});
+
+describe('a database that is not encoded in UTF-8', () => {
+  it('is refused before it gets a revision, and told of by whoever looks at one that has some', async () => {
+    const latin = await emptyDatabase("encoding 'LATIN1' locale 'C'");
+    try {
+      const message = `The database "${latin.name}" is encoded in LATIN1, in which not every name can be stored. Create one in UTF-8`;
+      await expect(upgrade({ ...(await migration()), connection: latin.connection })).rejects.toThrow(
+        message,
+      );
+      expect(await latin.query("select from pg_tables where schemaname = 'public'")).toEqual([]);
+      await latin.query('create table schema_revisions (id text, checksum text, applied_at timestamptz)');
+      const fault = await on(latin.connection.connectionString, faultOfEncoding);
+      expect(fault).toContain(message);
+    } finally {
+      await latin.close();
+    }
   });
 });
 

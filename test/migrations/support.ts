@@ -18,10 +18,10 @@ export interface EmptyDatabase {
   close(): Promise<void>;
 }
 
-/** A database with nothing in it, not even a version table. */
-export async function emptyDatabase(): Promise<EmptyDatabase> {
+/** A database with nothing in it, not even a version table; `options` of CREATE DATABASE, where it shall be another one. */
+export async function emptyDatabase(options = ''): Promise<EmptyDatabase> {
   const name = `entrecore_migrations_${randomBytes(6).toString('hex')}`;
-  await onServer(client => client.query(`create database ${name}`));
+  await onServer(client => client.query(`create database ${name} template template0 ${options}`));
   return opened(name, () => onServer(client => client.query(`drop database if exists ${name} with (force)`)));
 }
 

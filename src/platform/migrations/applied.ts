@@ -2,6 +2,7 @@ import pg, { type ClientBase } from 'pg';
 import { MigrationError } from './migration-error.ts';
 import { refuseReadOnly } from './read-only.ts';
 import type { Revision } from './revisions.ts';
+import { refuseUnfit } from './unfit.ts';
 
 export const VERSION_TABLE = 'schema_revisions';
 
@@ -57,31 +58,13 @@ interface Standing {
 
 /**
  * Where a database stands among the revisions that this code knows. Refuses one that is ahead of the code, one where a
- * revision was slipped in before another that is applied, and one that another program has tables of our names in.
+ * revision was slipped in before another that is applied, and one that is not fit for a first revision (`refuseUnfit`).
  */
 export async function readStanding(client: ClientBase, revisions: readonly Revision[]): Promise<Standing> {
   const applied = await readApplied(client);
-  if (applied.length === 0) await refuseForeignTables(client, revisions);
+  if (applied.length === 0) await refuseUnfit(client, revisions);
   return standing(revisions, applied);
 }
-
-async function refuseForeignTables(client: ClientBase, revisions: readonly Revision[]): Promise<void> {
-  const ours = revisions.flatMap(({ up }) => [...up.matchAll(CREATED)].map(([, name]) => name));
-  const { rows } = await client.query<{ name: string; database: string }>(
-    `select relname as name, current_database() as database from pg_class
-    where relnamespace = quote_ident(current_schema())::regnamespace and relname = any($1) order by 1`,
-    [ours],
-  );
-  const [first, ...others] = rows;
-  if (first === undefined) return;
-  throw new MigrationError(
-    `The database "${first.database}" belongs to another program: it has ${others.length === 0 ? 'a table' : 'tables'} ` +
-      `${rows.map(({ name }) => name).join(', ')}, and none of our revisions. Create a database for this service alone, ` +
-      'and set DB_NAME or DATABASE_URL to it (MIGRATE_DATABASE_URL too, where it is set). Nothing was changed',
-  );
-}
-
-const CREATED = /\bcreate table (?:if not exists )?"?(\w+)/gi;
 
 function standing(revisions: readonly Revision[], applied: readonly Applied[]): Standing {
   const unknown = applied.filter(({ id }) => !revisions.some(revision => revision.id === id));
