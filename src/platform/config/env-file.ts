@@ -34,6 +34,9 @@ export function parseEnvFile(content: string): EnvFile {
         faults.push(`.env line ${line}: the quotes of ${name} are not closed`);
         broken.add(name);
       } else {
+        if (read.value.includes('\uFFFD')) {
+          faults.push(`.env line ${line}: the value of ${name} is not text in UTF-8: save the file as UTF-8`);
+        }
         values.set(name, read.value);
         next = endOfLine(text, at + whole.length + read.length);
         const after = text.slice(at + whole.length + read.length, next);

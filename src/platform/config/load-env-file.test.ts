@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { configFolder, JWT } from '../../../test/support/config-folder.ts';
+import { configFolder, JWT, SERVER } from '../../../test/support/config-folder.ts';
 import { envExample } from './document.ts';
 
-const { load, dotenv } = configFolder();
+const { folder, load, dotenv, faultsOf } = configFolder();
 
 test('the process environment wins, and an empty value counts as unset', () => {
   dotenv('PORT=9001\nLOG_LEVEL=debug\nJWT_AUDIENCE=\n');
@@ -20,6 +21,17 @@ test('the near-miss of a variable that is missing is told with the fault', () =>
   expect(() => load({ DB_HOST: 'db', DB_PASSWORD: 'pw', JWT_SECRETKEY: JWT })).toThrow(
     /JWT_SECRET_KEY is required with a PostgreSQL server[^]*\n {2}- JWT_SECRETKEY is not.*Did you mean JWT_SECRET_KEY\?/,
   );
+});
+
+test('one in UTF-16, and a value in Latin-1, are told to be saved as UTF-8, once', () => {
+  const path = join(folder, '.env');
+  writeFileSync(path, Buffer.from('\uFEFFPORT=9001\r\nLOG_LEVEL=debug\r\n', 'utf16le'));
+  expect(faultsOf({})).toEqual([`${path} is written in UTF-16: save it as UTF-8.`]);
+  const { JWT_SECRET_KEY: _, ...others } = SERVER;
+  writeFileSync(path, Buffer.from(`# Schlüssel\nJWT_SECRET_KEY=ü${JWT}\nDB_USER=\n`, 'latin1'));
+  expect(faultsOf(others)).toEqual([
+    '.env line 2: the value of JWT_SECRET_KEY is not text in UTF-8: save the file as UTF-8',
+  ]);
 });
 
 test('the example changes nothing when it is copied', () => {

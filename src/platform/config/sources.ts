@@ -67,12 +67,16 @@ export function collect(
 
 function readEnvFile(path: string): EnvFile {
   if (!existsSync(path)) return { values: new Map(), broken: new Set(), faults: [] };
+  let bytes: Buffer;
   try {
-    return parseEnvFile(readFileSync(path, 'utf8'));
+    bytes = readFileSync(path);
   } catch (error) {
     const fault = `${path} cannot be read (${codeOf(error)}): make it readable for this user, or remove it.`;
     throw new ConfigError([fault], []);
   }
+  // As PowerShell and Notepad write it: every line would be a fault of its own.
+  if (bytes.includes(0)) throw new ConfigError([`${path} is written in UTF-16: save it as UTF-8.`], []);
+  return parseEnvFile(bytes.toString('utf8'));
 }
 
 function readSecretFile(name: Name, path: string, faults: string[]): string | null {
