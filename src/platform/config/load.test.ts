@@ -220,6 +220,12 @@ test.each([
   [{ LOCKOUT_MINUTES: '2000' }, 'LOCKOUT_MINUTES is greater'],
   [{ REDIS_URL: 'http://r' }, 'REDIS_URL must look like redis://'],
   [{ REDIS_URL: 'redis+sentinel://a:1,b:2' }, 'REDIS_URL must look like redis://'],
+  [
+    { AUDIT_CHECKPOINT_FILE: '/nowhere/checkpoints' },
+    'AUDIT_CHECKPOINT_FILE: /nowhere/checkpoints cannot be written: the folder that it lies in is not there. Name a file',
+  ],
+  [{ AUDIT_CHECKPOINT_FILE: pem('') }, 'cannot be written: it is a folder'],
+  [{ AUDIT_CHECKPOINT_FILE: pem('localhost.crt/x') }, 'cannot be written: a part of its path is no folder'],
   [{ DB_PREPARE: 'perhaps' }, 'DB_PREPARE must be on or off'],
   [{ SMTP_URL: 'mail.example.com' }, 'must look like smtp://'],
 ] as const)('%o is refused', (env, message) => {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { ARGON2_MAX } from '../argon2-hash.ts';
+import { faultOfAppending } from './appendable.ts';
 import { faultsOfCertificate } from './certificate-files.ts';
 import { databaseRules } from './database-rules.ts';
 import type { Judged } from './judged.ts';
@@ -19,6 +20,7 @@ export function applyRules(judged: Judged): void {
     endpointRules,
     deliveryRules,
     redisRules,
+    auditRules,
     accountRules,
     passkeyRules,
     costRules,
@@ -98,6 +100,14 @@ function redisRules(judged: Judged): void {
     judged.warn('REDIS_URL, ca is not used: redis:// does not encrypt. Write rediss:// where it should.');
   }
   judgeUrlFiles(judged, 'REDIS_URL');
+}
+
+// Otherwise the log alone would say so, in a warning for each checkpoint that is lost.
+function auditRules({ values, folder, fault }: Judged): void {
+  const { AUDIT_CHECKPOINT_FILE: file } = values;
+  if (typeof file !== 'string') return;
+  const found = faultOfAppending('AUDIT_CHECKPOINT_FILE', resolve(folder, file));
+  if (found !== null) fault(found);
 }
 
 function accountRules({ values, isGiven, fault, warn }: Judged): void {
