@@ -31,7 +31,9 @@ export interface ImportRow {
   readonly verified: boolean;
 }
 
+// As many characters as a profile takes.
 const NAME_MAX = 100;
+const FULL_NAME_MAX = 201;
 
 /** What is wrong with a row, for the operator. */
 export class BadRow extends Error {}
@@ -94,15 +96,16 @@ function namesOf(first: string | null, last: string | null, full: string | null,
   return {
     firstName,
     lastName,
-    fullName: full === null ? `${firstName} ${lastName}`.trim() : personName(full, 'full_name'),
+    fullName: full === null ? `${firstName} ${lastName}`.trim() : nameOf(full, 'full_name', FULL_NAME_MAX),
   };
 }
 
-function nameOf(text: string, member: string): string {
-  return Array.from(personName(text, member)).slice(0, NAME_MAX).join('');
+// Cut where it is too long: nobody should lose their account over it.
+function nameOf(text: string, member: string, max = NAME_MAX): string {
+  return Array.from(personName(text, member)).slice(0, max).join('').trimEnd();
 }
 
-// A number that is none is left out: nobody should lose their account over it.
+// A number that is none is left out, for the same reason.
 async function phoneOf(text: string | null): Promise<string | null> {
   if (text === null) return null;
   return normalizePhone(text.replace(/[\s().-]/g, '')).catch((error: unknown) => {

@@ -16,9 +16,9 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-async function run(text: string, options: { dryRun?: boolean; createRoles?: boolean } = {}) {
+async function run(text: string, options: { dryRun?: boolean; createRoles?: boolean; size?: number } = {}) {
   const bad: string[] = [];
-  const report = await importUsers(world.deps, readRecords(inPieces(text)), {
+  const report = await importUsers(world.deps, readRecords(inPieces(text, options.size)), {
     dryRun: options.dryRun ?? false,
     createRoles: options.createRoles ?? false,
     onBad: (line, reason) => bad.push(`${line}: ${reason}`),
@@ -227,6 +227,32 @@ describe('users import', () => {
       sql`select created_at from users order by email`,
     );
     expect(rows.map(({ created_at }) => created_at.toISOString())).toEqual(Object.values(understood));
+  });
+
+  test('a name that is too long is cut, and a line that is too long is a bad row alone', async () => {
+    // So mixed that no compression makes it fit into an index.
+    const long = Array.from({ length: 30_000 }, (_, index) =>
+      String.fromCharCode(0x4e00 + ((index * index * 7919) % 20_000)),
+    ).join('');
+    const rows = [
+      { email: 'a@example.com', full_name: long },
+      { email: 'b@example.com', full_name: `${'x'.repeat(200)} ${long}`, first_name: long, last_name: long },
+      { email: 'c@example.com', note: 'x'.repeat(1_000_000) },
+      { email: 'd@example.com' },
+      { email: 'e@example.com', note: 'x'.repeat(2_000_000) },
+    ];
+    const text = rows.map(row => JSON.stringify(row)).join('\n');
+    for (const size of [997, 10_000_000])
+      expect(await run(text, { dryRun: true, size })).toMatchObject({
+        made: 3,
+        reasons: ['3: longer than 1000000 characters', '5: longer than 1000000 characters'],
+      });
+    await run(text);
+    const [first, second] = await world.deps.db.rows<{ full_name: string; first_name: string }>(
+      sql`select full_name, first_name from users order by email`,
+    );
+    expect([first?.full_name, first?.first_name]).toEqual([long.slice(0, 201), long.slice(0, 100)]);
+    expect([second?.full_name, second?.first_name]).toEqual(['x'.repeat(200), long.slice(0, 100)]);
   });
 
   test('a hash that would take the process down at the next login is a bad row', async () => {

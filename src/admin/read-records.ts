@@ -80,20 +80,30 @@ function checkHeader(names: readonly string[]): void {
 }
 
 async function* readNdjson(chunks: AsyncIterable<string>): AsyncGenerator<FileRecord> {
-  let rest = '';
-  let line = 0;
+  let text = '';
+  let line = 1;
+  let isTooLong = false;
+  const record = () => (isTooLong ? tooLong(line) : parseLine(text, line));
   for await (const chunk of chunks) {
-    rest += chunk;
-    const lines = rest.split('\n');
-    rest = lines.pop() as string;
-    for (const text of lines) {
-      line += 1;
-      if (text.trim() !== '') yield parseLine(text, line);
+    for (const [index, piece] of chunk.split('\n').entries()) {
+      if (index > 0) {
+        if (isTooLong || text.trim() !== '') yield record();
+        [text, isTooLong] = ['', false];
+        line += 1;
+      }
+      // Of what is too long the end is still looked for, but nothing is kept.
+      isTooLong ||= text.length + piece.length > MAX_LINE;
+      text = isTooLong ? '' : text + piece;
     }
-    if (rest.length > MAX_LINE) throw new Error(`Line ${line + 1} is longer than ${MAX_LINE} characters.`);
   }
-  if (rest.trim() !== '') yield parseLine(rest, line + 1);
+  if (isTooLong || text.trim() !== '') yield record();
 }
+
+const tooLong = (line: number): FileRecord => ({
+  line,
+  values: {},
+  fault: `longer than ${MAX_LINE} characters`,
+});
 
 function parseLine(text: string, line: number): FileRecord {
   try {
