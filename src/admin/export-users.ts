@@ -11,7 +11,7 @@ const PAGE = 1000;
 export async function* exportUsers(deps: Deps): AsyncGenerator<string> {
   let accounts = 0;
   let page: ExportedUser[];
-  let after = '00000000-0000-0000-0000-000000000000';
+  let after: string | null = null;
   do {
     page = await selectExported(deps.db, { after, limit: PAGE });
     for (const user of page) yield `${JSON.stringify(user)}\n`;

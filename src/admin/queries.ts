@@ -76,12 +76,14 @@ export interface ExportedUser {
 /** A page of whole accounts by id, under the names that an import reads. */
 export function selectExported(
   database: Sql,
-  { after, limit }: { after: string; limit: number },
+  { after, limit }: { after: string | null; limit: number },
 ): Promise<ExportedUser[]> {
+  // An account may have the least of all ids: the first page is after none.
+  const further = after === null ? sql`` : sql`where u.id > ${after}::uuid`;
   return database.rows(sql`
     select u.id, u.username, u.email, u.full_name, u.first_name, u.last_name, u.phone_number,
       p.hash as hashed_password, u.disabled_at is not null as disabled, ${roles} as roles, u.created_at,
       u.last_login_at as last_login, u.email_verified_at is not null as email_verified
     from users u left join passwords p on p.user_id = u.id
-    where u.id > ${after}::uuid order by u.id limit ${limit}::int`);
+    ${further} order by u.id limit ${limit}::int`);
 }
