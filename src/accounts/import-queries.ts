@@ -18,16 +18,22 @@ export interface ImportedAccount {
   readonly lastLoginAt: Date | null;
 }
 
+/** Who holds a name; `isKept` where it is a former address, which nobody has until its owner lets go of it. */
+export interface Holder {
+  readonly userId: string;
+  readonly isKept: boolean;
+}
+
 /** Who holds these names, or has them kept. */
 export async function readHolders(
   tx: Tx,
   keys: readonly string[],
   now: Date,
-): Promise<ReadonlyMap<string, string>> {
-  const rows = await tx.rows<{ key: string; user_id: string }>(sql`
-    select key, user_id from identifiers
+): Promise<ReadonlyMap<string, Holder>> {
+  const rows = await tx.rows<{ key: string; user_id: string; is_kept: boolean }>(sql`
+    select key, user_id, kind = 'reserved' as is_kept from identifiers
     where key = any(${[...keys]}::text[]) and (kind <> 'reserved' or reserved_until > ${now}::timestamptz)`);
-  return new Map(rows.map(({ key, user_id }) => [key, user_id]));
+  return new Map(rows.map(({ key, user_id, is_kept }) => [key, { userId: user_id, isKept: is_kept }]));
 }
 
 /** Returns the ids that were free. */

@@ -9,51 +9,64 @@ import {
 
 export type { ImportedAccount } from './import-queries.ts';
 
-/** What became of each account, by its id; `present` names who has the address already. */
+/**
+ * What became of each account, by its id; `present` names who has the address already, `address_kept` whose former one
+ * it is.
+ */
 export type Imported =
   | { readonly kind: 'made' }
   | { readonly kind: 'present'; readonly userId: string }
+  | { readonly kind: 'address_kept'; readonly userId: string }
   | { readonly kind: 'username_taken' }
   | { readonly kind: 'id_taken' };
 
 /**
- * Writes many accounts with their names, five statements in all. Whoever holds an address keeps it: that account is
- * `present`, and nothing of it changes. Nothing is left of a row whose username or id is another's.
+ * Writes many accounts with their names, four statements where nobody is faster. Whoever holds an address keeps it: that
+ * account is `present`, and nothing of it changes. Nothing is left of a row whose username or id is another's.
  */
 export async function importAccounts(
   tx: Tx,
   accounts: readonly ImportedAccount[],
   now: Date,
 ): Promise<ReadonlyMap<string, Imported>> {
-  const outcome = new Map<string, Imported>();
-  const holders = await readHolders(
-    tx,
-    accounts.flatMap(({ key, usernameKey }) => (usernameKey === null ? [key] : [key, usernameKey])),
-    now,
-  );
-  const open: ImportedAccount[] = [];
-  for (const account of accounts) {
-    const holder = holders.get(account.key);
-    const taken = account.usernameKey === null ? undefined : holders.get(account.usernameKey);
-    if (holder !== undefined) outcome.set(account.id, { kind: 'present', userId: holder });
-    else if (taken !== undefined) outcome.set(account.id, { kind: 'username_taken' });
-    else open.push(account);
-  }
+  const outcome = new Map<string, Imported>(await findTaken(tx, accounts, now));
+  const open = accounts.filter(({ id }) => !outcome.has(id));
   const written = new Set(await insertAccounts(tx, open, now));
   const named = open.filter(({ id }) => written.has(id));
   const claimed = await insertNames(tx, named, now);
-  const left: string[] = [];
+  const late: ImportedAccount[] = [];
   for (const account of open) {
-    const whole =
-      claimed.has(account.key) && (account.usernameKey === null || claimed.has(account.usernameKey));
-    if (!written.has(account.id)) outcome.set(account.id, { kind: 'id_taken' });
-    else if (whole) outcome.set(account.id, { kind: 'made' });
-    else {
-      // Somebody signed up with one of the names since they were read.
-      left.push(account.id);
-      outcome.set(account.id, { kind: 'username_taken' });
-    }
+    const { id, key, usernameKey } = account;
+    if (written.has(id) && claimed.has(key) && (usernameKey === null || claimed.has(usernameKey)))
+      outcome.set(id, { kind: 'made' });
+    else late.push(account);
   }
-  if (left.length > 0) await dropAccounts(tx, left);
+  if (late.length === 0) return outcome;
+  // Their id is another's; or somebody signed up, or a second import ran, since the names were read.
+  const dropped = late.filter(({ id }) => written.has(id)).map(({ id }) => id);
+  if (dropped.length > 0) await dropAccounts(tx, dropped);
+  const taken = await findTaken(tx, late, now);
+  for (const { id } of late)
+    outcome.set(id, taken.get(id) ?? { kind: written.has(id) ? 'username_taken' : 'id_taken' });
   return outcome;
+}
+
+/** Those of the accounts whose address or username somebody has. */
+async function findTaken(
+  tx: Tx,
+  accounts: readonly ImportedAccount[],
+  now: Date,
+): Promise<ReadonlyMap<string, Imported>> {
+  const keys = accounts.flatMap(({ key, usernameKey }) =>
+    usernameKey === null ? [key] : [key, usernameKey],
+  );
+  const holders = await readHolders(tx, keys, now);
+  const taken = new Map<string, Imported>();
+  for (const { id, key, usernameKey } of accounts) {
+    const holder = holders.get(key);
+    if (holder !== undefined)
+      taken.set(id, { kind: holder.isKept ? 'address_kept' : 'present', userId: holder.userId });
+    else if (usernameKey !== null && holders.has(usernameKey)) taken.set(id, { kind: 'username_taken' });
+  }
+  return taken;
 }

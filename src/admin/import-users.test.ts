@@ -179,6 +179,35 @@ describe('users import', () => {
     expect(await countUsers()).toBe(1);
   });
 
+  test('a former address that is kept for its owner is a bad row, and no account that is here already', async () => {
+    const owner = await person(world, { email: 'owner@example.com' });
+    const until = new Date(world.deps.clock.now().getTime() + 60_000);
+    await world.deps.db.run(sql`
+      insert into identifiers (key, user_id, kind, reserved_until)
+      values ('former@example.com', ${owner.id}::uuid, 'reserved', ${until}::timestamptz)`);
+    const line = JSON.stringify({ email: 'Former@example.com' });
+    expect((await run(line)).reasons).toEqual([
+      `1: email: the former address of the account ${owner.id}, kept for its owner for 72 hours`,
+    ]);
+    world.deps.clock.advance(61);
+    expect(await run(line)).toMatchObject({ made: 1, reasons: [] });
+  });
+
+  test('two imports of one file at once make each account once, and no row of either is bad', async () => {
+    const lines = Array.from({ length: 1500 }, (_, index) =>
+      JSON.stringify({
+        ...(index % 2 ? { id: `${String(index).padStart(8, '0')}-1111-4111-8111-111111111111` } : {}),
+        email: `user${index}@example.com`,
+        username: `user${index}`,
+      }),
+    ).join('\n');
+    const reports = await Promise.all([run(lines), run(lines)]);
+    for (const report of reports) expect(report).toMatchObject({ read: 1500, bad: 0, reasons: [] });
+    expect(reports.reduce((sum, { made }) => sum + made, 0)).toBe(1500);
+    expect(reports.reduce((sum, { present }) => sum + present, 0)).toBe(1500);
+    expect(await countUsers()).toBe(1500);
+  });
+
   test('a dry run reports the same and writes nothing; a second run finds what is there', async () => {
     const lines = Array.from({ length: 1203 }, (_, index) =>
       JSON.stringify({ email: `user${index}@example.com`, username: `user${index}`, hashed_password: hash }),
@@ -356,7 +385,7 @@ describe('users import', () => {
           created_at: '2024-03-01T12:30:00.123Z',
         },
         { email: 'bob@example.com' },
-        { email: 'nobody-special@example.com', roles: [] },
+        { id: '00000000-0000-0000-0000-000000000000', email: 'nobody-special@example.com', roles: [] },
       ]
         .map(row => JSON.stringify(row))
         .join('\n'),

@@ -167,6 +167,11 @@ async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
     const result = outcome.get(id);
     if (result?.kind === 'username_taken') bad.push({ line, reason: 'username: taken by another account' });
     else if (result?.kind === 'id_taken') bad.push({ line, reason: 'id: another account has it' });
+    else if (result?.kind === 'address_kept')
+      bad.push({
+        line,
+        reason: `email: the former address of the account ${result.userId}, kept for its owner for 72 hours`,
+      });
     else if (result?.kind === 'present') {
       if (fileId === null || fileId === result.userId) present += 1;
       else bad.push({ line, reason: `email: taken by the account ${result.userId}` });
