@@ -193,6 +193,20 @@ describe('users import', () => {
     expect(await run(line)).toMatchObject({ made: 1, reasons: [] });
   });
 
+  test('an import that is stopped says how far it came, and the next one goes on from there', async () => {
+    async function* breaking() {
+      for (let index = 0; index < 700; index++) yield `{"email":"user${index}@example.com"}\n`;
+      throw new Error('the disk is gone');
+    }
+    const options = { dryRun: false, createRoles: false, onBad: () => {} };
+    await expect(importUsers(world.deps, readRecords(breaking()), options)).rejects.toThrow(
+      /^The import stopped after 700 rows: the disk is gone\n500 taken over, which stay; 0 here already, 0 bad\. Run it again/,
+    );
+    expect(await countUsers()).toBe(500);
+    const lines = Array.from({ length: 700 }, (_, index) => `{"email":"user${index}@example.com"}`);
+    expect(await run(lines.join('\n'))).toMatchObject({ made: 200, present: 500 });
+  });
+
   test('two imports of one file at once make each account once, and no row of either is bad', async () => {
     const lines = Array.from({ length: 1500 }, (_, index) =>
       JSON.stringify({

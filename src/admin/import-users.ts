@@ -32,7 +32,7 @@ const BATCH = 500;
 /**
  * Takes over accounts with their ids, hashes and roles, so that everybody's password still works. Streams, in
  * transactions of 500, each row for itself: a bad one is reported and the others go on. A second run, or one after a
- * crash, finds what is there and goes on with the rest.
+ * crash, finds what is there and goes on with the rest. What stops it is thrown with how far it came.
  */
 export async function importUsers(
   deps: Deps,
@@ -53,24 +53,28 @@ export async function importUsers(
     tally.present += present;
     batch = [];
   };
-  for await (const record of records) {
-    tally.read += 1;
-    try {
-      const row = await toImportRow(record);
-      const names = [row.key, row.usernameKey, row.id].filter(name => name !== null);
-      const twin = names.map(name => seen.get(name)).find(line => line !== undefined);
-      if (twin !== undefined) throw new BadRow(`the address, username or id of line ${twin} again`);
-      const unknown = await roles.missing(row.roles);
-      if (unknown.length > 0) throw new BadRow(`roles: ${unknown.map(adviceOn).join('; ')}`);
-      for (const name of names) seen.set(name, row.line);
-      batch.push(row);
-    } catch (error) {
-      if (!(error instanceof BadRow)) throw error;
-      bad(record.line, error.message);
+  try {
+    for await (const record of records) {
+      tally.read += 1;
+      try {
+        const row = await toImportRow(record);
+        const names = [row.key, row.usernameKey, row.id].filter(name => name !== null);
+        const twin = names.map(name => seen.get(name)).find(line => line !== undefined);
+        if (twin !== undefined) throw new BadRow(`the address, username or id of line ${twin} again`);
+        const unknown = await roles.missing(row.roles);
+        if (unknown.length > 0) throw new BadRow(`roles: ${unknown.map(adviceOn).join('; ')}`);
+        for (const name of names) seen.set(name, row.line);
+        batch.push(row);
+      } catch (error) {
+        if (!(error instanceof BadRow)) throw error;
+        bad(record.line, error.message);
+      }
+      if (batch.length === BATCH) await flush();
     }
-    if (batch.length === BATCH) await flush();
+    if (batch.length > 0) await flush();
+  } catch (error) {
+    throw tally.made === 0 || options.dryRun ? error : stopped(error, tally);
   }
-  if (batch.length > 0) await flush();
   if (!options.dryRun)
     await recordEvent(deps, deps.db, {
       type: 'users.imported',
@@ -80,6 +84,14 @@ export async function importUsers(
       data: { ...tally },
     });
   return tally;
+}
+
+function stopped(error: unknown, { read, made, present, bad }: ImportReport): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Error(
+    `The import stopped after ${read} rows: ${reason}\n${made} taken over, which stay; ${present} here already, ${bad} bad. Run it again once the cause is gone: it goes on with the rest.`,
+    { cause: error },
+  );
 }
 
 const ROLE = new RegExp(ROLE_NAME);
