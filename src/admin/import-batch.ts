@@ -1,0 +1,78 @@
+import { importAccounts } from '../accounts/import.ts';
+import { operator, recordEvents } from '../audit/record.ts';
+import { importPasswords } from '../passwords/set.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { grantMany } from '../rbac/grant-many.ts';
+import type { ImportRow } from './import-row.ts';
+
+/** Undoes a batch that was only tried. */
+class Undo extends Error {}
+
+/**
+ * Writes rows in one transaction, and with `dryRun` takes it back. Tells of each row that is not taken over, why.
+ */
+export async function writeBatch(
+  deps: Deps,
+  rows: readonly ImportRow[],
+  { dryRun, bad }: { dryRun: boolean; bad: (line: number, reason: string) => void },
+): Promise<{ made: number; present: number }> {
+  let tried: Awaited<ReturnType<typeof writeRows>> | undefined;
+  const outcome = await deps.db
+    .transaction(async tx => {
+      tried = await writeRows(deps, tx, rows);
+      if (dryRun) throw new Undo();
+      return tried;
+    })
+    .catch((error: unknown) => {
+      if (error instanceof Undo && tried !== undefined) return tried;
+      throw error;
+    });
+  for (const { line, reason } of outcome.bad) bad(line, reason);
+  return outcome;
+}
+
+async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
+  const now = deps.clock.now();
+  const accounts = rows.map(row => ({ ...row, id: row.id ?? deps.random.uuid(), fileId: row.id }));
+  const outcome = await importAccounts(tx, accounts, now);
+  const made = accounts.filter(({ id }) => outcome.get(id)?.kind === 'made');
+  await importPasswords(
+    tx,
+    made.flatMap(({ id, hash }) => (hash === null ? [] : [{ userId: id, hash }])),
+    now,
+  );
+  await grantMany(
+    tx,
+    made.flatMap(({ id, roles }) => roles.map(role => ({ userId: id, role }))),
+    now,
+  );
+  await recordEvents(
+    deps,
+    tx,
+    made.map(({ id }) => ({
+      type: 'user.imported',
+      outcome: 'success',
+      actor: operator,
+      userId: id,
+      caller: null,
+    })),
+  );
+  const bad: { line: number; reason: string }[] = [];
+  let present = 0;
+  for (const { id, fileId, line } of accounts) {
+    const result = outcome.get(id);
+    if (result?.kind === 'username_taken') bad.push({ line, reason: 'username: taken by another account' });
+    else if (result?.kind === 'id_taken') bad.push({ line, reason: 'id: another account has it' });
+    else if (result?.kind === 'address_kept')
+      bad.push({
+        line,
+        reason: `email: the former address of the account ${result.userId}, kept for its owner for 72 hours`,
+      });
+    else if (result?.kind === 'present') {
+      if (fileId === null || fileId === result.userId) present += 1;
+      else bad.push({ line, reason: `email: taken by the account ${result.userId}` });
+    }
+  }
+  return { made: made.length, present, bad };
+}

@@ -1,0 +1,40 @@
+import type { Deps } from '../platform/deps.ts';
+import { createRole } from '../rbac/create-role.ts';
+import { existingRoles } from '../rbac/grant-many.ts';
+import { operatorGranter } from '../rbac/operator.ts';
+import { ROLE_NAME } from '../rbac/role.ts';
+
+const ROLE = new RegExp(ROLE_NAME);
+
+/** Why a role is not given, and what to do. */
+export function adviceOn(role: string): string {
+  return ROLE.test(role)
+    ? `nobody made ${role} (--create-roles makes it)`
+    : `"${role}" can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them`;
+}
+
+/** The roles that an import may give; with `createRoles` those that it makes, and with `dryRun` only says that it would. */
+export async function openRoles(
+  deps: Deps,
+  { createRoles, dryRun }: { createRoles: boolean; dryRun: boolean },
+) {
+  const known = new Set(await existingRoles(deps.db));
+  const granter = await operatorGranter(deps.db);
+  return {
+    /** Those of `names` that do not exist, after making them where that is wanted. */
+    async missing(names: readonly string[]): Promise<string[]> {
+      const unknown = names.filter(name => !known.has(name));
+      if (!createRoles) return unknown;
+      const refused: string[] = [];
+      for (const name of unknown) {
+        if (!ROLE.test(name)) refused.push(name);
+        else {
+          const role = { name, description: 'From an import', permissions: [], mfaRequired: false };
+          if (!dryRun) await createRole(deps, granter, role);
+          known.add(name);
+        }
+      }
+      return refused;
+    },
+  };
+}
