@@ -98,6 +98,27 @@ describe('a row of an import', () => {
     expect(rows.map(({ created_at }) => created_at.toISOString())).toEqual(Object.values(understood));
   });
 
+  test('a last name comes from the full name, unless there is a first name and the last one is said to be empty', async () => {
+    const csv = [
+      'email,first_name,last_name,full_name',
+      'a@example.com,,,Ada of Ockham',
+      'b@example.com,"","",Ada of Ockham',
+      'c@example.com,Ada,,Ada of Ockham',
+      'd@example.com,Ada,"",Ada of Ockham',
+      'e@example.com,Ada,King,',
+    ].join('\n');
+    expect(await run(csv)).toMatchObject({ made: 5 });
+    expect(
+      await world.deps.db.rows(sql`select first_name, last_name, full_name from users order by email`),
+    ).toEqual([
+      { first_name: 'Ada', last_name: 'of Ockham', full_name: 'Ada of Ockham' },
+      { first_name: 'Ada', last_name: 'of Ockham', full_name: 'Ada of Ockham' },
+      { first_name: 'Ada', last_name: 'of Ockham', full_name: 'Ada of Ockham' },
+      { first_name: 'Ada', last_name: '', full_name: 'Ada of Ockham' },
+      { first_name: 'Ada', last_name: 'King', full_name: 'Ada King' },
+    ]);
+  });
+
   test('a name that is too long is cut, and a line that is too long is a bad row alone', async () => {
     // So mixed that no compression makes it fit into an index.
     const long = Array.from({ length: 30_000 }, (_, index) =>

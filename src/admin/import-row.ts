@@ -63,7 +63,7 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       key: own.key,
       username: named?.username ?? own.address,
       usernameKey: named?.key ?? null,
-      ...namesOf(text('first_name'), text('last_name'), text('full_name'), own.address),
+      ...namesOf(text('first_name'), lastNameOf(values) ?? text('last_name'), text('full_name'), own.address),
       phoneNumber: await phoneOf(text('phone_number')),
       hash,
       disabled: disabledOf(values),
@@ -85,6 +85,13 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
 function usernameOf(text: string | null, own: ReturnType<typeof normalizeEmail>) {
   if (text === null || text.includes('@')) return null;
   return normalizeUsername(text, own);
+}
+
+// Beside a first name, as an export writes it, an empty text is no last name; else the full name may hold one.
+function lastNameOf(values: FileRecord['values']): string | null {
+  const said = (wanted: Column) =>
+    Object.entries(values).flatMap(([name, value]) => (columnOf(name) === wanted ? [value] : []));
+  return said('last_name').includes('') && !said('first_name').every(isBlank) ? '' : null;
 }
 
 function namesOf(first: string | null, last: string | null, full: string | null, address: string) {

@@ -199,6 +199,7 @@ describe('users import', () => {
           created_at: '2024-03-01T12:30:00.123Z',
         },
         { email: 'bob@example.com' },
+        { email: 'one@example.com', first_name: 'Ada', last_name: '', full_name: 'Ada of Ockham' },
         { id: '00000000-0000-0000-0000-000000000000', email: 'nobody-special@example.com', roles: [] },
       ]
         .map(row => JSON.stringify(row))
@@ -208,7 +209,7 @@ describe('users import', () => {
     const exported = await read();
     await world.close();
     world = await testApp();
-    expect(await run(exported)).toMatchObject({ read: 3, made: 3, bad: 0 });
+    expect(await run(exported)).toMatchObject({ read: 4, made: 4, bad: 0 });
     expect(await read()).toBe(exported);
   });
 });

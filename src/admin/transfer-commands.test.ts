@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { runCommand } from '../../test/support/command.ts';
@@ -89,4 +90,15 @@ test('a JSON array and a header without an address are refused, whatever of them
     'The header has the column "id" twice: leave one out.',
   );
   expect(await importFile('email,note,note\na@example.com,1,2\n')).toMatchObject({ exitCode: 0 });
+});
+
+test('export to - goes to standard output, as import from - comes from standard input', async () => {
+  await importFile('email\na@example.com\n');
+  const exported = await runCommand(register, world.deps, ['users', 'export', '-']);
+  expect(JSON.parse(exported)).toMatchObject({ email: 'a@example.com' });
+  await world.deps.db.run(sql`delete from users`);
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([Buffer.from(exported)]) as never);
+  expect(await runCommand(register, world.deps, ['users', 'import', '-'])).toBe(
+    '1 rows: 1 taken over, 0 here already, 0 bad.\n',
+  );
 });

@@ -49,11 +49,12 @@ export function registerTransferCommands(users: Command, open: Open): void {
   users
     .command('export')
     .description('every account as NDJSON, password hashes included: keep it secret')
-    .argument('[file]', 'left out: standard output')
+    .argument('[file]', 'left out, or -: standard output')
     .action((file: string | undefined) =>
       withWorld(open, async deps => {
         const lines = exportUsers(deps);
-        if (file === undefined) await pipeline(Readable.from(lines), process.stdout, { end: false });
+        if (file === undefined || file === '-')
+          await pipeline(Readable.from(lines), process.stdout, { end: false });
         else await writePrivately(deps, file, lines);
         return [];
       }),
