@@ -5,12 +5,14 @@ import { operatorGranter } from '../rbac/operator.ts';
 import { ROLE_NAME } from '../rbac/role.ts';
 
 const ROLE = new RegExp(ROLE_NAME);
+// As much as a role's name may have: the field may be another column's, and long.
+const SHOWN = 63;
 
 /** Why a role is not given, and what to do. */
 export function adviceOn(role: string): string {
   return ROLE.test(role)
     ? `nobody made ${role} (--create-roles makes it)`
-    : `"${role}" can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them`;
+    : `"${role.slice(0, SHOWN)}" can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them`;
 }
 
 /** The roles that an import may give; with `createRoles` those that it makes, and with `dryRun` only says that it would. */

@@ -170,6 +170,8 @@ describe('a row of an import', () => {
     const advice =
       'can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them';
     expect(report.reasons).toEqual([`1: roles: "No Good" ${advice}`]);
+    const long = JSON.stringify({ email: 'd@example.com', roles: 'X'.repeat(100_000) });
+    expect((await run(long)).reasons).toEqual([`1: roles: "${'X'.repeat(63)}" ${advice}`]);
     const piped = JSON.stringify({ email: 'c@example.com', roles: 'user|editor,pilot' });
     expect((await run(piped)).reasons).toEqual([
       `1: roles: nobody made pilot (--create-roles makes it); "user|editor" ${advice}`,
