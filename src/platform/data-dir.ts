@@ -44,11 +44,16 @@ export function inDataDir<T>(dataDir: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    const reason = REASONS[code];
-    if (reason === undefined) throw error;
-    throw new StartError(sentence(dataDir, `${reason} (${(error as Error).message})`), { cause: error });
+    throw refusalOf(dataDir, error);
   }
+}
+
+/** What the file system refuses under DATA_DIR, as a StartError that names the variable; any other error as it is. */
+export function refusalOf(dataDir: string, error: unknown): unknown {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const reason = REASONS[code];
+  if (reason === undefined) return error;
+  return new StartError(sentence(dataDir, `${reason} (${message})`), { cause: error });
 }
 
 function sentence(dataDir: string, why: string): string {

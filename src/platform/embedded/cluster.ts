@@ -58,12 +58,11 @@ export async function ensureCluster(
   removeHalves(folders);
   if (existsSync(cluster)) {
     refuseOtherMajor(cluster, binaries.major);
-    if (!existsSync(folders.password)) {
-      throw new StartError(
-        `The password of the embedded PostgreSQL, ${folders.password}, is missing. Restore it from a backup.`,
-      );
-    }
-    return readFileSync(folders.password, 'utf8').trim();
+    const kept = existsSync(folders.password) ? readFileSync(folders.password, 'utf8').trim() : '';
+    if (kept !== '') return kept;
+    throw new StartError(
+      `The password of the embedded PostgreSQL, ${folders.password}, is missing or empty. Restore it from a backup.`,
+    );
   }
   log.info(`Making the embedded PostgreSQL ${binaries.major} in ${folders.root}`);
   const password = randomBytes(24).toString('base64url');
@@ -119,6 +118,11 @@ function removeHalves({ root }: Folders): void {
 }
 
 function refuseOtherMajor(cluster: string, major: string): void {
+  if (!existsSync(join(cluster, 'PG_VERSION'))) {
+    throw new StartError(
+      `${cluster} is damaged or cannot be read: it shows no PG_VERSION. Give it to the user that runs the service, restore it from a backup, or set DATA_DIR to a new folder. Nothing was changed.`,
+    );
+  }
   const found = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
   if (found === major) return;
   throw new StartError(
@@ -150,7 +154,14 @@ function runToEnd(
     // A single-user server reports a failed statement, and ends well.
     if (code === 0 && !/(ERROR|FATAL|PANIC):/.test(said)) resolve();
     else if (said.includes('could not look up effective user ID')) reject(new StartError(NAMELESS));
-    else reject(new StartError(`${program} failed (${code}): ${said.trim()}`));
+    else {
+      reject(
+        new StartError(
+          `The embedded PostgreSQL cannot be made: ${program} ended (${code}): ${said.trim()}\n` +
+            `Look after the owner, the mode and the free space of ${root} (60 MB to begin with), or set DATA_DIR to another folder.`,
+        ),
+      );
+    }
   });
   return promise;
 }

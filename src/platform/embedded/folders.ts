@@ -46,6 +46,7 @@ export function prepareFolders(dataDir: string, log: Log): Folders {
   const link = join(realpathSync(dataDir), 'pg');
   const account = serverAccount(link);
   const root = linkedFolder(link) ?? (account === null ? link : placeForAccount(link, account, log));
+  refuseLongPath(root);
   ownFolder(root, account);
   const folders: Folders = {
     root: realpathSync(root),
@@ -60,6 +61,17 @@ export function prepareFolders(dataDir: string, log: Log): Folders {
   ownFile(folders.gate, account);
   ownFile(folders.holders, account);
   return folders;
+}
+
+// SQLite takes 512 bytes with the name of the lock file and its own endings, PostgreSQL 1024.
+const MOST_BYTES = 450;
+
+function refuseLongPath(root: string): void {
+  const bytes = Buffer.byteLength(root);
+  if (bytes <= MOST_BYTES) return;
+  throw new StartError(
+    `DATA_DIR: ${root} has a path of ${bytes} bytes, and the embedded PostgreSQL takes ${MOST_BYTES} at most. Set DATA_DIR to a folder nearer to the root.`,
+  );
 }
 
 // A path of a Unix socket has some 104 bytes, of which PostgreSQL's file name takes 15.

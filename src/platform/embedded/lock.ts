@@ -48,7 +48,8 @@ export async function takeExclusive(
 
 /** The exclusive lock if nobody holds the file in either way, else null. */
 export function tryExclusive(file: string): Lock | null {
-  return begin(file, 'begin exclusive');
+  // Without a journal in a file, for which a full disk has no room.
+  return begin(file, 'pragma journal_mode = memory; begin exclusive');
 }
 
 /** A lock that many processes hold at once, and that keeps `tryExclusive` away. Null while one holds it exclusively. */
@@ -59,13 +60,18 @@ export function tryShared(file: string): Lock | null {
 function begin(file: string, statements: string): Lock | null {
   // The file is made beforehand, with its mode and owner: SQLite would make it for everybody to read.
   if (!existsSync(file)) throw new Error(`The lock file ${file} is missing.`);
-  const database = new DatabaseSync(file, { timeout: 0 });
+  let database: DatabaseSync | null = null;
   try {
+    database = new DatabaseSync(file, { timeout: 0 });
     database.exec(statements);
   } catch (error) {
-    database.close();
+    database?.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return null;
-    throw error;
+    throw new StartError(
+      `${file} cannot be locked: ${(error as Error).message}. Give it to the user that runs the service; if it is damaged, ` +
+        'remove it while nothing uses this folder: it holds no data.',
+      { cause: error },
+    );
   }
   return {
     release() {

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { inDataDir } from '../data-dir.ts';
+import { inDataDir, refusalOf } from '../data-dir.ts';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
@@ -64,7 +64,7 @@ export async function openEmbedded({
   let running: Running;
   try {
     binaries = findBinaries(folders, log);
-    inDataDir(dataDir, () => refuseElsewhere(folders));
+    refuseElsewhere(folders);
     // Nobody takes it exclusively but under the gate, which is ours.
     holder = tryShared(folders.holders);
     if (holder === null) throw new StartError(`${folders.holders} is locked by another program.`);
@@ -72,7 +72,7 @@ export async function openEmbedded({
     running = await ensureServer(folders, binaries, { durable, log });
   } catch (error) {
     holder?.release();
-    throw error;
+    throw refusalOf(dataDir, error);
   } finally {
     enter.release();
   }

@@ -94,11 +94,12 @@ async function start(
   const socket = socketFolder(folders, readPidFile(cluster)?.socketFolder);
   // The folder is this cluster's alone, and no server lives: its pid may by now be a zombie's or a stranger's.
   for (const left of [`.s.PGSQL.${PORT}`, `.s.PGSQL.${PORT}.lock`])
-    rmSync(join(socket, left), { force: true });
+    rmSync(join(socket, left), { recursive: true, force: true });
   const settings = {
     listen_addresses: '',
     port: String(PORT),
-    unix_socket_directories: socket,
+    // A list, in which a comma would end a name.
+    unix_socket_directories: `"${socket.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   };
