@@ -1,3 +1,4 @@
+import { addSeconds } from '../platform/clock.ts';
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
@@ -13,14 +14,30 @@ export interface OutboxRow {
   readonly createdAt: Date;
 }
 
+// What an account that has not proven its mailbox may have sent to it in an hour: it may be a stranger's.
+const UNPROVEN_AN_HOUR = 20;
+
+// Mails that have a budget of their own, and by which the owner of a mailbox takes the account back from whoever spent this.
+const ALWAYS = ['reset-password', 'sign-in'];
+
 export function inserting(row: OutboxRow, source?: Fragment): Fragment {
   return sql`insert into outbox
       (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
-    select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
-      ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
-      ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
-    ${source === undefined ? sql`` : sql`from ${source}`}`;
+    select * from (
+      select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
+        ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
+        ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
+      ${source === undefined ? sql`` : sql`from ${source}`})
+      as m (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
+    ${row.channel === 'mail' && !ALWAYS.includes(row.template) ? sparing(row.createdAt) : sql``}`;
 }
+
+const sparing = (now: Date) => sql`
+  where not exists (
+    select from users u where u.id = m.user_id and u.email_verified_at is null and ${UNPROVEN_AN_HOUR}::int <= (
+      select count(*) from (
+        select from outbox o where o.user_id = u.id and o.created_at > ${addSeconds(now, -3600)}::timestamptz
+        limit ${UNPROVEN_AN_HOUR}::int) as few))`;
 
 export interface Claimed {
   readonly id: string;
@@ -208,12 +225,22 @@ export async function takeFromBudgets(
   return row ?? { taken: false, wait: 0 };
 }
 
-/** `insert into sms_budgets …` that gives a row for one of N callers at once, and to nobody where one got it since then. */
-export function takingOne({ key, since, now }: { key: Fragment; since: Date; now: Date }): Fragment {
+/**
+ * `insert into sms_budgets … [from source]` that gives a row to so many of N callers at once, and to nobody where as many
+ * got it since then.
+ */
+export function takingTurn(
+  { key, most, since, now }: { key: Fragment; most: number; since: Date; now: Date },
+  source?: Fragment,
+): Fragment {
+  const over = sql`b.window_started_at <= ${since}::timestamptz`;
   return sql`
-    insert into sms_budgets as b (key, window_started_at, sent) values (${key}, ${now}::timestamptz, 1)
-    on conflict (key) do update set window_started_at = excluded.window_started_at
-    where b.window_started_at <= ${since}::timestamptz
+    insert into sms_budgets as b (key, window_started_at, sent) select ${key}, ${now}::timestamptz, 1
+    ${source === undefined ? sql`` : sql`from ${source}`}
+    on conflict (key) do update set
+      window_started_at = case when ${over} then excluded.window_started_at else b.window_started_at end,
+      sent = case when ${over} then 1 else b.sent + 1 end
+    where ${over} or b.sent < ${most}::int
     returning 1 as turn`;
 }
 

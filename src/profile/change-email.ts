@@ -6,8 +6,8 @@ import { recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import { fewAnHour, onceAnHour } from '../delivery/an-hour.ts';
 import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';
-import { onceAnHour } from '../delivery/once-an-hour.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -17,12 +17,15 @@ import type { UserPrincipal } from '../sessions/principal.ts';
 /** How long the link to the new address works, in seconds. */
 export const CHANGE_LIFETIME = 86_400;
 
+// When an address that got enough mails may get another.
+const HOUR = 3600;
+
 /** What a link that undoes a change puts back. */
 export interface FormerAddress {
   readonly email: string;
 }
 
-/** Why a change of address was not begun: somebody has the address, or the last mail was sent a moment ago. */
+/** Why a change of address was not begun: somebody has the address, or it or the caller got enough mails for now. */
 export type NotBegun = { readonly taken: true } | { readonly wait: number };
 
 /**
@@ -46,6 +49,10 @@ export async function beginEmailChange(
   if (holder !== null && !hidden) return { taken: true };
   const wait = await resendWait(deps, tx, { purpose: 'change-email', userId });
   if (wait > 0) return { wait };
+  // Free or taken, or the end of the budget would tell the one from the other.
+  const addressKey = normalizeEmail(address).key;
+  const turn = await tx.row(fewAnHour(deps, { template: 'email-change-confirm', addressKey }));
+  if (turn === null) return { wait: HOUR };
 
   await voidChallenges(deps, tx, { userId, purposes: ['change-email'] });
   await setPendingEmail(deps, tx, { userId, address });

@@ -1,11 +1,15 @@
 import type { Account } from '../accounts/account.ts';
 import { closeAccount } from '../accounts/close.ts';
 import { lockAccount } from '../accounts/find.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
 import { erasePerson } from '../audit/person-key.ts';
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { fewAnHour } from '../delivery/an-hour.ts';
+import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { wakeDelivery } from '../delivery/wake.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { sql } from '../platform/sql.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
@@ -25,16 +29,28 @@ export async function removeAccount(
   const { caller } = granter;
   const userId = account.id;
   const ended = await endSessionsOf(deps, tx, { userId, reason: 'account_closed', actor, caller });
-  await enqueueMail(deps, tx, {
-    template: 'account-closed',
-    to: account.email,
-    params: account.email_verified_at === null ? {} : { name: account.first_name },
-  });
+  await tellOwner(deps, tx, account);
   await closeAccount(tx, userId);
   await erasePerson(deps, tx, userId);
   // After the erasure, so that nothing personal comes after it.
   await recordEvent(deps, tx, { type: 'user.deleted', outcome: 'success', actor, userId, caller });
   return ended;
+}
+
+// An unproven mailbox may be a stranger's, and whoever makes accounts on it and closes them must not fill it.
+async function tellOwner(
+  deps: Deps,
+  tx: Tx,
+  { email, first_name, email_verified_at }: Account,
+): Promise<void> {
+  const template = 'account-closed';
+  if (email_verified_at !== null)
+    return enqueueMail(deps, tx, { template, to: email, params: { name: first_name } });
+  const turn = fewAnHour(deps, { template, addressKey: normalizeEmail(email).key });
+  await tx.run(
+    sql`with turn as (${turn}) ${insertMail(prepareMail(deps, { template, to: email }), sql`turn`)}`,
+  );
+  wakeDelivery(deps.db);
 }
 
 /** Closes the caller's own account for good. Refuses with `last_administrator`. */

@@ -4,6 +4,7 @@ import { normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, insertEvent, prepareEvent, recordEvent } from '../audit/record.ts';
 import { consumption, findChallenge } from '../challenges/consume.ts';
 import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
+import { fewAnHour } from '../delivery/an-hour.ts';
 import { insertMail, prepareMail } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import { requirePolicy } from '../passwords/policy.ts';
@@ -119,7 +120,8 @@ export async function createFrom(
     rest: [
       sql`way_in as (${wayIn})`,
       sql`verification as (${insertChallenge(verification.row, sql`account`)})`,
-      sql`mail as (${insertMail(mail, sql`account`)})`,
+      sql`turn as (${fewAnHour(deps, { template: 'verify-email', addressKey: row.key }, sql`account`)})`,
+      sql`mail as (${insertMail(mail, sql`account cross join turn`)})`,
       sql`event as (${insertEvent(event, sql`account`)})`,
     ],
   });

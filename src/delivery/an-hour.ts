@@ -2,9 +2,10 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { MailTemplate } from './messages.ts';
-import { takingOne } from './queries.ts';
+import { takingTurn } from './queries.ts';
 
 const HOUR = 3600;
+const FEW = 5;
 
 /**
  * A CTE that has one row for the first in an hour who would send this mail to an address, and none for all others, for
@@ -18,5 +19,20 @@ export function onceAnHour(
   const now = clock.now();
   const keyOf = (what: string) => secrets.mac('lockout', `${what}\0${template}\0${addressKey}`);
   const key = sql`case when ${due} then ${keyOf('mail')}::bytea else ${keyOf('no mail')}::bytea end`;
-  return takingOne({ key, since: addSeconds(now, -HOUR), now });
+  return takingTurn({ key, most: 1, since: addSeconds(now, -HOUR), now });
+}
+
+/**
+ * A CTE that has one row for the first five in an hour who would send this mail to an address, and none for all others:
+ * for mails that anybody can have sent to a mailbox that is not theirs, with an account for each. One turn for each row of
+ * `source`, or one where there is none. RATE_LIMIT=off does not lift it.
+ */
+export function fewAnHour(
+  { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
+  { template, addressKey }: { template: MailTemplate; addressKey: string },
+  source?: Fragment,
+): Fragment {
+  const now = clock.now();
+  const key = secrets.mac('lockout', `few mails\0${template}\0${addressKey}`);
+  return takingTurn({ key: sql`${key}::bytea`, most: FEW, since: addSeconds(now, -HOUR), now }, source);
 }

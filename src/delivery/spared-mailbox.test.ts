@@ -1,0 +1,67 @@
+import { TOTP } from 'otpauth';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, member, PASSWORD, person } from '../../test/support/people.ts';
+
+// What anybody with accounts can have mailed to a mailbox that is not theirs.
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+const STRANGER = 'stranger@example.net';
+
+async function moveTo(email: string) {
+  const { token } = await member(world);
+  return world.call('PUT', '/users/me', { token, body: { email } });
+}
+
+test('an address is asked to become somebody’s five times an hour, by however many accounts', async () => {
+  for (let count = 0; count < 5; count++) expect((await moveTo(STRANGER)).statusCode).toBe(200);
+  const refused = await moveTo(STRANGER.toUpperCase());
+  expect(refused.json().code).toBe('rate_limited');
+  expect(Number(refused.headers['retry-after'])).toBe(3600);
+  expect(await mailsTo(world, STRANGER)).toHaveLength(5);
+
+  world.deps.clock.advance(3601);
+  expect((await moveTo(STRANGER)).statusCode).toBe(200);
+});
+
+test('accounts that are made on an address and closed again send it five mails of a kind an hour', async () => {
+  const email = 'open-and-close@example.net';
+  const before = (await mailsTo(world, email)).length;
+  let verifications = 0;
+  for (let count = 0; count < 8; count++) {
+    const names = { first_name: 'Eve', last_name: 'Hill', phone_number: '+254712345678' };
+    const { signup_token } = (await world.call('POST', '/signup', { body: { ...names, email } })).json();
+    const body = { email, password: PASSWORD, confirm_password: PASSWORD, signup_token };
+    const { id } = (await world.call('POST', '/signup/set-password', { body })).json();
+    verifications += (await mailsTo(world, email)).filter(
+      ({ template }) => template === 'verify-email',
+    ).length;
+    const { access_token } = await logIn(world, { id, email, password: PASSWORD });
+    await world.call('DELETE', '/users/me', { token: access_token });
+  }
+  const closings = (await mailsTo(world, email)).filter(({ template }) => template === 'account-closed');
+  expect([before, verifications, closings.length]).toEqual([0, 5, 5]);
+});
+
+test('an unproven mailbox gets twenty notices an hour, a reset all the same, and a proven one every notice', async () => {
+  const notices = async (verified: boolean) => {
+    const who = await person(world, { verified });
+    const token = (await logIn(world, who)).access_token;
+    const { otpauth_uri } = (await world.call('POST', '/mfa/totp', { token })).json();
+    const totp = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' });
+    const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
+    await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
+    for (let count = 0; count < 30; count++) await world.call('POST', '/mfa/recovery-codes', { token });
+    await world.call('POST', '/password-reset/request', { body: { email: who.email } });
+    const all = await mailsTo(world, who.email);
+    return [all.length, all.filter(({ template }) => template === 'reset-password').length];
+  };
+  expect(await notices(false)).toEqual([21, 1]);
+  expect(await notices(true)).toEqual([32, 1]);
+});
