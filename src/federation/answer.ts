@@ -5,10 +5,11 @@ import { KeysUnavailable } from './issuer-keys.ts';
 /** The words of RFC 6749 §4.1.2.1 that a client may be told. */
 export type FailureWord = 'access_denied' | 'temporarily_unavailable' | 'server_error' | (string & {});
 
-const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  access_denied: 'The sign-in was cancelled or is not allowed.',
-  temporarily_unavailable: 'The identity provider cannot be reached. Try again shortly.',
-};
+// A map, because the word may be a provider's own.
+const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
+  ['access_denied', 'The sign-in was cancelled or is not allowed.'],
+  ['temporarily_unavailable', 'The identity provider cannot be reached. Try again shortly.'],
+]);
 
 /** A client's redirect URI with the outcome of a sign-in in its query (RFC 6749 §4.1.2), beside what it had. */
 export function answerUrl(
@@ -22,7 +23,7 @@ export function answerUrl(
     url.searchParams.set('error', outcome.error);
     url.searchParams.set(
       'error_description',
-      DESCRIPTIONS[outcome.error] ?? 'The identity provider gave no usable answer.',
+      DESCRIPTIONS.get(outcome.error) ?? 'The identity provider gave no usable answer.',
     );
   }
   if (clientState !== null) url.searchParams.set('state', clientState);

@@ -140,6 +140,16 @@ test('a person who cancels comes back to the client with access_denied', async (
   expect(told(answer)).toMatchObject({ error: 'access_denied', state: 'of the client' });
 });
 
+test('a word of the provider that every object knows is described like any other', async () => {
+  const begun = await begin(service, 'acme');
+  const back = await provider.signIn(begun.location.href, null);
+  const answer = { ...Object.fromEntries(back.searchParams), error: 'constructor' };
+  expect(told(await comeBack(service, 'acme', answer, begun.cookie))).toMatchObject({
+    error: 'constructor',
+    error_description: 'The identity provider gave no usable answer.',
+  });
+});
+
 test.each([
   [{ redirect_uri: 'http://localhost:8000/signed-in' }, 400, 'redirect_not_allowed'],
   [{ redirect_uri: `${CLIENT}/` }, 400, 'redirect_not_allowed'],

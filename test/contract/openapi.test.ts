@@ -52,6 +52,6 @@ test('the docs page and what it loads come from here alone', async () => {
   expect(page.body).not.toMatch(/https?:\/\//);
   for (const asset of ['swagger-ui.css', 'swagger-ui-bundle.js', 'start.js'])
     expect((await world.call('GET', `/docs/${asset}`)).statusCode).toBe(200);
-  for (const other of ['index.html', '..%2fpackage.json'])
+  for (const other of ['index.html', '..%2fpackage.json', 'constructor', '__proto__'])
     expect((await world.call('GET', `/docs/${other}`)).statusCode).toBe(404);
 });

@@ -8,10 +8,10 @@ import { type DeclaredRoute, describeApi } from './openapi.ts';
 const require = createRequire(import.meta.url);
 
 // Only these: the page needs no other file of the package.
-const ASSETS: Readonly<Record<string, string>> = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-};
+const ASSETS: ReadonlyMap<string, string> = new Map([
+  ['swagger-ui.css', 'text/css; charset=utf-8'],
+  ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+]);
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -61,7 +61,7 @@ export function serveDocs(
   );
   app.get('/docs/:asset', { config }, async (request, reply) => {
     const { asset } = request.params as { asset: string };
-    const type = ASSETS[asset];
+    const type = ASSETS.get(asset);
     if (type === undefined) throw new Problem('not_found');
     const folder = join(dirname(require.resolve('@fastify/swagger-ui/package.json')), 'static');
     return reply
