@@ -1,5 +1,5 @@
 import { fetchAny, fetchJson } from './bounded-fetch.ts';
-import { namesIn, type ProvenIdentity } from './identity.ts';
+import { emailOf, namesIn, type ProvenIdentity } from './identity.ts';
 import type { IssuerMetadata } from './issuer.ts';
 import type { Provider } from './provider.ts';
 
@@ -36,7 +36,7 @@ export async function githubIdentity(provider: Provider, accessToken: string): P
   ]);
   if (!Number.isSafeInteger(user.id)) throw new TypeError('GitHub names no account');
   const primary = (Array.isArray(emails) ? emails : []).find(entry => entry?.primary === true);
-  const email = typeof primary?.email === 'string' ? primary.email : null;
+  const email = emailOf({ email: primary?.email });
   return {
     provider: provider.id,
     issuer,

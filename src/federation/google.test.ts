@@ -49,10 +49,17 @@ test.each([
   ['no subject', { sub: null }],
   ['another authorized party', { azp: 'client-9' }],
   ['several audiences and no authorized party', { aud: ['client-1', 'client-9'] }],
+  ['a subject that cannot be stored', { sub: '20\u000001' }],
+  ['a subject with half a surrogate pair', { sub: '20\ud80001' }],
 ])('%s is refused', async (_name, claims) => {
   const answer = await signUp(await issuer.idToken({ sub: '2001', email: 'x@example.com', ...claims }));
   expect(answer.statusCode).toBe(401);
   expect(answer.json()).toMatchObject({ code: 'invalid_google_token', detail: 'Invalid Google token' });
+});
+
+test('an address that cannot be stored is none', async () => {
+  const signedIn = (email: string) => issuer.idToken({ sub: '2004', email }).then(token => signUp(token));
+  expect((await signedIn('x\0@example.com')).json().code).toBe('identity_linking_refused');
 });
 
 test("a provider's clock may run a minute ahead, and no token outlives its end for that", async () => {

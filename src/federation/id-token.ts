@@ -1,5 +1,6 @@
 import type { JWTPayload } from 'jose';
 import type { Clock } from '../platform/clock.ts';
+import { isStorable } from '../platform/storable.ts';
 import { issuerOf } from './issuer.ts';
 import type { Provider } from './provider.ts';
 
@@ -58,7 +59,8 @@ export async function verifyIdToken(
   if ((payload.exp as number) <= now) throw new TypeError('exp is over');
   if ((payload.iat as number) > now + SKEW_SECONDS) throw new TypeError('iat is in the future');
   if (nonce !== undefined && payload.nonce !== nonce) throw new TypeError('the nonce is another one');
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255) throw new TypeError('sub is missing');
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub))
+    throw new TypeError('sub is missing');
   return payload;
 }
 

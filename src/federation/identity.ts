@@ -1,5 +1,6 @@
 import { printable } from '../accounts/person-name.ts';
 import { Problem } from '../platform/problems.ts';
+import { isStorable } from '../platform/storable.ts';
 import type { Provider } from './provider.ts';
 
 /** Who a provider says that somebody is. */
@@ -81,8 +82,9 @@ export function namesIn(claims: Claims): Pick<ProvenIdentity, 'firstName' | 'las
   };
 }
 
-function emailOf({ email }: Claims): string | null {
-  return typeof email === 'string' && email.includes('@') ? email : null;
+/** The address that a provider names; null where it is none that could be stored. */
+export function emailOf({ email }: Claims): string | null {
+  return typeof email === 'string' && email.includes('@') && isStorable(email) ? email : null;
 }
 
 // Some providers send the word, or a digit, and not the value.

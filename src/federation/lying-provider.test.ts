@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type Lies, type LyingProvider, lyingProvider } from '../../test/support/lying-provider.ts';
-import { begin, CLIENT, comeBack, told } from '../../test/support/sign-in-flow.ts';
+import { member } from '../../test/support/people.ts';
+import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../test/support/sign-in-flow.ts';
 import { sql } from '../platform/sql.ts';
 
 let provider: LyingProvider;
@@ -67,6 +68,24 @@ test.each<[string, Lies]>([
     error_description: 'The identity provider gave no usable answer.',
     state: 'of the client',
   });
+});
+
+test('an address that cannot be stored is none of a provider that is linked', async () => {
+  const { token } = await member(service);
+  const verifier = 'v'.repeat(43);
+  const asked = { redirect_uri: CLIENT, code_challenge: challengeOf(verifier) };
+  const ticket = await service.call('POST', '/users/me/identities/liar', { token, body: asked });
+  const { pathname, search } = new URL(ticket.json().authorize_url);
+  const begun = readRedirect(await service.call('GET', pathname + search));
+  provider.lie({ claims: { email: 'x\0@example.com' } });
+  const answer = { state: begun.state, iss: provider.issuer, code: provider.codeFor(begun.nonce) };
+  const { code } = told(await comeBack(service, 'liar', answer, begun.cookie));
+
+  const body = { code, code_verifier: verifier };
+  const linked = await service.call('POST', '/users/me/identities', { token, body });
+
+  expect(linked.statusCode, linked.body).toBe(201);
+  expect(linked.json().email).toBeNull();
 });
 
 test.each<[string, Record<string, string>]>([
