@@ -7,6 +7,7 @@ export type FindingKind =
   | 'pruning_changed'
   | 'checkpoint_invalid'
   | 'key_replaced'
+  | 'key_lost'
   | 'trail_cut_off'
   | 'trail_rewritten';
 
@@ -16,6 +17,8 @@ export interface Finding {
   readonly batch?: number;
   readonly eventId?: string;
   readonly eventTime?: string;
+  /** Whose personal fields. */
+  readonly userId?: string;
   readonly explanation: string;
 }
 

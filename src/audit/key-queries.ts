@@ -51,3 +51,34 @@ export function erasePersonKey(database: Sql, userId: string, now: Date): Promis
     on conflict (user_id) do update set key_sealed = null, erased_at = excluded.erased_at
     where audit_keys.erased_at is null`);
 }
+
+/**
+ * Whose personal fields cannot be read, though nobody removed the account; nobody's key counts as an account's. A removal
+ * may have been dropped by retention with the events before it, but for what was written while it happened.
+ */
+export async function findLostKeys(
+  database: Sql,
+  { nobody, prunedBefore, limit }: { nobody: string; prunedBefore: Date | null; limit: number },
+): Promise<string[]> {
+  const rows = await database.rows<{ user_id: string }>(sql`
+    select distinct coalesce(e.user_id, ${nobody}::uuid) as user_id
+    from audit_events e left join audit_keys k on k.user_id = coalesce(e.user_id, ${nobody}::uuid)
+    where e.personal_sealed is not null and k.key_sealed is null
+      and (k.user_id is null or not exists (
+        select from audit_events d where d.user_id = e.user_id and d.type = 'user.deleted' and d.outcome = 'success'))
+      and (k.erased_at < ${prunedBefore}::timestamptz and e.created_at < k.erased_at + interval '1 hour') is not true
+    limit ${limit}::int`);
+  return rows.map(({ user_id }) => user_id);
+}
+
+/** A page of the keys that are there, by whose they are. */
+export function findKeysFrom(
+  database: Sql,
+  after: string | null,
+  limit: number,
+): Promise<{ user_id: string; key_sealed: Buffer }[]> {
+  return database.rows(sql`
+    select user_id, key_sealed from audit_keys
+    where key_sealed is not null and (${after}::uuid is null or user_id > ${after}::uuid)
+    order by user_id limit ${limit}::int`);
+}

@@ -8,7 +8,7 @@ const KEPT = 10_000;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 // Nobody's key is stored like a person's, so that a change of the root secret reaches it too.
-const NOBODY = '00000000-0000-0000-0000-000000000000';
+export const NOBODY = '00000000-0000-0000-0000-000000000000';
 const kept = new WeakMap<Deps['db'], Map<string, Buffer>>();
 
 interface Sealed {
@@ -62,6 +62,18 @@ export async function openerFor(
       return null;
     }
   };
+}
+
+/** Whether a stored key is that of the person, under a root of the ring. */
+export function opensPersonKey(
+  { secrets }: Pick<Deps, 'secrets'>,
+  { userId, sealed }: { userId: string; sealed: Buffer },
+): boolean {
+  try {
+    return secrets.open(contextOf(userId), sealed).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /**

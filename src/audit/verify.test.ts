@@ -238,8 +238,40 @@ describe('checkpoints that were kept outside', () => {
   });
 });
 
-test('an erasure leaves a trail that verifies', async () => {
-  expect(await foundAfter(`update audit_keys set key_sealed = null, erased_at = created_at`)).toEqual([]);
+describe('the key of the personal fields', () => {
+  const erase = 'update audit_keys set key_sealed = null, erased_at = created_at';
+  const removal = (
+    id: string,
+  ) => `insert into audit_events (id, created_at, type, outcome, actor_kind, user_id)
+    values (gen_random_uuid(), now(), 'user.deleted', 'success', 'operator', '${id}')`;
+
+  test('may be gone where the account was removed', async () => {
+    expect(await foundAfter(`${erase}; ${removal(userId)}`)).toEqual([]);
+  });
+
+  test.each([
+    ['erased', erase],
+    ['removed', 'delete from audit_keys'],
+    [
+      'replaced',
+      'update audit_keys set key_sealed = set_byte(key_sealed, 40, 255 - get_byte(key_sealed, 40))',
+    ],
+    [
+      'replaced by another’s',
+      `
+      insert into audit_keys select gen_random_uuid(), key_sealed, created_at from audit_keys;
+      delete from audit_keys where user_id = (select user_id from audit_events limit 1)`,
+    ],
+  ])('may not be %s otherwise', async (_how, change) => {
+    expect(await foundAfter(change)).toContainEqual({ kind: 'key_lost', userId });
+  });
+
+  test('nor if somebody else was removed, or it was only asked for', async () => {
+    const lost = [{ kind: 'key_lost', userId }];
+    expect(await foundAfter(`${erase}; ${removal(deps.random.uuid())}`)).toEqual(lost);
+    const refused = removal(userId).replace("'success'", "'refusal'");
+    expect(await foundAfter(`${erase}; ${refused}`)).toEqual(lost);
+  });
 });
 
 test('the hash of an event can be computed from its sealed export with other tools', async () => {

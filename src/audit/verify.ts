@@ -8,6 +8,7 @@ import { nextPlace } from './seal.ts';
 import { openSigningKey } from './signing-key.ts';
 import { checkEvents, checkLink, type Link } from './verify-batch.ts';
 import { checkAgainst, checkCheckpoints } from './verify-checkpoints.ts';
+import { checkKeys } from './verify-keys.ts';
 import { findEpochEnds, findInRange, findOutside, findPrunings, type HashedEvent } from './verify-queries.ts';
 
 export interface Verdict {
@@ -68,6 +69,7 @@ export async function verifyTrail(deps: Deps, checkpoints: readonly Checkpoint[]
 
   findings.push(
     ...checkCheckpoints(checkpoints, { publicKey: key.publicKey, last: link.number, pruned: prunedLink }),
+    ...(await checkKeys(deps, pruned?.eventsBefore ?? null)),
   );
   const place = nextPlace(last);
   first ??= place;
