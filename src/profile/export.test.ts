@@ -42,6 +42,7 @@ test('a history of thousands of events is told whole, each event once, the newes
     'sessions',
     'devices',
     'factors',
+    'factor_removal',
     'recovery_codes',
     'identities',
     'challenges',
@@ -53,6 +54,43 @@ test('a history of thousands of events is told whole, each event once, the newes
   );
   expect(stored.length).toBeGreaterThan(MANY);
   expect(activity.map(({ id }) => id)).toEqual(stored.map(({ id }) => id));
+});
+
+test('every table that stores something of a person is told: a new one belongs into the export', async () => {
+  const rows = await world.deps.db.rows<{ name: string }>(sql`
+    select conrelid::regclass::text as name from pg_constraint
+    where contype = 'f' and confrelid = 'users'::regclass order by 1`);
+  expect(rows.map(({ name }) => name)).toEqual([
+    'challenges',
+    'factor_removals',
+    'factors',
+    'identifiers',
+    'identities',
+    'known_devices',
+    'lockouts',
+    'outbox',
+    'password_history',
+    'passwords',
+    'recovery_codes',
+    'sessions',
+    'user_roles',
+  ]);
+});
+
+test('a passkey and a planned removal of factors are told as they are stored', async () => {
+  const { db, clock } = world.deps;
+  const { who, token } = await member(world);
+  const now = clock.now();
+  const credential = { id: 'c', public_key: 'k', counter: 3, transports: ['usb'], aaguid: 'a' };
+  await db.run(sql`
+    insert into factors (id, user_id, kind, name, credential, created_at, confirmed_at)
+    values (gen_random_uuid(), ${who.id}::uuid, 'passkey', 'Mine', ${JSON.stringify(credential)}::jsonb, ${now}, ${now})`);
+  await db.run(
+    sql`insert into factor_removals (user_id, requested_at, due_at) values (${who.id}::uuid, ${now}, ${now})`,
+  );
+  const told = (await world.call('GET', '/users/me/export', { token })).json();
+  expect(told.factors).toEqual([expect.objectContaining({ name: 'Mine', credential })]);
+  expect(told.factor_removal).toEqual({ requested_at: now.toISOString(), due_at: now.toISOString() });
 });
 
 test('of several at once one is told, and the others when to come back', async () => {

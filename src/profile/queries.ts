@@ -20,7 +20,7 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
   const id = sql`${userId}::uuid`;
   return database.row(sql`
     select
-      ${list(sql`select key as name, kind, ${at(sql`reserved_until`)} from identifiers where user_id = ${id}`)} as names,
+      ${list(sql`select key as name, kind, ${at(sql`reserved_until`)}, ${at(sql`verified_at`)} from identifiers where user_id = ${id}`)} as names,
       ${list(sql`select role_name as role, ${at(sql`granted_at`)} from user_roles where user_id = ${id}`)} as roles,
       (select to_jsonb(t) from (select ${at(sql`changed_at`)}, weak from passwords where user_id = ${id}) as t) as password,
       ${list(sql`select ${createdAt} from password_history where user_id = ${id}`)} as former_passwords,
@@ -31,8 +31,10 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
       ${list(sql`
         select ${createdAt}, id, name, ${at(sql`last_seen_at`)} from known_devices where user_id = ${id}`)} as devices,
       ${list(sql`
-        select ${createdAt}, id, kind, name, phone_number, ${at(sql`confirmed_at`)}, ${lastUsedAt} from factors
+        select ${createdAt}, id, kind, name, phone_number, credential, ${at(sql`confirmed_at`)}, ${lastUsedAt} from factors
         where user_id = ${id}`)} as factors,
+      (select to_jsonb(t) from (select ${at(sql`requested_at`)}, ${at(sql`due_at`)} from factor_removals
+        where user_id = ${id}) as t) as factor_removal,
       ${list(sql`select ${createdAt}, ${at(sql`used_at`)} from recovery_codes where user_id = ${id}`)} as recovery_codes,
       ${list(sql`
         select ${createdAt}, provider, issuer, subject, email, ${lastUsedAt} from identities
