@@ -162,6 +162,31 @@ describe('bodies that cannot be read', () => {
     );
   });
 
+  test('a member that must be one of several words is one issue, which names them; lengths are said in good English', async () => {
+    const body = { mfa_token: 'x', factor: 'email', code: '1' };
+    const factor = await world.call('POST', '/token/mfa', { body });
+    expect(factor.json().detail).toEqual([
+      {
+        type: 'literal_error',
+        loc: ['body', 'factor'],
+        msg: "Input should be 'totp', 'sms', or 'recovery_code'",
+      },
+    ]);
+    const query = 'redirect_uri=x&code_challenge_method=plain';
+    const method = await world.call('GET', `/oauth/google/authorize?${query}`);
+    expect(method.json().detail).toContainEqual({
+      type: 'literal_error',
+      loc: ['query', 'code_challenge_method'],
+      msg: "Input should be 'S256'",
+    });
+    const empty = await world.call('POST', '/signup', { body: { first_name: '' } });
+    expect(empty.json().detail).toContainEqual({
+      type: 'string_too_short',
+      loc: ['body', 'first_name'],
+      msg: 'String should have at least 1 character',
+    });
+  });
+
   test('a path or query that is no text is refused, never a defect', async () => {
     const verify = (token: string) => world.call('POST', `/verify-email/${token}`);
     for (const token of ['%ff', '%E0%A4%A']) expectProblem(await verify(token), 'malformed_request');

@@ -95,8 +95,6 @@ const TYPES: Readonly<Record<string, string>> = {
   minItems: 'too_short',
   maxItems: 'too_long',
   uniqueItems: 'not_unique',
-  enum: 'literal_error',
-  const: 'literal_error',
   format: 'value_error',
   minProperties: 'too_few_members',
 };
@@ -107,7 +105,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] {
   const at =
     part === 'querystring' ? 'query' : part === 'params' ? 'path' : part === 'headers' ? 'header' : part;
-  return errors
+  return oneOfEach(errors)
     .filter(error => !isChoice(error) && !isOtherThanNull(error))
     .map(error => toIssue(error, at))
     .concat(
@@ -116,6 +114,20 @@ export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] 
         : [],
     )
     .slice(0, MOST_ISSUES);
+}
+
+// A member that must be one of several words fails for each of them: that is one issue, which names them all.
+function oneOfEach(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const words = Map.groupBy(
+    errors.filter(({ keyword }) => keyword === 'const'),
+    ({ instancePath }) => instancePath,
+  );
+  return errors.flatMap(error => {
+    const alike = error.keyword === 'const' ? words.get(error.instancePath) : undefined;
+    if (alike === undefined) return [error];
+    const allowedValues = alike.map(({ params }) => params.allowedValue);
+    return error === alike[0] ? [{ ...error, keyword: 'enum', params: { allowedValues } }] : [];
+  });
 }
 
 // Of "this or null", what is said about this is enough.
@@ -144,18 +156,27 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
       return {
         type: 'string_too_short',
         loc,
-        msg: `String should have at least ${String(params.limit)} characters`,
+        msg: `String should have at least ${characters(params.limit)}`,
       };
     case 'maxLength':
       return {
         type: 'string_too_long',
         loc,
-        msg: `String should have at most ${String(params.limit)} characters`,
+        msg: `String should have at most ${characters(params.limit)}`,
       };
+    case 'enum':
+      return { type: 'literal_error', loc, msg: `Input should be ${choice(params.allowedValues)}` };
     default:
       return { type: TYPES[keyword] ?? 'value_error', loc, msg: `Input ${message ?? 'is not valid'}` };
   }
 }
+
+const characters = (limit: unknown) => (limit === 1 ? '1 character' : `${String(limit)} characters`);
+const alternatives = new Intl.ListFormat('en', { type: 'disjunction' });
+const choice = (values: readonly unknown[]) =>
+  alternatives.format(
+    [...new Set(values)].map(value => (typeof value === 'string' ? `'${value}'` : String(value))),
+  );
 
 const unescapePointer = (token: string) => {
   const text = token.replaceAll('~1', '/').replaceAll('~0', '~');
