@@ -272,15 +272,13 @@ describe('headers', () => {
     const none = await world.call('GET', '/users/me');
     expectProblem(none, 'not_authenticated', 'Not authenticated');
     expect(none.headers['www-authenticate']).toBe('Bearer');
-    for (const authorization of [
-      'Bearer nonsense',
-      'Bearer a.b.c',
-      'Bearer',
-      'bearer x',
-      'Token abc',
-      'Basic YTpi',
-      'Bearer a b',
-    ]) {
+    // Another scheme sends no token, and its sender lacks one.
+    for (const authorization of ['Token abc', 'Basic YTpi', 'Bearers x', '']) {
+      const answer = await world.call('GET', '/users/me', { headers: { authorization } });
+      expectProblem(answer, 'not_authenticated', 'Not authenticated');
+      expect(answer.headers['www-authenticate'], authorization).toBe('Bearer');
+    }
+    for (const authorization of ['Bearer nonsense', 'Bearer a.b.c', 'Bearer', 'bearer x', 'Bearer a b']) {
       const answer = await world.call('GET', '/users/me', { headers: { authorization } });
       expectProblem(answer, 'invalid_token');
       expect(answer.headers['www-authenticate'], authorization).toMatch(/^Bearer error="invalid_token"/);

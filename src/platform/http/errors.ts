@@ -3,6 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isRemovedMeanwhile } from '../database-errors.ts';
 import type { Log } from '../log.ts';
 import { type Issue, Problem, type ProblemCode } from '../problems.ts';
+import { speaksBearer } from './bearer.ts';
 import { toIssues } from './validation.ts';
 
 // What Fastify and Node refuse by themselves, in our words.
@@ -104,7 +105,7 @@ function challengeOf(problem: Problem, request: FastifyRequest): string {
   }
   if (problem.code === 'permission_denied')
     return `Bearer error="insufficient_scope", error_description="${problem.message}"`;
-  return request.headers.authorization === undefined
-    ? 'Bearer'
-    : `Bearer error="invalid_token", error_description="${problem.message}"`;
+  return speaksBearer(request.headers.authorization)
+    ? `Bearer error="invalid_token", error_description="${problem.message}"`
+    : 'Bearer';
 }

@@ -4,6 +4,7 @@ import { Problem } from '../problems.ts';
 import type { RateGroup } from '../rate-groups.ts';
 import type { Access } from './access.ts';
 import { callerOf } from './app.ts';
+import { bearerIn, speaksBearer } from './bearer.ts';
 import { openTurns } from './turns.ts';
 
 export interface RateVerdict {
@@ -39,8 +40,6 @@ declare module 'fastify' {
 // Requests that hash a password cost the one thread most before that; many that arrive together would hold up all others.
 const HASHING: ReadonlySet<RateGroup> = new Set(['login', 'signup', 'reset']);
 const HASHING_A_TURN = 4;
-
-const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
 /**
  * Builds each route's guards from its `config`: the rate limit before the body is read; the bearer, and what the route
@@ -95,12 +94,7 @@ function refusalOf({ headers, allowed, retryAfter }: RateVerdict, reply: Fastify
 // Before the body is read: whoever sends none is refused at once.
 function takeBearer(request: FastifyRequest): Problem | undefined {
   const { authorization } = request.headers;
-  if (authorization === undefined) return new Problem('not_authenticated');
+  if (!speaksBearer(authorization)) return new Problem('not_authenticated');
   request.bearer = bearerIn(authorization);
   return request.bearer === null ? new Problem('invalid_token') : undefined;
-}
-
-/** The token of an Authorization header (RFC 6750 §2.1), or null. */
-export function bearerIn(authorization: string): string | null {
-  return BEARER.exec(authorization)?.[1] ?? null;
 }

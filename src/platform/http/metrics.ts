@@ -4,7 +4,7 @@ import type { Gauge } from 'prom-client';
 import type { Deps } from '../deps.ts';
 import { Problem } from '../problems.ts';
 import { type App, patternOf } from './app.ts';
-import { bearerIn } from './guard.ts';
+import { bearerIn } from './bearer.ts';
 import { openDurations } from './histogram.ts';
 import { isForwarded, isPrivatePeer } from './peer.ts';
 
