@@ -294,6 +294,8 @@ describe('headers', () => {
       [await world.call('POST', '/token', { body: {} }), 'invalid_request'],
       [await world.call('POST', '/token', { form: { grant_type: 'implicit' } }), 'unsupported_grant_type'],
       [await raw('/token', 'text/plain', 'x'), 'invalid_request'],
+      [await world.call('GET', '/token'), 'invalid_request'],
+      [await world.call('PUT', '/oauth/exchange'), 'invalid_request'],
       [await world.call('POST', '/refresh-token', { body: {} }), 'invalid_request'],
       [await world.call('POST', '/refresh-token', { body: { token: 'x' } }), 'invalid_grant'],
       [

@@ -53,12 +53,16 @@ function missingBody(validation: unknown, context: string | undefined): Issue[] 
     : null;
 }
 
-/** The one place where an error becomes an answer: `{ detail, code, message, request_id }`, and a log line. */
+/**
+ * The one place where an error becomes an answer: `{ detail, code, message, request_id }`, and a log line; `error` and
+ * `error_description` beside them where `oauth` is true.
+ */
 export function answerProblem(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
   log: Log,
+  oauth = request.routeOptions.config?.oauth === true,
 ): FastifyReply {
   const told = toProblem(error);
   const problem = told ?? new Problem('internal_error');
@@ -79,16 +83,16 @@ export function answerProblem(
     .code(problem.status)
     .header('content-type', 'application/json; charset=utf-8')
     .header('cache-control', 'no-store')
-    .send(JSON.stringify(bodyOf(problem, request)));
+    .send(JSON.stringify(bodyOf(problem, request.id, oauth)));
 }
 
-function bodyOf(problem: Problem, request: FastifyRequest): Record<string, unknown> {
+function bodyOf(problem: Problem, requestId: string, oauth: boolean): Record<string, unknown> {
   return {
     detail: problem.issues ?? problem.message,
     code: problem.code,
     message: problem.message,
-    request_id: request.id,
-    ...(request.routeOptions.config?.oauth === true && {
+    request_id: requestId,
+    ...(oauth && {
       error: problem.oauth ?? (problem.status >= 500 ? 'temporarily_unavailable' : 'invalid_request'),
       error_description: problem.message,
     }),

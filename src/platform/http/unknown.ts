@@ -9,7 +9,9 @@ import { answerProblem } from './errors.ts';
  */
 export function answerUnknown(app: FastifyInstance, log: Log): void {
   const methodsOf = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
+  const ofOAuth = new Set<string>();
+  app.addHook('onRoute', ({ url, method, config }) => {
+    if (config?.oauth === true) ofOAuth.add(url);
     for (const each of [method].flat()) {
       // The preflight of every path is the CORS plugin's.
       if (each === 'OPTIONS') continue;
@@ -17,16 +19,20 @@ export function answerUnknown(app: FastifyInstance, log: Log): void {
     }
   });
 
-  let patterns: [RegExp, Set<string>][] | undefined;
+  let patterns: [RegExp, Set<string>, boolean][] | undefined;
   app.setNotFoundHandler((request, reply) => {
-    patterns ??= [...methodsOf].map(([url, methods]) => [patternOf(url), methods]);
+    patterns ??= [...methodsOf].map(([url, methods]) => [patternOf(url), methods, ofOAuth.has(url)]);
     const [path = ''] = request.url.split('?', 1);
     const allowed = new Set<string>();
-    for (const [pattern, methods] of patterns)
-      if (pattern.test(path)) for (const method of methods) allowed.add(method);
+    let oauth = false;
+    for (const [pattern, methods, isOAuth] of patterns) {
+      if (!pattern.test(path)) continue;
+      for (const method of methods) allowed.add(method);
+      oauth ||= isOAuth;
+    }
     if (allowed.size === 0) return answerProblem(new Problem('not_found'), request, reply, log);
     void reply.header('allow', [...allowed].sort().join(', '));
-    return answerProblem(new Problem('method_not_allowed'), request, reply, log);
+    return answerProblem(new Problem('method_not_allowed'), request, reply, log, oauth);
   });
 }
 
