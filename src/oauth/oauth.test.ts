@@ -102,6 +102,7 @@ test('introspection needs tokens:introspect, and says of what is not good only t
   const token = await clientToken(other);
   expect((await post(other, '/introspect', { token })).json()).toMatchObject({
     code: 'permission_denied',
+    error: 'insufficient_scope',
     permission: 'tokens:introspect',
   });
   const active = (

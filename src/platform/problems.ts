@@ -38,7 +38,11 @@ export const problems = {
   token_revoked: { status: 401, message: 'Token has been revoked', oauth: 'invalid_token' },
   account_disabled: { status: 401, message: 'This account is disabled.', oauth: 'invalid_token' },
   user_required: { status: 403, message: 'This is for users; a service client cannot call it.' },
-  permission_denied: { status: 403, message: 'You lack the permission that this needs.' },
+  permission_denied: {
+    status: 403,
+    message: 'You lack the permission that this needs.',
+    oauth: 'insufficient_scope',
+  },
   reauthentication_required: {
     status: 401,
     message: 'Confirm that it is you: log in again, or call POST /token/reauthenticate.',
