@@ -244,3 +244,20 @@ test('POST /keys/rotate needs keys:rotate, publishes the next key at once, and n
   const late = await world.call('POST', '/keys/rotate', { token: person.accessToken });
   expect(late.json().code).toBe('reauthentication_required');
 });
+
+test('who asks is judged before what is asked', async () => {
+  const client = await makeClient('tokens:introspect');
+  for (const url of ['/introspect', '/revoke'])
+    for (const body of [undefined, {}, [], { client_id: 7, client_secret: {} }, { token: 7 }]) {
+      const stranger = await world.call('POST', url, { body });
+      expect(stranger.json(), `${url} ${JSON.stringify(body)}`).toMatchObject({ code: 'invalid_client' });
+    }
+  for (const url of ['/introspect', '/revoke']) {
+    const empty = await post(client, url, {});
+    expect(empty.json()).toMatchObject({
+      code: 'validation_failed',
+      error: 'invalid_request',
+      detail: [{ type: 'missing', loc: ['body', 'token'] }],
+    });
+  }
+});

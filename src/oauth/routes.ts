@@ -1,4 +1,5 @@
-import { authenticateClient } from '../clients/authenticate.ts';
+import type { FastifyRequest } from 'fastify';
+import { type AuthenticatedClient, authenticateClient } from '../clients/authenticate.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { JWKS_MAX_AGE } from '../keys/rotate.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
@@ -86,6 +87,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   app.post(
     '/introspect',
     {
+      attachValidation: true,
       config: {
         access: 'public',
         limit: 'oauth',
@@ -109,11 +111,9 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     async request => {
+      const client = await clientOf(deps, request);
       const { token } = request.body;
-      const { client_id, client_secret } = withValues(request.body);
-      const { authorization } = request.headers;
       const caller = callerOf(request);
-      const client = await authenticateClient(deps, caller, { authorization, client_id, client_secret });
       return introspect(deps, caller, client, token);
     },
   );
@@ -121,6 +121,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   app.post(
     '/revoke',
     {
+      attachValidation: true,
       config: {
         access: 'public',
         limit: 'oauth',
@@ -139,13 +140,26 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     async request => {
+      const client = await clientOf(deps, request);
       const { token } = request.body;
-      const { client_id, client_secret } = withValues(request.body);
-      const { authorization } = request.headers;
       const caller = callerOf(request);
-      const client = await authenticateClient(deps, caller, { authorization, client_id, client_secret });
       await revoke(deps, caller, client, token);
       return {};
     },
   );
 }
+
+// Who asks is judged before what is asked (RFC 7662 §2.1, RFC 7009 §2.1): what is wrong with the body waits for that.
+async function clientOf(deps: KeysDeps, request: FastifyRequest): Promise<AuthenticatedClient> {
+  const { authorization } = request.headers;
+  const { client_id, client_secret } = withValues(Object(request.body) as Record<string, unknown>);
+  const client = await authenticateClient(deps, callerOf(request), {
+    authorization,
+    client_id: textOf(client_id),
+    client_secret: textOf(client_secret),
+  });
+  if (request.validationError !== undefined) throw request.validationError;
+  return client;
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
