@@ -97,6 +97,17 @@ test('export writes a file that only its owner reads, and import names bad lines
   expect(process.exitCode).toBe(1);
 });
 
+test('a file that cannot be opened is named as it was given, with what to look at', async () => {
+  for (const [verb, path, code] of [
+    ['import', join(folder, 'nowhere.csv'), 'ENOENT'],
+    ['import', folder, 'EISDIR'],
+    ['export', join(folder, 'nowhere', 'users.ndjson'), 'ENOENT'],
+  ] as const)
+    await expect(run('users', verb, path)).rejects.toThrow(
+      `${path} cannot be opened (${code}): check the path and its permissions.`,
+    );
+});
+
 test('export into a pipe goes into the pipe, and one that fails leaves nothing and what was there before', async () => {
   const pipe = join(folder, 'pipe');
   await promisify(execFile)('mkfifo', [pipe]);

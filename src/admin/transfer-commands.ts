@@ -2,6 +2,7 @@ import { open as openFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
+import type { Deps } from '../platform/deps.ts';
 import { type Open, printable, withWorld } from './command-world.ts';
 import { decodeUtf8 } from './decode-utf8.ts';
 import { exportUsers } from './export-users.ts';
@@ -29,7 +30,7 @@ export function registerTransferCommands(users: Command, open: Open): void {
       new Option('--format <format>', 'where the first character misleads').choices(['csv', 'ndjson']),
     )
     .action((file: string, { dryRun, createRoles, format }: ImportFlags) =>
-      withWorld(open, async deps => {
+      withFile(open, file, async deps => {
         const source = file === '-' ? process.stdin : (await openFile(file)).createReadStream();
         const onBad = (line: number, reason: string) =>
           process.stderr.write(`line ${line}: ${printable(reason)}\n`);
@@ -51,7 +52,7 @@ export function registerTransferCommands(users: Command, open: Open): void {
     .description('every account as NDJSON, password hashes included: keep it secret')
     .argument('[file]', 'left out, or -: standard output')
     .action((file: string | undefined) =>
-      withWorld(open, async deps => {
+      withFile(open, file, async deps => {
         const lines = exportUsers(deps);
         if (file === undefined || file === '-')
           await pipeline(Readable.from(lines), process.stdout, { end: false });
@@ -59,4 +60,23 @@ export function registerTransferCommands(users: Command, open: Open): void {
         return [];
       }),
     );
+}
+
+const NOT_THAT_FILE = new Set(['EACCES', 'EISDIR', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS']);
+
+// What the system says of a file names its own calls, and the file that was being made beside the one that was asked for.
+function withFile(
+  open: Open,
+  path: string | undefined,
+  work: (deps: Deps) => Promise<string[]>,
+): Promise<void> {
+  return withWorld(open, async deps => {
+    try {
+      return await work(deps);
+    } catch (cause) {
+      const { code = '' } = cause as NodeJS.ErrnoException;
+      if (path === undefined || !NOT_THAT_FILE.has(code)) throw cause;
+      throw new Error(`${path} cannot be opened (${code}): check the path and its permissions.`, { cause });
+    }
+  });
 }
