@@ -1,11 +1,12 @@
 import { addSeconds } from '../platform/clock.ts';
+import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { MailTemplate } from './messages.ts';
 import { takingTurn } from './queries.ts';
 
 const HOUR = 3600;
-const FEW = 5;
+const FEW = 20;
 
 /**
  * A CTE that has one row for the first in an hour who would send this mail to an address, and none for all others, for
@@ -23,16 +24,27 @@ export function onceAnHour(
 }
 
 /**
- * A CTE that has one row for the first five in an hour who would send this mail to an address, and none for all others:
+ * A CTE that has one row for the first twenty in an hour who would send this mail to an address, and none for all others:
  * for mails that anybody can have sent to a mailbox that is not theirs, with an account for each. One turn for each row of
- * `source`, or one where there is none. RATE_LIMIT=off does not lift it.
+ * `source`, or one where there is none. Off with RATE_LIMIT=off.
  */
 export function fewAnHour(
-  { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
+  { clock, config, secrets }: Pick<Deps, 'clock' | 'config' | 'secrets'>,
   { template, addressKey }: { template: MailTemplate; addressKey: string },
   source?: Fragment,
 ): Fragment {
+  if (config.rateLimit === 'off')
+    return sql`select 1 as turn ${source === undefined ? sql`` : sql`from ${source}`}`;
   const now = clock.now();
   const key = secrets.mac('lockout', `few mails\0${template}\0${addressKey}`);
   return takingTurn({ key: sql`${key}::bytea`, most: FEW, since: addSeconds(now, -HOUR), now }, source);
+}
+
+/** Seconds until an address may be sent this mail again, as `fewAnHour` counts; 0, and a turn taken, where it may be now. */
+export async function mailboxWait(
+  deps: Pick<Deps, 'clock' | 'config' | 'secrets'>,
+  tx: Tx,
+  mail: { template: MailTemplate; addressKey: string },
+): Promise<number> {
+  return (await tx.row(fewAnHour(deps, mail))) === null ? HOUR : 0;
 }

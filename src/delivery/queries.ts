@@ -17,8 +17,8 @@ export interface OutboxRow {
 // What an account that has not proven its mailbox may have sent to it in an hour: it may be a stranger's.
 const UNPROVEN_AN_HOUR = 20;
 
-// Mails that have a budget of their own, and by which the owner of a mailbox takes the account back from whoever spent this.
-const ALWAYS = ['reset-password', 'sign-in'];
+// Mails that have a budget of their own, and by which the owner of a mailbox takes or proves the account.
+const ALWAYS = ['reset-password', 'sign-in', 'verify-email'];
 
 export function inserting(row: OutboxRow, source?: Fragment): Fragment {
   return sql`insert into outbox

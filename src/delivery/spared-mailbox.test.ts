@@ -8,7 +8,7 @@ import { logIn, member, PASSWORD, person } from '../../test/support/people.ts';
 
 let world: TestApp;
 beforeAll(async () => {
-  world = await testApp();
+  world = await testApp({ rateLimit: 'on' });
 });
 afterAll(() => world.close());
 
@@ -19,22 +19,22 @@ async function moveTo(email: string) {
   return world.call('PUT', '/users/me', { token, body: { email } });
 }
 
-test('an address is asked to become somebody’s five times an hour, by however many accounts', async () => {
-  for (let count = 0; count < 5; count++) expect((await moveTo(STRANGER)).statusCode).toBe(200);
+test('an address is asked to become somebody’s twenty times an hour, by however many accounts', async () => {
+  for (let count = 0; count < 20; count++) expect((await moveTo(STRANGER)).statusCode).toBe(200);
   const refused = await moveTo(STRANGER.toUpperCase());
   expect(refused.json().code).toBe('rate_limited');
   expect(Number(refused.headers['retry-after'])).toBe(3600);
-  expect(await mailsTo(world, STRANGER)).toHaveLength(5);
+  expect(await mailsTo(world, STRANGER)).toHaveLength(20);
 
   world.deps.clock.advance(3601);
   expect((await moveTo(STRANGER)).statusCode).toBe(200);
 });
 
-test('accounts that are made on an address and closed again send it five mails of a kind an hour', async () => {
+test('accounts that are made on an address and closed again send it twenty mails of a kind an hour', async () => {
   const email = 'open-and-close@example.net';
   const before = (await mailsTo(world, email)).length;
   let verifications = 0;
-  for (let count = 0; count < 8; count++) {
+  for (let count = 0; count < 23; count++) {
     const names = { first_name: 'Eve', last_name: 'Hill', phone_number: '+254712345678' };
     const { signup_token } = (await world.call('POST', '/signup', { body: { ...names, email } })).json();
     const body = { email, password: PASSWORD, confirm_password: PASSWORD, signup_token };
@@ -46,7 +46,7 @@ test('accounts that are made on an address and closed again send it five mails o
     await world.call('DELETE', '/users/me', { token: access_token });
   }
   const closings = (await mailsTo(world, email)).filter(({ template }) => template === 'account-closed');
-  expect([before, verifications, closings.length]).toEqual([0, 5, 5]);
+  expect([before, verifications, closings.length]).toEqual([0, 20, 20]);
 });
 
 test('an unproven mailbox gets twenty notices an hour, a reset all the same, and a proven one every notice', async () => {
@@ -64,4 +64,19 @@ test('an unproven mailbox gets twenty notices an hour, a reset all the same, and
   };
   expect(await notices(false)).toEqual([21, 1]);
   expect(await notices(true)).toEqual([32, 1]);
+});
+
+test('a link that proves the mailbox is sent twenty times an hour, and the next one is told when to come back', async () => {
+  const who = await person(world, { verified: false });
+  const token = (await logIn(world, who)).access_token;
+  const ask = () => world.call('POST', '/verify-email', { token });
+  for (let count = 0; count < 20; count++) {
+    world.deps.clock.advance(61);
+    expect((await ask()).statusCode, String(count)).toBeLessThan(300);
+  }
+  world.deps.clock.advance(61);
+  const refused = await ask();
+  expect(refused.json().code).toBe('rate_limited');
+  expect(Number(refused.headers['retry-after'])).toBe(3600);
+  expect(await mailsTo(world, who.email)).toHaveLength(20);
 });

@@ -6,7 +6,7 @@ import { recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { fewAnHour, onceAnHour } from '../delivery/an-hour.ts';
+import { mailboxWait, onceAnHour } from '../delivery/an-hour.ts';
 import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { Tx } from '../platform/database.ts';
@@ -16,9 +16,6 @@ import type { UserPrincipal } from '../sessions/principal.ts';
 
 /** How long the link to the new address works, in seconds. */
 export const CHANGE_LIFETIME = 86_400;
-
-// When an address that got enough mails may get another.
-const HOUR = 3600;
 
 /** What a link that undoes a change puts back. */
 export interface FormerAddress {
@@ -51,8 +48,8 @@ export async function beginEmailChange(
   if (wait > 0) return { wait };
   // Free or taken, or the end of the budget would tell the one from the other.
   const addressKey = normalizeEmail(address).key;
-  const turn = await tx.row(fewAnHour(deps, { template: 'email-change-confirm', addressKey }));
-  if (turn === null) return { wait: HOUR };
+  const full = await mailboxWait(deps, tx, { template: 'email-change-confirm', addressKey });
+  if (full > 0) return { wait: full };
 
   await voidChallenges(deps, tx, { userId, purposes: ['change-email'] });
   await setPendingEmail(deps, tx, { userId, address });

@@ -2,11 +2,13 @@ import type { Account } from '../accounts/account.ts';
 import { ADDRESS_KEPT, replaceAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { markEmailVerified } from '../accounts/mailbox.ts';
+import { normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge, Purpose } from '../challenges/challenge.ts';
 import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import { mailboxWait } from '../delivery/an-hour.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
@@ -114,7 +116,7 @@ async function tellFormerAddress(
 
 /**
  * Sends another link to the address that waits for its confirmation, or else to the present one. Refuses with
- * `already_verified`, and `rate_limited` for a third within a minute.
+ * `already_verified`, and `rate_limited` for a third within a minute, or where the mailbox got enough of them in an hour.
  */
 export async function sendVerification(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId, caller, sessionId } = principal;
@@ -126,6 +128,9 @@ export async function sendVerification(deps: Deps, principal: UserPrincipal): Pr
     if (account.email_verified_at !== null) return 'verified';
     const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
     if (wait > 0) return { wait };
+    const addressKey = normalizeEmail(account.email).key;
+    const full = await mailboxWait(deps, tx, { template: 'verify-email', addressKey });
+    if (full > 0) return { wait: full };
     const { token, expiresAt } = await issueChallenge(deps, tx, {
       purpose: 'verify-email',
       userId,

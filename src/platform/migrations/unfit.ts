@@ -32,7 +32,7 @@ export async function faultOfEncoding(client: ClientBase): Promise<string | null
   const { rows } = await client.query<{ encoding: string; database: string }>(
     `select current_setting('server_encoding') as encoding, current_database() as database`,
   );
-  const [{ encoding = '', database = '' } = {}] = rows;
+  const [{ encoding, database }] = rows as [(typeof rows)[0]];
   // SQL_ASCII takes bytes as they come, and ours are UTF-8.
   if (encoding === 'UTF8' || encoding === 'SQL_ASCII') return null;
   return (
