@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { expect, test, vi } from 'vitest';
 import {
   cluster,
@@ -235,4 +236,45 @@ test('a cluster that cannot be written is said at once, without the log of earli
     /^The embedded PostgreSQL ended \(1\) while it started: [^\n]*postmaster\.pid[^\n]*\nLook after/,
   );
   chmodSync(cluster(), 0o700);
+});
+
+test('a server that somebody tells to stop is started again, though it would wait for those who are connected', async () => {
+  copyMade();
+  const ours = await openEmbedded({ dataDir: place.dataDir, log });
+  const client = new pg.Client({ connectionString: ours.url });
+  client.on('error', () => {});
+  await client.connect();
+  const before = server()?.pid ?? 0;
+  process.kill(before, 'SIGTERM');
+  const another = () => server()?.pid !== before && server()?.status;
+  await expect.poll(another, { timeout: 20_000 }).toBe('ready');
+  expect(await query(ours, 'select 1 as one')).toEqual([{ one: 1 }]);
+  await ours.release();
+});
+
+test('a server that hangs is ended all the same, and recovers', async () => {
+  copyMade();
+  const ours = await openEmbedded({ dataDir: place.dataDir, log });
+  await query(ours, 'create table kept as select 42 as n');
+  const hung = server()?.pid ?? 0;
+  process.kill(hung, 'SIGSTOP');
+  await ours.release();
+  expect(isAlive(hung)).toBe(false);
+  const next = await openEmbedded({ dataDir: place.dataDir, log });
+  expect(await query(next, 'select n from kept')).toEqual([{ n: 42 }]);
+  await next.release();
+});
+
+test('a start that waits for a server which another process started ends when it is told to', async () => {
+  copyMade();
+  const holder = hold();
+  await holder.hear('open');
+  const path = join(cluster(), 'postmaster.pid');
+  const pidFile = readFileSync(path, 'utf8');
+  writeFileSync(path, pidFile.replace(/ready/, 'start'));
+  const waiting = openEmbedded({ dataDir: place.dataDir, log, signal: AbortSignal.timeout(300) });
+  await expect(waiting).rejects.toThrow('timeout');
+  writeFileSync(path, pidFile);
+  holder.tell('release');
+  await holder.hear('released');
 });

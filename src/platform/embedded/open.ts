@@ -69,7 +69,7 @@ export async function openEmbedded({
     holder = tryShared(folders.holders);
     if (holder === null) throw new StartError(`${folders.holders} is locked by another program.`);
     password = await ensureCluster(folders, binaries, durable, log);
-    running = await ensureServer(folders, binaries, { durable, log });
+    running = await ensureServer(folders, binaries, { durable, log, signal });
   } catch (error) {
     holder?.release();
     throw refusalOf(dataDir, error);
@@ -81,7 +81,8 @@ export async function openEmbedded({
   let restarting = false;
   const watch = setInterval(() => {
     const found = readPidFile(folders.cluster);
-    if (!restarting && (found?.pid !== running.pid || !found.alive)) void restart();
+    const serves = found?.pid === running.pid && found.alive && found.status !== 'stopping';
+    if (!restarting && !serves) void restart();
   }, WATCH_MS).unref();
 
   async function restart(): Promise<void> {

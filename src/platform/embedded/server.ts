@@ -28,9 +28,14 @@ const LEFTOVER_MS = 20_000;
 export async function ensureServer(
   folders: Folders,
   binaries: Binaries,
-  options: { readonly durable: boolean; readonly log: Log },
+  options: {
+    readonly durable: boolean;
+    readonly log: Log;
+    /** Ends the wait for a server that another process started or stops. */
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<Running> {
-  const adopted = await settle(folders, options.log);
+  const adopted = await settle(folders, options.log, options.signal);
   if (adopted !== null) return adopted;
   const giveUpAt = performance.now() + LEFTOVER_MS;
   for (;;) {
@@ -47,7 +52,13 @@ export async function ensureServer(
 const isLeftover = (said: string) =>
   /lock file .* already exists|pre-existing shared memory block/.test(said);
 
-/** Stops the server as PostgreSQL's fast shutdown does, and returns when nothing of it is left. */
+// What ends a server that does not stop, harder each time. It recovers at the next start.
+const INSISTENCE: readonly { readonly atMs: number; readonly signal: NodeJS.Signals }[] = [
+  { atMs: 15_000, signal: 'SIGQUIT' },
+  { atMs: 20_000, signal: 'SIGKILL' },
+];
+
+/** Stops the server as PostgreSQL's fast shutdown does, or harder where it hangs, and returns when nothing of it is left. */
 export async function stopServer(pid: number, log: Log): Promise<void> {
   const signal = (name: NodeJS.Signals) => {
     try {
@@ -57,20 +68,29 @@ export async function stopServer(pid: number, log: Log): Promise<void> {
     }
   };
   signal('SIGINT');
-  for (let waited = 0; isAlive(pid); waited += POLL_MS) {
-    if (waited === 30_000) {
+  const since = performance.now();
+  const left = [...INSISTENCE];
+  while (isAlive(pid)) {
+    const [next] = left;
+    if (next !== undefined && performance.now() - since > next.atMs) {
       log.warn(
-        'The embedded PostgreSQL did not stop in 30 s; stopping it at once. It recovers at the next start.',
+        `The embedded PostgreSQL did not stop in ${next.atMs / 1_000} s; ending it by ${next.signal}. It recovers at the next start.`,
       );
-      signal('SIGQUIT');
+      signal(next.signal);
+      left.shift();
     }
     await sleep(POLL_MS);
   }
 }
 
+// How long a server that somebody else told to stop may wait for those that are connected to it: us as well.
+const STOPPING_MS = 2_000;
+
 // Waits until a server that is starting or stopping is one or the other.
-async function settle(folders: Folders, log: Log): Promise<Running | null> {
+async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise<Running | null> {
+  const since = performance.now();
   for (let waited = 0; ; waited += POLL_MS) {
+    signal?.throwIfAborted();
     const found = readPidFile(folders.cluster);
     if (found === null) return null;
     if (!found.alive) {
@@ -80,6 +100,10 @@ async function settle(folders: Folders, log: Log): Promise<Running | null> {
       return null;
     }
     if (found.status === 'ready') return { pid: found.pid, socketFolder: found.socketFolder, started: false };
+    if (found.status === 'stopping' && performance.now() - since > STOPPING_MS) {
+      await stopServer(found.pid, log);
+      continue;
+    }
     if (waited % 10_000 === 5_000) log.info(`The embedded PostgreSQL is ${found.status}; waiting`);
     await sleep(POLL_MS);
   }
