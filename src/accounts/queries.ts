@@ -18,12 +18,12 @@ export function selectAccountByKey(database: Sql, key: string, anyName: boolean)
     where i.key = ${key} and (i.kind = 'email' or (${anyName}::bool and i.kind = 'username'))`);
 }
 
-/** `update users set last_login_at … returning id`, of an account that is not disabled. */
+/** `update users set last_login_at … returning id, email`, of an account that is not disabled. */
 export function touchLastLogin({ userId, now }: { userId: string; now: Date }): Fragment {
   return sql`
     update users set last_login_at = ${now}::timestamptz
     where id = ${userId}::uuid and disabled_at is null
-    returning id`;
+    returning id, email`;
 }
 
 export interface AccountRow {

@@ -38,7 +38,7 @@ async function issueReset(deps: KeysDeps, proof: FirstFactor): Promise<string | 
     lifetime: RESET_LIFETIME,
   });
   const written = await deps.db.run(sql`
-    with standing as (select id from users where id = ${account.id}::uuid and disabled_at is null),
+    with standing as (select id, email from users where id = ${account.id}::uuid and disabled_at is null),
       admitted as (${withProofOf(proof)})
     ${insertChallenge(row, sql`admitted`)}`);
   return written === 1 ? issued.token : null;

@@ -20,4 +20,6 @@ export interface FirstFactor {
   readonly passkeyId?: string;
   /** The identity that a provider vouched for; the same. */
   readonly identity?: { readonly issuer: string; readonly subject: string };
+  /** The mailbox that was proven. Nobody is let in once the account has another address, as when its change was undone. */
+  readonly mailbox?: string;
 }

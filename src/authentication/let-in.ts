@@ -91,7 +91,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
  * The `id` in the CTE `standing`, as long as what was proven is still the account's. The lock makes this wait for a change, a
  * reset or a claim of the mailbox that is under way, and then look at what it left.
  */
-export function withProofOf({ passwordSetAt, passkeyId, identity }: FirstFactor): Fragment {
+export function withProofOf({ passwordSetAt, passkeyId, identity, mailbox }: FirstFactor): Fragment {
   if (passwordSetAt !== undefined && passwordSetAt !== null)
     return sql`
       select standing.id from standing join passwords p on p.user_id = standing.id
@@ -104,5 +104,6 @@ export function withProofOf({ passwordSetAt, passkeyId, identity }: FirstFactor)
     return sql`
       select standing.id from standing join identities i on i.user_id = standing.id
       where i.issuer = ${identity.issuer}::text and i.subject = ${identity.subject}::text for key share of i`;
+  if (mailbox !== undefined) return sql`select id from standing where email = ${mailbox}::text`;
   return sql`select id from standing`;
 }

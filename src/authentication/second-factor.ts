@@ -25,6 +25,7 @@ interface Pending {
   readonly passwordExpired: boolean;
   readonly passwordSetAt: string | null;
   readonly identity: { readonly issuer: string; readonly subject: string } | null;
+  readonly mailbox: string | null;
 }
 
 /** Asks for a second factor: refuses with `mfa_required`, an `mfa_token` for `POST /token/mfa` and the `factors`. */
@@ -36,6 +37,7 @@ export async function demandSecondFactor(deps: KeysDeps, caller: Caller, proof: 
     passwordExpired: proof.passwordExpired === true,
     passwordSetAt: proof.passwordSetAt?.toISOString() ?? null,
     identity: proof.identity ?? null,
+    mailbox: proof.mailbox ?? null,
   };
   const { token, expiresAt } = await issueChallenge(deps, db, {
     purpose: 'mfa',
@@ -117,6 +119,7 @@ export async function answerPending(
     passwordExpired: pending.passwordExpired,
     passwordSetAt: pending.passwordSetAt === null ? null : new Date(pending.passwordSetAt),
     ...(pending.identity !== null && { identity: pending.identity }),
+    ...(pending.mailbox !== null && { mailbox: pending.mailbox }),
   });
 }
 

@@ -63,6 +63,7 @@ export async function signInByMail(
     amr: ['otp'],
     subject: attempt.subject,
     deviceId: claimed ? null : deviceId,
+    mailbox: asked.sent_to,
   });
 }
 

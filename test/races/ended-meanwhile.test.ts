@@ -3,6 +3,7 @@ import { findAccountById } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
 import { letIn } from '../../src/authentication/let-in.ts';
 import { unlinkIdentity } from '../../src/federation/unlink.ts';
+import { signInByMail } from '../../src/mail-sign-in/answer.ts';
 import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
 import { removePasskey } from '../../src/mfa/passkeys.ts';
 import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
@@ -13,14 +14,16 @@ import { sendVerification } from '../../src/profile/verify-email.ts';
 import { authenticate } from '../../src/sessions/authenticate.ts';
 import type { UserPrincipal } from '../../src/sessions/principal.ts';
 import { type TestApp, testApp } from '../support/app.ts';
+import { mailsTo } from '../support/mails.ts';
 import { member, PASSWORD, type Person, person } from '../support/people.ts';
 import { softAuthenticator } from '../support/soft-authenticator.ts';
+import { watchedDatabase } from '../support/watched-database.ts';
 
 // A request that was let in, and whose session ends before it writes.
 
 let service: TestApp;
 beforeAll(async () => {
-  service = await testApp();
+  service = await testApp({ signInByMail: true });
 });
 afterAll(() => service.close());
 
@@ -104,6 +107,30 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
       expect.objectContaining({ code: 'invalid_credentials' }),
     );
+  });
+
+  test('a mailbox', async () => {
+    const thief = await member(service);
+    const { deps } = service;
+    const asked = await service.call('POST', '/token/email', { body: { email: thief.who.email } });
+    const [mail] = (await mailsTo(service, thief.who.email)).filter(({ template }) => template === 'sign-in');
+    const { db, hooks } = watchedDatabase(deps.databaseUrl);
+    // Its owner undoes the change of address that brought the account to this mailbox, just before the session starts.
+    const undone = () =>
+      deps.db.run(sql`update users set email = 'owner@example.com' where id = ${thief.who.id}::uuid`);
+    hooks.push({ text: 'set last_login_at', before: undone });
+
+    const proof = {
+      requestToken: asked.json().request_token,
+      proof: { code: mail?.secrets.code ?? '' },
+      devices: [],
+    };
+    const attempt = signInByMail({ ...deps, db }, caller, proof);
+
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
+    const left = await deps.db.rows(sql`select id from sessions where user_id = ${thief.who.id}::uuid`);
+    expect(left).toHaveLength(1);
+    await db.close();
   });
 
   test("a provider's identity", async () => {
