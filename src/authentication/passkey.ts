@@ -2,6 +2,7 @@ import { findAccountById } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { findChallenge } from '../challenges/consume.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { listPasskeys } from '../mfa/passkeys.ts';
 import { askForPasskey, provePasskey } from '../mfa/prove-passkey.ts';
 import { keepUsedFactors } from '../mfa/removal.ts';
 import type { AssertionResponse, RequestOptions } from '../mfa/webauthn.ts';
@@ -61,8 +62,16 @@ export async function signInWithPasskey(
  */
 export async function signInNewAccount(deps: KeysDeps, caller: Caller, userId: string): Promise<TokenBody> {
   const account = await findAccountById(deps.db, userId);
-  if (account === null) throw new Problem('account_disabled');
-  return completeAuthentication(deps, caller, { account, amr: AMR, subject: null, deviceId: null });
+  const [passkey] = await listPasskeys(deps, { userId });
+  // Claimed by the owner of its mailbox a moment ago, with all that was set before.
+  if (account === null || passkey === undefined) throw new Problem('account_disabled');
+  return completeAuthentication(deps, caller, {
+    account,
+    amr: AMR,
+    subject: null,
+    deviceId: null,
+    passkeyId: passkey.id,
+  });
 }
 
 /** Asks for a passkey of whoever an `mfa_token` stands for. Refuses with `invalid_mfa_token`. */

@@ -21,7 +21,10 @@ export interface PasskeyBody {
 }
 
 /** The caller's passkeys, the oldest first. */
-export async function listPasskeys({ db }: Deps, { userId }: UserPrincipal): Promise<PasskeyBody[]> {
+export async function listPasskeys(
+  { db }: Pick<Deps, 'db'>,
+  { userId }: Pick<UserPrincipal, 'userId'>,
+): Promise<PasskeyBody[]> {
   return (await selectPasskeys(db, userId)).map(presentPasskey);
 }
 

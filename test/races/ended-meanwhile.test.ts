@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findAccountById } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
 import { letIn } from '../../src/authentication/let-in.ts';
+import { signInNewAccount } from '../../src/authentication/passkey.ts';
 import { unlinkIdentity } from '../../src/federation/unlink.ts';
 import { signInByMail } from '../../src/mail-sign-in/answer.ts';
 import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
@@ -130,6 +131,22 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
     const left = await deps.db.rows(sql`select id from sessions where user_id = ${thief.who.id}::uuid`);
     expect(left).toHaveLength(1);
+    await db.close();
+  });
+
+  test('the passkey of an account that was made with it a moment ago', async () => {
+    const { who } = await member(service, { verified: false });
+    const { deps } = service;
+    await deps.db.run(sql`
+      insert into factors (id, user_id, kind, credential, created_at, confirmed_at)
+      values (gen_random_uuid(), ${who.id}::uuid, 'passkey', '{"id": "new", "transports": []}', ${deps.clock.now()}, ${deps.clock.now()})`);
+    const { db, hooks } = watchedDatabase(deps.databaseUrl);
+    const claimed = () => deps.db.run(sql`delete from factors where user_id = ${who.id}::uuid`);
+    hooks.push({ text: 'set last_login_at', before: claimed });
+    const signIn = () => signInNewAccount({ ...deps, db }, caller, who.id);
+
+    await expect(signIn()).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
+    await expect(signIn()).rejects.toThrow(expect.objectContaining({ code: 'account_disabled' }));
     await db.close();
   });
 
