@@ -115,6 +115,19 @@ describe('bodies that cannot be read', () => {
     );
   });
 
+  test('of another type, the refusal names every type that the route takes', async () => {
+    for (const [url, types] of [
+      ['/signup', 'application/json'],
+      ['/token', 'application/x-www-form-urlencoded or application/json'],
+      ['/introspect', 'application/x-www-form-urlencoded or application/json'],
+    ] as const)
+      expectProblem(
+        await raw(url, 'text/plain', 'x'),
+        'unsupported_media_type',
+        `Send the body as ${types}.`,
+      );
+  });
+
   test.each(routes)('%s: JSON that is no object is 422, and says so of the body', async url => {
     for (const payload of ['[]', '"text"', '1', 'true'])
       expectProblem(await raw(url, 'application/json', payload), 'validation_failed');

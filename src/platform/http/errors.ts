@@ -4,6 +4,7 @@ import { isRemovedMeanwhile } from '../database-errors.ts';
 import type { Log } from '../log.ts';
 import { type Issue, Problem, type ProblemCode } from '../problems.ts';
 import { speaksBearer } from './bearer.ts';
+import type { RouteSchema } from './openapi.ts';
 import { toIssues } from './validation.ts';
 
 // What Fastify and Node refuse by themselves, in our words.
@@ -20,8 +21,11 @@ const FROM_FASTIFY: Readonly<Record<string, ProblemCode>> = {
 
 const REMOVED_MEANWHILE = 'Something was removed meanwhile. Try again in a moment.';
 
-/** Turns whatever was thrown into the Problem that the caller is told; null when it is a defect of ours. */
-export function toProblem(error: unknown): Problem | null {
+/**
+ * Turns whatever was thrown into the Problem that the caller is told; null when it is a defect of ours. `consumes` are the
+ * media types that the route takes, where it names them.
+ */
+export function toProblem(error: unknown, consumes?: readonly string[]): Problem | null {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return null;
   const { validation, validationContext, code, statusCode } = error as FastifyError;
@@ -36,6 +40,8 @@ export function toProblem(error: unknown): Problem | null {
   if (isRemovedMeanwhile(error))
     return new Problem('database_unavailable', { message: REMOVED_MEANWHILE, cause: error });
   const known = FROM_FASTIFY[code];
+  if (known === 'unsupported_media_type' && consumes !== undefined)
+    return new Problem(known, { message: `Send the body as ${consumes.join(' or ')}.`, cause: error });
   if (known !== undefined) return new Problem(known, { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem('malformed_request', { cause: error });
@@ -64,7 +70,7 @@ export function answerProblem(
   log: Log,
   oauth = request.routeOptions.config?.oauth === true,
 ): FastifyReply {
-  const told = toProblem(error);
+  const told = toProblem(error, (request.routeOptions.schema as RouteSchema | undefined)?.consumes);
   const problem = told ?? new Problem('internal_error');
   const line = {
     request_id: request.id,

@@ -13,7 +13,7 @@ export interface DeclaredRoute {
   readonly schema: RouteSchema;
 }
 
-interface RouteSchema {
+export interface RouteSchema {
   readonly tags?: readonly string[];
   readonly summary?: string;
   readonly description?: string;
