@@ -7,7 +7,7 @@ import { recordEvent } from '../audit/record.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumeChallenge, findChallenge, voidSent } from '../challenges/consume.ts';
 import { claimMailbox } from '../passwords/claim-mailbox.ts';
-import { requirePolicy } from '../passwords/policy.ts';
+import { isSamePassword, requirePolicy } from '../passwords/policy.ts';
 import { setPassword } from '../passwords/set.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
@@ -53,7 +53,7 @@ export async function acceptInvitation(
 ): Promise<UserBody> {
   const { db, hasher } = deps;
   const { token, password, first_name, last_name, phone_number = null } = acceptance;
-  if (password !== acceptance.confirm_password) throw new Problem('passwords_differ');
+  if (!isSamePassword(password, acceptance.confirm_password)) throw new Problem('passwords_differ');
   const invitation = await findChallenge(deps, db, { purpose: 'invitation', token });
   if (invitation === null) throw new Problem('invitation_invalid');
   const profile = await normalizeProfile({ first_name, last_name, phone_number });

@@ -59,6 +59,12 @@ test('an invitation becomes a verified account with its roles, once', async () =
   expect((await service.call('GET', '/users', { token: access_token })).statusCode).toBe(200);
 });
 
+test('a password and its confirmation are the same however a keyboard composes their accents', async () => {
+  const { token } = await invited({ email: fresh() });
+  const passwords = { password: 'Zo\u00eb-sails-9', confirm_password: 'Zoe\u0308-sails-9' };
+  expect((await accept(token, passwords)).statusCode).toBe(201);
+});
+
 test('what is refused spends nothing', async () => {
   const { token } = await invited({ email: fresh() });
   expect((await accept(token, { password: 'short', confirm_password: 'short' })).statusCode).toBe(422);

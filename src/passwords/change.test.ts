@@ -55,6 +55,12 @@ test('a wrong current password changes nothing and counts on the account’s att
   expect(locked.json().code).toBe('too_many_attempts');
 });
 
+test('a password and its confirmation are the same however a keyboard composes their accents', async () => {
+  const { access_token } = await logIn(world, await person(world));
+  const answer = await change(access_token, PASSWORD, 'Zo\u00eb-sails-9', 'Zoe\u0308-sails-9');
+  expect(answer.statusCode, answer.body).toBe(204);
+});
+
 test('the new password must keep the policy, be confirmed, and not be one of the last ones', async () => {
   const ada = await person(world);
   const { access_token } = await logIn(world, ada);

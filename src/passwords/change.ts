@@ -8,7 +8,7 @@ import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
-import { requirePolicy } from './policy.ts';
+import { isSamePassword, requirePolicy } from './policy.ts';
 import { selectPassword } from './queries.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
 import { reportUnusable } from './unusable-hash.ts';
@@ -32,7 +32,7 @@ export async function changePassword(
   const { db, hasher } = deps;
   const { userId, account, caller, sessionId } = principal;
   const member = 'new_password';
-  if (password !== confirmation) {
+  if (!isSamePassword(password, confirmation)) {
     throw invalid('confirm_new_password', 'passwords_differ', 'The two passwords differ.');
   }
   const owner = {

@@ -13,6 +13,11 @@ export interface Candidate {
   readonly member?: string;
 }
 
+/** Whether both would be hashed as the same password: keyboards compose accents in one way or the other. */
+export function isSamePassword(one: string, other: string): boolean {
+  return one.normalize('NFC') === other.normalize('NFC');
+}
+
 // Letters of scripts without case satisfy both: there is no other way to type them.
 const classes: Readonly<Record<PasswordClass, { pattern: RegExp; advice: string }>> = {
   lower: { pattern: /[\p{Ll}\p{Lo}]/u, advice: 'Add a lower-case letter.' },

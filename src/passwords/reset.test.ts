@@ -153,6 +153,11 @@ describe('confirming', () => {
     expect(answers.filter(({ statusCode }) => statusCode === 400)).toHaveLength(9);
   });
 
+  test('a password and its confirmation are the same however a keyboard composes their accents', async () => {
+    const token = await linkFor(await person(world));
+    expect((await confirm(token, 'Zo\u00eb-sails-9', 'Zoe\u0308-sails-9')).statusCode).toBe(200);
+  });
+
   test('two passwords that differ, and one that breaks the policy, spend nothing', async () => {
     const ada = await person(world);
     const token = await linkFor(ada);

@@ -12,7 +12,7 @@ import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 import { claimMailbox } from './claim-mailbox.ts';
-import { requirePolicy } from './policy.ts';
+import { isSamePassword, requirePolicy } from './policy.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
 
 export interface Reset {
@@ -43,7 +43,7 @@ export async function resetPassword(
   caller: Caller,
   { token, password, confirmation }: Reset,
 ): Promise<void> {
-  if (password !== confirmation) throw new Problem('passwords_differ');
+  if (!isSamePassword(password, confirmation)) throw new Problem('passwords_differ');
   const { db, hasher } = deps;
   const challenge = await findChallenge(deps, db, { purpose: 'reset-password', token });
   const account = await ownerOf(deps, challenge);

@@ -7,7 +7,7 @@ import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
 import { fewAnHour } from '../delivery/an-hour.ts';
 import { insertMail, prepareMail } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
-import { requirePolicy } from '../passwords/policy.ts';
+import { isSamePassword, requirePolicy } from '../passwords/policy.ts';
 import { newPassword } from '../passwords/set.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -35,7 +35,7 @@ const VERIFICATION_LIFETIME = 86_400;
  * those two leave the sign-up as it was. Null where login needs a verified address: taken or not, the answer is the same.
  */
 export async function finish(deps: Deps, caller: Caller, choice: Choice): Promise<UserBody | null> {
-  if (choice.password !== choice.confirmation) {
+  if (!isSamePassword(choice.password, choice.confirmation)) {
     throw invalid('confirm_password', 'passwords_differ', 'The two passwords differ.');
   }
   const { key } = normalizeEmail(choice.email);

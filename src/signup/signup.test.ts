@@ -126,6 +126,15 @@ describe('the two steps', () => {
     expect((await step2('hedy@example.com', signup_token)).statusCode).toBe(200);
   });
 
+  test('a password and its confirmation are the same however a keyboard composes their accents', async () => {
+    const { signup_token } = (await step1('zoe@example.com')).json();
+    const [password, confirm_password] = ['Zo\u00eb-sails-9', 'Zoe\u0308-sails-9'];
+    const answer = await world.call('POST', '/signup/set-password', {
+      body: { email: 'zoe@example.com', password, confirm_password, signup_token },
+    });
+    expect(answer.statusCode, answer.body).toBe(200);
+  });
+
   test('a pending sign-up ends after 24 hours', async () => {
     const { signup_token } = (await step1('late@example.com')).json();
     world.deps.clock.advance(86_401);
