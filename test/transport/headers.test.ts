@@ -98,6 +98,14 @@ describe('web clients elsewhere', () => {
     }
   });
 
+  test('OPTIONS of a path says what may be asked of it (RFC 9110 §9.3.7), of none where nothing is', async () => {
+    const allow = async (url: string) => (await secure.call('OPTIONS', url)).headers.allow;
+    expect(await allow('/users/me')).toBe('DELETE, GET, HEAD, PATCH, PUT');
+    expect(await allow('/api/v1/token/?x=1')).toBe('POST');
+    expect(await allow('/nowhere')).toBeUndefined();
+    expect((await secure.call('GET', '/users/me')).headers).not.toHaveProperty('allow');
+  });
+
   test('a preflight of a stranger names nothing', async () => {
     expect((await preflight('https://evil.example')).headers).not.toHaveProperty(
       'access-control-allow-origin',
