@@ -67,16 +67,23 @@ test('an unproven mailbox gets twenty notices an hour, a reset all the same, and
 });
 
 test('a link that proves the mailbox is sent twenty times an hour, and the next one is told when to come back', async () => {
-  const who = await person(world, { verified: false });
-  const token = (await logIn(world, who)).access_token;
-  const ask = () => world.call('POST', '/verify-email', { token });
-  for (let count = 0; count < 20; count++) {
-    world.deps.clock.advance(61);
-    expect((await ask()).statusCode, String(count)).toBeLessThan(300);
+  const email = 'unproven@example.net';
+  // Two accounts after one another: what one of them may ask for in ten minutes is less.
+  let refused = null;
+  for (const [times, last] of [
+    [12, false],
+    [8, true],
+  ] as const) {
+    const who = await person(world, { email, verified: false });
+    const token = (await logIn(world, who)).access_token;
+    const ask = () => {
+      world.deps.clock.advance(61);
+      return world.call('POST', '/verify-email', { token });
+    };
+    for (let count = 0; count < times; count++) expect((await ask()).statusCode).toBeLessThan(300);
+    if (last) refused = await ask();
+    else await world.call('DELETE', '/users/me', { token: (await logIn(world, who)).access_token });
   }
-  world.deps.clock.advance(61);
-  const refused = await ask();
-  expect(refused.json().code).toBe('rate_limited');
-  expect(Number(refused.headers['retry-after'])).toBe(3600);
-  expect(await mailsTo(world, who.email)).toHaveLength(20);
+  expect(refused?.json().code).toBe('rate_limited');
+  expect(Number(refused?.headers['retry-after'])).toBe(3600);
 });
