@@ -68,7 +68,7 @@ export interface Holder {
 /** Starts one, as this user or by a program before it (`unshare …`), which then runs the rest of its arguments. */
 export function hold(account: { uid?: number; gid?: number } = {}, before: readonly string[] = []): Holder {
   const [program, ...args] = [...before, process.execPath, SCRIPT, place.dataDir];
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], ...account });
+  const child = spawn(program as string, args, { stdio: ['pipe', 'pipe', 'inherit'], ...account });
   const messages: Record<string, unknown>[] = [];
   createInterface({ input: child.stdout }).on('line', line => messages.push(JSON.parse(line)));
   const holder: Holder = {
