@@ -51,6 +51,10 @@ describe.skipIf(withoutChromium)('/docs in Chromium', { timeout: 60_000 }, () =>
       await answer.getByText(`"email": "${ada.email}"`).waitFor();
       expect(await answer.locator('tbody .response-col_status').first().innerText()).toContain('200');
       expect([foreign, complaints]).toEqual([[], []]);
+      // Tokens that were kept there would be whoever's who uses the browser next, or any script of this origin.
+      expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }])')).toBe(
+        '[{},{}]',
+      );
       await page.context().close();
     }
   });

@@ -31,7 +31,7 @@ const PAGE = `<!doctype html>
 `;
 
 const START = `window.ui = SwaggerUIBundle({
-  url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true,
+  url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true,
   displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null,
 });
 `;
