@@ -87,9 +87,13 @@ describe('what two servers could read as two different requests is refused, and 
   });
 });
 
-test('two hosts are refused (RFC 9112 §3.2)', async () => {
-  const { text } = await send('GET /health HTTP/1.1\r\nHost: x\r\nhost: y\r\nConnection: close\r\n\r\n');
-  expect(statuses(text)).toEqual([400]);
+test('two hosts are refused, and none, in the form of every other error (RFC 9112 §3.2); HTTP/1.0 knows none', async () => {
+  for (const hosts of ['Host: x\r\nhost: y\r\n', '']) {
+    const { text } = await send(`GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+    expect(statuses(text)).toEqual([400]);
+    expect(text).toContain('"code":"malformed_request"');
+  }
+  expect(statuses((await send('GET /health HTTP/1.0\r\n\r\n')).text)).toEqual([200]);
 });
 
 test('two Authorization headers are refused: whoever checks one of them before us may have checked the other', async () => {

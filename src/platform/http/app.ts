@@ -68,6 +68,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     connectionsCheckingInterval: Math.min(1_000, patience.headersMs),
     maxHeaderSize: 16_384,
     insecureHTTPParser: false,
+    // Node would refuse it without a word.
+    requireHostHeader: false,
   };
   const app = fastify({
     logger: false,
@@ -110,8 +112,12 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   answerUnknown(app, log);
   app.addHook('onRequest', securityHeaders(config));
   app.addHook('onSend', secureCookies(config.http));
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (saysTwice(request.raw.rawHeaders)) return done(new Problem('malformed_request'));
+  app.addHook('onRequest', (request, reply, done) => {
+    if (isAmbiguous(request.raw)) {
+      // What follows on the connection may be smuggled.
+      void reply.header('connection', 'close');
+      return done(new Problem('malformed_request'));
+    }
     if (request.url.includes('%00')) return done(unstorable(placeOfNul(request)));
     const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
     done(
@@ -155,15 +161,15 @@ function isPrefixed(url: string): boolean {
 }
 
 // Host and Authorization stand once (RFC 9112 §3.2, RFC 9110 §5.3): a proxy before us may have gone by the other one. Node
-// keeps the first and says nothing.
-function saysTwice(rawHeaders: readonly string[]): boolean {
+// keeps the first and says nothing. Only HTTP/1.0 knows no Host.
+function isAmbiguous({ rawHeaders, httpVersion }: FastifyRequest['raw']): boolean {
   let [hosts, authorizations] = [0, 0];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
     else if (name.length === 13 && name.toLowerCase() === 'authorization') authorizations++;
   }
-  return hosts > 1 || authorizations > 1;
+  return hosts > 1 || authorizations > 1 || (hosts === 0 && httpVersion === '1.1');
 }
 
 const QUIET = new Set(['/livez', '/readyz', '/health', '/metrics']);
