@@ -13,32 +13,37 @@ import {
   verifyCreation,
 } from './webauthn.ts';
 
-/** What a browser is asked to make a passkey with for an account that is not there yet; good for one sign-up. */
+/**
+ * What a browser is asked to make a passkey with for an account that is not there yet; good for one sign-up. The
+ * authenticator keeps the account's id (Web Authentication §5.4.3), so it is chosen before.
+ */
 export async function beginSignUpPasskey(
   deps: Deps,
-  { signupId, name, displayName }: { signupId: string; name: string; displayName: string },
+  {
+    signupId,
+    userId,
+    name,
+    displayName,
+  }: { signupId: string; userId: string; name: string; displayName: string },
 ): Promise<CreationOptions> {
-  // The authenticator keeps the account's id (Web Authentication §5.4.3), so it is chosen before the account is made.
-  const userId = deps.random.uuid();
   const { token } = await issueChallenge(deps, deps.db, {
     purpose: 'passkey',
-    data: { for: 'sign-up', signup: signupId, user: userId },
+    data: { for: 'sign-up', signup: signupId },
     lifetime: CEREMONY_LIFETIME,
   });
   return creationOptions(deps, { userId, name, displayName }, { challenge: token, present: [] });
 }
 
-/** The passkey that was made for a sign-up, and the id that its account must get; null where anything is off. */
+/** The passkey that was made for a sign-up; null where anything is off. */
 export async function verifySignUpPasskey(
   deps: Deps,
   signupId: string,
   response: CreationResponse,
-): Promise<{ userId: string; credential: Credential } | null> {
+): Promise<Credential | null> {
   const challenge = challengeOf(response);
   const asked = await consumeChallenge(deps, deps.db, { purpose: 'passkey', token: challenge });
   if (asked === null || asked.data.for !== 'sign-up' || asked.data.signup !== signupId) return null;
-  const credential = await verifyCreation(deps, response, challenge);
-  return credential === null ? null : { userId: String(asked.data.user), credential };
+  return verifyCreation(deps, response, challenge);
 }
 
 /** Whether somebody has registered a passkey already, whoever it is. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
-import { type Member, member as newMember, person } from '../../test/support/people.ts';
+import { logIn, type Member, member as newMember, PASSWORD, person } from '../../test/support/people.ts';
+import { listEvents } from '../audit/list.ts';
 import { sql } from '../platform/sql.ts';
 
 let world: TestApp;
@@ -178,6 +179,28 @@ describe('leaving', () => {
     );
     expect(key).toEqual({ key_sealed: null });
     await person(world, { email: ada.who.email });
+  });
+
+  test('closing makes unreadable what the trail knew of the address since it was first named at a sign-up', async () => {
+    const email = `${world.deps.random.uuid()}@example.com`;
+    const names = { first_name: 'Ada', last_name: 'Lovelace', phone_number: '+254712345678' };
+    const begin = () => world.call('POST', '/signup', { body: { ...names, email } });
+    const { signup_token } = (await begin()).json();
+    const body = { email, password: PASSWORD, confirm_password: PASSWORD, signup_token };
+    const { id } = (await world.call('POST', '/signup/set-password', { body })).json();
+    expect((await begin()).json().code).toBe('email_taken');
+    const { access_token } = await logIn(world, { id, email, password: PASSWORD });
+    const tellingOf = async () =>
+      (await listEvents(world.deps, {}, { limit: 200 })).items.filter(event =>
+        JSON.stringify(event).includes(email),
+      );
+    const told = (await tellingOf()).map(({ type, user_id }) => [type, user_id]);
+    expect(told).toEqual([
+      ['signup.failed', id],
+      ['signup.started', id],
+    ]);
+    await world.call('DELETE', '/users/me', { token: access_token });
+    expect(await tellingOf()).toEqual([]);
   });
 
   test('closing needs a recent login, and the last administrator stays', async () => {

@@ -25,6 +25,8 @@ export interface PendingSignup {
   readonly first_name: string;
   readonly last_name: string;
   readonly phone_number: string;
+  /** Of the account that may come of it: what is personal in the trail goes with that account, from here on. */
+  readonly user_id: string;
   /** What the address is compared by. */
   readonly key: string;
 }
@@ -39,7 +41,7 @@ export interface Begun {
 export const SIGNUP_LIFETIME = 86_400;
 
 /**
- * Step 1: keeps who signs up, under a token that step 2 must bring; one statement. Refuses with `email_taken`, unless
+ * Step 1: keeps who signs up, under a token that step 2 must bring. Refuses with `email_taken`, unless
  * login needs a verified address: then a taken one gets the same answer in the same time, and its owner a mail, one an hour.
  */
 export async function begin(deps: Deps, caller: Caller, person: Person): Promise<Begun> {
@@ -56,7 +58,8 @@ async function collect(deps: Deps, caller: Caller, person: Person, hides: boolea
     () => normalizeEmail(person.email),
     () => normalizePhone(person.phoneNumber),
   );
-  const pending: PendingSignup = { first_name, last_name, phone_number, key };
+  const userId = deps.random.uuid();
+  const pending: PendingSignup = { first_name, last_name, phone_number, user_id: userId, key };
   const { row, issued } = prepareChallenge(deps, {
     purpose: 'signup',
     sentTo: address,
@@ -77,22 +80,24 @@ async function collect(deps: Deps, caller: Caller, person: Person, hides: boolea
     type: 'signup.started',
     outcome: 'success',
     actor: anonymous,
+    userId,
     caller,
     personal: { email: address },
   });
   const now = deps.clock.now();
   const taken = await beginSignup(deps.db, { key, now, challenge: row, event, notice });
-  if (taken && !hides) {
+  if (taken !== null && !hides) {
     await recordEvent(deps, deps.db, {
       type: 'signup.failed',
       outcome: 'refusal',
       reason: 'email_taken',
       actor: anonymous,
+      userId: taken,
       caller,
       personal: { email: address },
     });
     throw new Problem('email_taken');
   }
-  if (taken) wakeDelivery(deps.db);
+  if (taken !== null) wakeDelivery(deps.db);
   return { email: address, token: issued.token, expiresAt: issued.expiresAt };
 }

@@ -23,9 +23,10 @@ interface Signup {
 export async function beginFinish(deps: Deps, signup: Signup): Promise<CreationOptions> {
   const pending = await pendingOf(deps, signup);
   if (pending === null) throw new Problem('signup_not_found');
-  const { first_name, last_name } = pending.data as unknown as PendingSignup;
+  const { first_name, last_name, user_id: userId } = pending.data as unknown as PendingSignup;
   return beginSignUpPasskey(deps, {
     signupId: pending.id,
+    userId,
     name: String(pending.sentTo),
     displayName: `${first_name} ${last_name}`,
   });
@@ -43,9 +44,8 @@ export async function finishWithPasskey(
   const pending = await pendingOf(deps, signup);
   const spent = consumption(deps, { purpose: 'signup', token: signup.token });
   if (pending === null || spent === null) throw new Problem('signup_not_found');
-  const made = await verifySignUpPasskey(deps, pending.id, response);
-  if (made === null) throw new Problem('passkey_refused');
-  const { userId, credential } = made;
+  const credential = await verifySignUpPasskey(deps, pending.id, response);
+  if (credential === null) throw new Problem('passkey_refused');
   // Looked for whatever the address: the insertion would stumble over it with a free one only, and so tell that it is free.
   if (await isRegistered(deps, credential)) throw new Problem('factor_exists');
 
@@ -53,7 +53,6 @@ export async function finishWithPasskey(
     createFrom(deps, caller, {
       person: pending.data as unknown as PendingSignup,
       email: String(pending.sentTo),
-      userId,
       method: 'passkey',
       wayIn: newPasskey(deps, { name, credential }, sql`account`),
       spent,

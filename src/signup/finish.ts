@@ -71,8 +71,6 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
 export interface Creation {
   readonly person: PendingSignup;
   readonly email: string;
-  /** Chosen before the account is made; left out: a new one. */
-  readonly userId?: string;
   readonly method: 'password' | 'passkey';
   /** The insertion of the password or the passkey, from the CTE `account`. */
   readonly wayIn: Fragment;
@@ -84,7 +82,7 @@ export interface Creation {
 export async function createFrom(
   deps: Deps,
   caller: Caller,
-  { person, email, userId, method, wayIn, spent }: Creation,
+  { person, email, method, wayIn, spent }: Creation,
 ): Promise<Account | null> {
   const made = prepareAccount(deps, {
     email,
@@ -92,7 +90,7 @@ export async function createFrom(
     lastName: person.last_name,
     phoneNumber: person.phone_number,
   });
-  const row = { ...made, id: userId ?? made.id };
+  const row = { ...made, id: person.user_id };
   const verification = prepareChallenge(deps, {
     purpose: 'verify-email',
     userId: sql`account.id`,

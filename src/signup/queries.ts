@@ -7,7 +7,7 @@ import { type Fragment, sql } from '../platform/sql.ts';
 /**
  * Looks whether an address is taken, and stores the pending sign-up: only of a free address where there is no `notice`,
  * of any where there is one, which then goes to the owner of a taken one where it is its `turn`, which may ask the
- * CTE `taken`. Returns whether it is taken.
+ * CTE `taken`. Returns whose it is; null where it is free.
  */
 export async function beginSignup(
   database: Sql,
@@ -24,22 +24,22 @@ export async function beginSignup(
     event: EventRow;
     notice: { mail: Parameters<typeof insertMail>[0]; turn: Fragment } | null;
   },
-): Promise<boolean> {
+): Promise<string | null> {
   const source = notice === null ? sql`(select where not exists (select from taken)) as free` : undefined;
   const told =
     notice === null
       ? sql``
       : sql`, turn as (${notice.turn}),
         told as (${insertMail(notice.mail, sql`taken cross join turn where taken.kind = 'email'`)})`;
-  const row = await database.row<{ taken: boolean }>(sql`
+  const row = await database.row<{ taken: string | null }>(sql`
     with taken as (
       select u.id, u.email, i.kind from identifiers i join users u on u.id = i.user_id
       where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)),
     pending as (${insertChallenge(challenge, source)}),
     event as (${insertEvent(event, source)})
     ${told}
-    select exists (select from taken) as taken`);
-  return row?.taken === true;
+    select (select id from taken) as taken`);
+  return row?.taken ?? null;
 }
 
 /** One statement out of the CTEs that finish a sign-up: what of it came about. */

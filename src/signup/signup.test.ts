@@ -73,9 +73,9 @@ describe('the two steps', () => {
     ).toEqual([{ purpose: 'verify-email', sent_to: 'Ada@example.com', day: true }]);
     expect(
       await world.deps.db.rows(
-        sql`select type from audit_events where user_id = ${id}::uuid order by created_at, id limit 1`,
+        sql`select type from audit_events where user_id = ${id}::uuid order by created_at, id limit 2`,
       ),
-    ).toEqual([{ type: 'signup.completed' }]);
+    ).toEqual([{ type: 'signup.started' }, { type: 'signup.completed' }]);
   });
 
   test('a taken address is refused at step 1 and, when it was taken meanwhile, at step 2', async () => {
@@ -214,7 +214,8 @@ test('the whole flow costs four statements, and no transaction', async () => {
     email: 'count@example.com',
     phoneNumber: '+254712345678',
   });
-  expect(statements).toHaveLength(1);
+  // The key of what is personal in the trail, and the sign-up.
+  expect(statements).toHaveLength(2);
   await finish(watched, caller, {
     email: 'count@example.com',
     password: PASSWORD,
