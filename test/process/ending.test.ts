@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { operator, recordEvent } from '../../src/audit/record.ts';
+import { takeExclusive } from '../../src/platform/embedded/lock.ts';
 import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
@@ -107,6 +108,21 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     expect(said()).not.toMatch(/^ +at /m);
   },
 );
+
+test('a command says that it waits for another that starts the embedded server, and a signal ends it', async () => {
+  const gate = join(dataDir, 'pg', 'gate.lock');
+  mkdirSync(join(dataDir, 'pg'), { recursive: true, mode: 0o711 });
+  writeFileSync(gate, '');
+  const other = await takeExclusive(gate, { onWait() {} });
+  try {
+    const { child, ended, hear } = start(['src/cli.ts', 'keys', 'list'], { DATA_DIR: dataDir });
+    await hear('Another process starts or stops the embedded PostgreSQL; waiting');
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+  } finally {
+    other.release();
+  }
+});
 
 test('a migration that is ended by a signal leaves no embedded server', async () => {
   const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], { DATA_DIR: dataDir });

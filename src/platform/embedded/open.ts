@@ -53,7 +53,7 @@ export async function openEmbedded({
   }
   const folders = inDataDir(dataDir, () => prepareFolders(dataDir, log));
   const gate = (until?: AbortSignal) => {
-    const onWait = () => log.info('Another process starts or stops the embedded PostgreSQL; waiting');
+    const onWait = () => log.warn('Another process starts or stops the embedded PostgreSQL; waiting');
     return takeExclusive(folders.gate, { onWait, signal: until });
   };
 

@@ -104,7 +104,7 @@ async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise
       await stopServer(found.pid, log);
       continue;
     }
-    if (waited % 10_000 === 5_000) log.info(`The embedded PostgreSQL is ${found.status}; waiting`);
+    if (waited % 10_000 === 5_000) log.warn(`The embedded PostgreSQL is ${found.status}; waiting`);
     await sleep(POLL_MS);
   }
 }
@@ -162,7 +162,7 @@ async function start(
     if (found !== null && found.pid === child.pid && found.status === 'ready') {
       return { pid: found.pid, socketFolder: socket, started: true };
     }
-    if (waited % 10_000 === 5_000) log.info('The embedded PostgreSQL is recovering; waiting');
+    if (waited % 10_000 === 5_000) log.warn('The embedded PostgreSQL is recovering; waiting');
     await sleep(POLL_MS);
   }
 }
