@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { person } from '../../test/support/people.ts';
 import { settle } from '../../test/support/settle.ts';
 import { openDatabase } from '../platform/database.ts';
 import { grantTo } from '../platform/migrations/grants.ts';
@@ -100,6 +101,38 @@ test('retention drops whole months, and the rest still verifies from the signed 
   });
   expect((await verifyTrail(deps)).findings).toEqual([]);
   expect(await partitionsWithEvents()).toEqual([{ partition: 'audit_events_default', events: 2 }]);
+});
+
+test('retention drops the key of somebody who began a sign-up and is in no event any more, and no other', async () => {
+  deps.clock.set(new Date('2031-03-05T00:00:00Z'));
+  await makePartitions(deps);
+  const [gone, present, { id: member }] = [deps.random.uuid(), deps.random.uuid(), await person({ deps })];
+  const begin = (userId: string | null) =>
+    recordEvent(deps, deps.db, {
+      type: 'signup.started',
+      outcome: 'success',
+      actor: { kind: 'anonymous' },
+      userId,
+      caller: null,
+      personal: { email: 'ada@example.com' },
+    });
+  for (const userId of [gone, present, member, null]) await begin(userId);
+  await seal();
+  deps.clock.set(new Date('2031-06-15T00:00:00Z'));
+  await begin(present);
+  await seal();
+  const keys = async () =>
+    (await deps.db.rows<{ user_id: string }>(sql`select user_id from audit_keys`)).map(
+      ({ user_id }) => user_id,
+    );
+  const all = await keys();
+  expect(all).toEqual(expect.arrayContaining([gone, present, member]));
+  await pruneTrail(deps, { days: 30, keepTables: true, by: 'operator' });
+  expect(await keys()).toHaveLength(all.length);
+  deps.clock.set(new Date('2031-08-15T00:00:00Z'));
+  await pruneTrail(deps, { days: 70, by: 'operator' });
+  expect(new Set(await keys())).toEqual(new Set(all.filter(id => id !== gone)));
+  expect((await verifyTrail(deps)).findings).toEqual([]);
 });
 
 test('a record of pruning that was forged, and a pruning without one, are found', async () => {

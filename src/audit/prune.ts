@@ -10,6 +10,7 @@ import {
   findPrunable,
   removePartition,
   removeRows,
+  removeUnusedKeys,
 } from './retention-queries.ts';
 import { nextPlace } from './seal.ts';
 import { openSigningKey } from './signing-key.ts';
@@ -46,6 +47,7 @@ export function pruneTrail(
     const events = await removeRows(tx, { horizon, throughBatch: through.number });
     if (partitions.length === 0 && events === 0 && prunable === null) return { verdict: 'nothing' };
     for (const partition of partitions) await removePartition(tx, partition, keepTables);
+    if (!keepTables) await removeUnusedKeys(tx, horizon);
     const pruning = { eventsBefore: horizon, throughBatch: through.number, throughHash: through.hash };
     const key = await openSigningKey(deps, tx);
     const signature = key.sign(pruningMessage(pruning));

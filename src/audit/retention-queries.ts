@@ -1,5 +1,6 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
+import { NOBODY } from './person-key.ts';
 
 /** Makes the partition of the month that begins then (UTC); false when it is there or cannot be made now. */
 export async function makePartition(database: Sql, month: Date): Promise<boolean> {
@@ -61,6 +62,15 @@ export async function removeRows(
   await tx.run(sql`delete from audit_batches where number <= ${throughBatch}::bigint`);
   await tx.run(sql`alter table audit_batches enable trigger user`);
   return removed;
+}
+
+/** Removes the keys of those who have no account and no event: of a sign-up, say, that nobody finished. */
+export async function removeUnusedKeys(tx: Tx, horizon: Date): Promise<void> {
+  await tx.run(sql`
+    delete from audit_keys k
+    where k.key_sealed is not null and k.created_at < ${horizon}::timestamptz and k.user_id <> ${NOBODY}::uuid
+      and not exists (select from users u where u.id = k.user_id)
+      and not exists (select from audit_events e where e.user_id = k.user_id)`);
 }
 
 export async function addPruning(

@@ -1,4 +1,5 @@
 import { createAccount } from '../../src/accounts/create.ts';
+import type { Deps } from '../../src/platform/deps.ts';
 import { sql } from '../../src/platform/sql.ts';
 import type { TestApp } from './app.ts';
 
@@ -12,7 +13,7 @@ export interface Person {
 
 /** An account with a password, as sign-up leaves it, and the roles that are named. */
 export async function person(
-  { deps }: Pick<TestApp, 'deps'>,
+  { deps }: { readonly deps: Deps },
   { email = `${deps.random.uuid()}@example.com`, verified = true, roles = [] as string[] } = {},
 ): Promise<Person> {
   const hash = await deps.hasher.hash(PASSWORD);
