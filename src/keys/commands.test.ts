@@ -92,7 +92,7 @@ test('keys rewrap counts what it moved, and fails on what it cannot open', async
 test('keys rewrap and keys forget-root say how many recovery codes hang on the former root', async () => {
   const deps = await world('ES256');
   const root = deps.config.secrets.root ?? '';
-  const { id } = await person({ deps: { ...deps, keys: await openKeyRing(deps) } });
+  const { id } = await person({ deps });
   await deps.db.transaction(tx => regenerateRecoveryCodes(deps, tx, id));
   const moved = { ...deps, secrets: deriveSecrets('another root, which came later, 32+', [root]) };
   const told = /recovery_codes\.code_hash: 10 unused hang on a previous root, and cannot be rewrapped\./;

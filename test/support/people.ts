@@ -13,7 +13,7 @@ export interface Person {
 
 /** An account with a password, as sign-up leaves it, and the roles that are named. */
 export async function person(
-  { deps }: { readonly deps: Deps },
+  { deps }: { readonly deps: Pick<Deps, 'clock' | 'db' | 'hasher' | 'random'> },
   { email = `${deps.random.uuid()}@example.com`, verified = true, roles = [] as string[] } = {},
 ): Promise<Person> {
   const hash = await deps.hasher.hash(PASSWORD);
