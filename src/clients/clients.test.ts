@@ -63,6 +63,14 @@ test('nobody gives a client what they do not hold, and only holders of clients:w
   expect((await create([], admin, '   ')).statusCode).toBe(422);
 });
 
+test('the name of a client has nothing that a terminal or a log would act on', async () => {
+  const answer = await create([], admin, 'billing\u001b[2J');
+  expect([answer.statusCode, answer.json().detail]).toEqual([
+    422,
+    [{ type: 'value_error', loc: ['body', 'name'], msg: 'Leave out control characters.' }],
+  ]);
+});
+
 test('a permission that nobody made is refused by its place in the list', async () => {
   const answer = await create(['users:read', 'no:such']);
   expect([answer.statusCode, answer.json().detail]).toEqual([

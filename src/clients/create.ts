@@ -11,7 +11,8 @@ import { makeSecret } from './secret.ts';
 
 /**
  * Makes a service client with a secret that is told this once. Refuses with `grant_exceeds_own`, naming the permissions
- * that the granter lacks, `client_exists`, or 422 for an empty name or a permission that nobody made.
+ * that the granter lacks, `client_exists`, or 422 for a name that is empty or has control characters, or a permission
+ * that nobody made.
  */
 export async function createClient(
   deps: Deps,
@@ -20,6 +21,7 @@ export async function createClient(
 ): Promise<ClientBody & { secret: string }> {
   const trimmed = name.normalize('NFC').trim();
   if (trimmed === '') throw invalid('name', 'string_too_short', 'String should have at least 1 character');
+  if (/\p{Cc}/u.test(trimmed)) throw invalid('name', 'value_error', 'Leave out control characters.');
   const { secret, hash } = makeSecret(deps.random);
   const client = { id: deps.random.uuid(), name: trimmed, secretHash: hash, now: deps.clock.now() };
   const event = {
