@@ -252,6 +252,7 @@ test.each([
   [{ LOCKOUT_ATTEMPTS: '0' }, 'can be guessed without end'],
   [{ HOST: '0.0.0.0' }, 'set PUBLIC_URL'],
   [{ APP_URL: 'http://app.example.com' }, 'APP_URL is plain http'],
+  [{ TRUST_PROXY: '10.0.0.0/8,::/0' }, 'TRUST_PROXY=::/0 believes every client'],
 ] as const)('%o is accepted with a warning', (env, message) => {
   const { warnings } = load(env);
   expect(warnings.join()).toContain(message);

@@ -40,6 +40,14 @@ function addressRules({ values, isGiven, warn }: Judged): void {
   if (values.TRUST_PROXY === null && publicUrl?.startsWith('https:') && values.TLS_CERT_FILE === null) {
     warn('PUBLIC_URL is https but nothing here serves TLS: set TRUST_PROXY for the proxy that does.');
   }
+  const everybody = Array.isArray(values.TRUST_PROXY)
+    ? values.TRUST_PROXY.find(cidr => cidr.endsWith('/0'))
+    : undefined;
+  if (everybody !== undefined) {
+    warn(
+      `TRUST_PROXY=${everybody} believes every client what it says its address is: limits and the trail go by that. Name the networks of your proxies.`,
+    );
+  }
 }
 
 function tlsRules({ values, folder, isGiven, fault }: Judged): void {
