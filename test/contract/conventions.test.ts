@@ -40,6 +40,10 @@ describe('one route table, two places', () => {
     ['DELETE', '/signup/', 'POST'],
     ['POST', '/api/v1/health', 'GET, HEAD'],
     ['POST', `/users/019300f4-6f00-7000-8000-000000000001?x=1`, 'DELETE, GET, HEAD, PATCH'],
+    // Not a user of this id.
+    ['PATCH', '/users/me', 'DELETE, GET, HEAD, PUT'],
+    ['PATCH', '/api/v1/users/me/?x=1', 'DELETE, GET, HEAD, PUT'],
+    ['DELETE', '/invitations/accept', 'POST'],
   ] as const)(
     '%s %s is 405, and Allow says what its path takes (RFC 9110 §15.5.6)',
     async (method, url, allow) => {

@@ -95,9 +95,9 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
     judge(method, url, answer) {
       const operation = find(method, url);
       conventions(answer);
-      // A path that the router cannot take for this route.
-      if (operation === undefined || (answer.statusCode === 404 && answer.json().code === 'not_found'))
-        return;
+      // A path that the router cannot take for this route, or that is another one's: /users/me is no /users/{id}.
+      if (operation === undefined || answer.statusCode === 405) return;
+      if (answer.statusCode === 404 && answer.json().code === 'not_found') return;
       const name = `${method} ${operation.path}`;
       const status = String(answer.statusCode);
       const declared = operation.responses[status];

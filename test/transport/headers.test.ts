@@ -100,10 +100,16 @@ describe('web clients elsewhere', () => {
 
   test('OPTIONS of a path says what may be asked of it (RFC 9110 §9.3.7), of none where nothing is', async () => {
     const allow = async (url: string) => (await secure.call('OPTIONS', url)).headers.allow;
-    expect(await allow('/users/me')).toBe('DELETE, GET, HEAD, PATCH, PUT');
+    expect(await allow('/users/me')).toBe('DELETE, GET, HEAD, PUT');
     expect(await allow('/api/v1/token/?x=1')).toBe('POST');
     expect(await allow('/nowhere')).toBeUndefined();
     expect((await secure.call('GET', '/users/me')).headers).not.toHaveProperty('allow');
+    const refused = await secure.call('PATCH', '/users/me', { headers: { origin: friend } });
+    expect(refused.headers).toMatchObject({
+      allow: 'DELETE, GET, HEAD, PUT',
+      'access-control-allow-origin': friend,
+      'x-content-type-options': 'nosniff',
+    });
   });
 
   test('a preflight of a stranger names nothing', async () => {

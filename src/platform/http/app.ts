@@ -109,8 +109,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   });
   readJsonBodies(app);
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
-  answerUnknown(app, log);
   app.addHook('onRequest', securityHeaders(config));
+  const refuseMethod = answerUnknown(app, log);
   app.addHook('onSend', secureCookies(config.http));
   app.addHook('onRequest', (request, reply, done) => {
     if (isAmbiguous(request.raw)) {
@@ -135,6 +135,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     // OPTIONS of somebody who is no browser asks what may be done here (RFC 9110 §9.3.7), and is no malformed preflight.
     strictPreflight: false,
   });
+  // Behind the plugin, whose headers its answers have too.
+  app.addHook('onRequest', refuseMethod);
   logRequests(app, log);
   return app;
 }

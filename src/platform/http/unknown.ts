@@ -1,13 +1,14 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Log } from '../log.ts';
 import { Problem } from '../problems.ts';
 import { answerProblem } from './errors.ts';
 
 /**
  * Answers what no route serves: 405 with `Allow` where the path has other methods (RFC 9110 §15.5.6), else 404; gives OPTIONS
- * its `Allow`. Knows the routes that are declared after it.
+ * its `Allow`. Knows the routes that are declared after it. Returns the hook that refuses a method which a path has not, though
+ * another route does: the router would take /users/me for a /users/{id}.
  */
-export function answerUnknown(app: FastifyInstance, log: Log): void {
+export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHandler {
   const methodsOf = new Map<string, Set<string>>();
   const ofOAuth = new Set<string>();
   app.addHook('onRoute', ({ url, method, config }) => {
@@ -20,28 +21,39 @@ export function answerUnknown(app: FastifyInstance, log: Log): void {
   });
 
   let patterns: [RegExp, Set<string>, boolean][] | undefined;
-  const lookUp = (request: FastifyRequest) => {
+  const lookUp = (path: string) => {
     patterns ??= [...methodsOf].map(([url, methods]) => [patternOf(url), methods, ofOAuth.has(url)]);
-    const [path = ''] = request.url.split('?', 1);
     const found = patterns.filter(([pattern]) => pattern.test(path));
-    const methods = new Set(found.flatMap(([, each]) => [...each]));
+    const methods = methodsOf.get(path) ?? new Set(found.flatMap(([, each]) => [...each]));
     return { allow: [...methods].sort().join(', '), oauth: found.some(([, , oauth]) => oauth) };
   };
-  // The CORS plugin answers OPTIONS of every path, and knows of none what may be asked of it (RFC 9110 §9.3.7).
-  app.addHook('onRequest', (request, reply, done) => {
-    const allow = request.method === 'OPTIONS' ? lookUp(request).allow : '';
-    if (allow !== '') void reply.header('allow', allow);
-    done();
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const { allow, oauth } = lookUp(request);
+  const refuse = (request: FastifyRequest, reply: FastifyReply) => {
+    const { allow, oauth } = lookUp(pathOf(request));
     if (allow === '') return answerProblem(new Problem('not_found'), request, reply, log);
     void reply.header('allow', allow);
     return answerProblem(new Problem('method_not_allowed'), request, reply, log, oauth);
+  };
+  // The CORS plugin answers OPTIONS of every path, and knows of none what may be asked of it (RFC 9110 §9.3.7).
+  app.addHook('onRequest', (request, reply, done) => {
+    const allow = request.method === 'OPTIONS' ? lookUp(pathOf(request)).allow : '';
+    if (allow !== '') void reply.header('allow', allow);
+    done();
   });
+  app.setNotFoundHandler(refuse);
+  return (request, reply, done) => {
+    if (methodsOf.get(pathOf(request))?.has(request.method) !== false) return done();
+    void refuse(request, reply);
+  };
+}
+
+// As the routes are declared: without the query, and without the slash at the end that is forgiven.
+function pathOf({ url }: FastifyRequest): string {
+  const query = url.indexOf('?');
+  const path = query === -1 ? url : url.slice(0, query);
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 function patternOf(url: string): RegExp {
   const parts = url.split('/').map(part => (part.startsWith(':') ? '[^/]+' : RegExp.escape(part)));
-  return new RegExp(`^${parts.join('/')}/?$`);
+  return new RegExp(`^${parts.join('/')}$`);
 }
