@@ -4,9 +4,9 @@ import { Problem } from '../problems.ts';
 import { answerProblem } from './errors.ts';
 
 /**
- * Answers what no route serves: 405 with `Allow` where the path has other methods (RFC 9110 §15.5.6), else 404; gives OPTIONS
- * its `Allow`. Knows the routes that are declared after it. Returns the hook that refuses a method which a path has not, though
- * another route does: the router would take /users/me for a /users/{id}.
+ * Answers what no route serves: 405 with `Allow` where the path has other methods (RFC 9110 §15.5.6), else 404; gives
+ * OPTIONS its `Allow`. Knows the routes that are declared after it. Returns the hook that refuses a method which a path
+ * has not, though another route does: the router would take /users/me for a /users/{id}.
  */
 export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHandler {
   const methodsOf = new Map<string, Set<string>>();
