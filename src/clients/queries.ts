@@ -95,7 +95,8 @@ export function removeClientRow(
 /** Why nothing was changed: there is no such client, or it holds what the granter lacks. */
 export async function refusalFor(tx: Tx, clientId: string): Promise<Refusal> {
   const found = await tx.row(sql`select 1 from clients where id = ${clientId}::uuid`);
-  return new Refusal(found === null ? 'client_not_found' : 'target_outranks_caller');
+  if (found === null) return new Refusal('client_not_found');
+  return new Refusal('target_outranks_caller', { message: 'The client holds a permission that you lack.' });
 }
 
 /** Notes when the client was last heard of, at most once a minute. */

@@ -61,7 +61,11 @@ export async function deletePermission(deps: Deps, granter: Granter, name: strin
     const permission = await selectPermission(tx, name);
     if (permission === null) return new Refusal('permission_not_found');
     if (permission.built_in) return new Refusal('permission_built_in');
-    if (!held.has(name)) return new Refusal('grant_exceeds_own', { members: { permissions: [name] } });
+    if (!held.has(name))
+      return new Refusal('grant_exceeds_own', {
+        message: 'You cannot remove a permission that you do not hold.',
+        members: { permissions: [name] },
+      });
     await deletePermissionRow(tx, name);
     await recordEvent(deps, tx, {
       ...event,

@@ -153,6 +153,13 @@ describe('roles', () => {
         'target_outranks_caller',
       ]);
     }
+    await world.call('POST', '/permissions', { token: admin.token, body: { name: 'vault:open' } });
+    expect(
+      (await world.call('DELETE', '/permissions/vault:open', { token: clerk.token })).json(),
+    ).toMatchObject({
+      code: 'grant_exceeds_own',
+      message: 'You cannot remove a permission that you do not hold.',
+    });
     expect((await eventsOf('role.created')).some(({ reason }) => reason === 'grant_exceeds_own')).toBe(true);
   });
 
