@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
@@ -112,21 +113,14 @@ export function openDatabase({
   pool.on('connect', client => client.on('error', () => {}));
 
   const server = { pool, prepare, watch: watchSilence(patience.statementMs) };
-  const run = onceMore(overPool(server));
+  const alone = overPool(server);
+  // A statement by itself is a transaction, and gives way like one.
+  const run: Run = statement => givingWay(() => alone(statement));
   return {
     ...sqlOver(run),
     read: sqlOver(prepare ? gatherReads(server, run) : run).row,
     join: gatherJoint(run),
-    async transaction(work) {
-      const attempt = () => inTransactionOf(server, work);
-      try {
-        return await attempt();
-      } catch (error) {
-        // The other of the two is through, or soon will be; a second conflict is not one that passes by itself.
-        if (isConflict(error)) return attempt();
-        throw error;
-      }
-    },
+    transaction: work => givingWay(() => inTransactionOf(server, work)),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     // A command that is ended while it closes what it opened closes it twice.
     close: () => (closed ??= pool.end()),
@@ -186,14 +180,18 @@ function overPool(server: Server): Run {
         lend<pg.QueryResult>(server, (client, done) => client.query(text, values, done)).then(outcomeOf);
 }
 
-// A statement by itself is a transaction, and gives way like one.
-const onceMore =
-  (run: Run): Run =>
-  statement =>
-    run(statement).catch((error: unknown) => {
-      if (isConflict(error)) return run(statement);
-      throw error;
-    });
+// The other one sleeps in the server until what we held is free, and has it only once it has woken: who tries again at once
+// takes it from under it, and the two wait for each other again.
+const GIVE_WAY_MS = 50;
+
+/** Tries once more where another was in the way; a second conflict is not one that passes by itself. */
+function givingWay<T>(attempt: () => Promise<T>): Promise<T> {
+  return attempt().catch(async (error: unknown) => {
+    if (!isConflict(error)) throw error;
+    await sleep(GIVE_WAY_MS);
+    return attempt();
+  });
+}
 
 // Runs of one statement go together.
 function gatherReads(server: Server, run: Run): Run {
