@@ -39,7 +39,7 @@ declare module 'fastify' {
 
 // Requests that hash a password cost the one thread most before that; many that arrive together would hold up all others.
 const HASHING: ReadonlySet<RateGroup> = new Set(['login', 'signup', 'reset']);
-const HASHING_A_TURN = 4;
+const HASHING_A_TURN = 2;
 
 /**
  * Builds each route's guards from its `config`: the rate limit before the body is read; the bearer, and what the route
