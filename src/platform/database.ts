@@ -211,6 +211,9 @@ function gatherReads(server: Server, run: Run): Run {
   };
 }
 
+// About as long as a commit takes where the disk is quick. Where it takes longer, PostgreSQL lets several share one.
+const COMMIT_MS = 2;
+
 // Those who ask the same joint statement go together.
 function gatherJoint(run: Run): Db['join'] {
   const askers = new WeakMap<object, unknown>();
@@ -219,6 +222,7 @@ function gatherJoint(run: Run): Db['join'] {
     if (asker === undefined) {
       asker = gather<Ask, Row | null>({
         key: joint.key,
+        waitMs: COMMIT_MS,
         alone: async one => ((await run(toStatement(joint.alone(one)))).rows[0] as Row | undefined) ?? null,
         async together(all) {
           const { rows } = await run(toStatement(joint.together(all)));
