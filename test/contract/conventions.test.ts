@@ -186,7 +186,7 @@ describe('bodies that cannot be read', () => {
       {
         type: 'literal_error',
         loc: ['body', 'factor'],
-        msg: "Input should be 'totp', 'sms', or 'recovery_code'",
+        msg: "Input should be 'totp', 'sms' or 'recovery_code'",
       },
     ]);
     const query = 'redirect_uri=x&code_challenge_method=plain';
