@@ -122,6 +122,32 @@ export function startFaults(files: readonly Source[]): string[] {
     );
 }
 
+/** What one of our files loads, with all that those load: nothing that is taken by type alone, or by `await import()`. */
+function loadedBy(files: readonly Source[], entry: string): ReadonlySet<string> {
+  const byPath = new Map(files.map(source => [source.path, source]));
+  const loaded = new Set<string>();
+  const follow = (path: string) => {
+    for (const [, name] of (byPath.get(path)?.text ?? '').matchAll(
+      /^(?:import|export) (?:(?!type\b)[^;']*?from )?'(\.[^']+)'/gm,
+    )) {
+      const target = relative(SRC, join(SRC, dirname(path), name as string));
+      if (loaded.has(target)) continue;
+      loaded.add(target);
+      follow(target);
+    }
+  };
+  follow(entry);
+  return loaded;
+}
+
+export function warmFaults(files: readonly Source[]): string[] {
+  const warm = loadedBy(files, 'warm.ts');
+  // What `--import` names is compiled when warm.ts is run as well.
+  return [...loadedBy(files, 'main.ts')]
+    .filter(path => path.endsWith('.ts') && !warm.has(path))
+    .map(path => `main.ts loads ${path}, of which warm.ts compiles nothing for the image`);
+}
+
 const WORLD = /\bprocess\.env\b|\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomBytes\(|\brandomUUID/;
 
 export function worldFaults(files: readonly Source[]): string[] {
@@ -143,6 +169,10 @@ describe('the architecture', () => {
   });
   test('a start loads no library that it can do without', () => {
     expect(startFaults(production)).toEqual([]);
+  });
+  test('the image holds the compiled code of all that a start loads', () => {
+    expect(warmFaults(production)).toEqual([]);
+    expect(loadedBy(production, 'main.ts').size).toBeGreaterThan(300);
   });
   test('only the platform asks the environment, the clock and the random source', () => {
     expect(worldFaults(production)).toEqual([]);
@@ -169,6 +199,7 @@ describe('the checks of the architecture notice a breach', () => {
     ['privacy of queries', privacyFaults, file('admin/x.ts', "import { a } from '../accounts/queries.ts';")],
     ['privacy of routes', privacyFaults, file('admin/x.ts', "import { a } from '../accounts/routes.ts';")],
     ['doors', doorFaults, file('accounts/x.ts', "import pg from 'pg';")],
+    ['warmth', warmFaults, file('main.ts', "import { a } from './world.ts';")],
     ['start', startFaults, file('accounts/x.ts', "import { Type } from 'typebox';")],
     ['world', worldFaults, file('accounts/x.ts', 'const at = new Date();')],
   ])('%s', (_name, faults, source) => {
