@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lockAccount } from '../../src/accounts/find.ts';
@@ -9,6 +8,7 @@ import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { mailedToken, mailsTo } from '../support/mails.ts';
 import { type Member, member, PASSWORD } from '../support/people.ts';
+import { waitingForLock } from '../support/waiting-for-lock.ts';
 
 const NEW = 'Entirely-other-7';
 const OTHER = 'Yet-another-one-8';
@@ -97,15 +97,6 @@ async function losingFactors(ada: Member): Promise<Call> {
   return () => world.call('POST', '/token', { form: { username: ada.who.email, password: PASSWORD } });
 }
 
-async function waitingForLock(): Promise<void> {
-  for (;;) {
-    const waiting = await world.deps.db.row(sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' limit 1`);
-    if (waiting !== null) return;
-    await sleep(10);
-  }
-}
-
 /** The tables of which somebody else has locked a row of this account's. */
 async function heldByOthers(tx: Tx, userId: string): Promise<string[]> {
   const free = sql`for update skip locked`;
@@ -144,7 +135,7 @@ describe('whoever waits for an account holds nothing else of it, so that no two 
     await world.deps.db.transaction(async tx => {
       await lockAccount(tx, ada.who.id);
       answer = call();
-      await waitingForLock();
+      await waitingForLock(world.deps.db);
       expect(await heldByOthers(tx, ada.who.id)).toEqual([]);
     });
     expect((await answer)?.statusCode).toBeLessThan(300);

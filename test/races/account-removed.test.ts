@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { issueChallenge } from '../../src/challenges/issue.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { logIn, type Member, member, PASSWORD } from '../support/people.ts';
+import { waitingForLock } from '../support/waiting-for-lock.ts';
 
 // A request about an account whose removal commits while it runs.
 
@@ -129,18 +129,9 @@ test.each<[string, Prepare]>([
   await world.deps.db.transaction(async tx => {
     await tx.run(sql`delete from users where id = ${ada.who.id}::uuid`);
     answer = call();
-    await Promise.race([answer, waitingForLock()]);
+    await Promise.race([answer, waitingForLock(world.deps.db)]);
   });
   const { statusCode, body } = await (answer as ReturnType<Call>);
   expect(statusCode, body).not.toBe(500);
   expect((await call()).statusCode).toBeLessThan(500);
 });
-
-async function waitingForLock(): Promise<void> {
-  for (;;) {
-    const waiting = await world.deps.db.row(sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' limit 1`);
-    if (waiting !== null) return;
-    await sleep(10);
-  }
-}
