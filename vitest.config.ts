@@ -8,7 +8,5 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
-    // Whole processes and real sockets on shared machines: CI looks twice before it says no; a laptop does not.
-    retry: process.env.CI === undefined ? 0 : 2,
   },
 });
