@@ -182,6 +182,17 @@ test.each([
     { DATABASE_URL: 'postgres://a@b/c?sslmode=prefer', JWT_SECRET_KEY: JWT },
     'must have an sslmode of verify-full',
   ],
+  [
+    { DATABASE_URL: 'postgres://a@b/c?port=abc', JWT_SECRET_KEY: JWT },
+    'DATABASE_URL must have a port from 1 to 65535; "abc" is none',
+  ],
+  [
+    { DATABASE_URL: 'postgres://a@b/c?port=70000', JWT_SECRET_KEY: JWT },
+    'DATABASE_URL must have a port from 1 to 65535; "70000" is none',
+  ],
+  [{ SMS_COUNTRIES: 'KE,UK' }, 'SMS_COUNTRIES must be ISO 3166 country codes: UK is GB there'],
+  [{ SMS_COUNTRIES: 'xy' }, 'SMS_COUNTRIES must be ISO 3166 country codes: no country has XY'],
+  [{ SMS_COUNTRIES: 'Kenya' }, 'SMS_COUNTRIES must be ISO 3166 country codes such as KE,UG,TZ'],
   [{ MIGRATE_DATABASE_URL: 'postgres://a@b/c' }, 'MIGRATE_DATABASE_URL needs a PostgreSQL server'],
   [{ PUBLIC_URL: 'https://a.example/?x' }, 'PUBLIC_URL must be a URL without'],
   [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins'],

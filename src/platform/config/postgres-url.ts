@@ -29,6 +29,10 @@ export const postgresUrl: Parser<string> = value => {
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
     throw new Unacceptable('must look like postgres://user:password@host:5432/database?sslmode=verify-full');
   }
+  const port = url.searchParams.getAll('port').at(-1) ?? '';
+  if (!/^([1-9]\d*)?$/.test(port) || Number(port) > 65_535) {
+    throw new Unacceptable(`must have a port from 1 to 65535; "${port}" is none`);
+  }
   // Whoever asks for the driver's other reading of these words has looked at what they mean.
   if (url.searchParams.get('uselibpqcompat') === 'true') return value;
   const unknown = url.searchParams.getAll('sslmode').find(mode => !MODES.has(mode));

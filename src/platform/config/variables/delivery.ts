@@ -1,7 +1,7 @@
 import { parseSmtpUrl } from '../../smtp-url.ts';
 import { list, matching, text } from '../parsers.ts';
 import { endpoint } from '../url-parsers.ts';
-import { optional, setting } from '../variable.ts';
+import { optional, setting, Unacceptable } from '../variable.ts';
 
 const smtpUrl = (value: string) => {
   parseSmtpUrl(value);
@@ -15,6 +15,18 @@ const sender = matching(
   new RegExp(String.raw`^\s*(?:${NAME}\s*<${ADDRESS}>|${ADDRESS})$`),
   'one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; a name with a comma stands in double quotes',
 );
+
+const twoLetters = matching(/^[A-Z]{2}$/, 'ISO 3166 country codes such as KE,UG,TZ');
+
+// A code that no number has would let no text through, and nobody would know why.
+const country = (value: string) => {
+  const code = twoLetters(value.toUpperCase());
+  const { region } = new Intl.Locale(`und-${code}`);
+  if (region !== code) throw new Unacceptable(`must be ISO 3166 country codes: ${code} is ${region} there`);
+  if (new Intl.DisplayNames('en', { type: 'region', fallback: 'none' }).of(code) === undefined)
+    throw new Unacceptable(`must be ISO 3166 country codes: no country has ${code}`);
+  return code;
+};
 
 export const delivery = {
   SMTP_URL: optional(
@@ -47,9 +59,7 @@ export const delivery = {
     'The number, sender name or messaging service (MG…) that texts come from.',
   ),
   SMS_COUNTRIES: optional(
-    list((value: string) =>
-      matching(/^[A-Z]{2}$/, 'ISO 3166 country codes such as KE,UG,TZ')(value.toUpperCase()),
-    ),
+    list(country),
     'Countries that texts are sent to, as two-letter codes separated by commas.',
     { fallbackText: 'all' },
   ),
