@@ -1,5 +1,5 @@
 import type { Db, Sql } from '../platform/database.ts';
-import { sql } from '../platform/sql.ts';
+import { column, type Reading, sql } from '../platform/sql.ts';
 
 interface StoredKey {
   /** Null: the person was erased. */
@@ -8,10 +8,18 @@ interface StoredKey {
   readonly uncommitted: boolean;
 }
 
+const personKey: Reading<string> = {
+  alone: userId => sql`
+    select key_sealed, false as uncommitted from audit_keys where user_id = ${userId}::uuid`,
+  together: all => sql`
+    select person.place, k.key_sealed, false as uncommitted
+    from unnest(${column(all, userId => userId)}::uuid[]) with ordinality as person (id, place)
+    join audit_keys k on k.user_id = person.id`,
+};
+
 /** The key of a person as it is committed; null where none was made yet. */
 export function findPersonKey(database: Db, userId: string): Promise<StoredKey | null> {
-  return database.read(sql`
-    select key_sealed, false as uncommitted from audit_keys where user_id = ${userId}::uuid`);
+  return database.read(personKey, userId);
 }
 
 /** The sealed key of a person; made of `fresh` when there is none yet. Of several makers at once, one wins. */

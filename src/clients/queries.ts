@@ -1,5 +1,5 @@
 import type { Db, Sql, Tx } from '../platform/database.ts';
-import { sql } from '../platform/sql.ts';
+import { column, type Fragment, type Reading, sql } from '../platform/sql.ts';
 import { Refusal } from '../rbac/decide.ts';
 import type { ClientStanding } from './principal.ts';
 
@@ -22,14 +22,28 @@ const permissionsOf = sql`array(select permission_name from client_permissions
 const columns = sql`c.id, c.name, ${permissionsOf} as permissions, c.created_at, c.last_used_at,
   c.previous_secret_expires_at`;
 
-export function selectClientPrincipal(
-  database: Db,
-  { clientId, jti }: { clientId: string; jti: string },
-): Promise<ClientStanding | null> {
-  return database.read(sql`
-    select ${permissionsOf} as permissions,
-      exists (select from revoked_tokens where jti = ${jti}::uuid) as revoked
-    from clients c where c.id = ${clientId}::uuid`);
+interface ClientBearer {
+  readonly clientId: string;
+  readonly jti: string;
+}
+
+const standing: Reading<ClientBearer> = {
+  alone: ({ clientId, jti }) => standingOf(sql`${clientId}::uuid`, sql`${jti}::uuid`),
+  together: all => sql`
+    select token.place, standing.*
+    from unnest(${column(all, ({ clientId }) => clientId)}::uuid[], ${column(all, ({ jti }) => jti)}::uuid[])
+      with ordinality as token (client_id, jti, place)
+    cross join lateral (${standingOf(sql`token.client_id`, sql`token.jti`)} limit 1) as standing`,
+};
+
+function standingOf(clientId: Fragment, jti: Fragment): Fragment {
+  return sql`
+    select ${permissionsOf} as permissions, exists (select from revoked_tokens r where r.jti = ${jti}) as revoked
+    from clients c where c.id = ${clientId}`;
+}
+
+export function selectClientPrincipal(database: Db, bearer: ClientBearer): Promise<ClientStanding | null> {
+  return database.read(standing, bearer);
 }
 
 /** What an authentication compares with; null when there is no such client. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../test/support/database.ts';
 import { type Db, openDatabase } from './database.ts';
-import { type Joint, sql } from './sql.ts';
+import { type Joint, type Reading, sql } from './sql.ts';
 
 test('values are parameters, fragments nest, and every statement is prepared by name', async () => {
   const { db, close } = await testDatabase();
@@ -78,12 +78,13 @@ test('a role that the server does not let in finds no database, by whichever doo
   const unavailable = expect.objectContaining({ code: 'database_unavailable' });
   const one = sql`select 1 as one`;
   const joint: Joint<string> = { key: ask => ask, alone: () => one, together: () => one };
+  const reading: Reading<string> = { alone: () => one, together: () => one };
   try {
     for (const answer of await Promise.allSettled([
       refused.rows(one),
       refused.run(one),
-      refused.read(one),
-      refused.read(one),
+      refused.read(reading, 'a'),
+      refused.read(reading, 'b'),
       refused.join(joint, 'a'),
       refused.join(joint, 'b'),
       refused.transaction(tx => tx.row(one)),
@@ -160,62 +161,6 @@ describe.each([true, false])('prepared: %s', prepare => {
     circular.self = circular;
     await expect(db.row(sql`select ${circular}::jsonb as value`)).rejects.toThrow(/circular/i);
     expect(await db.row(sql`select ${{ fine: true }}::jsonb as value`)).toEqual({ value: { fine: true } });
-  });
-
-  test('reads that are asked for at once share round trips of ten, and each has its own answer', async () => {
-    const ask = (n: number) =>
-      db.read<{ n: number; at: Date }>(
-        sql`select n, now() as at from (select ${n}::int) as asked (n) where n <> 3`,
-      );
-    for (let again = 0; again < 2; again++) {
-      const answers = await Promise.all(Array.from({ length: 25 }, (_, n) => ask(n)));
-      expect(answers.map(answer => answer?.n ?? null)).toEqual(
-        Array.from({ length: 25 }, (_, n) => (n === 3 ? null : n)),
-      );
-      // One implicit transaction has one now().
-      const moments = answers.map(answer => answer?.at.getTime());
-      if (prepare)
-        for (const [from, to] of [
-          [0, 9],
-          [10, 19],
-          [20, 24],
-        ] as const)
-          expect(moments[from]).toBe(moments[to]);
-    }
-    const both = [ask(1), db.read(sql`select ${'other'}::text as word`), ask(2)];
-    expect((await Promise.all(both)).map(row => Object.values(row ?? {})[0])).toEqual([1, 'other', 2]);
-  });
-
-  test('of reads that are asked for at once, one that is refused or cannot be sent fails alone', async () => {
-    const whole = (text: string) => db.read(sql`select ${text}::text::int as value`);
-    const settled = await Promise.allSettled(['1', 'two', '3', 'four'].map(whole));
-    expect(settled).toEqual([
-      { status: 'fulfilled', value: { value: 1 } },
-      { status: 'rejected', reason: expect.objectContaining({ code: '22P02' }) },
-      { status: 'fulfilled', value: { value: 3 } },
-      { status: 'rejected', reason: expect.objectContaining({ code: '22P02' }) },
-    ]);
-    const circular: Record<string, unknown> = {};
-    circular.self = circular;
-    const given = (value: unknown) => db.read(sql`select ${value}::jsonb as value`);
-    expect(await Promise.allSettled([given({ fine: true }), given(circular)])).toEqual([
-      { status: 'fulfilled', value: { value: { fine: true } } },
-      {
-        status: 'rejected',
-        reason: expect.objectContaining({ message: expect.stringMatching(/circular/i) }),
-      },
-    ]);
-  });
-
-  test('reads that are asked for at once are all told when the server hangs up', async () => {
-    const fatal = () => db.read(sql`select pg_terminate_backend(pg_backend_pid()) as gone`);
-    for (const { status, reason } of (await Promise.allSettled([
-      fatal(),
-      fatal(),
-      fatal(),
-    ])) as PromiseRejectedResult[])
-      expect([status, reason.code]).toEqual(['rejected', 'database_unavailable']);
-    expect(await db.read(sql`select 1 as one`)).toEqual({ one: 1 });
   });
 
   test('a migration beside the running service costs each connection one failure at most', async () => {

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
-import { gather } from './gather.ts';
+import { type Company, gather } from './gather.ts';
 import { Problem } from './problems.ts';
 import { type Watch, watchSilence } from './silence.ts';
-import { type Fragment, type Joint, type Statement, toStatement } from './sql.ts';
+import { type Fragment, type Joint, type Reading, type Statement, toStatement } from './sql.ts';
 
 /** What runs a statement: the pool, or one transaction. */
 export interface Sql {
@@ -25,11 +25,8 @@ export interface Tx extends Sql {
 }
 
 export interface Db extends Sql {
-  /**
-   * Like `row`, for a statement that only reads and waits for no lock: those of one turn of the event loop go out
-   * together, which costs a crowd of requests one round trip.
-   */
-  read<Row>(statement: Fragment): Promise<Row | null>;
+  /** The row of a reading for one who asks, or null: together with others of the same turn of the event loop. */
+  read<Ask, Row>(reading: Reading<Ask>, ask: Ask): Promise<Row | null>;
   /** The row of a joint statement for one who asks: in company with others of the same turn, alone where nobody else asks. */
   join<Ask, Row>(statement: Joint<Ask>, ask: Ask): Promise<Row | null>;
   /**
@@ -118,7 +115,7 @@ export function openDatabase({
   const run: Run = statement => givingWay(() => alone(statement));
   return {
     ...sqlOver(run),
-    read: sqlOver(prepare ? gatherReads(server, run) : run).row,
+    read: gatherReadings(run),
     join: gatherJoint(run),
     transaction: work => givingWay(() => inTransactionOf(server, work)),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
@@ -175,7 +172,7 @@ function sqlOver(run: Run): Sql {
 
 function overPool(server: Server): Run {
   return server.prepare
-    ? async statement => (await runTogether(server, statement, [statement.values]))[0] as Outcome
+    ? statement => lend(server, (client, done) => client.query(new Execution(statement, done)))
     : ({ text, values }) =>
         lend<pg.QueryResult>(server, (client, done) => client.query(text, values, done)).then(outcomeOf);
 }
@@ -193,22 +190,18 @@ function givingWay<T>(attempt: () => Promise<T>): Promise<T> {
   });
 }
 
-// Runs of one statement go together.
-function gatherReads(server: Server, run: Run): Run {
-  const readers = new Map<string, Run>();
-  return statement => {
-    let reader = readers.get(statement.name);
-    if (reader === undefined) {
-      const together = (all: readonly Statement[]) =>
-        runTogether(
-          server,
-          statement,
-          all.map(({ values }) => values),
-        );
-      readers.set(statement.name, (reader = gather({ together, alone: run })));
-    }
-    return reader(statement);
-  };
+type Found = Record<string, unknown>;
+
+// Those who ask for the same reading go together.
+function gatherReadings(run: Run): Db['read'] {
+  return gatherEach((reading: Reading<unknown>) => ({
+    alone: async one => (await run(toStatement(reading.alone(one)))).rows[0] ?? null,
+    async together(all) {
+      const { rows } = await run(toStatement(reading.together(all)));
+      const found = new Map(rows.map(row => [row.place, row]));
+      return all.map((_, index) => found.get(index + 1) ?? null);
+    },
+  }));
 }
 
 // About as long as a commit takes where the disk is quick. Where it takes longer, PostgreSQL lets several share one.
@@ -216,33 +209,25 @@ const COMMIT_MS = 2;
 
 // Those who ask the same joint statement go together.
 function gatherJoint(run: Run): Db['join'] {
-  const askers = new WeakMap<object, unknown>();
-  return <Ask, Row>(joint: Joint<Ask>, ask: Ask) => {
-    let asker = askers.get(joint) as ((ask: Ask) => Promise<Row | null>) | undefined;
-    if (asker === undefined) {
-      asker = gather<Ask, Row | null>({
-        key: joint.key,
-        waitMs: COMMIT_MS,
-        alone: async one => ((await run(toStatement(joint.alone(one)))).rows[0] as Row | undefined) ?? null,
-        async together(all) {
-          const { rows } = await run(toStatement(joint.together(all)));
-          const found = new Map(rows.map(row => [row.key, row as Row]));
-          return all.map(one => found.get(joint.key(one)));
-        },
-      });
-      askers.set(joint, asker);
-    }
-    return asker(ask).catch(asUnavailable);
-  };
+  return gatherEach((joint: Joint<unknown>) => ({
+    key: joint.key,
+    waitMs: COMMIT_MS,
+    alone: async one => (await run(toStatement(joint.alone(one)))).rows[0] ?? null,
+    async together(all) {
+      const { rows } = await run(toStatement(joint.together(all)));
+      const found = new Map(rows.map(row => [row.key, row]));
+      return all.map(one => found.get(joint.key(one)));
+    },
+  }));
 }
 
-// The runs of one prepared statement, in one round trip.
-function runTogether(
-  server: Server,
-  statement: Statement,
-  runs: readonly unknown[][],
-): Promise<readonly Outcome[]> {
-  return lend(server, (client, done) => client.query(new Execution(statement, runs, done)));
+function gatherEach<Kind extends object>(companyOf: (kind: Kind) => Company<unknown, Found | null>) {
+  const askers = new WeakMap<Kind, (ask: unknown) => Promise<Found | null>>();
+  return <Ask, Row>(kind: Kind, ask: Ask): Promise<Row | null> => {
+    let asker = askers.get(kind);
+    if (asker === undefined) askers.set(kind, (asker = gather(companyOf(kind))));
+    return asker(ask).then(found => found as Row | null, asUnavailable);
+  };
 }
 
 // Lends a connection for one use, and takes it back unless what went wrong may be its own fault.
@@ -262,12 +247,7 @@ function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => 
 
 function overClient(server: Server, client: pg.PoolClient): Run {
   return server.prepare
-    ? async statement =>
-        (
-          await ask<readonly Outcome[]>(server, done =>
-            client.query(new Execution(statement, [statement.values], done)),
-          )
-        )[0] as Outcome
+    ? statement => ask<Outcome>(server, done => client.query(new Execution(statement, done)))
     : async ({ text, values }) =>
         outcomeOf(await ask<pg.QueryResult>(server, done => client.query(text, values, done)));
 }

@@ -32,29 +32,23 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
 const described = new WeakMap<Wire, Map<string, Columns>>();
 
 /**
- * One round trip, for `client.query`: the runs of one prepared statement, in one implicit transaction, each with the
- * outcome of its own or all with one error. pg's own Query asks the server on every run what the columns are and reads
- * the answer anew, which cost a tenth of the bearer check; this asks once a connection.
+ * A run of a prepared statement, for `client.query`. pg's own Query asks the server on every run what the columns are and
+ * reads the answer anew, which cost a tenth of the bearer check; this asks once a connection.
  */
 export class Execution {
   readonly name: string;
   readonly text: string;
-  readonly #runs: readonly unknown[][];
-  readonly #outcomes: Outcome[] = [];
-  #rows: Row[] = [];
+  readonly #values: unknown[];
+  readonly #rows: Row[] = [];
+  #count = 0;
   #columns: Columns | undefined;
   #failure: Error | null = null;
-  /** Given the outcomes in the order of the runs. */
-  callback: (error: Error | null, outcomes?: readonly Outcome[]) => void;
+  callback: (error: Error | null, outcome?: Outcome) => void;
 
-  constructor(
-    { name, text }: Pick<Statement, 'name' | 'text'>,
-    runs: readonly unknown[][],
-    callback: Execution['callback'],
-  ) {
+  constructor({ name, text, values }: Statement, callback: Execution['callback']) {
     this.name = name;
     this.text = text;
-    this.#runs = runs;
+    this.#values = values;
     this.callback = callback;
   }
 
@@ -71,12 +65,9 @@ export class Execution {
     const messages: Buffer[] = [];
     try {
       if (!prepared) messages.push(serialize.parse({ name: this.name, text: this.text }));
-      for (const values of this.#runs) {
-        messages.push(serialize.bind({ statement: this.name, values, valueMapper: toParameter }));
-        if (values === this.#runs[0] && this.#columns === undefined)
-          messages.push(serialize.describe({ type: 'P' }));
-        messages.push(serialize.execute());
-      }
+      messages.push(serialize.bind({ statement: this.name, values: this.#values, valueMapper: toParameter }));
+      if (this.#columns === undefined) messages.push(serialize.describe({ type: 'P' }));
+      messages.push(serialize.execute());
     } catch (error) {
       // A value that cannot be written: nothing is run, and the caller is told when the server is ready for the next one.
       this.#failure = error as Error;
@@ -109,9 +100,7 @@ export class Execution {
   }
 
   handleCommandComplete({ text }: { text: string }, connection: unknown): void {
-    this.#outcomes.push({ rows: this.#rows, count: Number(text.slice(text.lastIndexOf(' ') + 1)) || 0 });
-    this.#rows = [];
-    if (this.#outcomes.length > 1) return;
+    this.#count = Number(text.slice(text.lastIndexOf(' ') + 1)) || 0;
     const wire = connection as Wire;
     let columns = described.get(wire);
     if (columns === undefined) described.set(wire, (columns = new Map()));
@@ -120,7 +109,7 @@ export class Execution {
 
   handleReadyForQuery(): void {
     if (this.#failure !== null) this.callback(this.#failure);
-    else this.callback(null, this.#outcomes);
+    else this.callback(null, { rows: this.#rows, count: this.#count });
   }
 
   handleError(error: Error): void {

@@ -1,11 +1,5 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { systemRandom } from './random.ts';
 
 /** What a derived key is for. Each label gives an unrelated key, so that one leak stays one leak. */
 export type Label =
@@ -74,7 +68,7 @@ export function deriveSecrets(current: string, previous: readonly string[] = [])
       return matches;
     },
     seal(context, plaintext) {
-      const iv = randomBytes(IV_BYTES);
+      const iv = systemRandom.bytes(IV_BYTES);
       const cipher = createCipheriv('aes-256-gcm', keyOf(present, 'seal'), iv);
       cipher.setAAD(Buffer.from(context));
       const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);

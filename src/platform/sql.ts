@@ -19,6 +19,13 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Fragme
   return new Fragment(strings, values);
 }
 
+/** A statement that reads a row for one who asks, and a row each for several at once (`Db.read`). It waits for no lock. */
+export interface Reading<Ask> {
+  alone(ask: Ask): Fragment;
+  /** The same for all of them: each row has the place of its asker among them, from 1, in the column `place`. */
+  together(asks: readonly Ask[]): Fragment;
+}
+
 /**
  * A statement that writes a row of one's own, for one who asks and for several at once (`Db.join`): the several cost one
  * plan, one round trip and one commit.
@@ -42,7 +49,7 @@ export interface Joint<Ask> {
 export const COMPANY = 10;
 
 /**
- * What each of those who ask together says of one thing, as the array that a joint statement unnests. It is filled up with
+ * What each of those who ask together says of one thing, as the array that their statement unnests. It is filled up with
  * nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let nulls match nothing.
  */
 export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {

@@ -1,6 +1,6 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Db, Sql, Tx } from '../platform/database.ts';
-import { column, type Fragment, sql } from '../platform/sql.ts';
+import { column, type Fragment, type Reading, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 
@@ -18,21 +18,48 @@ const roles = rolesOf(sql`u.id`);
 const grants = sql`s.amr, ${roleVersion} as role_version`;
 const noGrants = sql`null as amr, null as role_version`;
 
+/** An access token whose signature is right. */
+interface Bearer {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly jti: string;
+}
+
 /** Everything that decides a bearer's standing, in one statement; null when the session or its user is gone. */
 export function findBearer(
   database: Db,
-  {
-    sessionId,
-    userId,
-    jti,
-    withPermissions,
-  }: { sessionId: string; userId: string; jti: string; withPermissions: boolean },
+  { withPermissions, ...bearer }: Bearer & { readonly withPermissions: boolean },
 ): Promise<BearerRow | null> {
-  return database.read(sql`
-    select ${accountColumns}, ${roles} as roles, ${withPermissions ? grants : noGrants}, s.device_id,
-      s.ended_at as session_ended_at, exists (select from revoked_tokens r where r.jti = ${jti}::uuid) as token_revoked
+  return database.read(withPermissions ? standingWithGrants : standing, bearer);
+}
+
+const standing = standingOf(noGrants);
+const standingWithGrants = standingOf(grants);
+
+function standingOf(granted: Fragment): Reading<Bearer> {
+  const select = (token: Readonly<Record<keyof Bearer, Fragment>>) => sql`
+    select ${accountColumns}, ${roles} as roles, ${granted}, s.device_id, s.ended_at as session_ended_at,
+      exists (select from revoked_tokens r where r.jti = ${token.jti}) as token_revoked
     from sessions s join users u on u.id = s.user_id
-    where s.id = ${sessionId}::uuid and s.user_id = ${userId}::uuid`);
+    where s.id = ${token.sessionId} and s.user_id = ${token.userId}`;
+  return {
+    alone: ({ sessionId, userId, jti }) =>
+      select({
+        sessionId: sql`${sessionId}::uuid`,
+        userId: sql`${userId}::uuid`,
+        jti: sql`${jti}::uuid`,
+      }),
+    // For each by itself: where there are few accounts, a join would read all of them for a company of ten.
+    together: all => sql`
+      select token.place, standing.*
+      from unnest(${column(all, ({ sessionId }) => sessionId)}::uuid[], ${column(all, ({ userId }) => userId)}::uuid[],
+        ${column(all, ({ jti }) => jti)}::uuid[]) with ordinality as token (session_id, user_id, jti, place)
+      cross join lateral (${select({
+        sessionId: sql`token.session_id`,
+        userId: sql`token.user_id`,
+        jti: sql`token.jti`,
+      })} limit 1) as standing`,
+  };
 }
 
 /** Whether a session has not ended, and neither it nor the token that it was proven with was revoked. */

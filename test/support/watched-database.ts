@@ -1,5 +1,5 @@
 import { type Db, openDatabase } from '../../src/platform/database.ts';
-import { type Fragment, type Joint, toStatement } from '../../src/platform/sql.ts';
+import { type Fragment, type Joint, type Reading, toStatement } from '../../src/platform/sql.ts';
 
 export interface Hook {
   /** Part of the statement that it waits for, once. */
@@ -33,7 +33,8 @@ export function watchedDatabase(url: string): WatchedDatabase {
     ...pool,
     rows: <Row>(statement: Fragment) => watch(statement, pool.rows<Row>),
     row: <Row>(statement: Fragment) => watch(statement, pool.row<Row>),
-    read: <Row>(statement: Fragment) => watch(statement, pool.read<Row>),
+    read: <Ask, Row>(reading: Reading<Ask>, ask: Ask) =>
+      watch(reading.alone(ask), () => pool.read<Ask, Row>(reading, ask)),
     join: <Ask, Row>(joint: Joint<Ask>, ask: Ask) =>
       watch(joint.alone(ask), () => pool.join<Ask, Row>(joint, ask)),
   };
