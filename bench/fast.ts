@@ -9,6 +9,11 @@ const WARM_UPS = 4;
 // Enough for a round: a logout needs a session that has not ended.
 const LOGOUTS_A_SECOND = 8_000;
 
+// The 45 µs were set where Fastify with that select took 28 (the reference's machine): a machine that needs more for the one
+// needs more for the other.
+const CPU_TARGET = 45;
+const CPU_OF_SELECT = 28;
+
 const label = (users: number) => users.toLocaleString('en');
 const sessions = Array.from({ length: LIVE }, (_, index) => index + 1);
 
@@ -35,6 +40,7 @@ export async function measureWhoAmI(world: World): Promise<Finding[]> {
   const ceiling = rates.get('select') as Rate;
   const bare = rates.get('fastify') as Rate;
   const least = rates.get(own(world.populated[0] as Populated)) as Rate;
+  const cpuTarget = CPU_TARGET * Math.max(1, ceiling.cpu / CPU_OF_SELECT);
   return world.populated.flatMap((each, index) => {
     const { perSecond: rate, cpu } = rates.get(own(each)) as Rate;
     const finding = {
@@ -48,8 +54,8 @@ export async function measureWhoAmI(world: World): Promise<Finding[]> {
         ...finding,
         ceiling: against,
         ratio: rate / ceiling.perSecond,
-        target: '≥ 75 %, ≤ 45 µs',
-        met: rate >= 0.75 * ceiling.perSecond && cpu <= 45,
+        target: `≥ 75 %, ≤ ${cpuTarget.toFixed(0)} µs (${CPU_TARGET} where the select takes ${CPU_OF_SELECT})`,
+        met: rate >= 0.75 * ceiling.perSecond && cpu <= cpuTarget,
         note: `bare Fastify: ${perSecond(bare.perSecond)}, ${bare.cpu.toFixed(0)} µs`,
       },
       ...(index === 0 ? [] : [againstFew(finding, rate, least.perSecond)]),
