@@ -6,6 +6,7 @@ import type { Access } from '../platform/http/access.ts';
 import { Problem } from '../platform/problems.ts';
 import { grantsOf } from '../rbac/definitions.ts';
 import { awaitsFactor } from '../rbac/effective.ts';
+import { findBearer } from './bearer-queries.ts';
 import {
   actorOf,
   type ClientPrincipal,
@@ -13,7 +14,6 @@ import {
   type TokenPrincipal,
   type UserPrincipal,
 } from './principal.ts';
-import { findBearer } from './queries.ts';
 
 export interface Needs {
   readonly access: Exclude<Access, 'public'>;

@@ -1,8 +1,8 @@
 import type { Account } from '../accounts/account.ts';
 import { lockAccount } from '../accounts/find.ts';
 import type { Tx } from '../platform/database.ts';
+import { sessionStands } from './bearer-queries.ts';
 import type { UserPrincipal } from './principal.ts';
-import { sessionStands } from './queries.ts';
 
 /**
  * The caller's account, which nobody else changes until the transaction ends; null where the account was disabled or
