@@ -117,6 +117,31 @@ describe('accounts by an administrator', () => {
     expect((await mailsTo(world, ada.who.email)).at(-1)?.template).toBe('account-closed');
   });
 
+  test.each(['logout', 'unlock', 'password-reset'])(
+    'what an administrator does by an id in capitals, %s, is in the trail, and its owner logs in before and after it',
+    async act => {
+      for (const hasLoggedIn of [true, false]) {
+        const ada = await person(world);
+        if (hasLoggedIn) await logIn(world, ada);
+        const url = `/users/${ada.id.toUpperCase()}`;
+        const done = await world.call('POST', `${url}/${act}`, { token: admin.token });
+        expect([act, hasLoggedIn, done.statusCode]).toEqual([
+          act,
+          hasLoggedIn,
+          act === 'password-reset' ? 202 : 204,
+        ]);
+        await logIn(world, ada);
+        const trail = await world.call('GET', `/audit-events?user_id=${ada.id.toUpperCase()}`, {
+          token: admin.token,
+        });
+        expect(trail.json().items.map(({ user_id, ip }: Record<string, unknown>) => [user_id, ip])).toEqual(
+          trail.json().items.map(() => [ada.id, '127.0.0.1']),
+        );
+        expect((await world.call('DELETE', url, { token: admin.token })).statusCode).toBe(204);
+      }
+    },
+  );
+
   test('the list is searched by how names and addresses begin, filtered, and paged without a gap', async () => {
     const people = [];
     for (let index = 0; index < 5; index++) {

@@ -30,7 +30,8 @@ let fromText: Ajv | null = null;
 
 /**
  * A validator of a route's schema, compiled by its first request: to compile those of all routes is most of a start.
- * Bodies are taken as they are: no coercion, and no member is dropped in silence.
+ * Bodies are taken as they are: no coercion, and no member is dropped in silence. Ids in a path or a query are handed on as
+ * this program writes them: text is bound to some, and one that is spelt in another way would be another's.
  */
 export function compileValidator({
   schema,
@@ -40,10 +41,12 @@ export function compileValidator({
   httpPart?: string;
 }): ValidateFunction {
   let compiled: ValidateFunction | null = null;
+  const ids = httpPart === 'body' ? [] : idsOf(schema as ObjectSchema);
   const validate = (data: unknown) => {
     compiled ??= compile(schema as object, httpPart === 'body');
     const valid = compiled(data);
     validate.errors = compiled.errors?.slice(0, MOST_ERRORS) ?? null;
+    if (valid && ids.length > 0) spellIds(data as Record<string, unknown>, ids);
     return valid;
   };
   validate.errors = null as ValidateFunction['errors'];
@@ -71,7 +74,18 @@ function stringifier(schema: object): (data: unknown) => string {
 
 interface ObjectSchema {
   readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, { readonly const?: unknown }>>;
+  readonly properties?: Readonly<Record<string, { readonly const?: unknown; readonly format?: string }>>;
+}
+
+function idsOf({ properties = {} }: ObjectSchema): string[] {
+  return Object.keys(properties).filter(name => properties[name]?.format === 'uuid');
+}
+
+function spellIds(values: Record<string, unknown>, ids: readonly string[]): void {
+  for (const name of ids) {
+    const text = values[name];
+    if (typeof text === 'string') values[name] = readUuid(text);
+  }
 }
 
 // An object of literals is always the same text, and needs no compiler: it answers the first probes after a start.
