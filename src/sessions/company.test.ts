@@ -134,4 +134,20 @@ describe('logouts that arrive together', () => {
     );
     expect(events.length).toBe(2);
   });
+
+  // Under HS256 sibling services hold the key.
+  test('end no session of somebody else than the token says, alone or in company', async () => {
+    const people = await crowd(4);
+    const [ada, bob, ...others] = people.map(({ tokens }) => tokens.access_token) as [
+      string,
+      string,
+      ...string[],
+    ];
+    const mixed = service.deps.keys.sign({ ...claimsOf(ada), sid: claimsOf(bob).sid });
+    const codes = async (tokens: string[]) =>
+      (await Promise.all(tokens.map(logout))).map(answer => answer.json().code ?? 200);
+    expect(await codes([mixed])).toEqual(['token_revoked']);
+    expect(await codes([others[0] ?? '', mixed, others[1] ?? ''])).toEqual([200, 'token_revoked', 200]);
+    expect(await codes([ada, bob])).toEqual([200, 200]);
+  });
 });

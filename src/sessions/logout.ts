@@ -8,6 +8,7 @@ import { endSessionFragment, endSessionsFragment } from './queries.ts';
 
 interface Logout {
   readonly sessionId: string;
+  readonly userId: string;
   readonly jti: string;
   readonly now: Date;
   readonly event: EventRow;
@@ -15,8 +16,8 @@ interface Logout {
 
 const ending: Joint<Logout> = {
   key: ({ sessionId }) => sessionId,
-  alone: ({ event, ...session }) => sql`
-    with ended as (${endSessionFragment({ ...session, reason: 'logout' })}),
+  alone: ({ sessionId, now, event, ...token }) => sql`
+    with ended as (${endSessionFragment({ sessionId, token, now, reason: 'logout' })}),
       event as (${insertEvent(event, sql`ended`)})
     select id from ended`,
   together: all => sql`
@@ -30,7 +31,8 @@ const ending: Joint<Logout> = {
 
 /**
  * Ends the session of the access token, in one statement: when it returns, the token and its session's refresh tokens
- * are dead on every replica. Refuses with `token_revoked` when they were before, `user_required` for a client's token.
+ * are dead on every replica. Refuses with `token_revoked` when they were before, and where the session is somebody else's;
+ * with `user_required` for a client's token.
  */
 export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal): Promise<void> {
   if (claims.sid === undefined) throw new Problem('user_required');
@@ -45,6 +47,7 @@ export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal)
   });
   const ended = await deps.db.join(ending, {
     sessionId: claims.sid,
+    userId: claims.sub,
     jti: claims.jti,
     now: deps.clock.now(),
     event,

@@ -44,39 +44,47 @@ export function insertSessionFragment(
     ${from}`;
 }
 
+/** What an access token says of a session: whose it is must be right, and the token not revoked by itself. */
+interface Bearing {
+  readonly userId: string;
+  readonly jti: string;
+}
+
 /** `update sessions … returning id, user_id` of the one session, if it has not ended yet. */
 export function endSessionFragment({
   sessionId,
-  jti,
+  token,
   now,
   reason,
 }: {
   sessionId: string;
-  /** An access token that must not have been revoked by itself. */
-  jti?: string;
+  token?: Bearing;
   now: Date;
   reason: string;
 }): Fragment {
-  const unrevoked =
-    jti === undefined ? sql`` : sql`and not exists (select from revoked_tokens where jti = ${jti}::uuid)`;
+  const borne =
+    token === undefined
+      ? sql``
+      : sql`and user_id = ${token.userId}::uuid
+          and not exists (select from revoked_tokens where jti = ${token.jti}::uuid)`;
   return sql`
     update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
-    where id = ${sessionId}::uuid and ended_at is null ${unrevoked}
+    where id = ${sessionId}::uuid and ended_at is null ${borne}
     returning id, user_id, expires_at`;
 }
 
 /** The same for the sessions of several access tokens; passes over those that are locked. */
 export function endSessionsFragment(
-  tokens: readonly { readonly sessionId: string; readonly jti: string; readonly now: Date }[],
+  tokens: readonly (Bearing & { readonly sessionId: string; readonly now: Date })[],
   reason: string,
 ): Fragment {
   return sql`
     update sessions set ended_at = ${tokens.at(-1)?.now}::timestamptz, end_reason = ${reason}::text
     where ctid = any(array(
       select s.ctid
-      from unnest(${column(tokens, token => token.sessionId)}::uuid[], ${column(tokens, token => token.jti)}::uuid[])
-        as token (session_id, jti)
-      join sessions s on s.id = token.session_id
+      from unnest(${column(tokens, token => token.sessionId)}::uuid[], ${column(tokens, token => token.userId)}::uuid[],
+        ${column(tokens, token => token.jti)}::uuid[]) as token (session_id, user_id, jti)
+      join sessions s on s.id = token.session_id and s.user_id = token.user_id
       where s.ended_at is null and not exists (select from revoked_tokens r where r.jti = token.jti)
       for no key update of s skip locked))
     returning id`;
