@@ -1,5 +1,5 @@
 import { useRecoveryCode } from '../mfa/recovery-codes.ts';
-import { spendSmsCode } from '../mfa/sms.ts';
+import { type Occasion, spendSmsCode } from '../mfa/sms.ts';
 import { spendTotp } from '../mfa/totp.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -16,7 +16,7 @@ export const FACTOR_AMR: Readonly<Record<AnsweredFactor, string>> = {
 /** Whether the code proves the user's factor now; each code is good once, for one of N callers at once. */
 export function answerFactor(
   deps: Deps,
-  who: { readonly userId: string; readonly sessionId?: string; readonly caller: Caller },
+  who: { readonly userId: string; readonly caller: Caller } & Occasion,
   factor: AnsweredFactor,
   code: string,
 ): Promise<boolean> {
@@ -24,7 +24,7 @@ export function answerFactor(
     case 'totp':
       return spendTotp(deps, deps.db, who.userId, code);
     case 'sms':
-      return spendSmsCode(deps, who.userId, code);
+      return spendSmsCode(deps, who, code);
     case 'recovery_code':
       return useRecoveryCode(deps, who, code);
   }

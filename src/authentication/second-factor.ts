@@ -72,7 +72,7 @@ export function answerSecondFactor(
     factor,
     amr: FACTOR_AMR[factor],
     refusal: 'invalid_mfa_code',
-    prove: userId => answerFactor(deps, { userId, caller }, factor, code),
+    prove: (userId, loginId) => answerFactor(deps, { userId, loginId, caller }, factor, code),
   });
 }
 
@@ -81,7 +81,7 @@ interface Answer {
   /** What it adds to `amr`, beside `mfa`. */
   readonly amr: string;
   readonly refusal: 'invalid_mfa_code' | 'passkey_refused';
-  readonly prove: (userId: string) => Promise<boolean>;
+  readonly prove: (userId: string, loginId: string) => Promise<boolean>;
 }
 
 /** The same for any proof of a second factor; a wrong one is refused with `refusal`. */
@@ -98,7 +98,7 @@ export async function answerPending(
   const pending = asked.data as unknown as Pending;
   const attempt = await takeAttempt(deps, db, { userId, deviceId: pending.deviceId });
 
-  if (!(await prove(userId))) {
+  if (!(await prove(userId, asked.id))) {
     const actor = { kind: 'anonymous' } as const;
     await recordFailedAttempt(
       deps,
@@ -127,5 +127,5 @@ export async function answerPending(
 export async function textSecondFactor(deps: KeysDeps, caller: Caller, mfaToken: string): Promise<void> {
   const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
   if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
-  await textLoginCode(deps, { userId: asked.userId, caller });
+  await textLoginCode(deps, { userId: asked.userId, loginId: asked.id, caller });
 }

@@ -5,6 +5,7 @@ import { logIn, member, type Person, person } from '../../test/support/people.ts
 import { type SmsProvider, smsProvider } from '../../test/support/sms.ts';
 import { type Delivery, startDelivery } from '../delivery/worker.ts';
 import { sql } from '../platform/sql.ts';
+import { textLoginCode } from './sms.ts';
 
 let provider: SmsProvider;
 let service: TestApp;
@@ -112,5 +113,47 @@ test("strangers who set up phones, an owner's number too, keep no owner from a l
     expect(sent.statusCode, sent.body).toBe(202);
   } finally {
     await small.close();
+  }
+});
+
+test('a texted code is for the login that asked for it, and proves a session, but none that another session asked for (ASVS 6.6.2)', async () => {
+  const world = await testApp({
+    rateLimit: 'off',
+    sms: { webhook: { url: provider.url, secret: 'sixteen bytes or more' } },
+  });
+  try {
+    const number = '+254712345678';
+    const { who, token } = await member(world);
+    const texted = async () => (await mailsTo(world, number)).at(-1)?.secrets.code ?? '';
+    await world.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
+    await world.call('POST', '/mfa/sms/confirm', { token, body: { code: await texted() } });
+
+    const form = { username: who.email, password: who.password };
+    const begin = async () => (await world.call('POST', '/token', { form })).json().mfa_token as string;
+    const answer = (mfa_token: string, code: string) =>
+      world.call('POST', '/token/mfa', { body: { mfa_token, factor: 'sms', code } });
+    const prove = (code: string) =>
+      world.call('POST', '/token/reauthenticate', { token, body: { factor: 'sms', code } });
+    const [owners, strangers] = [await begin(), await begin()];
+    await world.call('POST', '/token/mfa/sms', { body: { mfa_token: owners } });
+    const code = await texted();
+    expect((await answer(strangers, code)).json().code).toBe('invalid_mfa_code');
+    expect((await answer(owners, code)).statusCode).toBe(200);
+
+    const again = await begin();
+    await world.call('POST', '/token/mfa/sms', { body: { mfa_token: again } });
+    expect((await prove(await texted())).statusCode).toBe(200);
+
+    const { sid: sessionId } = world.deps.keys.verify(token);
+    const caller = { requestId: 'test', ip: '192.0.2.1', userAgent: '' };
+    const text = (asker: string) => textLoginCode(world.deps, { userId: who.id, sessionId: asker, caller });
+    await text(world.deps.random.uuid());
+    expect((await prove(await texted())).json().code).toBe('invalid_mfa_code');
+    await text(String(sessionId));
+    const own = await texted();
+    expect((await answer(await begin(), own)).json().code).toBe('invalid_mfa_code');
+    expect((await prove(own)).statusCode).toBe(200);
+  } finally {
+    await world.close();
   }
 });

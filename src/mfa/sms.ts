@@ -1,6 +1,7 @@
 import { normalizePhone } from '../accounts/phone.ts';
 import { recordEvent } from '../audit/record.ts';
 import { answerCode } from '../challenges/answer-code.ts';
+import type { Challenge } from '../challenges/challenge.ts';
 import { newestChallenge, voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueCode } from '../challenges/issue.ts';
@@ -73,7 +74,7 @@ export async function confirmSms(deps: Deps, principal: UserPrincipal, code: str
  * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` for a third within a
  * minute, and with `sms_budget_spent`.
  */
-export async function textLoginCode(deps: Deps, asker: Asker): Promise<void> {
+export async function textLoginCode(deps: Deps, asker: Asker & Occasion): Promise<void> {
   requireSms(deps);
   const { userId } = asker;
   const refusal = await deps.db.transaction(async tx => {
@@ -87,9 +88,23 @@ export async function textLoginCode(deps: Deps, asker: Asker): Promise<void> {
   if (refusal !== null) throw refusal;
 }
 
-/** Whether the code is the newest that was texted for a login; true for one of N callers at once. */
-export function spendSmsCode(deps: Deps, userId: string, code: string): Promise<boolean> {
-  return answerNewest(deps, 'sms-login', userId, code);
+/** What a texted code is asked of: a login that waits for its second factor, or a session that is to be proven again. */
+export type Occasion = { readonly loginId: string } | { readonly sessionId: string };
+
+/**
+ * Whether the code is the newest that was texted, and for this occasion: a code of one login is of no use to another (ASVS
+ * 6.6.2). One of a login proves a session too, since the API texts codes for logins alone. True for one of N callers at once.
+ */
+export function spendSmsCode(
+  deps: Deps,
+  { userId, ...occasion }: { readonly userId: string } & Occasion,
+  code: string,
+): Promise<boolean> {
+  return answerNewest(deps, 'sms-login', userId, code, ({ loginId, sessionId }) =>
+    'loginId' in occasion
+      ? loginId === occasion.loginId
+      : sessionId === undefined || sessionId === occasion.sessionId,
+  );
 }
 
 async function answerNewest(
@@ -97,9 +112,10 @@ async function answerNewest(
   purpose: 'sms-enrol' | 'sms-login',
   userId: string,
   code: string,
+  isMeant: (data: Challenge['data']) => boolean = () => true,
 ): Promise<boolean> {
   const newest = await newestChallenge(deps, deps.db, { purpose, userId });
-  if (newest === null) return false;
+  if (newest === null || !isMeant(newest.data)) return false;
   const answer = await answerCode(deps, deps.db, {
     purpose,
     id: newest.id,
@@ -113,6 +129,7 @@ async function answerNewest(
 interface Asker {
   readonly userId: string;
   readonly sessionId?: string;
+  readonly loginId?: string;
   readonly caller: Caller;
 }
 
@@ -136,7 +153,7 @@ async function refuseCode(
 async function sendCode(
   deps: Deps,
   tx: Tx,
-  { sessionId, caller }: Asker,
+  { sessionId, loginId, caller }: Asker,
   { purpose, userId, number }: Destination,
 ): Promise<void> {
   // The newest answers, and by a clock that was set back since then that could be one of before.
@@ -145,6 +162,7 @@ async function sendCode(
     purpose,
     userId,
     sentTo: number,
+    data: { sessionId, loginId },
     lifetime: CODE_LIFETIME,
   });
   await enqueueSms(deps, tx, {
