@@ -9,6 +9,7 @@ export interface Channel {
   readonly name: 'mail' | 'sms';
   /** Renders and sends. Refuses with a DeliveryFailure. */
   send(outgoing: Outgoing, draft: Draft): Promise<void>;
+  /** Gives up what is under way, where it could take longer than a stop may. */
   close(): void;
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { smtpReceiver, smtpReply, testCertificate } from '../../test/support/smtp.ts';
+import { endlessReplies, smtpReceiver, smtpReply, testCertificate } from '../../test/support/smtp.ts';
 import { openSmtp } from './smtp.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];
@@ -63,4 +63,16 @@ test('a refusal of the message is told from a server that cannot serve', async (
   expect(await reply(450, 'onRecipient')).toMatchObject({ kind: 'temporary' });
   expect(await reply(554, 'onMail')).toMatchObject({ kind: 'permanent' });
   expect(await reply(452, 'onMail')).toMatchObject({ kind: 'temporary' });
+});
+
+test('a server whose reply has no end is given up, and the next mail has a connection of its own', async () => {
+  const server = await endlessReplies();
+  const url = `smtp://127.0.0.1:${server.port}`;
+  const transport = openSmtp({ smtpUrl: url, from: 'no-reply@example.com' }, 300);
+  closing.push(server.close, () => transport.close());
+  // More than there are connections.
+  for (let sent = 1; sent <= 6; sent++) {
+    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'outage' });
+    expect(server.taken()).toBe(sent);
+  }
 });

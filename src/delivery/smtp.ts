@@ -7,11 +7,18 @@ import { CONNECTIONS, DeliveryFailure, type FailureKind, type Outgoing } from '.
 export interface MailTransport {
   /** Resolves when the server has taken the mail (250); otherwise refuses with a DeliveryFailure. */
   send(outgoing: Outgoing, mail: RenderedMail): Promise<void>;
+  /** Gives up what is under way. */
   close(): void;
 }
 
+/** How long a mail may take from the connection to the 250. */
+const SEND_MS = 60_000;
+
 /** Mails through the server that SMTP_URL names. Throws for a URL that `parseSmtpUrl` refuses. */
-export function openSmtp({ smtpUrl, from }: { smtpUrl: string; from: string }): MailTransport {
+export function openSmtp(
+  { smtpUrl, from }: { smtpUrl: string; from: string },
+  sendMs = SEND_MS,
+): MailTransport {
   const { verify, caFile, ...server } = parseSmtpUrl(smtpUrl);
   const options = {
     pool: true,
@@ -51,12 +58,14 @@ export function openSmtp({ smtpUrl, from }: { smtpUrl: string; from: string }): 
           messageId: `<${id}@${domain}>`,
           // RFC 3834: keeps holiday notes and ticket systems from answering.
           headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+          // A server that says a little now and then, and never the end, outlasts every other limit.
+          signal: AbortSignal.timeout(sendMs),
         });
       } catch (error) {
         throw asFailure(error);
       }
     },
-    close: () => void opening?.then(transport => transport.close()),
+    close: () => void opening?.then(transport => transport.close({ force: true })),
   };
 }
 

@@ -13,7 +13,7 @@ import {
   until,
   world,
 } from '../../test/support/mailing.ts';
-import { type SmtpReceiver, smtpReceiver } from '../../test/support/smtp.ts';
+import { endlessReplies, type SmtpReceiver, smtpReceiver } from '../../test/support/smtp.ts';
 import { sql } from '../platform/sql.ts';
 import { enqueueMail } from './enqueue.ts';
 import { outboxStats } from './outbox.ts';
@@ -188,4 +188,15 @@ test('stopping finishes the send under way and claims nothing more', async () =>
   expect(await stateOf(deps, 'first@example.com')).toBe('sent');
   expect(await stateOf(deps, 'second@example.com')).toBe('waiting');
   expect(smtp.mails).toHaveLength(1);
+});
+
+test('stopping waits for no server whose reply has no end; the mail is sent later', async () => {
+  const server = await endlessReplies();
+  closing.push(server.close);
+  const deps = await world(`smtp://127.0.0.1:${server.port}`);
+  const delivery = startDelivery(deps, { stopMs: 100 });
+  await queue(deps, 'ada@example.com');
+  await until(async () => server.taken() === 1);
+  await delivery.stop();
+  expect(await stateOf(deps, 'ada@example.com')).toBe('waiting');
 });

@@ -9,7 +9,7 @@ import { onWake } from './wake.ts';
 export interface Delivery {
   /** Looks for work now. */
   wake(): void;
-  /** Claims nothing more, waits for the sends under way, closes the connections. */
+  /** Claims nothing more, waits some seconds for the sends under way, closes the connections: what is left is sent later. */
   stop(): Promise<void>;
 }
 
@@ -18,6 +18,8 @@ const POLL_SECONDS = 5;
 const WAKE_DELAYS_MS = [30, 300];
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
+// With what a drain gives to requests, less than the half minute after which a stop is usually not waited for.
+const STOP_MS = 5_000;
 
 /** A channel at work. Each has its own: a mail server that hangs keeps no text message waiting. */
 interface Lane {
@@ -31,7 +33,7 @@ interface Lane {
  * run it; each message is claimed by one. A server that is down pauses its channel instead of costing every message a
  * try. Throws when SMTP_URL cannot be understood.
  */
-export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS } = {}): Delivery {
+export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs = STOP_MS } = {}): Delivery {
   const { db, clock, log } = deps;
   const lanes: readonly Lane[] = openChannels(deps.config).map(channel => ({
     channel,
@@ -115,8 +117,13 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS } = {}): 
       clearInterval(poll);
       for (const timer of timers) clearTimeout(timer);
       await pumping?.catch(() => {});
+      const close = () => {
+        for (const { channel } of lanes) channel.close();
+      };
+      const patience = setTimeout(close, stopMs);
       await Promise.all(lanes.flatMap(({ sending }) => [...sending]));
-      for (const { channel } of lanes) channel.close();
+      clearTimeout(patience);
+      close();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
 export interface ReceivedMail {
@@ -101,6 +101,39 @@ export async function smtpReceiver(options: ReceiverOptions = {}): Promise<SmtpR
       return mails;
     },
     close: () => new Promise(resolve => server.close(() => resolve())),
+  };
+}
+
+/** A server that takes a mail and then goes on with its reply for ever, a line at a time. */
+export async function endlessReplies(): Promise<{ port: number; taken(): number; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  let taken = 0;
+  const server = createServer(socket => {
+    sockets.add(socket);
+    let inMail = false;
+    socket.on('error', () => {});
+    socket.on('data', data => {
+      const text = data.toString();
+      if (inMail) {
+        if (!text.endsWith('\r\n.\r\n')) return;
+        taken++;
+        const timer = setInterval(() => socket.write('250-wait\r\n'), 50);
+        socket.on('close', () => clearInterval(timer));
+      } else if (text.startsWith('DATA')) {
+        inMail = true;
+        socket.write('354 go on\r\n');
+      } else socket.write('250 ok\r\n');
+    });
+    socket.write('220 ready\r\n');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    taken: () => taken,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise(resolve => server.close(() => resolve()));
+    },
   };
 }
 
