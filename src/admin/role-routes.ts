@@ -68,7 +68,10 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Roles'],
         summary: 'Make a permission',
         description: 'Administrators hold it from then on.',
-        body: Type.Object({ name: Type.String({ pattern: PERMISSION_NAME }), description }, exact),
+        body: Type.Object(
+          { name: Type.String({ pattern: PERMISSION_NAME, examples: ['reports:read'] }), description },
+          exact,
+        ),
         response: { 201: permissionBody },
       },
     },

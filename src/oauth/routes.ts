@@ -34,6 +34,35 @@ const jwks = Type.Object(
   { title: 'JSON Web Key Set', examples: [{ keys: [] }] },
 );
 
+const seconds = Type.Optional(Type.Integer());
+const text = Type.Optional(Type.String());
+const names = Type.Optional(Type.Array(Type.String()));
+// RFC 7662 §2.2, and the claims of ours. They come as the token has them: for the compiler only `active` is sure.
+const told = {
+  token_type: Type.Optional(
+    Type.String({ description: '`Bearer` for an access token, `refresh_token` for the other kind.' }),
+  ),
+  scope: text,
+  client_id: Type.Optional(Type.String({ description: "Where the token is a service client's." })),
+  username: text,
+  sub: text,
+  iss: text,
+  aud: text,
+  exp: seconds,
+  iat: seconds,
+  nbf: seconds,
+  jti: text,
+  sid: Type.Optional(Type.String({ description: 'Its session.' })),
+  roles: names,
+  permissions: names,
+  amr: names,
+  auth_time: seconds,
+} as Record<never, never>;
+const introspectionBody = Type.Object(
+  { active: Type.Boolean(), ...told },
+  { additionalProperties: true, title: 'Introspection', examples: [{ active: false }] },
+);
+
 // Unknown parameters are ignored (RFC 6749 §3.2). A token that is longer than any of ours is inactive, not an error.
 const tokenForm = Type.Object({
   token: Type.String({ minLength: 1 }),
@@ -103,10 +132,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         consumes: forms,
         body: tokenForm,
         response: {
-          200: Type.Object(
-            { active: Type.Boolean() },
-            { additionalProperties: true, title: 'Introspection', examples: [{ active: false }] },
-          ),
+          200: introspectionBody,
         },
       },
     },

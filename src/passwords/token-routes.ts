@@ -109,7 +109,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
             ),
             code: text(64),
           },
-          { additionalProperties: false },
+          { additionalProperties: false, examples: [{ password: 'Correct-horse-battery-1' }] },
         ),
         response: { 200: tokenBody },
       },

@@ -40,7 +40,7 @@ export function routes(app: App, deps: KeysDeps): void {
             ),
             email: Type.Optional(Type.String({ maxLength: 320 })),
           },
-          exact,
+          { ...exact, examples: [{ full_name: 'Ada, Countess of Lovelace', phone_number: '+254712345678' }] },
         ),
         response: { 200: userBody },
       },

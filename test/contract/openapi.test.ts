@@ -1,5 +1,7 @@
 // The OpenAPI document: it validates, and what it declares of every route can be had.
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, type Judge } from '../support/contract.ts';
@@ -45,6 +47,54 @@ test('every operation has a name of its own, a summary, examples, and every refu
     'examples',
     'refresh_token_reused',
   ]);
+});
+
+test('every example is one of its schema, and names nothing that was made up for the sake of the form', () => {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  (ajvFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+  ajv.addSchema(world.judge.document, 'api');
+  const check = (name: string, at: string[], media: Record<string, unknown>) => {
+    const pointer = at.map(part => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')));
+    const validate = ajv.compile({ $ref: `api#/${[...pointer, 'schema'].join('/')}` });
+    const examples = Object.values((media.examples ?? {}) as Record<string, { value: unknown }>);
+    for (const example of [media.example ?? {}, ...examples.map(({ value }) => value)].slice(
+      media.example === undefined ? 1 : 0,
+    ))
+      expect(validate(example), `${name}: ${ajv.errorsText(validate.errors)}`).toBe(true);
+  };
+  for (const { method, path, requestBody, responses } of world.judge.operations) {
+    const name = `${method} ${path}`;
+    const at = ['paths', path, method.toLowerCase()];
+    for (const [type, media] of Object.entries(requestBody?.content ?? {}))
+      check(name, [...at, 'requestBody', 'content', type], media);
+    for (const [status, { content }] of Object.entries(responses))
+      for (const [type, media] of Object.entries(content ?? {}))
+        check(`${name} ${status}`, [...at, 'responses', status, 'content', type], media);
+  }
+});
+
+test('what the page at /docs fills in can be sent: an example of a request has no part that breaks it', () => {
+  const exampleOf = (path: string) => {
+    const operation = world.judge.operations.find(each => each.path === path && each.method === 'POST');
+    return operation?.requestBody?.content['application/json']?.example;
+  };
+  expect(exampleOf('/token')).toEqual({
+    grant_type: 'password',
+    username: 'ada@example.com',
+    password: 'Correct-horse-battery-1',
+  });
+  expect(exampleOf('/token/reauthenticate')).toEqual({ password: 'Correct-horse-battery-1' });
+  // The cookie of step 1 is what step 2 takes where it is told of no other token.
+  expect(exampleOf('/signup/set-password')).not.toHaveProperty('signup_token');
+});
+
+test('an error names what it adds, and its example shows it', () => {
+  const { document, operations } = world.judge;
+  expect(document).toHaveProperty('components.schemas.Error.properties.mfa_token');
+  const refused = operations.find(({ operationId }) => operationId === 'postToken')?.responses['401'];
+  expect(refused?.content?.['application/json']?.examples?.mfa_required).toMatchObject({
+    value: { mfa_token: expect.any(String), factors: ['totp'], expires_at: expect.any(String) },
+  });
 });
 
 test('the docs page and what it loads come from here alone', async () => {

@@ -122,6 +122,8 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
       const validate = validatorOf(`/${pointer.map(escapePointer).join('/')}`);
       if (SECRET.test(answer.body)) expect(answer.headers['cache-control'], name).toBe('no-store');
       const body = answer.json();
+      const more = undeclared(document, declared.content?.[type]?.schema ?? {}, body);
+      expect(more, `${name} ${status} says more than is declared`).toEqual([]);
       expect(validate(body), `${name} ${status}: ${ajv.errorsText(validate.errors)} ${answer.body}`).toBe(
         true,
       );
@@ -129,6 +131,27 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
         expect(Object.keys(declared.content?.[type]?.examples ?? {}), name).toContain(body.code);
     },
   };
+}
+
+/** The members of a value that its schema does not name, as `actor.kind`; none where the schema is open. */
+function undeclared(document: Json, schema: Json, value: unknown, at = ''): string[] {
+  if (typeof schema.$ref === 'string') {
+    const { schemas } = document.components as { schemas: Record<string, Json> };
+    return undeclared(document, schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {}, value, at);
+  }
+  if (Array.isArray(schema.anyOf)) {
+    const each = (schema.anyOf as Json[]).map(part => undeclared(document, part, value, at));
+    return each.find(names => names.length === 0) ?? each[0] ?? [];
+  }
+  if (Array.isArray(value))
+    return value.flatMap(item => undeclared(document, (schema.items ?? {}) as Json, item, `${at}[]`));
+  if (typeof value !== 'object' || value === null || schema.properties === undefined) return [];
+  const properties = schema.properties as Record<string, Json>;
+  return Object.entries(value).flatMap(([name, member]) => {
+    const part = properties[name];
+    if (part !== undefined) return undeclared(document, part, member, `${at}.${name}`);
+    return schema.additionalProperties === true && schema.title !== 'Introspection' ? [] : [`${at}.${name}`];
+  });
 }
 
 // A token, a code or a profile.

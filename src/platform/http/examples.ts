@@ -25,19 +25,42 @@ const BY_NAME: Readonly<Record<string, unknown>> = {
   user_agent: 'Mozilla/5.0',
   grant_type: 'password',
   message: 'Done',
+  code_verifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  disabled: false,
+  mfa_enabled: false,
+  built_in: false,
   pending_email: null,
   next_cursor: null,
   reason: null,
+  removal_at: null,
+  locked_until: null,
+  previous_secret_expires_at: null,
 };
 
-/** An example value that fits a schema: its own where it has one, else one made from its parts. */
+/**
+ * An example value that fits a schema: its own where it has one, else one made from its parts. A member that may be left
+ * out is, unless something real can be said for it: sent as they are, these examples must not break a request.
+ */
 export function exampleOf(schema: unknown, name = ''): unknown {
   if (typeof schema !== 'object' || schema === null) return null;
-  const { type, properties, items, examples, default: preset, const: only, anyOf, format } = schema as Json;
+  const {
+    type,
+    properties,
+    required,
+    items,
+    examples,
+    default: preset,
+    const: only,
+    anyOf,
+    format,
+  } = schema as Json;
   if (Array.isArray(examples) && examples.length > 0) return examples[0];
   if (only !== undefined) return only;
   if (type === 'object') {
-    const members = Object.entries((properties ?? {}) as Json);
+    const members = Object.entries((properties ?? {}) as Record<string, Json>).filter(
+      ([member, part]) => ((required ?? []) as string[]).includes(member) || hasOwnExample(part, member),
+    );
     return Object.fromEntries(members.map(([member, part]) => [member, exampleOf(part, member)]));
   }
   if (Object.hasOwn(BY_NAME, name) && fits(BY_NAME[name], schema as Json)) return BY_NAME[name];
@@ -52,11 +75,22 @@ export function exampleOf(schema: unknown, name = ''): unknown {
   return 'string';
 }
 
-function fits(value: unknown, { type, anyOf, enum: choices }: Json): boolean {
+function hasOwnExample(part: Json, name: string): boolean {
+  return (
+    ['examples', 'const', 'default'].some(word => word in part) ||
+    (Object.hasOwn(BY_NAME, name) && fits(BY_NAME[name], part))
+  );
+}
+
+function fits(value: unknown, schema: Json): boolean {
+  const { type, anyOf, enum: choices, pattern } = schema;
   if (Array.isArray(choices)) return choices.includes(value);
   if (Array.isArray(anyOf)) return anyOf.some(part => fits(value, part as Json));
+  if (Array.isArray(type)) return type.some(each => fits(value, { ...schema, type: each }));
   if (value === null) return type === 'null';
   if (Array.isArray(value)) return type === 'array';
   if (typeof value === 'number') return type === 'integer' || type === 'number';
+  if (typeof pattern === 'string' && typeof value === 'string' && !new RegExp(pattern, 'u').test(value))
+    return false;
   return typeof value === type;
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type ProblemCode, problems, reasonPhrase } from '../problems.ts';
 import type { RouteConfig } from './access.ts';
+import { errorExample, errorSchema, validationErrorSchema } from './error-schemas.ts';
 import { exampleOf } from './examples.ts';
 
 type Json = Record<string, unknown>;
@@ -196,21 +197,6 @@ function describeRefusals(config: RouteConfig, schema: RouteSchema, method: stri
   );
 }
 
-function errorExample(code: ProblemCode, oauth: boolean): Json {
-  const {
-    message,
-    status,
-    oauth: word,
-  }: { message: string; status: number; oauth?: string } = problems[code];
-  return {
-    detail: status === 422 ? [{ type: 'missing', loc: ['body', 'email'], msg: 'Field required' }] : message,
-    code,
-    message,
-    request_id: '019300f4-6f00-7000-8000-000000000001',
-    ...(oauth && { error: word ?? 'invalid_request', error_description: message }),
-  };
-}
-
 // A schema with a title becomes a component, so that clients made from the document have types with names.
 function toComponent(schema: unknown, components: Json): unknown {
   if (Array.isArray(schema)) return schema.map(item => toComponent(item, components));
@@ -224,35 +210,3 @@ function toComponent(schema: unknown, components: Json): unknown {
   components[name] = mapped;
   return { $ref: `#/components/schemas/${name}` };
 }
-
-const errorMembers = {
-  code: { type: 'string', description: 'Stable and machine-readable.' },
-  message: { type: 'string', description: 'A sentence for a person.' },
-  request_id: { type: 'string' },
-  error: { type: 'string', description: 'RFC 6749 §5.2, at the endpoints that OAuth clients call.' },
-  error_description: { type: 'string' },
-};
-const errorSchema = {
-  type: 'object',
-  required: ['detail', 'code', 'message', 'request_id'],
-  properties: { detail: { type: 'string' }, ...errorMembers },
-};
-const validationErrorSchema = {
-  type: 'object',
-  required: ['detail', 'code', 'message', 'request_id'],
-  properties: {
-    detail: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['type', 'loc', 'msg'],
-        properties: {
-          type: { type: 'string' },
-          loc: { type: 'array', items: { type: ['string', 'integer'] } },
-          msg: { type: 'string' },
-        },
-      },
-    },
-    ...errorMembers,
-  },
-};
