@@ -1,5 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
+import { basePathOf } from '../platform/http/base-path.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
 import { answerFailure } from './error-page.ts';
 import { requireOwnForm } from './form-token.ts';
@@ -18,10 +19,20 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
   app.addHook('preHandler', async request => {
     if (request.method === 'POST') requireOwnForm(deps, request);
   });
-  app.addHook('onSend', async (_request, reply) => {
+  const base = basePathOf(deps.config.http.publicUrl);
+  app.addHook('onSend', async (_request, reply, payload) => {
     reply.header('content-security-policy', PAGE_POLICY);
+    if (base === '') return payload;
+    const { location } = reply.getHeaders();
+    if (typeof location === 'string' && location.startsWith('/')) reply.header('location', base + location);
+    return typeof payload === 'string' ? underPath(payload, base) : payload;
   });
   app.setErrorHandler((error, request, reply) => answerFailure(deps, error, request, reply));
+}
+
+// The pages are written as they stand at the root. What a person wrote holds no bare quotation mark, so it is never one.
+function underPath(markup: string, base: string): string {
+  return markup.replaceAll(/ (href|src|action|data-options-from)="\/(?!\/)/g, ` $1="${base}/`);
 }
 
 /** The config of a page's route: people without a bearer, and no place in the OpenAPI document. */

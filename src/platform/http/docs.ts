@@ -13,25 +13,26 @@ const ASSETS: ReadonlyMap<string, string> = new Map([
   ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
 ]);
 
-const PAGE = `<!doctype html>
+/** `root` leads from the page to where the service stands: behind a proxy it may be under a path. */
+const pageFrom = (root: string) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Entrecore Auth · API</title>
-<link rel="icon" href="/account/assets/icon.svg">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="${root}account/assets/icon.svg">
+<link rel="stylesheet" href="${root}docs/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="${root}docs/swagger-ui-bundle.js"></script>
+<script src="${root}docs/start.js"></script>
 </body>
 </html>
 `;
 
 const START = `window.ui = SwaggerUIBundle({
-  url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true,
+  url: new URL('../openapi.json', document.currentScript.src).href, dom_id: '#swagger-ui', deepLinking: true,
   displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null,
 });
 `;
@@ -53,9 +54,13 @@ export function serveDocs(
     document ??= JSON.stringify(describeApi(routes, { publicUrl, version }));
     return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(document);
   });
-  app.get('/docs', { config }, (_request, reply) =>
-    reply.header('content-security-policy', POLICY).type('text/html; charset=utf-8').send(PAGE),
-  );
+  app.get('/docs', { config }, (request, reply) => {
+    const root = request.url.split('?', 1)[0]?.endsWith('/') ? '../' : './';
+    return reply
+      .header('content-security-policy', POLICY)
+      .type('text/html; charset=utf-8')
+      .send(pageFrom(root));
+  });
   app.get('/docs/start.js', { config }, (_request, reply) =>
     reply.type('text/javascript; charset=utf-8').send(START),
   );

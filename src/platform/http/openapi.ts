@@ -1,6 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type ProblemCode, problems, reasonPhrase } from '../problems.ts';
 import type { RouteConfig } from './access.ts';
+import { basePathOf } from './base-path.ts';
 import { errorExample, errorSchema, validationErrorSchema } from './error-schemas.ts';
 import { exampleOf } from './examples.ts';
 
@@ -46,6 +47,7 @@ export function describeApi(
   routes: readonly DeclaredRoute[],
   { publicUrl, version }: { publicUrl: string; version: string },
 ): Json {
+  const base = basePathOf(publicUrl);
   const components: Json = {};
   const paths: Record<string, Json> = {};
   for (const route of routes) {
@@ -63,14 +65,16 @@ export function describeApi(
       license: { name: 'MIT', identifier: 'MIT' },
     },
     // The first is where the document was read: the page at /docs works by whatever name somebody opened it.
-    servers: [{ url: '/' }, { url: publicUrl }],
+    servers: [{ url: base || '/' }, { url: publicUrl }],
     tags: [...new Set(routes.flatMap(({ schema }) => schema.tags ?? []))].map(name => ({ name })),
     paths,
     components: {
       securitySchemes: {
         login: {
           type: 'oauth2',
-          flows: { password: { tokenUrl: '/token', refreshUrl: '/refresh-token', scopes: {} } },
+          flows: {
+            password: { tokenUrl: `${base}/token`, refreshUrl: `${base}/refresh-token`, scopes: {} },
+          },
         },
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
