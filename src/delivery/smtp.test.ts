@@ -1,5 +1,11 @@
 import { afterEach, expect, test } from 'vitest';
-import { endlessReplies, smtpReceiver, smtpReply, testCertificate } from '../../test/support/smtp.ts';
+import {
+  endlessReplies,
+  type ReceivedMail,
+  smtpReceiver,
+  smtpReply,
+  testCertificate,
+} from '../../test/support/smtp.ts';
 import { openSmtp } from './smtp.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];
@@ -20,6 +26,19 @@ async function sendTo(options: Parameters<typeof smtpReceiver>[0], url: (port: n
   );
   return { smtp, failure };
 }
+
+test('a sender with a name and a domain of other letters sends headers that any server takes: ASCII alone', async () => {
+  const smtp = await smtpReceiver();
+  const transport = openSmtp({
+    smtpUrl: `smtp://127.0.0.1:${smtp.port}`,
+    from: '"Ünïcode, Nairobi" <no-reply@bücher.example>',
+  });
+  closing.push(smtp.close, () => transport.close());
+  await transport.send(outgoing, { ...mail, subject: 'Grüße' });
+  const [{ raw, messageId }] = smtp.mails as [ReceivedMail];
+  expect(messageId).toBe('<0193@xn--bcher-kva.example>');
+  expect(raw).toMatch(/^\p{ASCII}+$/u);
+});
 
 const ca = encodeURIComponent(testCertificate);
 

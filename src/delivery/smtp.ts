@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { domainToASCII } from 'node:url';
 import type { Transporter, TransportOptions } from 'nodemailer';
 import { parseSmtpUrl } from '../platform/smtp-url.ts';
 import type { RenderedMail } from './render.ts';
@@ -42,7 +43,8 @@ export function openSmtp(
   // Loaded by the first mail, since a start does not need it.
   let opening: Promise<Transporter> | null = null;
   const open = async () => (await import('nodemailer')).createTransport(options as TransportOptions);
-  const domain = /@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+  // A header is ASCII where no SMTPUTF8 was agreed on (RFC 5322 §3.6.4, RFC 6532).
+  const domain = domainToASCII(/@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
 
   return {
     async send({ id, to, createdAt }, { subject, text, html }) {
