@@ -8,7 +8,7 @@ const checks: readonly (readonly [name: string, command: string, ...parameters: 
   ['dead code', 'knip'],
   ['lock file', process.execPath, 'scripts/complete-lock.ts', '--check'],
   ['.env.example', process.execPath, 'scripts/env-example.ts', '--check'],
-  ['list of errors', process.execPath, 'scripts/errors.ts', '--check'],
+  ['lists of errors, events and commands', process.execPath, 'scripts/lists.ts', '--check'],
   ['OpenAPI document', process.execPath, 'scripts/openapi.ts', '--check'],
 ];
 

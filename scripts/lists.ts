@@ -1,13 +1,32 @@
-/** Writes docs/errors.md from the table of problems; `--check` only compares, and fails when it is out of date. */
+/**
+ * Writes the pages of docs/ that list what the code has: errors, audit events, commands. `--check` only compares, and fails
+ * when one is out of date.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { eventTypes } from '../src/audit/event-type.ts';
+import { operatorCommands } from '../src/operator-commands.ts';
 import { problems } from '../src/platform/problems.ts';
 
-const path = new URL('../docs/errors.md', import.meta.url);
-const rows = Object.entries<{ status: number; message: string; oauth?: string }>(problems).map(
-  ([code, { status, message, oauth }]) =>
-    `| \`${code}\` | ${status} | ${message} | ${oauth === undefined ? '' : `\`${oauth}\``} |`,
-);
-const text = `# Errors
+const pages = { errors: errorsPage(), events: eventsPage(), commands: commandsPage() };
+
+const stale = Object.entries(pages)
+  .map(([name, text]) => ({ name: `docs/${name}.md`, text }))
+  .filter(({ name, text }) => text !== read(name));
+if (!process.argv.includes('--check')) {
+  for (const { name, text } of stale) writeFileSync(placeOf(name), text);
+} else if (stale.length > 0) {
+  const names = stale.map(({ name }) => name).join(' and ');
+  process.stderr.write(`${names} not up to date: run node scripts/lists.ts\n`);
+  process.exitCode = 1;
+}
+
+function errorsPage(): string {
+  const rows = Object.entries<{ status: number; message: string; oauth?: string }>(problems).map(
+    ([code, { status, message, oauth }]) =>
+      `| \`${code}\` | ${status} | ${message} | ${oauth === undefined ? '' : `\`${oauth}\``} |`,
+  );
+  return `# Errors
 
 Every error is JSON: \`{ "detail", "code", "message", "request_id" }\`. \`code\` is stable; \`message\` is for a person; \`detail\` is the
 message, or on 422 a list of \`{ "type", "loc", "msg" }\`. Endpoints that OAuth clients call add \`error\` and \`error_description\`.
@@ -17,9 +36,67 @@ message, or on 422 a list of \`{ "type", "loc", "msg" }\`. Endpoints that OAuth 
 |---|---|---|---|
 ${rows.join('\n')}
 `;
-if (!process.argv.includes('--check')) {
-  writeFileSync(path, text);
-} else if (readFileSync(path, 'utf8') !== text) {
-  process.stderr.write('docs/errors.md is out of date: run node scripts/errors.ts\n');
-  process.exit(1);
+}
+
+function eventsPage(): string {
+  const rows = Object.entries(eventTypes).map(([type, meaning]) => `| \`${type}\` | ${meaning} |`);
+  return `# Audit events
+
+Every type of event that is written to the audit trail ([audit.md](audit.md)); \`GET /audit-events?type=\` and
+\`npm run cli -- audit export --type\` take one of them.
+
+| type | what it says |
+|---|---|
+${rows.join('\n')}
+`;
+}
+
+function commandsPage(): string {
+  const never = () => Promise.reject(new Error('the commands are only listed'));
+  const program = operatorCommands(never, { signal: AbortSignal.abort(), before: () => {} });
+  const rows = leavesOf(program)
+    .map(({ path, command }) => rowOf(path, command))
+    .sort();
+  return `# Commands
+
+What the operator runs as \`npm run cli -- …\`, or in a container as \`node src/cli.ts …\`, with the configuration of the service.
+\`--help\` says the same of each. Exit codes: 0, and 1 where something was refused, went wrong or, as \`audit verify\` and
+\`config check\` look for it, was found. \`npm run db -- …\` has a page of its own: [migrations.md](migrations.md).
+
+| command | what it does | options |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function leavesOf(command: Command, path: readonly string[] = []): { path: string[]; command: Command }[] {
+  return command.commands.flatMap(child => {
+    const below = [...path, child.name()];
+    return child.commands.length > 0 ? leavesOf(child, below) : [{ path: below, command: child }];
+  });
+}
+
+function rowOf(path: readonly string[], command: Command): string {
+  const places = command.registeredArguments.map(argument => {
+    const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
+    return argument.required ? name.toUpperCase() : `[${name.toUpperCase()}]`;
+  });
+  const options = command.options.map(({ flags, description }) => `\`${flags}\`: ${description}`);
+  return `| \`${[...path, ...places].join(' ')}\` | ${cell(command.description())} | ${options.map(cell).join('<br>')} |`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function placeOf(name: string): URL {
+  return new URL(`../${name}`, import.meta.url);
+}
+
+function read(name: string): string | null {
+  try {
+    return readFileSync(placeOf(name), 'utf8');
+  } catch {
+    return null;
+  }
 }

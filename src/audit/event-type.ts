@@ -1,6 +1,6 @@
 /**
- * Every type of event, with what it says (ASVS 16.2.1, 16.3). A new event is a new line here, so that the list that
- * operators filter by, the documentation and the code cannot differ.
+ * Every type of event, with what it says (ASVS 16.2.1, 16.3). A new event is a new line here: the types that operators can
+ * filter by and docs/events.md are made from it.
  */
 export const eventTypes = {
   'login.succeeded': 'Somebody logged in; a session started',
@@ -83,7 +83,7 @@ export const eventTypes = {
   'client.deleted': 'A service client was removed',
   'client.failed': 'A service client gave a wrong secret',
 
-  'key.created': 'The first signing key was made',
+  'key.created': 'The first signing key, or the first of another ALGORITHM, was made',
   'key.rotated': 'Another key signs',
   'key.rewrapped': 'Stored secrets were sealed anew under the present root secret',
 

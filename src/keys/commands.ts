@@ -13,7 +13,7 @@ interface World {
   close(): Promise<void>;
 }
 
-/** `keys list`, `keys rotate` and `keys rewrap`. */
+/** `keys list|rotate|rewrap|forget-root`. */
 export function register(program: Command, open: () => Promise<World>): void {
   const keys = program.command('keys').description('signing keys, and the secrets that are stored encrypted');
 
@@ -81,9 +81,9 @@ export function register(program: Command, open: () => Promise<World>): void {
   keys
     .command('forget-root')
     .description(
-      'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap and REFRESH_TOKEN_EXPIRE_DAYS; recovery codes from its time end with it',
+      'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap and REFRESH_TOKEN_EXPIRE_DAYS; refuses while recovery codes hang on it',
     )
-    .option('--with-recovery-codes', 'also when recovery codes are lost with it', false)
+    .option('--with-recovery-codes', 'gives those codes up: they no longer work', false)
     .action(({ withRecoveryCodes }: { withRecoveryCodes: boolean }) =>
       withWorld(open, async deps => {
         const held = (await countSealed(deps)).filter(({ previous }) => previous > 0);
