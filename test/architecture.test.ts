@@ -1,32 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-
-// The reading order of docs/architecture.md: a folder imports only itself and folders before it.
-const SPINE = [
-  'platform',
-  'audit',
-  'delivery',
-  'keys',
-  'throttle',
-  'challenges',
-  'accounts',
-  'rbac',
-  'clients',
-  'sessions',
-  'mfa',
-  'authentication',
-  'passwords',
-  'mail-sign-in',
-  'federation',
-  'signup',
-  'invitations',
-  'profile',
-  'oauth',
-  'admin',
-  'notices',
-  'pages',
-];
+import { SPINE } from './support/spine.ts';
 
 const SRC = join(import.meta.dirname, '..', 'src');
 
