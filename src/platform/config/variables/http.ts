@@ -15,7 +15,7 @@ export const http = {
     secureUrl,
     "Where the service is reached from outside: issuer (iss) and base of the service's own links. https, or http on loopback.",
     lookup => `${lookup('TLS_CERT_FILE') === null ? 'http' : 'https'}://localhost:${lookup('PORT')}`,
-    { fallbackText: 'http://localhost:$PORT' },
+    { fallbackText: 'http://localhost:$PORT, or https where TLS_CERT_FILE is set' },
   ),
   APP_URL: setting(
     webUrl,

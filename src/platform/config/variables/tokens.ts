@@ -30,7 +30,7 @@ export const tokens = {
   ),
   AUTH_ROOT_SECRET_PREVIOUS: optional(
     secretList,
-    'Earlier values that still verify and decrypt: docs/keys.md says how long to keep one.',
+    'Earlier values that still verify and decrypt, written as those of JWT_SECRET_KEY; docs/keys.md says how long to keep one.',
     { secret: true },
   ),
   KEY_ROTATION_DAYS: setting(
