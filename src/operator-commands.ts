@@ -6,11 +6,11 @@ import { register as registerAudit } from './audit/commands.ts';
 import { register as registerConfig } from './config-check.ts';
 import { register as registerOutbox } from './delivery/commands.ts';
 import { register as registerKeys } from './keys/commands.ts';
+import type { Open } from './platform/command-world.ts';
 import type { Ending } from './platform/ending.ts';
-import type { World } from './world.ts';
 
 /** Every command of `npm run cli`; `open` gives the world to those that need more than the configuration. */
-export function operatorCommands(open: () => Promise<World>, ending: Ending): Command {
+export function operatorCommands(open: Open, ending: Ending): Command {
   const program = new Command('entrecore-auth')
     .description("The operator's commands. They share the database with a running service.")
     .showHelpAfterError()

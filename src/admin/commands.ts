@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { type Open, withWorld } from '../platform/command-world.ts';
 import { operatorGranter } from '../rbac/operator.ts';
 import { logoutUser } from './act-on-user.ts';
-import { namedAccount, type Open, withWorld } from './command-world.ts';
 import { registerInvitationCommands } from './invitation-commands.ts';
+import { namedAccount } from './named-account.ts';
 import { registerRoleCommands } from './role-commands.ts';
 import { registerTransferCommands } from './transfer-commands.ts';
 import { registerUserCommands } from './user-commands.ts';

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { type InvitationBody, invite, listInvitations, revokeInvitation } from '../invitations/invite.ts';
+import { type Open, printable, withWorld } from '../platform/command-world.ts';
 import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { operatorGranter } from '../rbac/operator.ts';
-import { type ListOptions, type Open, printable, printList, withWorld } from './command-world.ts';
+import { type ListOptions, printList } from './print-list.ts';
 import { collect, listing } from './user-commands.ts';
 
 /** `invitations create|list|revoke`. */

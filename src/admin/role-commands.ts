@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { type Open, printable, withWorld } from '../platform/command-world.ts';
 import type { Page } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { createRole } from '../rbac/create-role.ts';
@@ -8,7 +9,6 @@ import { createPermission, deletePermission, listPermissions } from '../rbac/per
 import type { RoleBody } from '../rbac/role.ts';
 import { findRole, listRoles } from '../rbac/role-reading.ts';
 import { updateRole } from '../rbac/update-role.ts';
-import { type Open, printable, withWorld } from './command-world.ts';
 
 interface RoleOptions {
   readonly permission?: string[];

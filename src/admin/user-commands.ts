@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
+import { type Open, printable, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { existingRoles } from '../rbac/grant-many.ts';
@@ -7,17 +8,10 @@ import { operatorGranter } from '../rbac/operator.ts';
 import { setUserRoles } from './act-on-user.ts';
 import { changeUser } from './change-user.ts';
 import { choosePassword } from './choose-password.ts';
-import {
-  LIST_MAX,
-  type ListOptions,
-  namedAccount,
-  type Open,
-  printable,
-  printList,
-  withWorld,
-} from './command-world.ts';
 import { createUser } from './create-user.ts';
 import { listUsers } from './list-users.ts';
+import { namedAccount } from './named-account.ts';
+import { LIST_MAX, type ListOptions, printList } from './print-list.ts';
 import { setPasswordOf } from './set-password.ts';
 
 const NAME = 'an id, an address or a username';

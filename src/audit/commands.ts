@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readInstant } from '../platform/clock.ts';
+import { type Open, withWorld } from '../platform/command-world.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { readUuid } from '../platform/uuid.ts';
@@ -13,16 +14,11 @@ import { operator, recordEvent } from './record.ts';
 import { sealAll } from './seal.ts';
 import { type Verdict, verifyTrail } from './verify.ts';
 
-interface World {
-  readonly deps: Deps;
-  close(): Promise<void>;
-}
-
 /** The account of an address or a username, or null. Whose names these are, stands below this folder. */
 type FindAccount = (db: Deps['db'], name: string) => Promise<{ readonly id: string } | null>;
 
 /** `audit verify|export|checkpoint|prune|partitions`: what an operator does with the trail. */
-export function register(program: Command, open: () => Promise<World>, findAccount: FindAccount): void {
+export function register(program: Command, open: Open, findAccount: FindAccount): void {
   const audit = program
     .command('audit')
     .description('the audit trail: verify, export, checkpoint, prune, partitions');
@@ -33,10 +29,10 @@ export function register(program: Command, open: () => Promise<World>, findAccou
     .option('--checkpoints <file>', 'checkpoints that were kept outside: their file, or log lines', readFile)
     .option('--json', 'the whole verdict as JSON', false)
     .action(async ({ checkpoints = [], json }: { checkpoints?: Checkpoint[]; json: boolean }) => {
-      await withDeps(open, async deps => {
+      await withWorld(open, async deps => {
         const verdict = await verifyTrail(deps, checkpoints);
         if (verdict.findings.length > 0) process.exitCode = 1;
-        say(json ? [JSON.stringify(verdict)] : describe(verdict, checkpoints.length));
+        return json ? [JSON.stringify(verdict)] : describe(verdict, checkpoints.length);
       });
     });
 
@@ -49,7 +45,7 @@ export function register(program: Command, open: () => Promise<World>, findAccou
     .option('--to <time>', 'before', time)
     .option('--sealed', 'the stored columns, ciphertext included, to check hashes elsewhere', false)
     .action(async (options: { user?: string; type?: EventType; from?: Date; to?: Date; sealed: boolean }) => {
-      await withDeps(open, async deps => {
+      await withWorld(open, async deps => {
         const { user, type, from, to, sealed } = options;
         const userId = user === undefined ? undefined : await personOf(deps, user, findAccount);
         let events = 0;
@@ -65,6 +61,7 @@ export function register(program: Command, open: () => Promise<World>, findAccou
           caller: null,
           data: { events, sealed, type: type ?? null },
         });
+        return [];
       });
     });
 
@@ -72,10 +69,10 @@ export function register(program: Command, open: () => Promise<World>, findAccou
     .command('checkpoint')
     .description('seal what there is and print a signed checkpoint, to be kept elsewhere')
     .action(() =>
-      withDeps(open, async deps => {
+      withWorld(open, async deps => {
         await sealAll(deps);
         const checkpoint = await publishCheckpoint(deps);
-        say([checkpoint === null ? 'There is nothing sealed yet.' : JSON.stringify(checkpoint)]);
+        return [checkpoint === null ? 'There is nothing sealed yet.' : JSON.stringify(checkpoint)];
       }),
     );
 
@@ -85,7 +82,7 @@ export function register(program: Command, open: () => Promise<World>, findAccou
     .option('--days <days>', 'older than this; left out: AUDIT_RETENTION_DAYS', positive)
     .option('--keep-tables', 'detach the partitions instead of dropping them', false)
     .action(({ days, keepTables }: { days?: number; keepTables: boolean }, command: Command) =>
-      withDeps(open, async deps => {
+      withWorld(open, async deps => {
         const kept = days ?? deps.config.audit.retentionDays;
         if (kept === 0) command.error('error: say --days, or set AUDIT_RETENTION_DAYS');
         await sealAll(deps);
@@ -93,20 +90,20 @@ export function register(program: Command, open: () => Promise<World>, findAccou
           pruneTrail(owner, { days: kept, keepTables, by: 'operator' }),
         );
         if (pruned.verdict === 'unsealed') process.exitCode = 1;
-        say([
+        return [
           pruned.verdict === 'nothing'
             ? 'Nothing is that old.'
             : pruned.verdict === 'unsealed'
               ? `Nothing dropped: ${pruned.events} old events are not sealed yet.`
               : `Dropped what is older than ${pruned.before.toISOString()}: ${pruned.partitions.join(', ') || 'no partition'}.`,
-        ]);
+        ];
       }),
     );
 
   audit
     .command('partitions')
     .description('make the partitions of this month and the next ones')
-    .action(() => withDeps(open, async deps => say([`Made: ${await makePartitions(deps)}.`])));
+    .action(() => withWorld(open, async deps => [`Made: ${await makePartitions(deps)}.`]));
 }
 
 function describe(
@@ -145,15 +142,6 @@ async function personOf({ db }: Deps, name: string, findAccount: FindAccount): P
   return id;
 }
 
-async function withDeps(open: () => Promise<World>, work: (deps: Deps) => Promise<void>): Promise<void> {
-  const { deps, close } = await open();
-  try {
-    await work(deps);
-  } finally {
-    await close();
-  }
-}
-
 // Where the service runs as a lesser role, only the role of the migrations may drop.
 async function asOwner<T>(deps: Deps, work: (deps: Deps) => Promise<T>): Promise<T> {
   const { migrateUrl } = deps.config.database;
@@ -164,10 +152,6 @@ async function asOwner<T>(deps: Deps, work: (deps: Deps) => Promise<T>): Promise
   } finally {
     await db.close();
   }
-}
-
-function say(lines: readonly string[]): void {
-  process.stdout.write(lines.map(line => `${line}\n`).join(''));
 }
 
 function readFile(file: string): Checkpoint[] {

@@ -1,15 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Deps } from '../platform/deps.ts';
+import { type Open, printable, withWorld } from '../platform/command-world.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { listOutbox, outboxStats, requeue } from './outbox.ts';
 
-interface World {
-  readonly deps: Deps;
-  close(): Promise<void>;
-}
-
 /** `outbox list [--dead]` and `outbox requeue <id>|--all`: what waits, what died and why, and another chance for it. */
-export function register(program: Command, open: () => Promise<World>): void {
+export function register(program: Command, open: Open): void {
   const outbox = program.command('outbox').description('mails and text messages: what waits, what died');
 
   outbox
@@ -43,16 +38,6 @@ export function register(program: Command, open: () => Promise<World>): void {
     });
 }
 
-async function withWorld(open: () => Promise<World>, work: (deps: Deps) => Promise<string[]>): Promise<void> {
-  const { deps, close } = await open();
-  try {
-    const lines = await work(deps);
-    process.stdout.write(lines.map(line => `${line}\n`).join(''));
-  } finally {
-    await close();
-  }
-}
-
 function table(entries: Awaited<ReturnType<typeof listOutbox>>): string[] {
   return entries.map(({ id, state, channel, template, recipient, attempts, createdAt, lastError }) =>
     [
@@ -67,9 +52,6 @@ function table(entries: Awaited<ReturnType<typeof listOutbox>>): string[] {
     ].join('  '),
   );
 }
-
-// What a server answered goes to a terminal: no control characters.
-const printable = (text: string) => text.replace(/\p{Cc}+/gu, ' ');
 
 function positive(text: string): number {
   const count = Number(text);

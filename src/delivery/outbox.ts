@@ -40,7 +40,7 @@ export async function requeue(
   return count;
 }
 
-/** For the metrics and the readiness page: how much waits, how long, and how much is dead. */
+/** For `/metrics` and `outbox list`: how much waits, how long, and how much is dead. */
 export function outboxStats({ db, clock }: OutboxDeps): Promise<OutboxStats> {
   return countEntries(db, clock.now());
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { operator } from '../audit/record.ts';
+import { type Open, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { forgetGeneratedRoot } from '../platform/generated-secrets.ts';
 import { countCodesByRoot } from '../platform/marked-hashes.ts';
@@ -8,13 +9,8 @@ import { type ListedKey, listKeys } from './list.ts';
 import { rewrapStoredSecrets } from './rewrap.ts';
 import { replaceKeys, rotateKeys } from './rotate.ts';
 
-interface World {
-  readonly deps: Deps;
-  close(): Promise<void>;
-}
-
 /** `keys list|rotate|rewrap|forget-root`. */
-export function register(program: Command, open: () => Promise<World>): void {
+export function register(program: Command, open: Open): void {
   const keys = program.command('keys').description('signing keys, and the secrets that are stored encrypted');
 
   keys
@@ -120,15 +116,6 @@ async function codesLeft(deps: Deps): Promise<string[]> {
       ? [some(unmarked, 'are of an earlier release, which did not note the root')]
       : []),
   ];
-}
-
-async function withWorld(open: () => Promise<World>, work: (deps: Deps) => Promise<string[]>): Promise<void> {
-  const { deps, close } = await open();
-  try {
-    process.stdout.write((await work(deps)).map(line => `${line}\n`).join(''));
-  } finally {
-    await close();
-  }
 }
 
 function lineOf({ kid, algorithm, state, signsFrom, signsUntil, verifiesUntil }: ListedKey): string {

@@ -1,0 +1,29 @@
+import { printLines } from '../platform/command-world.ts';
+import type { Page } from '../platform/cursor.ts';
+
+export interface ListOptions {
+  readonly limit: number;
+  readonly all: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * Prints a list, page by page: with `all` every one, otherwise the first, and then a word on standard error that there
+ * are more, so that nobody takes a part for the whole.
+ */
+export async function printList<Item>(
+  { limit, all, json }: ListOptions,
+  list: (page: { limit: number; cursor: string | undefined }) => Promise<Page<Item>>,
+  lineOf: (item: Item) => string,
+): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const page = await list({ limit: all ? LIST_MAX : limit, cursor });
+    printLines(page.items.map(item => (json ? JSON.stringify(item) : lineOf(item))));
+    cursor = page.next_cursor ?? undefined;
+  } while (all && cursor !== undefined);
+  if (cursor !== undefined) process.stderr.write('There are more: --all lists every one.\n');
+}
+
+/** The most that one page of a list holds. */
+export const LIST_MAX = 200;
