@@ -50,7 +50,7 @@ interface Bearing {
   readonly jti: string;
 }
 
-/** `update sessions … returning id, user_id` of the one session, if it has not ended yet. */
+/** `update sessions … returning id` of the one session, if it has not ended yet. */
 export function endSessionFragment({
   sessionId,
   token,
@@ -70,7 +70,7 @@ export function endSessionFragment({
   return sql`
     update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
     where id = ${sessionId}::uuid and ended_at is null ${borne}
-    returning id, user_id, expires_at`;
+    returning id`;
 }
 
 /** The same for the sessions of several access tokens; passes over those that are locked. */
@@ -92,10 +92,9 @@ export function endSessionsFragment(
 
 export interface EndedSession {
   readonly id: string;
-  readonly expires_at: Date;
 }
 
-/** Ends the sessions of a user, all but one if one is named; returns those that this call ended. */
+/** Ends the sessions of a user: all, one, all but one, or those of a device. Returns those that this call ended. */
 export function endSessionsOfUser(
   database: Sql,
   {
@@ -120,7 +119,7 @@ export function endSessionsOfUser(
       and (${sessionId ?? null}::uuid is null or id = ${sessionId ?? null}::uuid)
       and (${exceptSessionId ?? null}::uuid is null or id <> ${exceptSessionId ?? null}::uuid)
       and (${deviceId ?? null}::uuid is null or device_id = ${deviceId ?? null}::uuid)
-    returning id, expires_at`);
+    returning id`);
 }
 
 export interface ListedSession {
@@ -178,10 +177,11 @@ export function renewAuthTime(
 export function endSession(
   database: Sql,
   { sessionId, now, reason }: { sessionId: string; now: Date; reason: string },
-): Promise<{ id: string; user_id: string } | null> {
+): Promise<{ id: string } | null> {
   return database.row(endSessionFragment({ sessionId, now, reason }));
 }
 
+/** Writes down that one access token is dead, until it would have expired. */
 export function insertRevokedToken(database: Sql, jti: string, expiresAt: Date): Promise<number> {
   return database.run(sql`
     insert into revoked_tokens (jti, expires_at) values (${jti}::uuid, ${expiresAt}::timestamptz)

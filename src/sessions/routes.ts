@@ -47,6 +47,7 @@ const deviceBody = Type.Object(
   { title: 'Device' },
 );
 
+/** Refresh and logout, and a person's own account, sessions and devices. */
 export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/refresh-token',
