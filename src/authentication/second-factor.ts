@@ -1,6 +1,6 @@
 import { findAccountById } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
-import { consumeChallenge, findChallenge, takeAttempt as takeTry } from '../challenges/consume.ts';
+import { consumeChallenge, findChallenge, takeTry } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { secondFactorsOf } from '../mfa/factors.ts';

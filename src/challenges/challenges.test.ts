@@ -4,7 +4,7 @@ import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
 import { answerCode } from './answer-code.ts';
-import { consumeChallenge, findChallenge, newestChallenge, takeAttempt, voidChallenges } from './consume.ts';
+import { consumeChallenge, findChallenge, newestChallenge, takeTry, voidChallenges } from './consume.ts';
 import { resendWait } from './cooldown.ts';
 import { issueChallenge, issueCode } from './issue.ts';
 import { withinQuota } from './quota.ts';
@@ -145,7 +145,7 @@ test('a code issued under the previous root secret is still answered', async () 
 
 test('attempts at what a token stands for are counted before they are checked, however many come at once', async () => {
   const { token } = await issueChallenge(deps, deps.db, { purpose: 'mfa', lifetime: 300 });
-  const taken = await together(20, () => takeAttempt(deps, deps.db, { purpose: 'mfa', token }));
+  const taken = await together(20, () => takeTry(deps, deps.db, { purpose: 'mfa', token }));
   expect(taken.filter(challenge => challenge !== null)).toHaveLength(5);
 });
 

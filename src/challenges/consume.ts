@@ -50,7 +50,7 @@ export function newestChallenge(
  * Counts one try at what a token stands for (a second factor, say) before it is checked, and returns the challenge;
  * null once `maxAttempts` were taken, however many come at once. A right try is followed by `consumeChallenge`.
  */
-export async function takeAttempt(
+export async function takeTry(
   { clock }: ClockDeps,
   tx: Sql,
   { purpose, token, maxAttempts = 5 }: { purpose: Purpose; token: string; maxAttempts?: number },
