@@ -1,6 +1,6 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
-import { type BatchContent, eventEntry } from './canonical.ts';
+import { type BatchContent, ENTRY_BYTES, eventEntry } from './canonical.ts';
 
 // Any constant will do: one sealer or pruner at a time in this database.
 const LOCK = 7_420_152;
@@ -16,6 +16,7 @@ export async function tryLockTrail(tx: Tx): Promise<boolean> {
   return row?.locked === true;
 }
 
+/** Waits until no other works on the trail, and keeps them off until the transaction ends. */
 export async function lockTrail(tx: Tx): Promise<void> {
   await tx.run(sql`select pg_advisory_xact_lock(${LOCK}::bigint)`);
 }
@@ -47,6 +48,7 @@ export function findNextBatch(database: Sql, after: number): Promise<Batch | nul
     select ${batchColumns} from audit_batches where number > ${after}::bigint order by number limit 1`);
 }
 
+/** Appends a batch that is hashed and signed. */
 export async function addBatch(
   tx: Tx,
   batch: BatchContent & { hash: Buffer; signature: Buffer; eventCount: number; newestUs: string },
@@ -130,7 +132,7 @@ export async function gatherRange(database: Sql, { epoch, from, to }: Range): Pr
 export async function gatherLeftOver(database: Sql, epoch: number): Promise<Gathered> {
   return (await database.row(sql`
     with sealed as materialized (
-      select substr(b.entries, 1 + 56 * at, 16) as id from audit_batches b, generate_series(0, b.event_count - 1) as at
+      select substr(b.entries, 1 + ${ENTRY_BYTES}::int * at, 16) as id from audit_batches b, generate_series(0, b.event_count - 1) as at
       where b.epoch = ${epoch}::int)
     select string_agg(${eventEntry}, ''::bytea order by e.transaction_id, e.id) as entries,
       count(*)::int as "eventCount", (extract(epoch from max(e.created_at)) * 1000000)::bigint::text as "newestUs"
@@ -138,6 +140,7 @@ export async function gatherLeftOver(database: Sql, epoch: number): Promise<Gath
     where e.epoch = ${epoch}::int and not exists (select from sealed s where s.id = uuid_send(e.id))`)) as Gathered;
 }
 
+/** Gives events that are written from now on the next epoch. */
 export async function beginEpoch(tx: Tx, next: number): Promise<void> {
   await tx.run(sql`select begin_audit_epoch(${next}::int)`);
 }

@@ -21,7 +21,8 @@ export interface Entry {
   readonly hash: Buffer;
 }
 
-const ENTRY_BYTES = 16 + 8 + 32;
+/** How long the entry of an event is: its id, its time and its hash. */
+export const ENTRY_BYTES = 16 + 8 + 32;
 
 /** The entries of a batch, in order. Throws when the bytes are not whole entries. */
 export function readEntries(entries: Buffer): Entry[] {

@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { type Batch, findNextBatch, findPending } from './batch-queries.ts';
-import { GENESIS, readEntries } from './canonical.ts';
+import { ENTRY_BYTES, GENESIS, readEntries } from './canonical.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type Finding, timeOf } from './finding.ts';
 import { pruningMessage } from './pruning-message.ts';
@@ -99,7 +99,7 @@ async function readEpochEnds({ db }: Deps): Promise<{ leftOver: Set<string>; beh
   const ends = await findEpochEnds(db);
   const leftOver = new Set(
     ends.flatMap(({ entries }) =>
-      entries.length % 56 === 0 ? readEntries(entries).map(({ id }) => id) : [],
+      entries.length % ENTRY_BYTES === 0 ? readEntries(entries).map(({ id }) => id) : [],
     ),
   );
   const behind: HashedEvent[] = [];
