@@ -17,7 +17,7 @@ import type { FirstFactor } from './first-factor.ts';
 /**
  * Starts the session of somebody who has proven everything that is asked: one statement forgives the failures, writes
  * `last_login`, the session, the device and the audit events, and queues the notice about a new device. Refuses with
- * `invalid_credentials` when the account was disabled meanwhile.
+ * `invalid_credentials` when the account was disabled, or what was proven replaced or removed, meanwhile.
  */
 export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor): Promise<TokenBody> {
   const { db, clock } = deps;

@@ -9,6 +9,7 @@ import { answerSecondFactor, textSecondFactor } from './second-factor.ts';
 const exact = { additionalProperties: false } as const;
 const factor = Type.Union([Type.Literal('totp'), Type.Literal('sms'), Type.Literal('recovery_code')]);
 
+/** The second step of a login: the answer to a demand for a second factor, and the text message that helps with it. */
 export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/token/mfa',

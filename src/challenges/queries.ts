@@ -18,6 +18,7 @@ const columns = sql`id, purpose, user_id as "userId", sent_to as "sentTo", data,
 
 const open = (now: Date) => sql`consumed_at is null and expires_at > ${now}::timestamptz`;
 
+/** `insert into challenges … [from source]`; inserts nothing when the source has no row. */
 export function inserting(row: ChallengeRow, source?: Fragment): Fragment {
   return sql`insert into challenges (id, purpose, user_id, secret_hash, sent_to, data, created_at, expires_at)
     select ${row.id}::uuid, ${row.purpose}::text, ${row.userId}::uuid, ${row.secretHash}::bytea, ${row.sentTo}::text,
@@ -25,12 +26,14 @@ export function inserting(row: ChallengeRow, source?: Fragment): Fragment {
     ${source === undefined ? sql`` : sql`from ${source}`}`;
 }
 
+/** `update challenges … returning …`: of N callers at once, one gets the open challenge of this hash. */
 export function consuming(purpose: Purpose, secretHash: Buffer, now: Date): Fragment {
   return sql`update challenges set consumed_at = ${now}::timestamptz
     where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
     returning ${columns}`;
 }
 
+/** The challenge of this hash while it is open: neither spent nor expired. */
 export function findOpen(
   db: Sql,
   purpose: Purpose,
@@ -64,6 +67,7 @@ export async function findSentAt(
   return row?.at ?? null;
 }
 
+/** Of a person's open challenges for a purpose, the one that was issued last. */
 export function findNewestOpen(
   db: Sql,
   purpose: Purpose,
@@ -122,6 +126,7 @@ export function answerOne(
   );
 }
 
+/** Spends the challenges of a person, of these purposes or (null) of all, but for one; returns how many. */
 export function voidOpen(
   db: Sql,
   {
@@ -144,6 +149,7 @@ export function voidOpen(
   );
 }
 
+/** Spends the open challenges of a purpose: that of an id, or all that were sent to an address; returns how many. */
 export function voidOf(
   db: Sql,
   { purpose, id, sentTo, now }: { purpose: Purpose; id: string | null; sentTo: string | null; now: Date },
@@ -196,6 +202,7 @@ export async function countSince(
   return row?.count ?? 0;
 }
 
+/** Removes what expired before then, the oldest first; passes over what another sweep holds. */
 export function deleteExpired(db: Sql, before: Date, limit: number): Promise<number> {
   return db.run(
     sql`delete from challenges where id in (

@@ -20,6 +20,10 @@ const UNPROVEN_AN_HOUR = 20;
 // Mails that have a budget of their own, and by which the owner of a mailbox takes or proves the account.
 const ALWAYS = ['reset-password', 'sign-in', 'verify-email'];
 
+/**
+ * `insert into outbox … [from source]`, a message for each row of the source; none where a mailbox that nobody has proven got
+ * enough of them this hour.
+ */
 export function inserting(row: OutboxRow, source?: Fragment): Fragment {
   return sql`insert into outbox
       (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
@@ -55,6 +59,7 @@ export interface Claimed {
 
 const pending = sql`sent_at is null and dead_at is null`;
 
+/** Takes the lease of what is due on a channel, the longest due first; passes over what another claims. */
 export function claimDue(
   db: Sql,
   { channel, limit, now, claimedUntil }: { channel: string; limit: number; now: Date; claimedUntil: Date },
@@ -74,6 +79,7 @@ export function claimDue(
 const held = ({ id, attempts }: Claimed) =>
   sql`id = ${id}::uuid and attempts = ${attempts}::int and ${pending}`;
 
+/** Holds on to a message for longer; writes nothing when the claim was lost. */
 export function renewLease(db: Sql, claimed: Claimed, until: Date): Promise<number> {
   return db.run(sql`update outbox set claimed_until = ${until}::timestamptz where ${held(claimed)}`);
 }
@@ -85,12 +91,14 @@ export function markSent(db: Sql, { id }: Claimed, now: Date): Promise<number> {
     where id = ${id}::uuid and sent_at is null`);
 }
 
+/** Not sent: free for another try from then on. Writes nothing when the claim was lost. */
 export function markRetry(db: Sql, claimed: Claimed, nextAttemptAt: Date, error: string): Promise<number> {
   return db.run(sql`update outbox set claimed_until = null, next_attempt_at = ${nextAttemptAt}::timestamptz,
       last_error = ${error}::text
     where ${held(claimed)}`);
 }
 
+/** Given up, but kept whole for a requeue. Writes nothing when the claim was lost. */
 export function markDead(db: Sql, claimed: Claimed, now: Date, error: string): Promise<number> {
   return db.run(sql`update outbox set claimed_until = null, dead_at = ${now}::timestamptz, last_error = ${error}::text
     where ${held(claimed)}`);
@@ -142,6 +150,7 @@ export function listEntries(
     order by created_at desc, id desc limit ${limit}::int`);
 }
 
+/** Makes dead messages due with all their tries, the one of this id or (null) all; not those that expired. Returns how many. */
 export function revive(db: Sql, { id, now }: { id: string | null; now: Date }): Promise<number> {
   return db.run(sql`update outbox set dead_at = null, attempts = 0, claimed_until = null, last_error = null,
       next_attempt_at = ${now}::timestamptz
@@ -157,6 +166,7 @@ export interface OutboxStats {
   readonly oldestSeconds: number;
 }
 
+/** What is not sent, counted. */
 export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
   const row = await db.row<OutboxStats>(sql`
     select count(*) filter (where ${pending}) as waiting, count(*) filter (where dead_at is not null) as dead,
@@ -166,6 +176,7 @@ export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
   return row ?? { waiting: 0, dead: 0, oldestSeconds: 0 };
 }
 
+/** Removes messages by their age, the oldest first; passes over what is claimed elsewhere. */
 export function deleteOld(
   db: Sql,
   { sentBefore, otherBefore, limit }: { sentBefore: Date; otherBefore: Date; limit: number },
@@ -176,6 +187,7 @@ export function deleteOld(
     order by created_at limit ${limit}::int for update skip locked)`);
 }
 
+/** Erases the secrets of what was not sent before it expired. */
 export function eraseExpired(db: Sql, now: Date): Promise<number> {
   return db.run(sql`update outbox set secrets_sealed = null
     where sent_at is null and secrets_sealed is not null and expires_at <= ${now}::timestamptz`);

@@ -33,6 +33,7 @@ export function symmetricSigner(algorithm: Algorithm, secret: string | Buffer): 
   return signerWith(headerSegment(algorithm), mac);
 }
 
+/** A check with the shared secret's raw UTF-8 bytes as the key, in constant time. */
 export function symmetricCheck(algorithm: Algorithm, secret: string | Buffer): Check {
   const mac = macWith(algorithm, secret);
   return checkerWith((input, signature) => {
@@ -51,6 +52,7 @@ export function asymmetricSigner(algorithm: Algorithm, kid: string, privateKey: 
   );
 }
 
+/** A check with a public key of ours, under the one algorithm that the key names. */
 export function asymmetricCheck(jwk: PublicJwk): Check {
   const { digest, ...options } = schemeOf(jwk.alg);
   const key = { key: createPublicKey({ key: { ...jwk }, format: 'jwk' }), ...options };

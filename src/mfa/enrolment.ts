@@ -1,5 +1,6 @@
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Tx } from '../platform/database.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -92,7 +93,7 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
 
 async function tell(
   deps: Deps,
-  tx: Parameters<Parameters<Deps['db']['transaction']>[0]>[0],
+  tx: Tx,
   principal: UserPrincipal,
   change: 'added' | 'removed',
   kind: FactorKind,

@@ -37,6 +37,7 @@ const factorsBody = Type.Object(
   { title: 'Factors' },
 );
 
+/** A person's own factors: authenticator app, text messages, recovery codes. passkey-routes.ts has the passkeys. */
 export function routes(app: App, deps: Deps): void {
   app.get(
     '/mfa',

@@ -21,6 +21,7 @@ const issue = Type.Object({
   msg: Type.String(),
 });
 
+/** Reset, change, removal by a mailed link, and the judging of a password before it is chosen. */
 export function routes(app: App, deps: Deps): void {
   app.post(
     '/password-reset/request',

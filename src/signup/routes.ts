@@ -10,6 +10,7 @@ import { signupCookie, signupTokenFrom } from './signup-cookie.ts';
 const exact = { additionalProperties: false } as const;
 const name = Type.String({ minLength: 1, maxLength: 100 });
 
+/** The two steps of the original's sign-up. */
 export function routes(app: App, deps: Deps): void {
   app.post(
     '/signup',
