@@ -5,10 +5,11 @@
 export const eventTypes = {
   'login.succeeded': 'Somebody logged in; a session started',
   'login.failed': 'A wrong password, name or proof, or an account that may not log in',
-  'login.refused': 'An attempt that was not looked at: too many before it, or no second factor at hand',
+  'login.refused':
+    'An attempt that was not looked at, as there were too many; or a right proof that was not enough: the reason says why',
   'login.mailed': 'A link and a code to sign in with were asked for',
   'lockout.started': 'Too many failures: attempts on this account are refused for a while',
-  'lockout.lifted': 'A lock ended early, by a reset or an administrator',
+  'lockout.lifted': 'A lock ended early, by a reset',
 
   'session.reauthenticated': 'The person of a session proved again who they are',
   'session.ended': 'Logout, or an end by somebody else; the reason says which',
@@ -17,7 +18,7 @@ export const eventTypes = {
   'token.revoked': 'A token was revoked by request',
 
   'signup.started': 'Step 1 of a sign-up',
-  'signup.completed': 'An account was made by its owner',
+  'signup.completed': 'An account was made by its owner; by a sign-in with a provider, the reason names it',
   'signup.failed': 'A sign-up that was refused',
   'email.verification_requested': 'A verification mail was asked for',
   'email.verified': 'The owner proved an address',
@@ -29,7 +30,7 @@ export const eventTypes = {
   'password.changed': 'Changed by its owner, who knew the old one',
   'password.reset_requested': 'A reset link was asked for',
   'password.reset': 'Set anew with a mailed link',
-  'password.set': 'Set where there was none, or by the operator',
+  'password.set': 'Set by the operator',
   'password.removed': 'Removed; the account logs in another way',
   'password.refused': 'A change or reset that was refused',
   'password.rehashed': 'The same password under a stronger hash',
@@ -54,7 +55,7 @@ export const eventTypes = {
   'device.removed': 'A known device was forgotten',
   'notice.disowned': 'The owner said of a notice: this was not me',
 
-  'user.created': 'An account was made by an administrator, the operator or a provider',
+  'user.created': 'An account was made by an administrator or the operator',
   'user.updated': 'A profile was changed',
   'user.disabled': 'The account may not log in',
   'user.enabled': 'The account may log in again',
