@@ -27,7 +27,7 @@ export const accountColumns = sql`u.id, u.email, u.username, u.first_name, u.las
 const nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()]);
 
-/** The User of http-api.md. */
+/** A person, as every route shows one. */
 export const userBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),

@@ -64,8 +64,8 @@ export async function replaceAddress(
 /**
  * Puts a former address back, as verified as it was: every address that came after it is free again. One that nobody had
  * proven stays so, although its owner has just read a mail: whoever set the account up may be somebody else, and it is
- * the mailed reset that takes the account from them with all that they set (http-api.md, **Registration**). Null when it is
- * not kept any more.
+ * the mailed reset that takes the account from them with all that they set (docs/accounts.md). Null when it is not kept any
+ * more.
  */
 export async function restoreAddress(
   { clock }: ClockDeps,

@@ -40,7 +40,7 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
 }
 
 /**
- * Whether two addresses are one mailbox, as http-api.md says: after NFKC, domains as A-labels, without case. Whoever
+ * Whether two addresses are one mailbox (docs/accounts.md): after NFKC, domains as A-labels, without case. Whoever
  * proves an address has proven no other one of the same key: straße@ and strasse@, admın@ and admin@ may be two people.
  */
 export function isSameAddress(one: string, other: string): boolean {

@@ -33,8 +33,9 @@ interface Row extends LoginRow {
 
 /**
  * Reads the account behind a name and takes an attempt, in one statement. A name that nobody has counts under one of
- * `unknown`, which is looked for whoever has the name, so that it takes the same time; a device that logged in to this account before has a lane of its own. Where nobody has the name, another account is
- * read in its place and dropped: without that, 60 µs told known from unknown (docs/enumeration.md).
+ * `unknown`, which is looked for whoever has the name, so that it takes the same time; a device that logged in to this
+ * account before has a lane of its own. Where nobody has the name, another account is read in its place and dropped:
+ * without that, 60 µs told known from unknown (docs/enumeration.md).
  */
 export async function readLogin(
   deps: Deps,

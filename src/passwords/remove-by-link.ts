@@ -9,7 +9,7 @@ import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { removePassword } from './set.ts';
 
 /**
- * Removes a password with the link that its owner was mailed when a provider was linked (http-api.md, **Registration**):
+ * Removes a password with the link that its owner was mailed when a provider was linked (docs/accounts.md):
  * sessions and half-finished sign-ins end with it, and devices are forgotten. Works once; refuses with `invalid_link`.
  */
 export async function removeByLink(deps: Deps, caller: Caller, token: string): Promise<void> {

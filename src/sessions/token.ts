@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { addSeconds, numericDate } from '../platform/clock.ts';
 import { Type } from '../platform/json-schema.ts';
 
-/** The Token of http-api.md. */
+/** What a login and a refresh answer (RFC 6749 §5.1). */
 export const tokenBody = Type.Object(
   {
     access_token: Type.String({ description: 'A JWT of type at+jwt (RFC 9068).' }),

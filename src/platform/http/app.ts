@@ -60,7 +60,7 @@ export interface HttpOptions {
 
 const PATIENCE = { headersMs: 10_000, requestMs: 30_000 };
 
-/** A server with the conventions of http-api.md and no routes: ids, bodies, errors, headers, limits of time and size. */
+/** A server with the conventions of every answer and no routes: ids, bodies, errors, headers, limits of time and size. */
 export function createHttp({ config, log, random, tls, patience = PATIENCE }: HttpOptions): App {
   // Node looks for slow clients at intervals only.
   const limits = {

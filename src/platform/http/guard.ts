@@ -16,7 +16,7 @@ export interface RateVerdict {
 
 /** What the slices below give the platform to guard routes with. */
 export interface Guards {
-  /** Who the bearer of the token is. Refuses with the Problems of http-api.md **Tokens**. */
+  /** Who the bearer of the token is. Refuses as sessions/authenticate.ts says. */
   authenticate(
     token: string,
     caller: Caller,
