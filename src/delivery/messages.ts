@@ -11,12 +11,12 @@ interface Name {
   readonly name?: string;
 }
 
-/** Opens the page "this was not me". Made by the outbox itself for a message that has a `userId`: see notice.ts. */
 interface NewAddress {
   /** Left out where the mailbox that is told is unproven: whoever chose the new address would have us mail it to anybody. */
   readonly newEmail?: string;
 }
 
+/** Opens the page "this was not me". Made by the outbox itself for a message that has a `userId`: see notice.ts. */
 interface NotMe {
   readonly notMeToken?: string;
 }

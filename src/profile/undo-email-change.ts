@@ -12,8 +12,8 @@ import type { FormerAddress } from './change-email.ts';
 
 /**
  * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
- * back, as verified as it was, every session ends, devices are strangers again, every open link dies, and a reset link goes to it,
- * because whoever changed it may know the password. No second factor is touched. Refuses with
+ * back, as verified as it was, every session ends, devices are strangers again, every open link dies, and a reset link
+ * goes to it, because whoever changed it may know the password. No second factor is touched. Refuses with
  * `invalid_verification_token`, also when the 72 hours are over.
  */
 export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
