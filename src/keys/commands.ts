@@ -29,50 +29,12 @@ export function register(program: Command, open: Open): void {
       'publishes the next signing key; it signs ten minutes later, and the one before it still verifies',
     )
     .option('--leaked', 'signs at once, and removes every other key: what they signed is refused', false)
-    .action(({ leaked }: { leaked: boolean }) =>
-      withWorld(open, async deps => {
-        const { algorithm } = deps.config.tokens;
-        const inForce = await algorithmInForce(deps);
-        if (inForce !== null && inForce !== algorithm) {
-          process.exitCode = 1;
-          return [
-            `The service signs with ${inForce}, and ALGORITHM is ${algorithm} here: run this with ALGORITHM=${inForce}. Another algorithm signs once the service is restarted with it.`,
-          ];
-        }
-        const cause = { actor: operator, caller: null };
-        const rotation = leaked
-          ? await replaceKeys(deps, cause)
-          : await rotateKeys(deps, { ...cause, reason: 'command' });
-        if (rotation === null) {
-          process.exitCode = 1;
-          return [
-            `ALGORITHM=${algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
-          ];
-        }
-        const { kid, signsFrom } = rotation.key;
-        return rotation.made
-          ? [`${kid} is published and signs from ${signsFrom.toISOString()}.`]
-          : [`${kid} is waiting already and signs from ${signsFrom.toISOString()}.`];
-      }),
-    );
+    .action(({ leaked }: { leaked: boolean }) => withWorld(open, deps => rotate(deps, leaked)));
 
   keys
     .command('rewrap')
     .description('encrypts stored secrets anew under the present AUTH_ROOT_SECRET')
-    .action(() =>
-      withWorld(open, async deps => {
-        const results = await rewrapStoredSecrets(deps);
-        if (results.some(({ failed }) => failed.length > 0)) process.exitCode = 1;
-        const lines = results.map(({ table, column, rewrapped, failed }) => {
-          const lost =
-            failed.length === 0
-              ? ''
-              : `, ${failed.length} could not be opened: ${failed.slice(0, 5).join(' ')}`;
-          return `${table}.${column}: ${rewrapped} rewrapped${lost}`;
-        });
-        return [...lines, ...(await codesLeft(deps))];
-      }),
-    );
+    .action(() => withWorld(open, rewrap));
 
   keys
     .command('forget-root')
@@ -81,22 +43,59 @@ export function register(program: Command, open: Open): void {
     )
     .option('--with-recovery-codes', 'gives those codes up: they no longer work', false)
     .action(({ withRecoveryCodes }: { withRecoveryCodes: boolean }) =>
-      withWorld(open, async deps => {
-        const held = (await countSealed(deps)).filter(({ previous }) => previous > 0);
-        if (held.length > 0) {
-          process.exitCode = 1;
-          return [`It still holds ${held.map(({ table }) => table).join(', ')}: run "keys rewrap" first.`];
-        }
-        const codes = withRecoveryCodes ? [] : await codesLeft(deps);
-        if (codes.length > 0) {
-          process.exitCode = 1;
-          return [...codes, 'Nothing was forgotten; --with-recovery-codes gives those codes up.'];
-        }
-        return (await forgetGeneratedRoot(deps))
-          ? ['The generated root secret is forgotten.']
-          : ['There is no generated root secret that is not in use.'];
-      }),
+      withWorld(open, deps => forgetRoot(deps, withRecoveryCodes)),
     );
+}
+
+async function rotate(deps: Deps, leaked: boolean): Promise<string[]> {
+  const { algorithm } = deps.config.tokens;
+  const inForce = await algorithmInForce(deps);
+  if (inForce !== null && inForce !== algorithm) {
+    process.exitCode = 1;
+    return [
+      `The service signs with ${inForce}, and ALGORITHM is ${algorithm} here: run this with ALGORITHM=${inForce}. Another algorithm signs once the service is restarted with it.`,
+    ];
+  }
+  const cause = { actor: operator, caller: null };
+  const rotation = leaked
+    ? await replaceKeys(deps, cause)
+    : await rotateKeys(deps, { ...cause, reason: 'command' });
+  if (rotation === null) {
+    process.exitCode = 1;
+    return [
+      `ALGORITHM=${algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
+    ];
+  }
+  const { kid, signsFrom } = rotation.key;
+  const stands = rotation.made ? 'is published' : 'is waiting already';
+  return [`${kid} ${stands} and signs from ${signsFrom.toISOString()}.`];
+}
+
+async function rewrap(deps: Deps): Promise<string[]> {
+  const results = await rewrapStoredSecrets(deps);
+  if (results.some(({ failed }) => failed.length > 0)) process.exitCode = 1;
+  const lines = results.map(({ table, column, rewrapped, failed }) => {
+    const lost =
+      failed.length === 0 ? '' : `, ${failed.length} could not be opened: ${failed.slice(0, 5).join(' ')}`;
+    return `${table}.${column}: ${rewrapped} rewrapped${lost}`;
+  });
+  return [...lines, ...(await codesLeft(deps))];
+}
+
+async function forgetRoot(deps: Deps, withRecoveryCodes: boolean): Promise<string[]> {
+  const held = (await countSealed(deps)).filter(({ previous }) => previous > 0);
+  if (held.length > 0) {
+    process.exitCode = 1;
+    return [`It still holds ${held.map(({ table }) => table).join(', ')}: run "keys rewrap" first.`];
+  }
+  const codes = withRecoveryCodes ? [] : await codesLeft(deps);
+  if (codes.length > 0) {
+    process.exitCode = 1;
+    return [...codes, 'Nothing was forgotten; --with-recovery-codes gives those codes up.'];
+  }
+  return (await forgetGeneratedRoot(deps))
+    ? ['The generated root secret is forgotten.']
+    : ['There is no generated root secret that is not in use.'];
 }
 
 // A successor of another algorithm would sign for the service what its verifiers refuse.
