@@ -5,7 +5,8 @@ import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { insertPasskey, selectPasskeys } from './passkey-queries.ts';
-import { type PasskeyBody, passkeyName, presentPasskey, tellOfPasskey } from './passkeys.ts';
+import { type PasskeyBody, passkeyName, presentPasskey } from './passkeys.ts';
+import { tellOfFactor } from './tell-of-factor.ts';
 import {
   CEREMONY_LIFETIME,
   type CreationOptions,
@@ -66,7 +67,7 @@ export async function addPasskey(
       now: clock.now(),
     });
     if (row === null) return 'factor_exists';
-    await tellOfPasskey(deps, tx, principal, 'added');
+    await tellOfFactor(deps, tx, principal, 'added', 'passkey');
     return row;
   });
   if (typeof added === 'string') throw new Problem(added);

@@ -1,6 +1,3 @@
-import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
-import type { Tx } from '../platform/database.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -17,6 +14,7 @@ import {
 } from './queries.ts';
 import { regenerateRecoveryCodes } from './recovery-codes.ts';
 import { cancelRemoval } from './removal.ts';
+import { tellOfFactor } from './tell-of-factor.ts';
 
 /**
  * Confirms a factor once its proof holds, in one transaction with ten new recovery codes, the audit event and the mail
@@ -56,7 +54,7 @@ export async function completeEnrolment(
       // A removal that waits was of what the owner had before: it would take the new factor along.
       await cancelRemoval(deps, tx, { userId, reason: 'factor_added', caller });
       const made = await regenerateRecoveryCodes(deps, tx, userId);
-      await tell(deps, tx, principal, 'added', kind);
+      await tellOfFactor(deps, tx, principal, 'added', kind);
       return made;
     })
     .catch((error: unknown) => {
@@ -85,33 +83,8 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     await deleteFactors(tx, { userId, kind, now: clock.now() });
     // Nothing is left to remove, and what is set up later must not go.
     if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });
-    await tell(deps, tx, principal, 'removed', kind);
+    await tellOfFactor(deps, tx, principal, 'removed', kind);
     return 'removed';
   });
   if (verdict !== 'removed') throw new Problem(verdict);
-}
-
-async function tell(
-  deps: Deps,
-  tx: Tx,
-  principal: UserPrincipal,
-  change: 'added' | 'removed',
-  kind: FactorKind,
-): Promise<void> {
-  const { account, userId, sessionId, caller } = principal;
-  await recordEvent(deps, tx, {
-    type: change === 'added' ? 'mfa.enabled' : 'mfa.disabled',
-    outcome: 'success',
-    reason: kind,
-    actor: actorOf(principal),
-    userId,
-    sessionId,
-    caller,
-  });
-  await enqueueMail(deps, tx, {
-    template: `factor-${change}`,
-    to: account.email,
-    userId,
-    params: { factor: kind, ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
-  });
 }

@@ -1,11 +1,9 @@
-import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
-import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
-import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
 import { deletePasskey, type PasskeyRow, renameRow, selectPasskeys } from './passkey-queries.ts';
+import { tellOfFactor } from './tell-of-factor.ts';
 
 export interface PasskeyBody {
   readonly id: string;
@@ -52,39 +50,10 @@ export async function removePasskey(deps: Deps, principal: UserPrincipal, id: st
       const own = await selectPasskeys(tx, userId);
       return own.some(row => row.id === id.toLowerCase()) ? 'last_way_in' : 'factor_not_found';
     }
-    await tellOfPasskey(deps, tx, principal, 'removed');
+    await tellOfFactor(deps, tx, principal, 'removed', 'passkey');
     return null;
   });
   if (refusal !== null) throw new Problem(refusal);
-}
-
-/** Records that a passkey came or went, and tells its owner, in the caller's transaction. */
-export async function tellOfPasskey(
-  deps: Deps,
-  tx: Tx,
-  principal: UserPrincipal,
-  change: 'added' | 'removed',
-): Promise<void> {
-  const { account, userId, sessionId, caller } = principal;
-  await recordEvent(deps, tx, {
-    type: change === 'added' ? 'passkey.added' : 'passkey.removed',
-    outcome: 'success',
-    actor: actorOf(principal),
-    userId,
-    sessionId,
-    caller,
-  });
-  await enqueueMail(deps, tx, {
-    template: `factor-${change}`,
-    to: account.email,
-    userId,
-    params: {
-      factor: 'passkey',
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: deps.clock.now().toISOString(),
-    },
-  });
 }
 
 /** A name that a person gave; 422 for one that is blank or cannot be shown. */

@@ -1,0 +1,34 @@
+import { recordEvent } from '../audit/record.ts';
+import { enqueueMail } from '../delivery/enqueue.ts';
+import type { Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
+import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import type { FactorKind } from './queries.ts';
+
+const EVENTS = { added: 'mfa.enabled', removed: 'mfa.disabled' } as const;
+const PASSKEY_EVENTS = { added: 'passkey.added', removed: 'passkey.removed' } as const;
+
+/** Records that a factor of the caller came or went, and mails its owner, in the transaction that did it. */
+export async function tellOfFactor(
+  deps: Deps,
+  tx: Tx,
+  principal: UserPrincipal,
+  change: 'added' | 'removed',
+  factor: FactorKind | 'passkey',
+): Promise<void> {
+  const { account, userId, sessionId, caller } = principal;
+  await recordEvent(deps, tx, {
+    ...(factor === 'passkey' ? { type: PASSKEY_EVENTS[change] } : { type: EVENTS[change], reason: factor }),
+    outcome: 'success',
+    actor: actorOf(principal),
+    userId,
+    sessionId,
+    caller,
+  });
+  await enqueueMail(deps, tx, {
+    template: `factor-${change}`,
+    to: account.email,
+    userId,
+    params: { factor, ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+  });
+}
