@@ -66,11 +66,14 @@ export function registerUserCommands(users: Command, open: Open): void {
   users
     .command('create')
     .description('makes an account; asks for a password, or makes one and shows it once')
-    .argument('[email]', 'the address, which counts as verified')
+    .argument('[email]', 'the address, which counts as verified unless --mail is said')
     .option('--email <address>', 'the same as an option')
     .option('--admin', 'with the role admin', false)
     .option('--role <name>', 'with this role beside user; may be repeated', collect, [])
-    .option('--first-name <name>', 'the first name; without any name, what stands before the @')
+    .option(
+      '--first-name <name>',
+      'the first name; without any name, what stands before the @, or of an --admin Administrator',
+    )
     .option('--last-name <name>', 'the last name')
     .option('--username <name>', 'another username than the address')
     .option('--phone <number>', 'the phone number')
