@@ -1,5 +1,5 @@
 import { domainToASCII } from 'node:url';
-import { invalid } from '../platform/problems.ts';
+import { invalid, Problem } from '../platform/problems.ts';
 
 export interface NormalizedAddress {
   /** As it will be stored and written to: NFKC, the domain as A-labels in lower case. */
@@ -37,6 +37,17 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
     throw invalid(member, 'value_error', 'This is not a valid email address.');
   }
   return { address, key: foldCase(address) };
+}
+
+/** Whether a text is an address that `normalizeEmail` takes. */
+export function isAddress(text: string): boolean {
+  try {
+    normalizeEmail(text);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return false;
+  }
 }
 
 /**

@@ -1,8 +1,7 @@
-import { normalizeEmail } from '../accounts/normalize.ts';
+import { isAddress } from '../accounts/normalize.ts';
 import { checkOffline, checkSettings } from '../passwords/policy.ts';
 import type { Judged } from '../platform/config/judged.ts';
 import type { Config } from '../platform/config.ts';
-import { Problem } from '../platform/problems.ts';
 
 /** Judges BOOTSTRAP_ADMIN_* with the rest of the configuration, before there is a database to make that account in. */
 export function bootstrapRules({ values, fault }: Judged): void {
@@ -34,14 +33,4 @@ export async function commonBootstrapPassword(config: Config): Promise<string | 
 
 function inWords(issues: readonly { readonly msg: string }[]): string {
   return `BOOTSTRAP_ADMIN_PASSWORD breaks the password policy: ${issues.map(({ msg }) => msg).join(' ')} Set another one, or remove BOOTSTRAP_ADMIN_* where there is an administrator.`;
-}
-
-function isAddress(text: string): boolean {
-  try {
-    normalizeEmail(text);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    return false;
-  }
 }

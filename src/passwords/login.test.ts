@@ -1,7 +1,7 @@
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
+import { logIn, member, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { openHasher } from '../platform/hasher.ts';
 import type { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
@@ -97,6 +97,23 @@ test('a password that the policy refuses today lets in, is flagged, and is not o
   expect(changed.statusCode).toBe(204);
   expect((await stored(ada.id))?.weak).toBe(false);
   expect((await login(ada.email, PASSWORD)).json()).not.toHaveProperty('password_weak');
+});
+
+test('of a failed login the trail keeps the name that somebody has, or an address, and no password in its place', async () => {
+  const admin = await member(world, { roles: ['admin'] });
+  const ada = await person(world);
+  const kept = async (name: string) => {
+    await login(name, 'wrong');
+    const trail = await world.call('GET', '/audit-events?type=login.failed&limit=1', { token: admin.token });
+    return trail.json().items[0].data;
+  };
+  expect(await kept(ada.email)).toEqual({ name: ada.email });
+  expect(await kept('nobody@example.com')).toEqual({ name: 'nobody@example.com' });
+  for (const typed of [PASSWORD, 'P@ssw0rd', 'p@ss word.example']) expect(await kept(typed)).toEqual({});
+  const locked = () => login(PASSWORD, 'wrong');
+  while ((await locked()).statusCode !== 429);
+  const refused = await world.call('GET', '/audit-events?type=login.refused&limit=1', { token: admin.token });
+  expect(refused.json().items[0]).toMatchObject({ reason: 'too_many_attempts', data: {} });
 });
 
 test('a login that finds the hash queue full is told to come back, and costs no attempt', async () => {

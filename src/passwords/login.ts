@@ -1,4 +1,4 @@
-import { normalizeLogin } from '../accounts/normalize.ts';
+import { isAddress, normalizeLogin } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
@@ -113,6 +113,8 @@ async function recordFailure(
   reason: string,
 ): Promise<void> {
   const { account, lockedUntil, subject } = found;
+  // People type passwords into the wrong field: of a name that nobody has, only an address is kept.
+  const tellable = account !== null || isAddress(name);
   const event = {
     type: outcome === 'failure' ? 'login.failed' : 'login.refused',
     outcome,
@@ -120,7 +122,7 @@ async function recordFailure(
     actor: { kind: 'anonymous' },
     userId: account?.id ?? null,
     caller,
-    personal: { name },
+    ...(tellable && { personal: { name } }),
   } as const;
   if (outcome === 'refusal') return recordEvent(deps, deps.db, event);
   return recordFailedAttempt(deps, event, { subject, lockedUntil, email: account?.email ?? null });
