@@ -3,6 +3,7 @@ import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
+import { principalOf } from '../sessions/principal.ts';
 import { explain } from './explain.ts';
 
 const instant = Type.String({ format: 'date-time' });
@@ -49,7 +50,7 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Administration'],
         summary: 'Why this person cannot log in',
         description:
-          'From the facts that the login itself reads: disabled, locked until, unverified, expired, factor missing.',
+          'From the facts that the login itself reads: disabled, locked until, unverified, expired, factor missing. `recent` is of the audit trail: empty without `audit:read`.',
         params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
         response: { 200: explanation },
       },
@@ -58,12 +59,13 @@ export function routes(app: App, deps: Deps): void {
       const account = await findAccountById(deps.db, request.params.id);
       if (account === null) throw new Problem('user_not_found');
       const { obstacles, failures, factors, recent, ...rest } = await explain(deps, account);
+      const readsTrail = principalOf(request).permissions.has('audit:read');
       return {
         ...rest,
         obstacles: [...obstacles],
         failures: [...failures],
         factors: [...factors],
-        recent: [...recent],
+        recent: readsTrail ? [...recent] : [],
       };
     },
   );

@@ -73,3 +73,17 @@ test('it needs users:read', async () => {
   expect(refused.statusCode).toBe(403);
   expect(refused.json()).toMatchObject({ code: 'permission_denied', permission: 'users:read' });
 });
+
+test('what the trail says is for whoever may read it', async () => {
+  const who = await person(service);
+  await service.call('POST', '/token', { form: { username: who.email, password: 'wrong' } });
+  const role = { name: 'seer', permissions: ['users:read'] };
+  await service.call('POST', '/roles', { token, body: role });
+  const seer = await logIn(service, await person(service, { roles: ['seer'] }));
+  const told = await service.call('GET', `/users/${who.id}/explain`, { token: seer.access_token });
+  expect([told.statusCode, told.json()]).toEqual([
+    200,
+    expect.objectContaining({ can_log_in: true, failures: [expect.anything()], recent: [] }),
+  ]);
+  expect((await explainOf(who)).recent).not.toEqual([]);
+});
