@@ -11,12 +11,15 @@ import { answerProblem } from './errors.ts';
 export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHandler {
   const methodsOf = new Map<string, Set<string>>();
   const ofOAuth = new Set<string>();
+  // `/account/*`: what it answers to a method, it answers where another route of the path has other methods alone.
+  const catching: { readonly prefix: string; readonly method: string }[] = [];
   app.addHook('onRoute', ({ url, method, config }) => {
     if (config?.oauth === true) ofOAuth.add(url);
     for (const each of [method].flat()) {
       // The preflight of every path is the CORS plugin's.
       if (each === 'OPTIONS') continue;
       methodsOf.set(url, (methodsOf.get(url) ?? new Set()).add(each));
+      if (url.endsWith('/*')) catching.push({ prefix: url.slice(0, -1), method: each });
     }
   });
 
@@ -41,7 +44,10 @@ export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHand
   });
   app.setNotFoundHandler(refuse);
   return (request, reply, done) => {
-    if (methodsOf.get(pathOf(request))?.has(request.method) !== false) return done();
+    const path = pathOf(request);
+    if (methodsOf.get(path)?.has(request.method) !== false) return done();
+    if (catching.some(({ prefix, method }) => method === request.method && path.startsWith(prefix)))
+      return done();
     void refuse(request, reply);
   };
 }
