@@ -12,7 +12,7 @@ const { ISSUER = 'http://localhost:8000', AUDIENCE = 'entrecore', REDIS_URL, POR
 
 // Kept for as long as its Cache-Control says, and asked again for a key that is new. A rotation publishes its key long
 // before that signs.
-const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', ISSUER), { cacheMaxAge: 300_000 });
+const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`), { cacheMaxAge: 300_000 });
 const redis =
   REDIS_URL === undefined
     ? null

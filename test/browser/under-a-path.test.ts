@@ -1,6 +1,4 @@
 // A proxy that serves us under a path of its host, and takes that path off: the links in mails lead there.
-import { once } from 'node:events';
-import { createServer, type Server, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,13 +7,14 @@ import { type TestApp, testApp } from '../support/app.ts';
 import { freePort } from '../support/authenticator.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { mailsTo } from '../support/mails.ts';
+import { type PathProxy, pathProxy } from '../support/path-proxy.ts';
 import { PASSWORD } from '../support/people.ts';
 
 const BASE = '/id/auth';
 
 describe.skipIf(withoutChromium)('under a path, in Chromium', { timeout: 120_000 }, () => {
   let world: TestApp;
-  let proxy: Server;
+  let proxy: PathProxy;
   let browser: Browser;
   let origin: string;
   beforeAll(async () => {
@@ -27,14 +26,12 @@ describe.skipIf(withoutChromium)('under a path, in Chromium', { timeout: 120_000
     });
     world.deps.clock.set(new Date());
     await world.app.listen({ port: 0, host: '127.0.0.1' });
-    proxy = strippingProxy(world.app.server.address() as AddressInfo);
-    proxy.listen(port, '127.0.0.1');
-    await once(proxy, 'listening');
+    const behind = (world.app.server.address() as AddressInfo).port;
+    proxy = await pathProxy({ path: BASE, port, behind });
     browser = await openChromium();
   });
   afterAll(async () => {
     await browser?.close();
-    proxy?.closeAllConnections();
     proxy?.close();
     await world.close();
   });
@@ -100,23 +97,3 @@ describe.skipIf(withoutChromium)('under a path, in Chromium', { timeout: 120_000
     expect(astray).toEqual([]);
   });
 });
-
-/** Serves what is under the path from the other server, as it stands at its root; anything else is 404. */
-function strippingProxy({ port }: AddressInfo): Server {
-  return createServer((request, response) => {
-    const { url = '/', method, headers } = request;
-    if (!url.startsWith(`${BASE}/`)) {
-      response.writeHead(404).end();
-      return;
-    }
-    const onward = send(
-      { host: '127.0.0.1', port, path: url.slice(BASE.length), method, headers },
-      answer => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      },
-    );
-    onward.on('error', () => response.destroy());
-    request.pipe(onward);
-  });
-}

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { pathProxy } from '../support/path-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis.ts';
 import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
 import { tampered } from '../support/tampered.ts';
@@ -20,10 +21,13 @@ beforeAll(async () => {
   closing.push(() => database.close());
   redis = await startRedis();
   closing.push(() => redis.close());
-  const port = String(await freePort());
-  const issuer = `http://localhost:${port}`;
+  // Under a path of its host, where its keys are, too.
+  const [port, behind] = [await freePort(), await freePort()];
+  const issuer = `http://localhost:${port}/id/auth`;
+  const proxy = await pathProxy({ path: '/id/auth', port, behind });
+  closing.push(() => proxy.close());
   service = await startService({
-    PORT: port,
+    PORT: String(behind),
     PUBLIC_URL: issuer,
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
