@@ -97,6 +97,13 @@ test('an error names what it adds, and its example shows it', () => {
   });
 });
 
+test('what leads a browser on says that it has a Location', () => {
+  const answers = world.judge.operations.flatMap(({ responses }) => Object.entries(responses));
+  const leading = answers.filter(([status]) => status.startsWith('3'));
+  expect(leading.map(([status]) => status)).toEqual(['302', '302', '303']);
+  for (const [, answer] of leading) expect(answer.headers).toHaveProperty('Location');
+});
+
 test('the docs page and what it loads come from here alone', async () => {
   const page = await world.call('GET', '/docs');
   expect(page.body).not.toMatch(/https?:\/\//);

@@ -135,11 +135,16 @@ function describeBody({ body, consumes = ['application/json'] }: RouteSchema, co
   };
 }
 
+const location = {
+  Location: { description: 'Where the browser goes on.', schema: { type: 'string', format: 'uri' } },
+};
+
 function describeAnswers({ response = {} }: RouteSchema, components: Json): Json {
   return Object.fromEntries(
     Object.entries(response).map(([status, schema]) => {
       const description = (schema.description as string | undefined) ?? reasonPhrase(Number(status));
-      if (schema.type === 'null') return [status, { description }];
+      if (schema.type === 'null')
+        return [status, { description, ...(status.startsWith('3') && { headers: location }) }];
       const type = (schema.contentType as string | undefined) ?? 'application/json';
       const media = { schema: toComponent(schema, components), example: exampleOf(schema) };
       return [status, { description, content: { [type]: media } }];
