@@ -99,7 +99,9 @@ async function keyOf(
   // Nearly everybody has a key already, and a read shares its round trip with others'.
   const found = (database === db ? await findPersonKey(db, userId) : null) ?? (await make());
   if (found.key_sealed === null) return null;
-  const key = secrets.open(contextOf(userId), found.key_sealed);
+  // In memory of its own: a small Buffer is a piece of 64 KiB, which would stay for as long as the piece is kept.
+  const opened = secrets.open(contextOf(userId), found.key_sealed);
+  const key = Buffer.alloc(opened.length, opened);
   // Made in a transaction that may yet roll back: keeping it would seal later events under a key that nobody stored.
   if (found.uncommitted && database !== db) return key;
   if (keys.size >= KEPT) keys.delete(keys.keys().next().value as string);
