@@ -104,6 +104,18 @@ test('two Authorization headers are refused: whoever checks one of them before u
   expect(text).toContain('"code":"malformed_request"');
 });
 
+test('an expectation that nobody knows is passed over, and CONNECT is refused in the form of every other error', async () => {
+  const expecting = await send(
+    'GET /health HTTP/1.1\r\nHost: x\r\nExpect: the-worst\r\nConnection: close\r\n\r\n',
+  );
+  expect(statuses(expecting.text)).toEqual([200]);
+  expect(expecting.text).toMatch(/^x-request-id: /im);
+  const connecting = await send('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n');
+  expect(statuses(connecting.text)).toEqual([400]);
+  expect(connecting.text).toContain('"code":"malformed_request"');
+  expect(connecting.closed).toBe(true);
+});
+
 test('headers of more than 16 KiB are refused', async () => {
   expect(statuses((await send(head(`X-Long: ${'a'.repeat(17_000)}`))).text)).toEqual([431]);
 });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import {
@@ -71,12 +72,13 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     // Node would refuse it without a word.
     requireHostHeader: false,
   };
+  const refuse = refuseConnection(random);
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: patience.requestMs,
     connectionTimeout: 60_000,
-    clientErrorHandler: refuseConnection(random),
+    clientErrorHandler: refuse,
     keepAliveTimeout: 75_000,
     // Named here, as Fastify would load its own compilers otherwise.
     schemaController: {
@@ -98,6 +100,11 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     rewriteUrl: ({ url = '/' }) => (isPrefixed(url) ? url.slice(API_PREFIX.length) || '/' : url),
     ...(tls ? { https: { ...tls, minVersion: 'TLSv1.2', ...limits } } : { http: limits }),
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
+
+  // Node would answer an expectation that it does not know with an empty 417, and CONNECT not at all. RFC 9110 §10.1.1 lets
+  // the first be served.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.server.on('connect', (_request, socket) => refuse(new Error('This is no proxy'), socket as Socket));
 
   const readAddress = addressReader(config.http.trustProxy);
   app.decorateRequest('clientAddress', '');
