@@ -85,7 +85,8 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
     keys.close();
     await world.close();
     log.info('stopped');
-    log.flush();
+    // The hashes of those who were cut off, or went away, would keep the process for as long as their queue is.
+    process.exit(0);
   };
   return () => {
     drain().catch((error: unknown) => {

@@ -95,6 +95,26 @@ test('SIGHUP ends the service as SIGTERM does: the embedded server does not outl
   expect(processesHere()).toEqual([]);
 });
 
+test('a queue of hashes whose callers have gone does not keep a service that was told to stop', async () => {
+  const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '14', RATE_LIMIT: 'off' });
+  children.push(service.child);
+  const gone = new AbortController();
+  const callers = Array.from({ length: 60 }, (_, index) =>
+    fetch(`${service.url}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ username: `nobody-${index}`, password: 'Correct-horse-7' }),
+      signal: gone.signal,
+    }).catch(() => null),
+  );
+  const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
+  await expect.poll(metrics, { timeout: 30_000, interval: 100 }).toMatch(/^password_hashes_waiting [45]\d$/m);
+  gone.abort();
+  await Promise.all(callers);
+  const asked = performance.now();
+  expect(await service.stop('SIGTERM')).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(15_000);
+});
+
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s to a command in progress leaves no embedded server',
   async signal => {
