@@ -17,6 +17,7 @@ import {
   seedMatches,
 } from './refresh-token.ts';
 import { issueTokens, type TokenBody } from './token.ts';
+import { withTry } from './tries.ts';
 
 // A caller that lost the race for a rotation reads again to see what the winner wrote.
 const READS = 3;
@@ -24,14 +25,25 @@ const READS = 3;
 /**
  * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. Where that rotates nothing,
  * another reads why: the immediate predecessor of the current token gets the same successor again within
- * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session. Refuses with `invalid_refresh_token` or
- * `refresh_token_reused`.
+ * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session. A try that this service could not answer, and
+ * its retry, count as one. Refuses with `invalid_refresh_token` or `refresh_token_reused`.
  */
 export async function refresh(deps: KeysDeps, caller: Caller, token: string): Promise<TokenBody> {
-  const { clock, config, db, secrets } = deps;
-  const presented = decodeRefreshToken(secrets, token);
+  const presented = decodeRefreshToken(deps.secrets, token);
   if (presented === null) throw new Problem('invalid_refresh_token');
+  return withTry(deps, `${presented.sessionId} ${presented.generation}`, {
+    work: since => rotate(deps, caller, presented, since),
+    isAnswer: error => error instanceof Problem && error.status === 401,
+  });
+}
 
+async function rotate(
+  deps: KeysDeps,
+  caller: Caller,
+  presented: RefreshToken,
+  since: Date,
+): Promise<TokenBody> {
+  const { clock, config, db } = deps;
   for (let read = 0; read < READS; read++) {
     const now = clock.now();
     const rotated = await rotateSession(db, {
@@ -43,7 +55,7 @@ export async function refresh(deps: KeysDeps, caller: Caller, token: string): Pr
     });
     if (rotated !== null) return succeed(deps, presented, rotated);
     const session = await findRotated(db, presented.sessionId);
-    const verdict = judge(presented, session, now, config.sessions.reuseGrace);
+    const verdict = judge(presented, session, { now, since, grace: config.sessions.reuseGrace });
     if (verdict === 'raced') continue;
     if (verdict === 'invalid' || session === null) throw new Problem('invalid_refresh_token');
     if (verdict === 'reused') return endStolenSession(deps, caller, session);
@@ -65,14 +77,19 @@ async function succeed(deps: KeysDeps, presented: RefreshToken, row: GrantRow): 
 
 type Verdict = 'repeated' | 'raced' | 'reused' | 'invalid';
 
-function judge(token: RefreshToken, session: RotationRow | null, now: Date, grace: number): Verdict {
+function judge(
+  token: RefreshToken,
+  session: RotationRow | null,
+  { now, since, grace }: { now: Date; since: Date; grace: number },
+): Verdict {
   if (session === null || !seedMatches(token.seed, session.seed_hash)) return 'invalid';
   const over = session.ended_at !== null || session.idle_expires_at <= now || session.expires_at <= now;
   if (over || session.disabled_at !== null) return 'invalid';
   const age = session.generation - token.generation;
   if (age === 0) return 'raced';
   if (age < 0) return 'invalid';
-  return age === 1 && now < addSeconds(session.rotated_at, grace) ? 'repeated' : 'reused';
+  const isSpared = grace > 0 && since < addSeconds(session.rotated_at, grace);
+  return age === 1 && isSpared ? 'repeated' : 'reused';
 }
 
 // Of several replays at once, one ends the session and tells the owner; all of them are refused alike.
