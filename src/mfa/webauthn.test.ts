@@ -11,7 +11,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, person } from '../../test/support/people.ts';
-import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { type Habits, softAuthenticator } from '../../test/support/soft-authenticator.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -61,6 +61,63 @@ describe('an attestation, which nobody asked for', () => {
       expect(answer.json().code).toBe('passkey_refused');
     },
   );
+});
+
+/** A passkey of an authenticator with these habits: what adding it and signing in with it are answered. */
+async function addAndUse(habits: Habits, forget = false) {
+  const authenticator = softAuthenticator(undefined, undefined, habits);
+  const { options, finish } = await begin();
+  const added = await finish(authenticator.create(options));
+  const asked = (await service.call('POST', '/token/passkey/options')).json().options;
+  const response = authenticator.get(asked) as { response: { userHandle?: string } };
+  if (forget) delete response.response.userHandle;
+  const used = await service.call('POST', '/token/passkey', { body: { response } });
+  return [added, used].map(answer => answer.json().code ?? answer.statusCode);
+}
+
+const inFrame = { crossOrigin: true };
+test.each([
+  ['none', {}, [201, 200]],
+  ['a frame of another site', inFrame, ['passkey_refused', 'passkey_refused']],
+  ['a top of another site', { topOrigin: 'https://example.com' }, ['passkey_refused', 'passkey_refused']],
+])(
+  'nobody is meant to touch a passkey of ours in a frame (Web Authentication §7.1, §7.2): %s',
+  async (_name, clientData, told) => {
+    expect(await addAndUse({ clientData })).toEqual(told);
+  },
+);
+
+test('a passkey that was made in a page of ours is not good in a frame', async () => {
+  const clientData: Record<string, unknown> = {};
+  const authenticator = softAuthenticator(undefined, undefined, { clientData });
+  const { options, finish } = await begin();
+  expect((await finish(authenticator.create(options))).statusCode).toBe(201);
+  Object.assign(clientData, inFrame);
+  const asked = (await service.call('POST', '/token/passkey/options')).json().options;
+  const answer = await service.call('POST', '/token/passkey', {
+    body: { response: authenticator.get(asked) },
+  });
+  expect(answer.json().code).toBe('passkey_refused');
+});
+
+test.each([
+  [0, 'passkey_refused'],
+  [1023, 201],
+  [1024, 'passkey_refused'],
+  [3000, 'passkey_refused'],
+])(
+  'an id of %i bytes, of which there are 1023 at most (Web Authentication §7.1), is answered %s',
+  async (idLength, told) => {
+    const { options, finish } = await begin();
+    const made = softAuthenticator(undefined, undefined, { idLength }).create(options);
+    const answer = await finish({ ...made, id: 'AAAA', rawId: 'AAAA' });
+    expect(answer.json().code ?? answer.statusCode).toBe(told);
+  },
+);
+
+test('who signs in without a name says by the passkey who they are (Web Authentication §7.2)', async () => {
+  expect(await addAndUse({})).toEqual([201, 200]);
+  expect(await addAndUse({}, true)).toEqual([201, 'passkey_refused']);
 });
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };

@@ -19,6 +19,9 @@ export const CEREMONY_LIFETIME = 300;
 /** EdDSA, ES256, RS256 (RFC 9053, RFC 8812). */
 const ALGORITHMS = [-8, -7, -257];
 
+/** Bytes of a credential's id (Web Authentication §4); the index of credentials takes not much more. */
+const LONGEST_ID = 1023;
+
 type ConfigDeps = Pick<Deps, 'config' | 'log'>;
 
 // Parsers of certificates and CBOR: loaded by the first passkey, so that a start does not pay for them.
@@ -77,7 +80,7 @@ export async function verifyCreation(
   challenge: string,
 ): Promise<Credential | null> {
   const { rpId, origins } = deps.config.passkeys;
-  if (!(await attestsNothing(response).catch(refused(deps)))) return null;
+  if (isFramed(response) || !(await attestsNothing(response).catch(refused(deps)))) return null;
   const { verifyRegistrationResponse } = await library();
   const verified = await verifyRegistrationResponse({
     response,
@@ -88,6 +91,8 @@ export async function verifyCreation(
   }).catch(refused(deps));
   if (verified?.verified !== true) return null;
   const { credential, credentialDeviceType, credentialBackedUp, aaguid } = verified.registrationInfo;
+  const { length } = Buffer.from(credential.id, 'base64url');
+  if (length === 0 || length > LONGEST_ID) return null;
   return {
     id: credential.id,
     public_key: Buffer.from(credential.publicKey).toString('base64url'),
@@ -111,17 +116,23 @@ async function attestsNothing({ response }: CreationResponse): Promise<boolean> 
 
 /**
  * What an assertion says, if all of Web Authentication §7.2 holds but the counter, which is for the statement that
- * writes it; else null.
+ * writes it; else null. `isNameless`: nobody said before whose passkey it is.
  */
 export async function verifyAssertion(
   deps: ConfigDeps,
   response: AssertionResponse,
-  { challenge, userId, credential }: { challenge: string; userId: string; credential: Credential },
+  {
+    challenge,
+    userId,
+    credential,
+    isNameless,
+  }: { challenge: string; userId: string; credential: Credential; isNameless: boolean },
 ): Promise<{ counter: number; backedUp: boolean } | null> {
   const { rpId, origins } = deps.config.passkeys;
-  const { userHandle } = response.response;
-  // Absent where the browser was told which passkeys to ask.
-  if (typeof userHandle === 'string' && userHandle !== handleOf(userId).toString('base64url')) return null;
+  const { userHandle = null } = response.response as { userHandle?: string | null };
+  // May be absent where the browser was told which passkeys to ask.
+  const isTheirs = userHandle === null ? !isNameless : userHandle === handleOf(userId).toString('base64url');
+  if (!isTheirs || isFramed(response)) return null;
   const { verifyAuthenticationResponse } = await library();
   const verified = await verifyAuthenticationResponse({
     response,
@@ -143,12 +154,29 @@ export async function verifyAssertion(
 
 /** The challenge that a response answers, as it says itself; '' where it cannot be read. */
 export function challengeOf(response: CreationResponse | AssertionResponse): string {
+  const { challenge } = clientDataOf(response);
+  return typeof challenge === 'string' ? challenge : '';
+}
+
+// In a frame of another site, whoever touches the passkey sees that site and not us. No page of ours is meant for one, and
+// the library asks of assertions only, and only where the browser names the top (Safari does not).
+function isFramed(response: CreationResponse | AssertionResponse): boolean {
+  const { crossOrigin = false, topOrigin } = clientDataOf(response);
+  return crossOrigin !== false || topOrigin !== undefined;
+}
+
+interface ClientData {
+  readonly challenge?: unknown;
+  readonly crossOrigin?: unknown;
+  readonly topOrigin?: unknown;
+}
+
+function clientDataOf({ response }: CreationResponse | AssertionResponse): ClientData {
   try {
-    const text = Buffer.from(response.response.clientDataJSON, 'base64url').toString('utf8');
-    const { challenge } = JSON.parse(text) as { challenge?: unknown };
-    return typeof challenge === 'string' ? challenge : '';
+    const text = Buffer.from(response.clientDataJSON, 'base64url').toString('utf8');
+    return (JSON.parse(text) as ClientData | null) ?? {};
   } catch {
-    return '';
+    return {};
   }
 }
 

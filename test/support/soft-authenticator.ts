@@ -3,11 +3,22 @@ import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 export interface SoftAuthenticator {
   readonly publicKey: KeyObject;
   /** What `navigator.credentials.create` would answer, in JSON: without an attestation, or with this one. */
-  create(options: { challenge: string }, attestation?: Attestation): Record<string, unknown>;
+  create(
+    options: { challenge: string; user?: { id: string } },
+    attestation?: Attestation,
+  ): Record<string, unknown>;
   /** The hash that an attestation of `create` is made for. */
   clientDataHash(options: { challenge: string }): Buffer;
   /** What `navigator.credentials.get` would answer, in JSON. */
   get(options: { challenge: string }): Record<string, unknown>;
+}
+
+/** What an authenticator or its browser does of its own accord. */
+export interface Habits {
+  /** Bytes of the credential's id. */
+  readonly idLength?: number;
+  /** Members of the client data beside the usual ones. */
+  readonly clientData?: Record<string, unknown>;
 }
 
 export interface Attestation {
@@ -24,12 +35,17 @@ const ATTESTED = 0x40;
  * An authenticator without a browser, which holds one discoverable ES256 credential and verifies its user (Web
  * Authentication §6). What browsers themselves send is tested in Chromium.
  */
-export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'localhost'): SoftAuthenticator {
+export function softAuthenticator(
+  origin = 'http://localhost:8000',
+  rpId = 'localhost',
+  { idLength = 16, clientData: members }: Habits = {},
+): SoftAuthenticator {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  const id = randomBytes(16);
+  const id = randomBytes(idLength);
+  let userHandle: string | undefined;
   const clientData = (type: string, challenge: string) =>
-    Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
+    Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false, ...members }));
   const authenticatorData = (flags: number, attested = Buffer.alloc(0)) =>
     Buffer.concat([sha256(rpId), Buffer.from([flags, 0, 0, 0, 0]), attested]);
   const credential = (response: Record<string, unknown>) => ({
@@ -43,7 +59,8 @@ export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'loca
   return {
     publicKey,
     clientDataHash: ({ challenge }) => sha256(clientData('webauthn.create', challenge)),
-    create({ challenge }, { format, certificates } = { format: 'none' }) {
+    create({ challenge, user }, { format, certificates } = { format: 'none' }) {
+      userHandle = user?.id;
       // RFC 9053 §7.1.1: an EC2 key for ES256 on P-256.
       const key = cborMap([
         [cborInteger(1), cborInteger(2)],
@@ -52,7 +69,12 @@ export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'loca
         [cborInteger(-2), cborBytes(Buffer.from(x, 'base64url'))],
         [cborInteger(-3), cborBytes(Buffer.from(y, 'base64url'))],
       ]);
-      const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([0, id.length]), id, key]);
+      const attested = Buffer.concat([
+        Buffer.alloc(16),
+        Buffer.from([id.length >> 8, id.length & 0xff]),
+        id,
+        key,
+      ]);
       const data = authenticatorData(USER_PRESENT | USER_VERIFIED | ATTESTED, attested);
       const attestation = cborMap([
         [cborText('fmt'), cborText(format)],
@@ -72,6 +94,7 @@ export function softAuthenticator(origin = 'http://localhost:8000', rpId = 'loca
         clientDataJSON: json.toString('base64url'),
         authenticatorData: data.toString('base64url'),
         signature: sign('sha256', Buffer.concat([data, sha256(json)]), privateKey).toString('base64url'),
+        ...(userHandle !== undefined && { userHandle }),
       });
     },
   };
