@@ -219,6 +219,16 @@ test('a rotated key is fetched when a token names it, and an outage is bridged b
   expect((await signUp(await issuer.idToken())).statusCode).toBe(200);
 });
 
+test('of several tokens at once that name a new key, all wait for the fetch that one of them begins', async () => {
+  service.deps.clock.advance(60);
+  await issuer.rotate();
+  const fetches = issuer.fetches();
+  const tokens = await Promise.all(Array.from({ length: 5 }, () => issuer.idToken()));
+  const answers = await Promise.all(tokens.map(token => signUp(token)));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200, 200]);
+  expect(issuer.fetches()).toBe(fetches + 1);
+});
+
 test('without a client id, Google sign-in is off', async () => {
   const other = await testApp();
   const answer = await other.call('POST', '/signup/google', { body: { token: 'x' } });

@@ -40,7 +40,7 @@ export function issuerKeys(metadata: Remembered<IssuerMetadata>, clock: Clock): 
       try {
         return await known.pick(header, token);
       } catch (error) {
-        const fresh = await (kept.refetched()?.catch(() => known) ?? known);
+        const fresh = await (kept.newerThan(known)?.catch(() => known) ?? known);
         if (fresh === known) throw error;
         return fresh.pick(header, token);
       }

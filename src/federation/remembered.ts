@@ -4,8 +4,11 @@ import type { Clock } from '../platform/clock.ts';
 export interface Remembered<T> {
   /** What is kept while it is fresh; else fetched anew, or still what is kept where that fails. */
   current(): Promise<T>;
-  /** Fetches anew; null when that was tried within half a minute. */
-  refetched(): Promise<T> | null;
+  /**
+   * What another fetch has given since `known`, or is about to give; else fetches anew, or null when that was tried within
+   * half a minute.
+   */
+  newerThan(known: T): Promise<T> | null;
 }
 
 // An outage of the provider must not keep people out, but a key that it withdrew must not live on for ever.
@@ -38,6 +41,10 @@ export function remember<T>(load: () => Promise<T>, clock: Clock, freshMs: numbe
       if (usable === null) return fetchNow();
       return now - triedAt < COOLDOWN_MS ? usable.value : fetchNow().catch(() => usable.value);
     },
-    refetched: () => (clock.now().getTime() - triedAt < COOLDOWN_MS ? null : fetchNow()),
+    newerThan(known) {
+      if (kept !== null && kept.value !== known) return Promise.resolve(kept.value);
+      if (fetching !== null) return fetching;
+      return clock.now().getTime() - triedAt < COOLDOWN_MS ? null : fetchNow();
+    },
   };
 }
