@@ -57,6 +57,17 @@ test.each([
   expect(answer.json()).toMatchObject({ code: 'invalid_google_token', detail: 'Invalid Google token' });
 });
 
+test.each([
+  'ada@localhost',
+  'ada@',
+  'ada lovelace@example.com',
+  'ada@example.com\r\nBcc: eve@example.com',
+  `${'a'.repeat(300)}@example.com`,
+])('an address that nobody can have here makes no account: %j', async email => {
+  const answer = await signUp(await issuer.idToken({ sub: '2005', email }));
+  expect([answer.statusCode, answer.json().code]).toEqual([409, 'identity_linking_refused']);
+});
+
 test('an address that cannot be stored is none', async () => {
   const signedIn = (email: string) => issuer.idToken({ sub: '2004', email }).then(token => signUp(token));
   expect((await signedIn('x\0@example.com')).json().code).toBe('identity_linking_refused');

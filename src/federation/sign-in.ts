@@ -1,7 +1,7 @@
 import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
 import { createAccount } from '../accounts/create.ts';
 import { findAccountById } from '../accounts/find.ts';
-import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
+import { isAddress, isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import { issueChallenge } from '../challenges/issue.ts';
@@ -32,7 +32,7 @@ interface Linked {
  * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
  * its address only where the provider verified that address; to an unverified account only after everything that was set
  * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `identity_linking_refused` for an
- * address that the provider did not verify, `address_taken` for one that only looks like that of an account or is kept
+ * address that the provider did not verify or that nobody can have here, `address_taken` for one that only looks like that of an account or is kept
  * for its former owner, and with what `completeAuthentication` names.
  */
 export async function signInWithIdentity(
@@ -68,7 +68,8 @@ export async function signInWithIdentity(
 
 // Two tabs may bring one identity at once: the primary key lets one link it, and the other finds it linked.
 async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIdentity): Promise<Account> {
-  if (identity.email === null || !identity.emailVerified)
+  // An address that nobody can have here (ada@localhost) is no member of the request that could be called wrong.
+  if (identity.email === null || !identity.emailVerified || !isAddress(identity.email))
     throw new Problem('identity_linking_refused', unverified);
   const { email } = identity;
   for (let tries = 0; tries < 3; tries++) {
