@@ -107,9 +107,10 @@ function recordRefusal(deps: Deps, caller: Caller, provider: string, reason: str
   });
 }
 
-// The messages only: the objects behind them hold tokens and claims.
+// The messages only: the objects behind them hold tokens and claims, and so does what JSON.parse says, which quotes.
 function messagesOf(error: unknown): string {
   const said: string[] = [];
-  for (let at = error; at instanceof Error && said.length < 4; at = at.cause) said.push(at.message);
+  for (let at = error; at instanceof Error && said.length < 4; at = at.cause)
+    said.push(at instanceof SyntaxError ? at.name : at.message);
   return said.join(': ').slice(0, 500);
 }

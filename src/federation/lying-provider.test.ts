@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type Lies, type LyingProvider, lyingProvider } from '../../test/support/lying-provider.ts';
 import { member } from '../../test/support/people.ts';
@@ -179,6 +179,22 @@ test('every refusal is in the trail, and nothing of the answer is', async () => 
   );
   expect(event).toMatchObject({ reason: 'server_error', data: { provider: 'liar' } });
 });
+
+test.each(['gho_16C7e42F292c6912', '{"access_token":gho_16C7e42F292c6912}'])(
+  'no token is logged where the answer that holds it cannot be read: %s',
+  async body => {
+    const warned = vi.spyOn(service.deps.log, 'warn');
+    await attempt({
+      answers: {
+        '/token': response => response.setHeader('content-type', 'application/json').end(body),
+      },
+    });
+    const lines = JSON.stringify(warned.mock.calls);
+    warned.mockRestore();
+    expect(lines).toContain('a sign-in failed');
+    expect(lines).not.toContain('gho_');
+  },
+);
 
 const json = (response: ServerResponse, body: unknown) =>
   response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
