@@ -62,6 +62,8 @@ export async function provePasskey(
   if (proof === null) return null;
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
   await db.transaction(async tx => {
+    // Removed meanwhile, it was not copied.
+    if ((await selectByCredential(tx, credential.id)) === null) return;
     await recordEvent(deps, tx, {
       type: 'passkey.cloned',
       outcome: 'refusal',

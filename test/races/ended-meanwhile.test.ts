@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findAccountById } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
 import { letIn } from '../../src/authentication/let-in.ts';
-import { signInNewAccount } from '../../src/authentication/passkey.ts';
+import { beginPasskeySignIn, signInNewAccount, signInWithPasskey } from '../../src/authentication/passkey.ts';
 import { unlinkIdentity } from '../../src/federation/unlink.ts';
 import { signInByMail } from '../../src/mail-sign-in/answer.ts';
 import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
@@ -147,6 +147,30 @@ describe('nobody is let in by what was removed while it was being proven', () =>
 
     await expect(signIn()).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
     await expect(signIn()).rejects.toThrow(expect.objectContaining({ code: 'account_disabled' }));
+    await db.close();
+  });
+
+  test('a passkey that was answering: nobody is told that it was copied', async () => {
+    const { who, token } = await member(service);
+    const { deps } = service;
+    const authenticator = softAuthenticator();
+    const { options } = (await service.call('POST', '/mfa/passkeys/options', { token })).json();
+    const body = { name: 'Laptop', response: authenticator.create(options) };
+    const { id } = (await service.call('POST', '/mfa/passkeys', { token, body })).json();
+    const { db, hooks } = watchedDatabase(deps.databaseUrl);
+    const removed = () => service.call('DELETE', `/mfa/passkeys/${id}`, { token });
+    hooks.push({ text: "credential ->> 'id'", after: removed });
+
+    const response = authenticator.get(await beginPasskeySignIn(deps)) as never;
+    const attempt = signInWithPasskey({ ...deps, db }, caller, { response, devices: [] });
+
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'passkey_refused' }));
+    const events = await deps.db.rows<{ type: string }>(
+      sql`select type from audit_events where user_id = ${who.id}::uuid`,
+    );
+    expect(events.map(({ type }) => type)).not.toContain('passkey.cloned');
+    const mails = (await mailsTo(service, who.email)).map(({ template }) => template);
+    expect(mails).not.toContain('passkey-copied');
     await db.close();
   });
 
