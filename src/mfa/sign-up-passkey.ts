@@ -3,7 +3,6 @@ import { issueChallenge } from '../challenges/issue.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import { type Credential, insertingPasskey, selectByCredential } from './passkey-queries.ts';
-import { passkeyName } from './passkeys.ts';
 import {
   CEREMONY_LIFETIME,
   type CreationOptions,
@@ -52,14 +51,14 @@ export async function isRegistered({ db }: Pick<Deps, 'db'>, { id }: Credential)
 }
 
 /**
- * `insert into factors …` for the statement that creates an account; `source` has its `id`. A credential that somebody
- * has registered fails on `factors_credential_id_idx`, and the account with it.
+ * `insert into factors …` for the statement that creates an account; `source` has its `id`, and `name` is as `passkeyName`
+ * gives it. A credential that somebody has registered fails on `factors_credential_id_idx`, and the account with it.
  */
 export function newPasskey(
   { clock, random }: Pick<Deps, 'clock' | 'random'>,
   { name, credential }: { name: string; credential: Credential },
   source: Fragment,
 ): Fragment {
-  const passkey = { id: random.uuid(), name: passkeyName(name), credential, now: clock.now() };
+  const passkey = { id: random.uuid(), name, credential, now: clock.now() };
   return insertingPasskey(passkey, source);
 }

@@ -113,4 +113,11 @@ describe('where login needs a verified address', () => {
     await app.close();
     await db.close();
   });
+
+  test('a name that is refused spends nothing: the same passkey goes with another', async () => {
+    const body = await prepared(fresh(), softAuthenticator());
+    const refused = await hiding.call('POST', '/signup/passkey', { body: { ...body, name: ' ' } });
+    expect([refused.statusCode, refused.json().detail[0].loc]).toEqual([422, ['body', 'name']]);
+    expect((await hiding.call('POST', '/signup/passkey', { body })).statusCode).toBe(202);
+  });
 });

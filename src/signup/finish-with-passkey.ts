@@ -2,6 +2,7 @@ import { presentUser, type UserBody } from '../accounts/account.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumption, findChallenge } from '../challenges/consume.ts';
+import { passkeyName } from '../mfa/passkeys.ts';
 import { beginSignUpPasskey, isRegistered, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
 import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -41,6 +42,8 @@ export async function finishWithPasskey(
   caller: Caller,
   { name, response, ...signup }: Signup & { name: string; response: CreationResponse },
 ): Promise<UserBody | null> {
+  // Before the ceremony is spent, so that a better name goes with the same passkey.
+  const given = passkeyName(name);
   const pending = await pendingOf(deps, signup);
   const spent = consumption(deps, { purpose: 'signup', token: signup.token });
   if (pending === null || spent === null) throw new Problem('signup_not_found');
@@ -54,7 +57,7 @@ export async function finishWithPasskey(
       person: pending.data as unknown as PendingSignup,
       email: String(pending.sentTo),
       method: 'passkey',
-      wayIn: newPasskey(deps, { name, credential }, sql`account`),
+      wayIn: newPasskey(deps, { name: given, credential }, sql`account`),
       spent,
     });
   const registered = (error: unknown) => isUniqueViolation(error, 'factors_credential_id_idx');
