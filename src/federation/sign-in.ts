@@ -32,8 +32,8 @@ interface Linked {
  * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
  * its address only where the provider verified that address; to an unverified account only after everything that was set
  * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `identity_linking_refused` for an
- * address that the provider did not verify or that nobody can have here, `address_taken` for one that only looks like that of an account or is kept
- * for its former owner, and with what `completeAuthentication` names.
+ * address that the provider did not verify or that nobody can have here, `address_taken` for one that only looks like that
+ * of an account or is kept for its former owner, and with what `completeAuthentication` names.
  */
 export async function signInWithIdentity(
   deps: KeysDeps,

@@ -57,8 +57,7 @@ export async function provePasskey(
   const passkey = await selectByCredential(db, response.id);
   if (passkey === null || (ceremony.userId !== null && passkey.user_id !== ceremony.userId)) return null;
   const { id, user_id: userId, credential, created_at: addedAt } = passkey;
-  const isNameless = ceremony.userId === null;
-  const proof = await verifyAssertion(deps, response, { challenge, userId, credential, isNameless });
+  const proof = await verifyAssertion(deps, response, { challenge, userId, credential });
   if (proof === null) return null;
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
   await db.transaction(async tx => {

@@ -116,22 +116,17 @@ async function attestsNothing({ response }: CreationResponse): Promise<boolean> 
 
 /**
  * What an assertion says, if all of Web Authentication §7.2 holds but the counter, which is for the statement that
- * writes it; else null. `isNameless`: nobody said before whose passkey it is.
+ * writes it; else null.
  */
 export async function verifyAssertion(
   deps: ConfigDeps,
   response: AssertionResponse,
-  {
-    challenge,
-    userId,
-    credential,
-    isNameless,
-  }: { challenge: string; userId: string; credential: Credential; isNameless: boolean },
+  { challenge, userId, credential }: { challenge: string; userId: string; credential: Credential },
 ): Promise<{ counter: number; backedUp: boolean } | null> {
   const { rpId, origins } = deps.config.passkeys;
   const { userHandle = null } = response.response as { userHandle?: string | null };
-  // May be absent where the browser was told which passkeys to ask.
-  const isTheirs = userHandle === null ? !isNameless : userHandle === handleOf(userId).toString('base64url');
+  // Absent where the browser was told which passkeys to ask; the id of the passkey says whose it is as well.
+  const isTheirs = userHandle === null || userHandle === handleOf(userId).toString('base64url');
   if (!isTheirs || isFramed(response)) return null;
   const { verifyAuthenticationResponse } = await library();
   const verified = await verifyAuthenticationResponse({
