@@ -69,7 +69,8 @@ async function addAndUse(habits: Habits) {
   const { options, finish } = await begin();
   const added = await finish(authenticator.create(options));
   const asked = (await service.call('POST', '/token/passkey/options')).json().options;
-  const used = await service.call('POST', '/token/passkey', { body: { response: authenticator.get(asked) } });
+  const response = authenticator.get(asked);
+  const used = await service.call('POST', '/token/passkey', { body: { response } });
   return [added, used].map(answer => answer.json().code ?? answer.statusCode);
 }
 

@@ -124,10 +124,10 @@ export async function verifyAssertion(
   { challenge, userId, credential }: { challenge: string; userId: string; credential: Credential },
 ): Promise<{ counter: number; backedUp: boolean } | null> {
   const { rpId, origins } = deps.config.passkeys;
-  const { userHandle = null } = response.response as { userHandle?: string | null };
-  // Absent where the browser was told which passkeys to ask; the id of the passkey says whose it is as well.
-  const isTheirs = userHandle === null || userHandle === handleOf(userId).toString('base64url');
-  if (!isTheirs || isFramed(response)) return null;
+  const { userHandle } = response.response;
+  // Absent where the browser was told which passkeys to ask.
+  if (typeof userHandle === 'string' && userHandle !== handleOf(userId).toString('base64url')) return null;
+  if (isFramed(response)) return null;
   const { verifyAuthenticationResponse } = await library();
   const verified = await verifyAuthenticationResponse({
     response,
@@ -156,8 +156,8 @@ export function challengeOf(response: CreationResponse | AssertionResponse): str
 // In a frame of another site, whoever touches the passkey sees that site and not us. No page of ours is meant for one, and
 // the library asks of assertions only, and only where the browser names the top (Safari does not).
 function isFramed(response: CreationResponse | AssertionResponse): boolean {
-  const { crossOrigin = false, topOrigin } = clientDataOf(response);
-  return crossOrigin !== false || topOrigin !== undefined;
+  const { crossOrigin, topOrigin } = clientDataOf(response);
+  return crossOrigin === true || typeof topOrigin === 'string';
 }
 
 interface ClientData {
