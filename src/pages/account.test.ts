@@ -115,28 +115,6 @@ describe('signing in', () => {
   });
 });
 
-test('an address that does not exist is told with a page', async () => {
-  const answer = await new Browser(world).get('/account/nowhere');
-  expect([answer.statusCode, answer.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
-  expect(answer.body).toContain('The address may be mistyped');
-});
-
-test.each(['/account/profile', '/account/email', '/account/data/close', '/account/sign-out'])(
-  '%s, where a refused form leaves its reader, is a page when it is opened again',
-  async path => {
-    const { statusCode, headers, body } = await new Browser(world).get(path);
-    expect([statusCode, headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
-    expect(body).toContain('href="/account"');
-  },
-);
-
-test('a phone leaves what somebody signs in with as it was typed', async () => {
-  const { body } = await new Browser(world).get('/account/sign-in');
-  expect(/<input id="username"[^>]*>/.exec(body)?.[0]).toContain(
-    ' spellcheck="false" autocapitalize="none" autocorrect="off"',
-  );
-});
-
 test('signing up in two steps leads into the account; what is wrong stands at its field', async () => {
   const browser = new Browser(world);
   const email = 'grace@example.com';

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { Browser } from '../../test/support/browser.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+test('an address that does not exist is told with a page', async () => {
+  const answer = await new Browser(world).get('/account/nowhere');
+  expect([answer.statusCode, answer.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+  expect(answer.body).toContain('The address may be mistyped');
+});
+
+test.each(['/account/profile', '/account/email', '/account/data/close', '/account/sign-out'])(
+  '%s, where a refused form leaves its reader, is a page when it is opened again',
+  async path => {
+    const { statusCode, headers, body } = await new Browser(world).get(path);
+    expect([statusCode, headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+    expect(body).toContain('href="/account"');
+  },
+);
+
+test('a phone leaves what somebody signs in with as it was typed', async () => {
+  const { body } = await new Browser(world).get('/account/sign-in');
+  expect(/<input id="username"[^>]*>/.exec(body)?.[0]).toContain(
+    ' spellcheck="false" autocapitalize="none" autocorrect="off"',
+  );
+});
