@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../support/app.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
+import { authorizeAndAsk } from '../support/docs-page.ts';
 import { type Person, person } from '../support/people.ts';
 
 describe.skipIf(withoutChromium)('/docs in Chromium', { timeout: 60_000 }, () => {
@@ -36,19 +37,7 @@ describe.skipIf(withoutChromium)('/docs in Chromium', { timeout: 60_000 }, () =>
       page.on('console', message => message.type() === 'error' && complaints.push(message.text()));
 
       await page.goto(`${origin}/docs`);
-      await page.getByRole('button', { name: 'Authorize' }).first().click();
-      const login = page.locator('.auth-container').filter({ hasText: 'OAuth2' });
-      await login.getByLabel('username').fill(ada.email);
-      await login.getByLabel('password').fill(ada.password);
-      await login.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click();
-      await login.getByText('Authorized', { exact: true }).waitFor();
-      await page.locator('.dialog-ux').getByRole('button', { name: 'Close' }).last().click();
-
-      const route = page.locator('#operations-Users-getUsersMe');
-      await route.getByRole('button').first().click();
-      await route.getByRole('button', { name: 'Execute' }).click();
-      const answer = route.locator('.live-responses-table');
-      await answer.getByText(`"email": "${ada.email}"`).waitFor();
+      const answer = await authorizeAndAsk(page, ada);
       expect(await answer.locator('tbody .response-col_status').first().innerText()).toContain('200');
       expect([foreign, complaints]).toEqual([[], []]);
       // Tokens that were kept there would be whoever's who uses the browser next, or any script of this origin.

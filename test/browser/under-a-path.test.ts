@@ -6,6 +6,7 @@ import { linkTo } from '../../src/delivery/link.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { freePort } from '../support/authenticator.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
+import { authorizeAndAsk } from '../support/docs-page.ts';
 import { mailsTo } from '../support/mails.ts';
 import { type PathProxy, pathProxy } from '../support/path-proxy.ts';
 import { PASSWORD } from '../support/people.ts';
@@ -79,17 +80,7 @@ describe.skipIf(withoutChromium)('under a path, in Chromium', { timeout: 120_000
   test('the page of the API logs in by Authorize, and calls a route', async () => {
     const { page, astray } = await visit();
     await page.goto(`${origin}${BASE}/docs`);
-    await page.getByRole('button', { name: 'Authorize' }).first().click();
-    const login = page.locator('.auth-container').filter({ hasText: 'OAuth2' });
-    await login.getByLabel('username').fill('ada@example.com');
-    await login.getByLabel('password').fill(PASSWORD);
-    await login.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click();
-    await login.getByText('Authorized', { exact: true }).waitFor();
-    await page.locator('.dialog-ux').getByRole('button', { name: 'Close' }).last().click();
-    const route = page.locator('#operations-Users-getUsersMe');
-    await route.getByRole('button').first().click();
-    await route.getByRole('button', { name: 'Execute' }).click();
-    await route.locator('.live-responses-table').getByText('"email": "ada@example.com"').waitFor();
+    await authorizeAndAsk(page, { email: 'ada@example.com', password: PASSWORD });
     expect(astray).toEqual([]);
 
     await page.goto(`${origin}${BASE}/docs/`);
