@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
 import { createClient } from '../clients/create.ts';
+import { symmetricSigner } from '../keys/jwt.ts';
 import { sql } from '../platform/sql.ts';
 import type { Granter } from '../rbac/granter.ts';
 
@@ -124,6 +125,28 @@ test('introspection needs tokens:introspect, and says of what is not good only t
   const json = await world.call('POST', '/introspect', { body: { token }, headers: basic(resource) });
   expect(json.json().active).toBe(true);
   expect((await post(resource, '/introspect', {})).statusCode).toBe(422);
+});
+
+test('introspection tells the claims as the token has them, also one that a holder of the HS256 key made', async () => {
+  const shared = await testApp();
+  try {
+    const { accessToken: token } = await signedIn(shared);
+    const claims = shared.deps.keys.verify(token);
+    const sign = symmetricSigner('HS256', String(shared.deps.config.tokens.jwtSecret));
+    const made = { ...claims, aud: ['entrecore', 'orders'], iat: claims.iat - 0.5 };
+    const granter = operator(['tokens:introspect']);
+    const resource = await createClient(shared.deps, granter, {
+      name: 'resource',
+      permissions: ['tokens:introspect'],
+    });
+    const answer = await shared.call('POST', '/introspect', {
+      form: { token: sign(made) },
+      headers: basic(resource),
+    });
+    expect(answer.json()).toMatchObject({ active: true, aud: made.aud, iat: made.iat });
+  } finally {
+    await shared.close();
+  }
 });
 
 test('a token of a removed client, and one that has expired, are inactive at once', async () => {

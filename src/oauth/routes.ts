@@ -34,7 +34,8 @@ const jwks = Type.Object(
   { title: 'JSON Web Key Set', examples: [{ keys: [] }] },
 );
 
-const seconds = Type.Optional(Type.Integer());
+// A NumericDate may have a fraction (RFC 7519 §2).
+const seconds = Type.Optional(Type.Number());
 const text = Type.Optional(Type.String());
 const names = Type.Optional(Type.Array(Type.String()));
 // RFC 7662 §2.2, and the claims of ours. They come as the token has them: for the compiler only `active` is sure.
@@ -47,7 +48,7 @@ const told = {
   username: text,
   sub: text,
   iss: text,
-  aud: text,
+  aud: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
   exp: seconds,
   iat: seconds,
   nbf: seconds,
