@@ -73,9 +73,7 @@ try {
     () => db.row(end()),
     async () => {
       const row = await prepareEvent(deps, event(anyone()));
-      return db.row(
-        sql`with ended as (${end()}), event as (${insertEvent(row, sql`ended`)}) select id from ended`,
-      );
+      return db.row(sql`with ended as (${end()}), ${insertEvent(row, sql`ended`)} select id from ended`);
     },
     () => recordEvent(deps, db, event(anyone())),
   );

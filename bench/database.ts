@@ -8,7 +8,7 @@ import { openEmbedded } from '../src/platform/embedded/open.ts';
 import { openLog } from '../src/platform/log.ts';
 import { readRevisions } from '../src/platform/migrations/revisions.ts';
 import { upgrade } from '../src/platform/migrations/upgrade.ts';
-import { auditKey, ownerOf, PASSWORD, SEALED_PREFIX, userId } from './people.ts';
+import { PASSWORD, SEALED_PREFIX } from './people.ts';
 
 /** A PostgreSQL server to measure on. */
 export interface Place {
@@ -99,21 +99,17 @@ async function insertUsers(url: string, users: number): Promise<void> {
   );
 }
 
-/** Adds, with the audit keys of their owners, live sessions `from` to `from + count - 1`; people.ts has their tokens. */
+/** Adds, with what each owner has in the audit trail since their first login, live sessions `from` to `from + count - 1`; people.ts has their tokens. */
 export async function insertSessions(url: string, users: number, from: number, count: number): Promise<void> {
-  const owners = Array.from({ length: count }, (_, index) => userId(ownerOf(from + index, users)));
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(
-    'insert into audit_keys (user_id, key_sealed, created_at) select id, key, now() from unnest($1::uuid[], $2::bytea[]) as made (id, key) on conflict do nothing',
-    [owners, owners.map(auditKey)],
-  );
-  await client.end();
+  const owner = `1 + (n::bigint * 7919) % ${users}`;
   await query(
     url,
+    `insert into audit_keys (user_id, secret, created_at)
+     select distinct ${user(owner)}, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), now()
+     from generate_series(${from}, ${from + count - 1}) as n on conflict do nothing`,
     `insert into sessions (id, user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr, ip,
        user_agent, created_at)
-     select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${user(`1 + (n::bigint * 7919) % ${users}`)},
+     select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${user(owner)},
        sha256(sha256(convert_to('seed ' || n, 'UTF8'))), '\\x${SEALED_PREFIX}'::bytea || sha256('sealed'), now(), now() + interval '7 days',
        now() + interval '30 days', now(), '{pwd}', '127.0.0.1', 'bench', now()
      from generate_series(${from}, ${from + count - 1}) as n`,

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { symmetricSigner } from '../src/keys/jwt.ts';
 import { deriveSecrets } from '../src/platform/secrets.ts';
 import { encodeRefreshToken } from '../src/sessions/refresh-token.ts';
@@ -24,9 +24,6 @@ export const emailOf = (n: number) => `person${n}@example.com`;
 
 /** Whose session it is: spread over all users, so that a large table is read all over. */
 export const ownerOf = (session: number, users: number) => 1 + ((session * 7919) % users);
-
-/** The key of a person in the audit trail, sealed as the service would have at their first login. */
-export const auditKey = (user: string) => secrets.seal(`audit_keys:${user}`, randomBytes(32));
 
 /** An access token of a session, as the service would have signed it now. */
 export function accessToken(session: number, users: number): string {

@@ -14,8 +14,6 @@ export interface Populated {
   readonly service: Server;
   /** The numbers of so many sessions that nobody has used yet. */
   freshSessions(count: number): Promise<number[]>;
-  /** Two unused sessions each of so many people: once only. */
-  twoSessions(people: number): Promise<[number[], number[]]>;
 }
 
 /** What the measurements of one place share. */
@@ -59,16 +57,8 @@ async function populate(place: Place, users: number): Promise<Populated> {
     await insertSessions(url, users, from, count);
     return Array.from({ length: count }, (_, index) => from + index);
   };
-  // Sessions that lie `users` apart have one owner (people.ts).
-  const twoSessions = async (people: number): Promise<[number[], number[]]> => {
-    const [first, second] = [1000 * users, 1001 * users];
-    await insertSessions(url, users, first, people);
-    await insertSessions(url, users, second, people);
-    const after = (from: number) => Array.from({ length: people }, (_, index) => from + index);
-    return [after(first), after(second)];
-  };
   await freshSessions(LIVE);
-  return { users, url, service: await startService(url), freshSessions, twoSessions };
+  return { users, url, service: await startService(url), freshSessions };
 }
 
 async function sampleAnswer({ port }: Server): Promise<string> {

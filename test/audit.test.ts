@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAccount } from '../src/accounts/create.ts';
-import { erasePerson } from '../src/audit/person-key.ts';
+import { erasePerson } from '../src/audit/personal-fields.ts';
 import { recordEvent } from '../src/audit/record.ts';
 import { sql } from '../src/platform/sql.ts';
 import { type TestApp, testApp } from './support/app.ts';
@@ -175,7 +175,10 @@ test('an erased person leaves events that nobody can read the personal part of, 
     { type: 'device.added', ip: null, user_agent: null },
     { type: 'login.succeeded', ip: null, user_agent: null },
   ]);
-  expect(await deps.db.row(sql`select key_sealed from audit_keys where user_id = ${grace}::uuid`)).toEqual({
+  expect(
+    await deps.db.row(sql`select secret, key_sealed from audit_keys where user_id = ${grace}::uuid`),
+  ).toEqual({
+    secret: null,
     key_sealed: null,
   });
 });

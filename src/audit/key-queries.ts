@@ -1,62 +1,45 @@
-import type { Db, Sql } from '../platform/database.ts';
-import { column, type Reading, sql } from '../platform/sql.ts';
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
 
-interface StoredKey {
-  /** Null: the person was erased. */
+/** What is stored to open the personal fields of the events about somebody. */
+export interface EventKeys {
+  readonly user_id: string;
+  /** Null: the person was erased, or no event since the keys are in shares concerns them. */
+  readonly secret: Buffer | null;
+  /** What their events were sealed under before; the nil UUID's is the key of the trail. */
   readonly key_sealed: Buffer | null;
-  /** Written by the transaction that asks, which may yet roll back. */
-  readonly uncommitted: boolean;
 }
 
-const personKey: Reading<string> = {
-  alone: userId => sql`
-    select key_sealed, false as uncommitted from audit_keys where user_id = ${userId}::uuid`,
-  together: all => sql`
-    select person.place, k.key_sealed, false as uncommitted
-    from unnest(${column(all, userId => userId)}::uuid[]) with ordinality as person (id, place)
-    join audit_keys k on k.user_id = person.id`,
-};
+/** A secret for somebody who has none, as an SQL expression: 244 bits of chance. */
+export const freshSecret: Fragment = sql`uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())`;
 
-/** The key of a person as it is committed; null where none was made yet. */
-export function findPersonKey(database: Db, userId: string): Promise<StoredKey | null> {
-  return database.read(personKey, userId);
-}
-
-/** The sealed key of a person; made of `fresh` when there is none yet. Of several makers at once, one wins. */
-export async function ensurePersonKey(
+/** The sealed key of the trail; made of `fresh`, with nobody's secret, when there is none yet. Of several makers at once, one wins. */
+export async function ensureTrailKey(
   database: Sql,
-  userId: string,
+  nobody: string,
   fresh: Buffer,
   now: Date,
-): Promise<StoredKey> {
-  const row = await database.row<StoredKey>(sql`
-    with made as (
-      insert into audit_keys (user_id, key_sealed, created_at)
-      values (${userId}::uuid, ${fresh}::bytea, ${now}::timestamptz)
-      on conflict (user_id) do nothing returning key_sealed)
-    select key_sealed, true as uncommitted from made
-    union all
-    select key_sealed, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
-    from audit_keys where user_id = ${userId}::uuid
-    limit 1`);
-  // Another maker committed after this statement's snapshot: the next one sees it.
-  return row === null ? ensurePersonKey(database, userId, fresh, now) : row;
+): Promise<Buffer> {
+  const row = await database.row<{ key_sealed: Buffer }>(sql`
+    insert into audit_keys (user_id, key_sealed, secret, created_at)
+    values (${nobody}::uuid, ${fresh}::bytea, ${freshSecret}, ${now}::timestamptz)
+    on conflict (user_id) do update set key_sealed = coalesce(audit_keys.key_sealed, excluded.key_sealed),
+      secret = coalesce(audit_keys.secret, excluded.secret)
+    returning key_sealed`);
+  return (row as { key_sealed: Buffer }).key_sealed;
 }
 
-export function findPersonKeys(
-  database: Sql,
-  userIds: readonly string[],
-): Promise<{ user_id: string; key_sealed: Buffer | null }[]> {
+export function findPersonKeys(database: Sql, userIds: readonly string[]): Promise<EventKeys[]> {
   return database.rows(sql`
-    select user_id, key_sealed from audit_keys where user_id = any(${userIds}::uuid[])`);
+    select user_id, secret, key_sealed from audit_keys where user_id = any(${userIds}::uuid[])`);
 }
 
-/** Leaves a row without a key, so that no later event makes another. */
+/** Leaves a row without a secret, so that no later event makes another. */
 export function erasePersonKey(database: Sql, userId: string, now: Date): Promise<number> {
   return database.run(sql`
-    insert into audit_keys (user_id, key_sealed, created_at, erased_at)
-    values (${userId}::uuid, null, ${now}::timestamptz, ${now}::timestamptz)
-    on conflict (user_id) do update set key_sealed = null, erased_at = excluded.erased_at
+    insert into audit_keys (user_id, created_at, erased_at)
+    values (${userId}::uuid, ${now}::timestamptz, ${now}::timestamptz)
+    on conflict (user_id) do update set secret = null, key_sealed = null, erased_at = excluded.erased_at
     where audit_keys.erased_at is null`);
 }
 
@@ -71,7 +54,7 @@ export async function findLostKeys(
   const rows = await database.rows<{ user_id: string }>(sql`
     select distinct coalesce(e.user_id, ${nobody}::uuid) as user_id
     from audit_events e left join audit_keys k on k.user_id = coalesce(e.user_id, ${nobody}::uuid)
-    where e.personal_sealed is not null and k.key_sealed is null
+    where e.personal_sealed is not null and k.secret is null and k.key_sealed is null
       and (k.user_id is null or not exists (
         select from audit_events d where d.user_id = e.user_id and d.type = 'user.deleted' and d.outcome = 'success'))
       and (k.erased_at < ${prunedBefore}::timestamptz and e.created_at < k.erased_at + interval '1 hour') is not true
@@ -79,14 +62,36 @@ export async function findLostKeys(
   return rows.map(({ user_id }) => user_id);
 }
 
-/** A page of the keys that are there, by whose they are. */
+/** A key with an event that it should open; without one where none has personal fields. */
+export interface TriedKey extends EventKeys {
+  readonly event_id: string | null;
+  readonly personal_sealed: Buffer | null;
+}
+
+/** A page of the keys that are there, by whose they are, each with the first and the last event that it should open. */
 export function findKeysFrom(
   database: Sql,
-  after: string | null,
-  limit: number,
-): Promise<{ user_id: string; key_sealed: Buffer }[]> {
+  { nobody, after, limit }: { nobody: string; after: string | null; limit: number },
+): Promise<TriedKey[]> {
   return database.rows(sql`
-    select user_id, key_sealed from audit_keys
-    where key_sealed is not null and (${after}::uuid is null or user_id > ${after}::uuid)
-    order by user_id limit ${limit}::int`);
+    select k.user_id, k.secret, k.key_sealed, e.id as event_id, e.personal_sealed
+    from (
+      select user_id, secret, key_sealed from audit_keys
+      where erased_at is null and (${after}::uuid is null or user_id > ${after}::uuid)
+      order by user_id limit ${limit}::int) k
+    left join lateral (
+      (select id, personal_sealed from audit_events
+       where user_id = k.user_id and personal_sealed is not null order by created_at limit 1)
+      union
+      (select id, personal_sealed from audit_events
+       where user_id = k.user_id and personal_sealed is not null order by created_at desc limit 1)
+      union
+      (select id, personal_sealed from audit_events
+       where user_id is null and k.user_id = ${nobody}::uuid and personal_sealed is not null
+       order by created_at limit 1)
+      union
+      (select id, personal_sealed from audit_events
+       where user_id is null and k.user_id = ${nobody}::uuid and personal_sealed is not null
+       order by created_at desc limit 1)) e on true
+    order by k.user_id`);
 }

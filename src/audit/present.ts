@@ -1,5 +1,5 @@
 import type { Deps } from '../platform/deps.ts';
-import { openerFor } from './person-key.ts';
+import { openerFor } from './personal-fields.ts';
 import type { StoredEvent } from './read-queries.ts';
 
 /** An event as a reader sees it. What was sealed is null where the person was erased. */

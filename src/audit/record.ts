@@ -1,9 +1,9 @@
 import type { Caller } from '../platform/caller.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import type { Fragment } from '../platform/sql.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
 import type { EventType } from './event-type.ts';
-import { sealFor } from './person-key.ts';
+import { type SealedFields, sealFields } from './personal-fields.ts';
 import { insertEachEvent, insertEventRows } from './queries.ts';
 
 export type Outcome = 'success' | 'failure' | 'refusal';
@@ -45,45 +45,33 @@ export interface EventRow {
   readonly reason: string | null;
   readonly actorKind: Actor['kind'];
   readonly actorId: string | null;
-  readonly userId: string | null | Fragment;
-  readonly sessionId: string | null | Fragment;
+  readonly userId: string | null;
+  readonly sessionId: string | null;
   readonly requestId: string | null;
   readonly data: string;
-  readonly personalSealed: Buffer | null;
+  readonly personal: SealedFields | null;
 }
 
 /** Writes an event in the transaction of its cause. */
 export async function recordEvent(deps: Deps, tx: Sql, event: AuditEvent): Promise<void> {
-  await tx.run(insertEvent(await prepareEvent(deps, event, tx)));
+  await tx.run(sql`with ${insertEvent(await prepareEvent(deps, event))} select`);
 }
 
 /** Writes many events about accounts in one statement, in the transaction of their cause. */
 export async function recordEvents(deps: Deps, tx: Sql, events: readonly AuditEvent[]): Promise<void> {
   const rows: EventRow[] = [];
-  for (const event of events) rows.push(await prepareEvent(deps, event, tx));
-  await tx.run(insertEventRows(rows));
+  for (const event of events) rows.push(await prepareEvent(deps, event));
+  await tx.run(sql`with ${insertEventRows(rows)} select`);
 }
 
 /** Seals an event's personal fields, for a statement that writes it with its cause; see `insertEvent`. */
-export async function prepareEvent(
-  deps: Deps,
-  event: AuditEvent,
-  database: Sql = deps.db,
-): Promise<EventRow> {
+export async function prepareEvent(deps: Deps, event: AuditEvent): Promise<EventRow> {
   const id = deps.random.uuid();
   const { caller } = event;
   const personal = {
     ...(caller !== null && { ip: caller.ip, user_agent: caller.userAgent }),
     ...event.personal,
   };
-  const personalSealed =
-    Object.keys(personal).length === 0
-      ? null
-      : await sealFor(deps, database, {
-          userId: event.userId ?? null,
-          eventId: id,
-          plaintext: JSON.stringify(personal),
-        });
   return {
     id,
     createdAt: deps.clock.now(),
@@ -96,11 +84,15 @@ export async function prepareEvent(
     sessionId: event.sessionId ?? null,
     requestId: caller?.requestId ?? null,
     data: JSON.stringify(event.data ?? {}),
-    personalSealed,
+    personal:
+      Object.keys(personal).length === 0 ? null : await sealFields(deps, id, JSON.stringify(personal)),
   };
 }
 
-/** `insert into audit_events … select … [from source]`: writes the event, or each of several, for each row of the source. */
+/**
+ * CTEs that write the event, or each of several, for each row of the source: `event` among them. They stand behind a `with`
+ * or a comma of the statement that brings the cause about.
+ */
 export function insertEvent(row: EventRow | readonly [EventRow, ...EventRow[]], source?: Fragment): Fragment {
   return insertEachEvent('id' in row ? [row] : row, source);
 }

@@ -1,6 +1,6 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
-import { NOBODY } from './person-key.ts';
+import { NOBODY } from './personal-fields.ts';
 
 /** Makes the partition of the month that begins then (UTC); false when it is there or cannot be made now. */
 export async function makePartition(database: Sql, month: Date): Promise<boolean> {
@@ -68,7 +68,7 @@ export async function removeRows(
 export async function removeUnusedKeys(tx: Tx, horizon: Date): Promise<void> {
   await tx.run(sql`
     delete from audit_keys k
-    where k.key_sealed is not null and k.created_at < ${horizon}::timestamptz and k.user_id <> ${NOBODY}::uuid
+    where k.erased_at is null and k.created_at < ${horizon}::timestamptz and k.user_id <> ${NOBODY}::uuid
       and not exists (select from users u where u.id = k.user_id)
       and not exists (select from audit_events e where e.user_id = k.user_id)`);
 }

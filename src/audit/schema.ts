@@ -15,6 +15,7 @@ export const auditKeys = defineEntity({
   name: 'audit_keys',
   properties: {
     user_id: uuid().primary(),
+    secret: bytes().nullable(),
     key_sealed: bytes().nullable(),
     created_at: instant(),
     erased_at: instant().nullable(),
@@ -22,7 +23,7 @@ export const auditKeys = defineEntity({
   checks: [
     {
       name: 'audit_keys_erased_at_check',
-      expression: '(key_sealed is null) = (erased_at is not null)',
+      expression: '(secret is null and key_sealed is null) = (erased_at is not null)',
     },
   ],
 });
@@ -35,9 +36,9 @@ export const auditEvents = defineEntity({
     epoch: integer().defaultRaw('audit_epoch()'),
     transaction_id: raw('xid8').defaultRaw('pg_current_xact_id()'),
     type: text(),
-    outcome: oneOf('success', 'failure', 'refusal'),
+    outcome: raw('audit_outcome'),
     reason: text().nullable(),
-    actor_kind: oneOf('user', 'client', 'operator', 'system', 'anonymous'),
+    actor_kind: raw('audit_actor_kind'),
     actor_id: uuid().nullable(),
     user_id: uuid().nullable(),
     session_id: uuid().nullable(),

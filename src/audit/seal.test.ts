@@ -165,7 +165,7 @@ test('after a restore with lower transaction ids an epoch begins, and nothing is
   // Restored: one event that the old cluster had not sealed yet, and one that the new one wrote with a low id.
   const restored = async (transaction: string, index: number) => {
     const row = await prepareEvent(deps, event(index));
-    await deps.db.run(insertEvent(row));
+    await deps.db.run(sql`with ${insertEvent(row)} select`);
     await asOwner(`update audit_events set transaction_id = '${transaction}' where id = '${row.id}'`);
     return row.id;
   };

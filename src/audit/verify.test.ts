@@ -239,7 +239,7 @@ describe('checkpoints that were kept outside', () => {
 });
 
 describe('the key of the personal fields', () => {
-  const erase = 'update audit_keys set key_sealed = null, erased_at = created_at';
+  const erase = 'update audit_keys set secret = null, key_sealed = null, erased_at = created_at';
   const removal = (
     id: string,
   ) => `insert into audit_events (id, created_at, type, outcome, actor_kind, user_id)
@@ -252,15 +252,17 @@ describe('the key of the personal fields', () => {
   test.each([
     ['erased', erase],
     ['removed', 'delete from audit_keys'],
-    [
-      'replaced',
-      'update audit_keys set key_sealed = set_byte(key_sealed, 40, 255 - get_byte(key_sealed, 40))',
-    ],
+    ['replaced', 'update audit_keys set secret = set_byte(secret, 20, 255 - get_byte(secret, 20))'],
     [
       'replaced by another’s',
       `
-      insert into audit_keys select gen_random_uuid(), key_sealed, created_at from audit_keys;
+      insert into audit_keys (user_id, secret, created_at)
+        select gen_random_uuid(), secret, created_at from audit_keys where secret is not null;
       delete from audit_keys where user_id = (select user_id from audit_events limit 1)`,
+    ],
+    [
+      'closed by a change of the trail’s',
+      'update audit_keys set key_sealed = null where key_sealed is not null',
     ],
   ])('may not be %s otherwise', async (_how, change) => {
     expect(await foundAfter(change)).toContainEqual({ kind: 'key_lost', userId });

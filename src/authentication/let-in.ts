@@ -76,7 +76,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       admitted as (${withProofOf(proof)}),
       session as (${session.insert}),
       device as (${device}),
-      event as (${insertEvent(events, sql`admitted`)})
+      ${insertEvent(events, sql`admitted`)}
       ${forgiven}
       ${notice}
     select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`);

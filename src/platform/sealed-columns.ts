@@ -5,7 +5,7 @@ import { StartError } from './start-error.ts';
 
 /**
  * Every column that holds values of `secrets.seal`. Each is sealed for the context `table:key`, so that a value that is
- * moved to another row does not open. Audit events are sealed under their person's key, which is one of these.
+ * moved to another row does not open. Audit events are sealed under keys that the trail's is needed for, which is one of these.
  */
 export const sealedColumns = [
   { table: 'signing_keys', key: 'kid', type: 'text', column: 'private_key_sealed' },

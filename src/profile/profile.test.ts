@@ -175,9 +175,9 @@ describe('leaving', () => {
     expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
     expect((await mailsTo(world, ada.who.email)).at(-1)?.template).toBe('account-closed');
     const key = await world.deps.db.row(
-      sql`select key_sealed from audit_keys where user_id = ${ada.who.id}::uuid`,
+      sql`select secret, key_sealed from audit_keys where user_id = ${ada.who.id}::uuid`,
     );
-    expect(key).toEqual({ key_sealed: null });
+    expect(key).toEqual({ secret: null, key_sealed: null });
     await person(world, { email: ada.who.email });
   });
 

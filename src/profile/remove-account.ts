@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { closeAccount } from '../accounts/close.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
-import { erasePerson } from '../audit/person-key.ts';
+import { erasePerson } from '../audit/personal-fields.ts';
 import { recordEvent } from '../audit/record.ts';
 import { fewAnHour } from '../delivery/an-hour.ts';
 import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';

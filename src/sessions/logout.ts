@@ -18,14 +18,14 @@ const ending: Joint<Logout> = {
   key: ({ sessionId }) => sessionId,
   alone: ({ sessionId, now, event, ...token }) => sql`
     with ended as (${endSessionFragment({ sessionId, token, now, reason: 'logout' })}),
-      event as (${insertEvent(event, sql`ended`)})
+      ${insertEvent(event, sql`ended`)}
     select id from ended`,
   together: all => sql`
     with ended as (${endSessionsFragment(all, 'logout')}),
-      event as (${insertEventsOf(
+      ${insertEventsOf(
         all.map(({ event }) => event),
         sql`ended`,
-      )})
+      )}
     select id as key from ended`,
 };
 

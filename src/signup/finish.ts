@@ -120,7 +120,7 @@ export async function createFrom(
       sql`verification as (${insertChallenge(verification.row, sql`account`)})`,
       sql`turn as (${fewAnHour(deps, { template: 'verify-email', addressKey: row.key }, sql`account`)})`,
       sql`mail as (${insertMail(mail, sql`account cross join turn`)})`,
-      sql`event as (${insertEvent(event, sql`account`)})`,
+      insertEvent(event, sql`account`),
     ],
   });
   if (created?.open !== true) return refuse(deps, caller, 'signup_not_found');

@@ -36,7 +36,7 @@ export async function beginSignup(
       select u.id, u.email, i.kind from identifiers i join users u on u.id = i.user_id
       where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)),
     pending as (${insertChallenge(challenge, source)}),
-    event as (${insertEvent(event, source)})
+    ${insertEvent(event, source)}
     ${told}
     select (select id from taken) as taken`);
   return row?.taken ?? null;

@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCatalogue } from '../../src/platform/migrations/catalogue.ts';
 import { checkDatabase } from '../../src/platform/migrations/check.ts';
-import { flag, text, uuid } from '../../src/platform/migrations/columns.ts';
+import { flag, raw, text, uuid } from '../../src/platform/migrations/columns.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { cautions, writeRevision } from '../../src/platform/migrations/new-revision.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
@@ -124,6 +124,29 @@ describe('autogenerate', { timeout: 60_000 }, () => {
     expect(await generate(inCode(more, readers, log))).toEqual({
       up: 'alter table "notes" add "body" text null;',
       down: 'alter table "notes" drop column "body";',
+      byHand: [],
+    });
+  });
+
+  it('writes a column of a domain, both ways', async () => {
+    await files.add(
+      '20260102000000_domain',
+      "create domain shade as text check (value <> '')",
+      'drop domain shade',
+    );
+    const shaded = defineEntity({
+      name: 'notes',
+      properties: {
+        id: uuid().primary(),
+        title: text(),
+        kind: text().default('plain'),
+        shade: raw('shade').nullable(),
+      },
+      indexes: [titleIndex()],
+    });
+    expect(await generate(inCode(shaded, readers, log))).toEqual({
+      up: 'alter table "notes" add "shade" shade null;',
+      down: 'alter table "notes" drop column "shade";',
       byHand: [],
     });
   });

@@ -75,6 +75,10 @@ describe('check', () => {
       'trigger audit_batches.audit_batches_append_only differs',
     ],
     [
+      'alter domain audit_outcome drop constraint audit_outcome_check',
+      'type audit_outcome differs: expected "text CHECK',
+    ],
+    [
       'drop table audit_events_default',
       'partition audit_events_default of audit_events is missing (DEFAULT)',
     ],

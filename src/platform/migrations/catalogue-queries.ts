@@ -61,7 +61,10 @@ export const catalogueQueries: readonly string[] = [
 
   `select 'type ' || typname as key, case typtype
      when 'e' then (select string_agg(enumlabel, ', ' order by enumsortorder) from pg_enum where enumtypid = t.oid)
-     else format_type(typbasetype, typtypmod) end as value
+     else concat_ws(' ', format_type(typbasetype, typtypmod), case when typnotnull then 'not null' end,
+       'default ' || typdefault, (
+         select string_agg(pg_get_constraintdef(oid, true), ' ' order by conname) from pg_constraint
+         where contypid = t.oid and contype = 'c')) end as value
    from pg_type t where typnamespace = (select oid from pg_namespace where nspname = $1) and typtype in ('e', 'd')
      and $2 <> '' and ${mine('pg_type', 't.oid')}`,
 

@@ -43,6 +43,7 @@ export async function differenceOf(
       [VERSION_TABLE],
     );
     fromSchema.setViews([]);
+    await nameDomains(fromSchema, orm);
     const target = orm.schema.getTargetSchema();
     for (const table of fromSchema.getTables()) {
       const wanted = target.getTable(table.name);
@@ -68,6 +69,20 @@ export async function differenceOf(
     return { up: orm.schema.diffToSQL(up, options).trim(), down: orm.schema.diffToSQL(down, options).trim() };
   } finally {
     await orm.close(true);
+  }
+}
+
+// MikroORM reads the type under a domain.
+async function nameDomains(schema: DatabaseSchema, orm: MikroORM): Promise<void> {
+  const columns = await orm.em.getConnection().execute<{ at: string; name: string; domain: string }[]>(
+    `select table_name as at, column_name as name, domain_name as domain from information_schema.columns
+     where domain_schema = 'public' and table_schema = 'public'`,
+  );
+  for (const { at, name, domain } of columns) {
+    const column = schema.getTable(at)?.getColumn(name);
+    if (column === undefined) continue;
+    column.type = domain;
+    column.mappedType = orm.em.getPlatform().getMappedType(domain);
   }
 }
 

@@ -1,0 +1,14 @@
+-- split the keys of personal fields
+-- The key of an event's personal fields is in two shares: one stands in the event, the other follows from the secret of
+-- the person whom it concerns. The statement that writes the event makes the shares, so nobody reads a key before it.
+-- key_sealed stays where events are that were sealed under it; the nil UUID's is the key of the trail.
+alter table audit_keys drop constraint audit_keys_erased_at_check;
+alter table audit_keys add secret bytea;
+alter table audit_keys add constraint audit_keys_erased_at_check
+  check ((secret is null and key_sealed is null) = (erased_at is not null));
+
+-- A CHECK of a table is parsed anew by every statement that inserts; that of a domain once a connection.
+create domain audit_outcome as text check (value in ('success', 'failure', 'refusal'));
+create domain audit_actor_kind as text check (value in ('user', 'client', 'operator', 'system', 'anonymous'));
+alter table audit_events drop constraint audit_events_outcome_check, drop constraint audit_events_actor_kind_check,
+  alter column outcome type audit_outcome, alter column actor_kind type audit_actor_kind;

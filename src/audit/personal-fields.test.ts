@@ -1,0 +1,135 @@
+import { createCipheriv, randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import type { Sql } from '../platform/database.ts';
+import { deriveSecrets } from '../platform/secrets.ts';
+import { sql } from '../platform/sql.ts';
+import { erasePerson } from './personal-fields.ts';
+import { presentEvents } from './present.ts';
+import { findEvents } from './read-queries.ts';
+import { recordEvent } from './record.ts';
+
+let deps: TestDeps;
+let userId: string;
+beforeEach(async () => {
+  deps = await testDeps();
+  userId = deps.random.uuid();
+});
+afterEach(() => deps.close());
+
+function happens(ip: string, database: Sql = deps.db): Promise<void> {
+  return recordEvent(deps, database, {
+    type: 'login.succeeded',
+    outcome: 'success',
+    actor: { kind: 'user', id: userId },
+    userId,
+    caller: { requestId: ip, ip, userAgent: 'Firefox' },
+  });
+}
+
+/** The address of each event as it can be read, by the address that it had. */
+async function readable(as = deps): Promise<Record<string, string | null>> {
+  const events = await findEvents(deps.db, { filter: { userId }, after: null, limit: 50, oldestFirst: true });
+  const bodies = await presentEvents(as, events);
+  return Object.fromEntries(bodies.map(({ request_id, ip }) => [request_id, ip]));
+}
+
+/** Runs `work` in a transaction that stays open until it is told how to end. */
+async function opened(work: (tx: Sql) => Promise<void>) {
+  const [did, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const done = deps.db.transaction(async tx => {
+    await work(tx);
+    did.resolve();
+    await end.promise;
+  });
+  await did.promise;
+  return {
+    commit: () => (end.resolve(), done),
+    rollback: () => (end.reject(new Error('undo')), done.catch(() => {})),
+  };
+}
+
+/** Until somebody waits for a lock of an open transaction. */
+async function untilWaiting(): Promise<void> {
+  const waiting = () =>
+    deps.db.row(
+      sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+  while ((await waiting()) === null);
+}
+
+test.each(['commit', 'rollback'] as const)(
+  'two first events at once have one secret, where the first of them ends in a %s',
+  async ending => {
+    const first = await opened(tx => happens('192.0.2.1', tx));
+    const second = happens('192.0.2.2');
+    await untilWaiting();
+    await first[ending]();
+    await second;
+    await happens('192.0.2.3');
+    expect(await readable()).toEqual({
+      ...(ending === 'commit' && { '192.0.2.1': '192.0.2.1' }),
+      '192.0.2.2': '192.0.2.2',
+      '192.0.2.3': '192.0.2.3',
+    });
+  },
+);
+
+test('an erasure that is under way is waited for, and nothing personal is kept after it', async () => {
+  const erasure = await opened(tx => erasePerson(deps, tx, userId));
+  const meanwhile = happens('192.0.2.1');
+  await untilWaiting();
+  await erasure.commit();
+  await meanwhile;
+  expect(await deps.db.rows(sql`select personal_sealed from audit_events`)).toEqual([
+    { personal_sealed: null },
+  ]);
+});
+
+test('what is written once an erasure is there keeps nothing, whoever wrote about the person before', async () => {
+  await happens('192.0.2.1');
+  expect(await readable()).toEqual({ '192.0.2.1': '192.0.2.1' });
+  await erasePerson(deps, deps.db, userId);
+  await happens('192.0.2.2');
+  expect(await readable()).toEqual({ '192.0.2.1': null, '192.0.2.2': null });
+  expect(
+    await deps.db.rows(
+      sql`select personal_sealed is null as empty from audit_events order by created_at, id`,
+    ),
+  ).toEqual([{ empty: false }, { empty: true }]);
+});
+
+test('the database alone does not suffice to read, nor does what is sealed elsewhere in it', async () => {
+  await happens('192.0.2.1');
+  await happens('192.0.2.2');
+  const other = { ...deps, secrets: deriveSecrets('another root secret for tests, 32 bytes+') };
+  expect(await readable(other)).toEqual({ '192.0.2.1': null, '192.0.2.2': null });
+
+  const [first, second] = await findEvents(deps.db, {
+    filter: { userId },
+    after: null,
+    limit: 2,
+    oldestFirst: true,
+  });
+  const moved = { ...first, personal_sealed: second?.personal_sealed } as NonNullable<typeof first>;
+  const elsewhere = { ...first, user_id: null } as NonNullable<typeof first>;
+  for (const event of [moved, elsewhere])
+    expect(await presentEvents(deps, [event])).toMatchObject([{ ip: null }]);
+});
+
+test('what was sealed under a key of the person, before keys were in shares, is read until the erasure', async () => {
+  const [key, iv, id] = [randomBytes(32), randomBytes(12), deps.random.uuid()];
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(id));
+  const body = Buffer.concat([cipher.update('{"ip":"192.0.2.1"}'), cipher.final()]);
+  const sealed = Buffer.concat([iv, cipher.getAuthTag(), body]);
+  await deps.db.run(sql`
+    insert into audit_keys (user_id, key_sealed, created_at)
+    values (${userId}::uuid, ${deps.secrets.seal(`audit_keys:${userId}`, key)}::bytea, now())`);
+  await deps.db.run(sql`
+    insert into audit_events (id, created_at, type, outcome, actor_kind, user_id, request_id, personal_sealed)
+    values (${id}::uuid, '2026-11-01', 'login.succeeded', 'success', 'user', ${userId}::uuid, '192.0.2.1', ${sealed}::bytea)`);
+  await happens('192.0.2.2');
+  expect(await readable()).toEqual({ '192.0.2.1': '192.0.2.1', '192.0.2.2': '192.0.2.2' });
+  await erasePerson(deps, deps.db, userId);
+  expect(await readable()).toEqual({ '192.0.2.1': null, '192.0.2.2': null });
+});
