@@ -11,6 +11,7 @@ import { logout, logoutEverywhere } from './logout.ts';
 import { bearerOf, userOf } from './principal.ts';
 import { refresh } from './refresh.ts';
 import { tokenBody } from './token.ts';
+import { listenForTries } from './tries.ts';
 
 const message = Type.Object({ message: Type.String() });
 
@@ -49,6 +50,9 @@ const deviceBody = Type.Object(
 
 /** Refresh and logout, and a person's own account, sessions and devices. */
 export function routes(app: App, deps: KeysDeps): void {
+  const leave = listenForTries(deps);
+  app.addHook('onClose', async () => leave());
+
   app.post(
     '/refresh-token',
     {

@@ -1,16 +1,25 @@
 import { expect, test } from 'vitest';
 import { movableClock, testConfig } from '../../test/support/deps.ts';
 import type { Deps } from '../platform/deps.ts';
-import { withTry } from './tries.ts';
+import { openLog } from '../platform/log.ts';
+import { openMemoryCache } from '../platform/memory-cache.ts';
+import { deriveSecrets } from '../platform/secrets.ts';
+import { listenForTries, withTry } from './tries.ts';
 
 const GRACE = testConfig.sessions.reuseGrace;
 
-/** Tries that end when they are told to, and since when each of them counts. */
+/** Tries that end when they are told to, and since when each of them counts, at one of two replicas. */
 function world() {
   const clock = movableClock();
   const start = clock.now().getTime();
-  const deps = { clock, config: testConfig, db: {} as Deps['db'] };
-  const begin = (name = 'session 1') => {
+  const cache = openMemoryCache({ clock, log: openLog('silent') });
+  const replica = (root = 'a root secret for tests, 32 bytes+') => {
+    const db = {} as Deps['db'];
+    return { clock, cache, db, config: testConfig, secrets: deriveSecrets(root) };
+  };
+  const [own, other] = [replica(), replica()];
+  for (const deps of [own, other]) listenForTries(deps);
+  const begin = (name = 'session 1', deps = own) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let since = Number.NaN;
     const isAnswer = (error: unknown) => error === 'refused';
@@ -27,7 +36,7 @@ function world() {
       lose: end(() => reject('lost')),
     };
   };
-  return { clock, begin };
+  return { clock, begin, other, stranger: replica('a root secret of somebody else, 32 bytes') };
 }
 
 test('a retry counts since the try that is still under way, of the same token alone', () => {
@@ -75,4 +84,29 @@ test('a retry counts since the try that was left unanswered, for the grace after
   expect(begin().since).toBe(0);
   clock.advance(1);
   expect(begin().since).toBe(20 + 2 * GRACE - 1);
+});
+
+test('another replica hears of a try that was left unanswered, and for how long that counts', async () => {
+  const { clock, begin, other } = world();
+  await begin().lose();
+  clock.advance(GRACE - 1);
+  expect(begin('session 1', other).since).toBe(0);
+  expect(begin('session 2', other).since).toBe(GRACE - 1);
+  clock.advance(1);
+  expect(begin('session 1', other).since).toBe(GRACE);
+});
+
+test('what is heard of a later try does not bring back one that is over', async () => {
+  const { clock, begin, other } = world();
+  await begin('session 1', other).lose();
+  clock.advance(60);
+  await begin().lose();
+  expect(begin('session 1', other).since).toBe(60);
+});
+
+test('somebody who can write to Redis alone makes no try older', async () => {
+  const { clock, begin, stranger } = world();
+  await begin('session 1', stranger).lose();
+  clock.advance(5);
+  expect(begin().since).toBe(5);
 });

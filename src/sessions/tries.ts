@@ -3,33 +3,41 @@ import type { Deps } from '../platform/deps.ts';
 
 /** A refresh token that is presented, and not answered yet. */
 interface Try {
-  readonly since: Date;
+  since: Date;
   /** When a caller was told that this service does not know: the rotation may have been committed all the same. */
   unansweredAt: Date | null;
 }
 
+/** What replicas tell each other of a try, sealed: who holds Redis must not make a stolen token young again. */
+interface Unanswered {
+  readonly name: string;
+  readonly since: number;
+  readonly unansweredAt: number;
+}
+
 const KEPT = 10_000;
+const CHANNEL = 'unanswered-tries';
 const tries = new WeakMap<Deps['db'], Map<string, Try>>();
 
 /**
  * Runs `work` with the moment since when the holder of a refresh token has tried: a retry is one with the try before it,
  * where that is still under way, or was left unanswered less than the grace ago, as with a database that froze in the middle
- * of a commit. Without that, whoever waits it out longer than the grace would be taken for a thief. Of this process alone.
+ * of a commit. Without that, whoever waits it out longer than the grace would be taken for a thief. What is under way is
+ * known to this process alone; what was left unanswered, to every replica that listens (`listenForTries`) by way of Redis.
  * With its answer a try is over, so that repeats, one after the other, never make the grace longer.
  */
 export async function withTry<T>(
-  { db, clock, config }: Pick<Deps, 'db' | 'clock' | 'config'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'config' | 'cache' | 'secrets'>,
   name: string,
   { work, isAnswer }: { work: (since: Date) => Promise<T>; isAnswer: (error: unknown) => boolean },
 ): Promise<T> {
-  let open = tries.get(db);
-  if (open === undefined) tries.set(db, (open = new Map()));
+  const { db, clock, config, cache, secrets } = deps;
+  const open = openTries(db);
   const now = clock.now();
   let own = open.get(name);
   if (own === undefined || isOver(own, now, config.sessions.reuseGrace)) {
     own = { since: now, unansweredAt: null };
-    if (open.size >= KEPT) open.delete(open.keys().next().value as string);
-    open.set(name, own);
+    keep(open, name, own);
   }
   const answered = () => own.unansweredAt === null && open.get(name) === own && open.delete(name);
   try {
@@ -41,9 +49,43 @@ export async function withTry<T>(
     else {
       own.unansweredAt = clock.now();
       open.set(name, own);
+      const told: Unanswered = { name, since: own.since.getTime(), unansweredAt: own.unansweredAt.getTime() };
+      await cache.broadcast(CHANNEL, secrets.seal(CHANNEL, JSON.stringify(told)).toString('base64url'));
     }
     throw error;
   }
+}
+
+/** Hears of the tries that other replicas left unanswered, until the returned function is called. */
+export function listenForTries({
+  db,
+  cache,
+  config,
+  secrets,
+}: Pick<Deps, 'db' | 'cache' | 'config' | 'secrets'>): () => void {
+  return cache.subscribe(CHANNEL, message => {
+    const told = JSON.parse(String(secrets.open(CHANNEL, Buffer.from(message, 'base64url')))) as Unanswered;
+    const [since, unansweredAt] = [new Date(told.since), new Date(told.unansweredAt)];
+    const open = openTries(db);
+    const own = open.get(told.name);
+    if (own === undefined || isOver(own, since, config.sessions.reuseGrace)) {
+      keep(open, told.name, { since, unansweredAt });
+    } else {
+      if (since < own.since) own.since = since;
+      if (own.unansweredAt === null || own.unansweredAt < unansweredAt) own.unansweredAt = unansweredAt;
+    }
+  });
+}
+
+function openTries(db: Deps['db']): Map<string, Try> {
+  let open = tries.get(db);
+  if (open === undefined) tries.set(db, (open = new Map()));
+  return open;
+}
+
+function keep(open: Map<string, Try>, name: string, own: Try): void {
+  if (open.size >= KEPT) open.delete(open.keys().next().value as string);
+  open.set(name, own);
 }
 
 const isOver = ({ unansweredAt }: Try, now: Date, grace: number) =>

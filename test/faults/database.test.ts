@@ -6,7 +6,6 @@ import { sql } from '../../src/platform/sql.ts';
 import { expectProblem } from '../support/contract.ts';
 import { type FaultyApp, faultyApp } from '../support/faulty.ts';
 import { logIn, type Person, person, type Tokens } from '../support/people.ts';
-import { waitingForLock } from '../support/waiting-for-lock.ts';
 
 let world: FaultyApp;
 let ada: Person;
@@ -27,9 +26,6 @@ const signup = () =>
   world.call('POST', '/signup', {
     body: { first_name: 'G', last_name: 'H', phone_number: '+12125550123', email: 'new@example.com' },
   });
-const generation = async () =>
-  (await world.deps.db.row<{ generation: number }>(sql`select max(generation) as generation from sessions`))
-    ?.generation;
 const count = async (table: 'sessions' | 'outbox' | 'audit_events') =>
   (
     await world.deps.db.row<{ n: number }>(sql`
@@ -129,74 +125,6 @@ test('frozen, and a crowd logs in: none of it waits behind the others for longer
   world.line.cut();
   world.line.restore();
   await expectRecovered();
-});
-
-test('down in the middle of a request: nothing half done is seen, and the answer that was lost can be had again', async () => {
-  await open();
-  world.line.mute();
-  // It is done there, and its answer never comes.
-  expectProblem(await refresh(), 'database_unavailable');
-  world.line.cut();
-  world.line.restore();
-  const again = await refresh();
-  expect(again.statusCode, again.body).toBe(200);
-  const successor = again.json().refresh_token;
-  expect((await refresh()).json().refresh_token).toBe(successor);
-  const next = await world.call('POST', '/refresh-token', { body: { token: successor } });
-  expect(next.statusCode).toBe(200);
-});
-
-test('an answer that was lost for longer than the grace can be had again, for a grace from the 503, and then it is theft', async () => {
-  await open();
-  world.line.mute();
-  const lost = refresh();
-  await expect.poll(() => generation()).toBe(1);
-  world.deps.clock.advance(25);
-  expectProblem(await lost, 'database_unavailable');
-  // The same again, while nothing is to be had.
-  world.deps.clock.advance(9);
-  expectProblem(await refresh(), 'database_unavailable');
-  world.line.cut();
-  world.line.restore();
-  world.deps.clock.advance(9);
-  const again = await refresh();
-  expect(again.statusCode, again.body).toBe(200);
-  const { refresh_token } = again.json();
-  const next = await world.call('POST', '/refresh-token', { body: { refresh_token } });
-  expect(next.statusCode).toBe(200);
-  expectProblem(await refresh(), 'refresh_token_reused');
-
-  tokens = await logIn(world, ada);
-  world.line.mute();
-  expectProblem(await refresh(), 'database_unavailable');
-  world.line.cut();
-  world.line.restore();
-  world.deps.clock.advance(11);
-  expectProblem(await refresh(), 'refresh_token_reused');
-});
-
-test('a retry that comes before the first try is through is one with it, however long that takes', async () => {
-  await open();
-  const letGo = Promise.withResolvers<void>();
-  const held = Promise.withResolvers<void>();
-  const holder = world.deps.db.transaction(async tx => {
-    await tx.run(sql`select from sessions for update`);
-    held.resolve();
-    await letGo.promise;
-  });
-  await held.promise;
-  const first = refresh();
-  await waitingForLock(world.deps.db);
-  world.deps.clock.advance(25);
-  const second = refresh();
-  await sleep(50);
-  letGo.resolve();
-  await holder;
-  const [one, other] = await Promise.all([first, second]);
-  expect([one.statusCode, other.statusCode], other.body).toEqual([200, 200]);
-  expect(one.json().refresh_token).toBe(other.json().refresh_token);
-  world.deps.clock.advance(11);
-  expectProblem(await refresh(), 'refresh_token_reused');
 });
 
 test('failed over: the connections end, at most one request of each sees it, and nobody is logged out', async () => {
