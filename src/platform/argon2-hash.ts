@@ -12,7 +12,9 @@ const PHC = new RegExp(
  */
 export const ARGON2_MAX = { memoryKib: 262_144, passes: 64, lanes: 16, work: 4_194_304 } as const;
 
-const library = () => import('@node-rs/argon2');
+// Kept: what is imported again goes through the loader again.
+let loaded: Promise<typeof import('@node-rs/argon2')> | undefined;
+const library = () => (loaded ??= import('@node-rs/argon2'));
 
 /** What a hash costs: KiB of memory and passes over them. One lane, so that a hash uses one core. */
 export interface Argon2Cost {

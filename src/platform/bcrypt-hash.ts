@@ -18,7 +18,8 @@ const SHA256 = (parameters: string) =>
 const SHA256_V2 = SHA256('v=2,t=(2[aby]),r=([4-9]|1[0-6])');
 const SHA256_V1 = SHA256('(2[aby]),([4-9]|1[0-6])');
 
-const library = () => import('@node-rs/bcrypt');
+let loaded: Promise<typeof import('@node-rs/bcrypt')> | undefined;
+const library = () => (loaded ??= import('@node-rs/bcrypt'));
 
 /**
  * Whether a stored hash is bcrypt's, plain (`$2a$`, `$2b$`, `$2y$`) or passlib's `bcrypt_sha256` of either version, at a
