@@ -206,7 +206,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: "Remove somebody's lost second factors",
         description:
-          'It happens after 24 hours. The owner is told by mail, and keeps the factors by using one, by "this was not me" in that mail, or by `DELETE /users/me/mfa-removal`. A repeat keeps the first date. Passkeys stay.',
+          'It happens after 24 hours. The owner is told by mail, and keeps the factors by using one or a passkey, by "this was not me" in that mail, or by `DELETE /users/me/mfa-removal`. A repeat keeps the first date. Passkeys stay.',
         params: byId,
         response: { 202: Type.Object({ due_at: Type.String({ format: 'date-time' }) }) },
       },

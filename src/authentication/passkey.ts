@@ -24,8 +24,9 @@ export function beginPasskeySignIn(deps: KeysDeps): Promise<RequestOptions> {
 }
 
 /**
- * Logs in whose passkey answered. It cannot be guessed, so no attempt is counted and no lock holds it up. Refuses with
- * `passkey_refused`, `account_disabled`, and with `email_not_verified` as `completeAuthentication` does.
+ * Logs in whose passkey answered. It cannot be guessed, so no attempt is counted and no lock holds it up; as a second
+ * factor would, it keeps the factors whose removal waits. Refuses with `passkey_refused`, `account_disabled`, and with
+ * `email_not_verified` as `completeAuthentication` does.
  */
 export async function signInWithPasskey(
   deps: KeysDeps,
@@ -47,6 +48,7 @@ export async function signInWithPasskey(
     });
     throw new Problem(reason);
   }
+  await keepUsedFactors(deps, { userId: account.id, caller });
   return completeAuthentication(deps, caller, {
     account,
     amr: AMR,

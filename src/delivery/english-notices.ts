@@ -117,7 +117,7 @@ export const englishNotices = {
     subject: `Your second factor at ${words.brand} will be removed`,
     paragraphs: [
       `An administrator was asked to remove ${factor === undefined ? 'the second factors' : `the ${FACTORS[factor]}`} of your account. It happens on ${words.date(at)}.`,
-      'If you asked for it, wait until then and sign in with your password.',
+      'If you asked for it, wait until then and sign in with your password. Signing in with a second factor or a passkey before it stops the removal.',
     ],
     ...advice(notMeToken),
   }),

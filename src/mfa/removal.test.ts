@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo as outboxOf } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { noticeToken } from '../delivery/notice.ts';
 import { sql } from '../platform/sql.ts';
 import { carryOutDueRemovals } from './removal.ts';
@@ -115,6 +116,34 @@ test('an owner who proves again who they are with the factor keeps it', async ()
   expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBeNull();
   service.deps.clock.advance(86_401);
   expect((await login(who)).json().code).toBe('mfa_required');
+  expect(await reasonsOf(who)).toEqual(['factor_used']);
+});
+
+async function addPasskey(token: string) {
+  const authenticator = softAuthenticator();
+  const { options } = (await service.call('POST', '/mfa/passkeys/options', { token })).json();
+  const body = { name: 'Laptop', response: authenticator.create(options) };
+  expect((await service.call('POST', '/mfa/passkeys', { token, body })).statusCode).toBe(201);
+  const signIn = async () => {
+    const asked = (await service.call('POST', '/token/passkey/options')).json().options;
+    return service.call('POST', '/token/passkey', { body: { response: authenticator.get(asked) } });
+  };
+  return { signIn };
+}
+
+test('an owner who logs in with a passkey alone keeps the factors, and nobody with a passkey of another account', async () => {
+  const { who, token } = await withTotp();
+  const { signIn } = await addPasskey(token);
+  const stranger = await addPasskey((await logIn(service, await person(service))).access_token);
+  const { due_at } = (await askRemoval(who.id)).json();
+  expect((await stranger.signIn()).statusCode).toBe(200);
+  expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBe(due_at);
+
+  const answer = await signIn();
+  expect(answer.statusCode, answer.body).toBe(200);
+  expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBeNull();
+  service.deps.clock.advance(86_401);
+  expect((await login(who)).json().factors).toEqual(['passkey', 'recovery_code', 'totp']);
   expect(await reasonsOf(who)).toEqual(['factor_used']);
 });
 
