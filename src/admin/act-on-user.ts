@@ -1,6 +1,6 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { recordEvent } from '../audit/record.ts';
-import { planRemoval } from '../mfa/removal.ts';
+import { planRemoval, REMOVAL_NEEDS } from '../mfa/removal.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -76,13 +76,12 @@ export async function unlockUser(deps: Deps, granter: Granter, userId: string): 
 
 /**
  * Plans the removal of somebody's lost second factors in 24 hours, of which the owner is told and which the owner can
- * stop. Returns when. Refuses with `user_not_found`, `target_outranks_caller`, `factor_not_found`.
+ * stop; the granter must still be allowed to by then. Returns when. Refuses with `user_not_found`, `target_outranks_caller`, `factor_not_found`.
  */
 export function removeUserFactors(deps: Deps, granter: Granter, userId: string): Promise<Date> {
-  const act = { userId, needs: 'users:write', lock: 'act', type: 'mfa.removal_requested' } as const;
+  const act = { userId, needs: REMOVAL_NEEDS, lock: 'act', type: 'mfa.removal_requested' } as const;
   return onUser(deps, granter, act, async (tx, { account }) => {
-    const actor = actorOfGranter(granter);
-    const due = await planRemoval(deps, tx, { userId, email: account.email, actor, caller: granter.caller });
+    const due = await planRemoval(deps, tx, granter, { userId, email: account.email });
     return due ?? new Refusal('factor_not_found');
   });
 }

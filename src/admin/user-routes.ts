@@ -206,7 +206,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: "Remove somebody's lost second factors",
         description:
-          'It happens after 24 hours. The owner is told by mail, and keeps the factors by using one or a passkey, by "this was not me" in that mail, or by `DELETE /users/me/mfa-removal`. A repeat keeps the first date. Passkeys stay.',
+          'It happens after 24 hours. The owner is told by mail, and keeps the factors by using one or a passkey, by "this was not me" in that mail, or by `DELETE /users/me/mfa-removal`. A repeat keeps the first date, and whoever asked last answers for it: it does not happen if they have lost `users:write` by then, or the owner holds what they lack. Passkeys stay.',
         params: byId,
         response: { 202: Type.Object({ due_at: Type.String({ format: 'date-time' }) }) },
       },

@@ -40,7 +40,8 @@ export const eventTypes = {
   'mfa.enabled': 'A factor was added',
   'mfa.disabled': 'A factor was removed',
   'mfa.removal_requested': 'An administrator asked for the removal of a lost factor, which waits',
-  'mfa.removal_cancelled': 'The owner kept the factor',
+  'mfa.removal_cancelled':
+    'The owner kept the factor, or whoever asked for its removal was not allowed to any more',
   'mfa.code_sent': 'A code went out by text message',
   'mfa.recovery_codes_made': 'New recovery codes; the old ones died',
   'mfa.recovery_code_used': 'A recovery code was spent',

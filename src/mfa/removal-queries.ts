@@ -1,15 +1,27 @@
 import type { Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
+import { presentRefusal, type Requester } from '../rbac/standing.ts';
 
 /** Plans a removal once, for an account that has something to remove; returns its date, or null when none was written. */
 export async function insertRemoval(
   database: Sql,
-  { userId, now, dueAt }: { userId: string; now: Date; dueAt: Date },
+  { userId, requester, now, dueAt }: { userId: string; requester: Requester; now: Date; dueAt: Date },
 ): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(sql`
-    insert into factor_removals (user_id, requested_at, due_at)
-    select id, ${now}::timestamptz, ${dueAt}::timestamptz from users where id = ${userId}::uuid and mfa_enabled
+    insert into factor_removals (user_id, requested_at, due_at, requester_kind, requester_id)
+    select id, ${now}::timestamptz, ${dueAt}::timestamptz, ${requester.kind}::text, ${requester.id}::uuid from users where id = ${userId}::uuid and mfa_enabled
     on conflict (user_id) do nothing returning due_at`);
+  return row?.due_at ?? null;
+}
+
+/** Lets somebody else answer for a removal that waits; returns its date, or null when none does. */
+export async function replaceRequester(
+  database: Sql,
+  { userId, requester }: { userId: string; requester: Requester },
+): Promise<Date | null> {
+  const row = await database.row<{ due_at: Date }>(sql`
+    update factor_removals set requester_kind = ${requester.kind}::text, requester_id = ${requester.id}::uuid
+    where user_id = ${userId}::uuid returning due_at`);
   return row?.due_at ?? null;
 }
 
@@ -20,15 +32,23 @@ export async function selectRemoval(database: Sql, userId: string): Promise<Date
   return row?.due_at ?? null;
 }
 
-/** Takes a plan away: with `due`, only one whose date is not after it. Of N callers at once one gets true. */
-export async function deleteRemoval(
+/** Takes a plan away. Of N callers at once one gets true. */
+export async function deleteRemoval(database: Sql, userId: string): Promise<boolean> {
+  return (await database.run(sql`delete from factor_removals where user_id = ${userId}::uuid`)) === 1;
+}
+
+/**
+ * Takes a plan away whose date is not after `now`, with why whoever asked for it may not do it any more (null: they may).
+ * Of N callers at once one gets a verdict.
+ */
+export function spendRemoval(
   database: Sql,
-  { userId, due }: { userId: string; due: Date | null },
-): Promise<boolean> {
-  const gone = await database.run(sql`
-    delete from factor_removals
-    where user_id = ${userId}::uuid and (${due}::timestamptz is null or due_at <= ${due}::timestamptz)`);
-  return gone === 1;
+  { userId, needs, now }: { userId: string; needs: string; now: Date },
+): Promise<{ refusal: string | null } | null> {
+  const requester = { kind: sql`r.requester_kind`, id: sql`r.requester_id` };
+  return database.row(sql`
+    delete from factor_removals r where user_id = ${userId}::uuid and due_at <= ${now}::timestamptz
+    returning ${presentRefusal(needs, requester, sql`r.user_id`)} as refusal`);
 }
 
 export async function selectDueRemovals(database: Sql, now: Date, limit: number): Promise<string[]> {

@@ -1,36 +1,58 @@
 import { lockAccount } from '../accounts/find.ts';
-import { type Actor, recordEvent, system } from '../audit/record.ts';
+import { recordEvent, system } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { holdGrants, requesterOf } from '../rbac/standing.ts';
 import { deleteFactors, selectFactors } from './queries.ts';
-import { deleteRemoval, insertRemoval, selectDueRemovals, selectRemoval } from './removal-queries.ts';
+import {
+  deleteRemoval,
+  insertRemoval,
+  replaceRequester,
+  selectDueRemovals,
+  selectRemoval,
+  spendRemoval,
+} from './removal-queries.ts';
+
+/** What whoever removes the factors of somebody needs, when they ask and again when it happens. */
+export const REMOVAL_NEEDS = 'users:write';
 
 /** How long a lost factor waits for its owner's objection, in seconds. */
 export const REMOVAL_DELAY = 86_400;
 
 /**
  * Plans the removal of an account's authenticator app, text messages and recovery codes in 24 hours, and tells its owner
- * by mail. A repeat keeps the first date and sends nothing. Returns the date; null where there is no such factor.
+ * by mail. Whoever asks must still be allowed to by then. A repeat keeps the first date and sends nothing, but whoever
+ * asked last answers for it. Returns the date; null where there is no such factor.
  */
 export async function planRemoval(
   deps: Deps,
   tx: Tx,
-  { userId, email, actor, caller }: { userId: string; email: string; actor: Actor; caller: Caller | null },
+  granter: Granter,
+  { userId, email }: { userId: string; email: string },
 ): Promise<Date | null> {
   const now = deps.clock.now();
-  const planned = await insertRemoval(tx, { userId, now, dueAt: addSeconds(now, REMOVAL_DELAY) });
-  if (planned === null) return selectRemoval(tx, userId);
+  const requester = requesterOf(granter);
+  const planned = await insertRemoval(tx, {
+    userId,
+    requester,
+    now,
+    dueAt: addSeconds(now, REMOVAL_DELAY),
+  });
+  const due = planned ?? (await replaceRequester(tx, { userId, requester }));
+  if (due === null) return null;
   await recordEvent(deps, tx, {
     type: 'mfa.removal_requested',
     outcome: 'success',
-    actor,
+    actor: actorOfGranter(granter),
     userId,
-    caller,
-    data: { due_at: planned.toISOString() },
+    caller: granter.caller,
+    data: { due_at: due.toISOString() },
   });
+  if (planned === null) return due;
   await enqueueMail(deps, tx, {
     template: 'mfa-removal-scheduled',
     to: email,
@@ -46,7 +68,7 @@ export async function cancelRemoval(
   tx: Tx,
   { userId, reason, caller }: { userId: string; reason: string; caller: Caller },
 ): Promise<boolean> {
-  if (!(await deleteRemoval(tx, { userId, due: null }))) return false;
+  if (!(await deleteRemoval(tx, userId))) return false;
   await recordEvent(deps, tx, {
     type: 'mfa.removal_cancelled',
     outcome: 'success',
@@ -67,14 +89,30 @@ export async function keepUsedFactors(
   await deps.db.transaction(tx => cancelRemoval(deps, tx, { userId, reason: 'factor_used', caller }));
 }
 
-/** Removes the factors of an account whose time has come; false when it has not. */
+/**
+ * Removes the factors of an account whose time has come; false when it has not, or when whoever asked may not do it any
+ * more: they lost the right, or the account holds by now what they lack. Then the factors stay, and the trail says why.
+ */
 export async function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
   const now = deps.clock.now();
   const planned = await plannedRemoval(deps, userId);
   if (planned === null || planned > now) return false;
   return deps.db.transaction(async tx => {
+    await holdGrants(tx);
     const account = await lockAccount(tx, userId);
-    if (!(await deleteRemoval(tx, { userId, due: now }))) return false;
+    const spent = await spendRemoval(tx, { userId, needs: REMOVAL_NEEDS, now });
+    if (spent === null) return false;
+    if (spent.refusal !== null) {
+      await recordEvent(deps, tx, {
+        type: 'mfa.removal_cancelled',
+        outcome: 'refusal',
+        reason: spent.refusal,
+        actor: system,
+        userId,
+        caller: null,
+      });
+      return false;
+    }
     const kinds = (await selectFactors(tx, userId)).map(({ kind }) => kind);
     await deleteFactors(tx, { userId, kind: null, now });
     await recordEvent(deps, tx, {
@@ -98,7 +136,7 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
   });
 }
 
-/** Carries out what is due, for accounts that nobody logs in to meanwhile; returns how many. */
+/** Decides what is due, for accounts that nobody logs in to meanwhile; returns how many. */
 export async function carryOutDueRemovals(deps: Deps, { limit }: { limit: number }): Promise<number> {
   const due = await selectDueRemovals(deps.db, deps.clock.now(), limit);
   for (const userId of due) await carryOutRemoval(deps, userId);

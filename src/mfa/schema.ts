@@ -58,6 +58,9 @@ export const factorRemovals = defineEntity({
   properties: {
     user_id: () => ofOwner(users, 'user_id').primary(),
     requested_at: instant(),
+    /** Whoever asked last, and answers for it: judged again when it is carried out. */
+    requester_kind: oneOf('user', 'client', 'operator').nullable(),
+    requester_id: uuid().nullable(),
     due_at: instant(),
   },
   indexes: [{ properties: 'due_at' }],

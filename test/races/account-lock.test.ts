@@ -93,7 +93,8 @@ async function losingFactors(ada: Member): Promise<Call> {
   expect((await (await enrolling(ada))()).statusCode).toBe(200);
   const now = world.deps.clock.now();
   await world.deps.db.run(sql`
-    insert into factor_removals (user_id, requested_at, due_at) values (${ada.who.id}::uuid, ${now}, ${now})`);
+    insert into factor_removals (user_id, requested_at, due_at, requester_kind)
+    values (${ada.who.id}::uuid, ${now}, ${now}, 'operator')`);
   return () => world.call('POST', '/token', { form: { username: ada.who.email, password: PASSWORD } });
 }
 
