@@ -33,7 +33,11 @@ export const assertionResponse = Type.Object(
         clientDataJSON: text(4000),
         authenticatorData: text(4000),
         signature: text(4000),
-        userHandle: Type.Optional(Type.Union([Type.String({ maxLength: 200 }), Type.Null()])),
+        userHandle: Type.Optional(
+          Type.Union([Type.String({ maxLength: 200 }), Type.Null()], {
+            description: 'Needed to sign in, where it says who it is; elsewhere it may be left out.',
+          }),
+        ),
       },
       open,
     ),

@@ -57,7 +57,8 @@ export async function provePasskey(
   const passkey = await selectByCredential(db, response.id);
   if (passkey === null || (ceremony.userId !== null && passkey.user_id !== ceremony.userId)) return null;
   const { id, user_id: userId, credential, created_at: addedAt } = passkey;
-  const proof = await verifyAssertion(deps, response, { challenge, userId, credential });
+  const nameless = ceremony.userId === null;
+  const proof = await verifyAssertion(deps, response, { challenge, userId, credential, nameless });
   if (proof === null) return null;
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
   await db.transaction(async tx => {

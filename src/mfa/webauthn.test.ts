@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { type KeyObject, webcrypto } from 'node:crypto';
+import { type KeyObject, randomUUID, webcrypto } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { type Habits, softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -97,6 +98,77 @@ test('a passkey that was made in a page of ours is not good in a frame', async (
     body: { response: authenticator.get(asked) },
   });
   expect(answer.json().code).toBe('passkey_refused');
+});
+
+describe('the owner that an assertion names (Web Authentication §7.2 step 6)', () => {
+  type Ask = (what: object) => Promise<{ statusCode: number; json(): { code?: string } }>;
+  type Named = Record<'owner' | 'nobody' | 'null' | 'another', number | 'passkey_refused'>;
+
+  /** What a ceremony answers to assertions that name the owner, nobody, and somebody else. */
+  async function named(
+    options: () => Promise<{ challenge: string }>,
+    answer: Ask,
+    get: (asked: { challenge: string }) => Record<string, unknown>,
+  ) {
+    const other = randomUUID().replaceAll('-', '');
+    const changes = {
+      owner: {},
+      nobody: { userHandle: undefined },
+      null: { userHandle: null },
+      another: { userHandle: Buffer.from(other, 'hex').toString('base64url') },
+    };
+    const told: Partial<Named> = {};
+    for (const [who, change] of Object.entries(changes)) {
+      const made = get(await options());
+      const given = await answer({ ...made, response: { ...(made.response as object), ...change } });
+      told[who as keyof Named] = (given.json().code as 'passkey_refused') ?? given.statusCode;
+    }
+    return told;
+  }
+
+  test('is needed to sign in, and elsewhere may be left out; it is never another', async () => {
+    const who = await person(service);
+    const token = (await logIn(service, who)).access_token;
+    const authenticator = softAuthenticator();
+    const { options } = (await service.call('POST', '/mfa/passkeys/options', { token })).json();
+    const body = { name: 'Laptop', response: authenticator.create(options) };
+    expect((await service.call('POST', '/mfa/passkeys', { token, body })).statusCode).toBe(201);
+    await service.deps.db.run(sql`update users set mfa_enabled = true where id = ${who.id}::uuid`);
+    const asking = async (url: string, asked: object = {}) =>
+      (await service.call('POST', `${url}/options`, { token, body: asked })).json().options;
+    const { get } = authenticator;
+
+    expect(
+      await named(
+        () => asking('/token/passkey'),
+        response => service.call('POST', '/token/passkey', { body: { response } }),
+        get,
+      ),
+    ).toEqual({ owner: 200, nobody: 'passkey_refused', null: 'passkey_refused', another: 'passkey_refused' });
+
+    const known = { owner: 200, nobody: 200, null: 200, another: 'passkey_refused' };
+    const renewing = '/token/reauthenticate/passkey';
+    expect(
+      await named(
+        () => asking(renewing),
+        response => service.call('POST', renewing, { token, body: { response } }),
+        get,
+      ),
+    ).toEqual(known);
+
+    let mfa_token = '';
+    const form = { username: who.email, password: who.password };
+    expect(
+      await named(
+        async () => {
+          ({ mfa_token } = (await service.call('POST', '/token', { form })).json());
+          return asking('/token/mfa/passkey', { mfa_token });
+        },
+        response => service.call('POST', '/token/mfa/passkey', { body: { mfa_token, response } }),
+        get,
+      ),
+    ).toEqual(known);
+  });
 });
 
 test.each([

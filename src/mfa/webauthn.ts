@@ -116,17 +116,22 @@ async function attestsNothing({ response }: CreationResponse): Promise<boolean> 
 
 /**
  * What an assertion says, if all of Web Authentication §7.2 holds but the counter, which is for the statement that
- * writes it; else null.
+ * writes it; else null. Where nobody said before who they are (`nameless`), it must name its owner.
  */
 export async function verifyAssertion(
   deps: ConfigDeps,
   response: AssertionResponse,
-  { challenge, userId, credential }: { challenge: string; userId: string; credential: Credential },
+  {
+    challenge,
+    userId,
+    credential,
+    nameless,
+  }: { challenge: string; userId: string; credential: Credential; nameless: boolean },
 ): Promise<{ counter: number; backedUp: boolean } | null> {
   const { rpId, origins } = deps.config.passkeys;
-  const { userHandle } = response.response;
-  // Absent where the browser was told which passkeys to ask.
-  if (typeof userHandle === 'string' && userHandle !== handleOf(userId).toString('base64url')) return null;
+  // §7.2 step 6. It may be absent where the browser was told which passkeys to ask.
+  const { userHandle = null } = response.response as { userHandle?: string | null };
+  if (userHandle === null ? nameless : userHandle !== handleOf(userId).toString('base64url')) return null;
   if (isFramed(response)) return null;
   const { verifyAuthenticationResponse } = await library();
   const verified = await verifyAuthenticationResponse({

@@ -62,7 +62,7 @@ export async function addPasskey(
   spoil = '',
 ): Promise<LightMyRequestResponse> {
   const { options } = (await world.call('POST', '/mfa/passkeys/options', { token, body: {} })).json();
-  const response = authenticator.create({ challenge: `${options.challenge}${spoil}` });
+  const response = authenticator.create({ ...options, challenge: `${options.challenge}${spoil}` });
   return world.call('POST', '/mfa/passkeys', { token, body: { name: 'Laptop', response } });
 }
 

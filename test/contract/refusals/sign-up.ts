@@ -17,7 +17,7 @@ async function finishWithPasskey(world: World, email: string, authenticator: Sof
   const { options } = (
     await world.call('POST', '/signup/passkey/options', { body: { email, signup_token } })
   ).json();
-  const response = authenticator.create({ challenge: `${options.challenge}${spoil}` });
+  const response = authenticator.create({ ...options, challenge: `${options.challenge}${spoil}` });
   return { email, signup_token, name: 'Laptop', response };
 }
 
