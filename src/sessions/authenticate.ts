@@ -35,7 +35,8 @@ export async function authenticate(
   needs: Needs,
 ): Promise<Principal | TokenPrincipal> {
   const claims = await deps.keys.verifyFresh(token);
-  if (needs.access === 'token') return { kind: 'token', claims, caller };
+  // A client's token belongs to no session, so that no statement of the route's could tell whether it is alive.
+  if (needs.access === 'token' && claims.sid !== undefined) return { kind: 'token', claims, caller };
   const permission = typeof needs.access === 'object' ? needs.access.permission : null;
   const principal =
     claims.sid === undefined
@@ -53,7 +54,8 @@ export async function authenticate(
           permission !== null || needs.permissions === true,
         );
 
-  if (needs.access === 'user' && principal.kind !== 'user') throw new Problem('user_required');
+  const forUsers = needs.access === 'user' || needs.access === 'token';
+  if (forUsers && principal.kind !== 'user') throw new Problem('user_required');
   if (permission !== null && !principal.permissions.has(permission)) {
     await refusePermission(deps, principal, permission);
   }

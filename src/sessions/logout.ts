@@ -31,11 +31,9 @@ const ending: Joint<Logout> = {
 
 /**
  * Ends the session of the access token, in one statement: when it returns, the token and its session's refresh tokens
- * are dead on every replica. Refuses with `token_revoked` when they were before, and where the session is somebody else's;
- * with `user_required` for a client's token.
+ * are dead on every replica. Refuses with `token_revoked` when they were before, and where the session is somebody else's.
  */
 export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal): Promise<void> {
-  if (claims.sid === undefined) throw new Problem('user_required');
   const event = await prepareEvent(deps, {
     type: 'session.ended',
     outcome: 'success',

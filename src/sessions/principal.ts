@@ -31,10 +31,10 @@ export interface ClientPrincipal {
   readonly caller: Caller;
 }
 
-/** Whoever holds a well-formed token: for a route whose own statement decides the rest. */
+/** Whoever holds a person's well-formed token: for a route whose own statement decides the rest. */
 export interface TokenPrincipal {
   readonly kind: 'token';
-  readonly claims: AccessClaims;
+  readonly claims: Extract<AccessClaims, { readonly sid: string }>;
   readonly caller: Caller;
 }
 

@@ -93,7 +93,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/logout',
     {
-      config: { access: 'token', problems: ['token_revoked', 'user_required'] },
+      config: { access: 'token' },
       schema: { tags: ['Tokens'], summary: 'End this session', response: { 200: message } },
     },
     async request => {

@@ -3,7 +3,7 @@ import type { RateGroup } from '../rate-groups.ts';
 
 /**
  * Who may call a route. `user`: a person's access token; `any`: a person's or a service client's; a permission: whoever
- * holds it now. `token`: a well-formed token, where the route's own statement reads the rest.
+ * holds it now. `token`: a person's well-formed token, where the route's own statement reads the rest.
  */
 export type Access = 'public' | 'user' | 'any' | 'token' | { readonly permission: string };
 

@@ -167,7 +167,7 @@ export function refusalsOf(config: RouteConfig, schema: RouteSchema, method: str
     add('not_authenticated', 'invalid_token', 'token_expired', 'token_revoked');
     if (config.access !== 'token') add('account_disabled');
   }
-  if (config.access === 'user') add('user_required');
+  if (config.access === 'user' || config.access === 'token') add('user_required');
   if (typeof config.access === 'object') add('permission_denied');
   if (config.recent === true) add('reauthentication_required');
   add('rate_limited');

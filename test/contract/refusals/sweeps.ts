@@ -83,10 +83,7 @@ export async function openSweeps({ world, at }: Stage): Promise<{ sweeps: Sweep[
     { code: 'token_expired', later: 1800, send: guarded(expired) },
     { code: 'token_revoked', send: guarded(revoked) },
     { code: 'account_disabled', send: guarded(barred.token) },
-    {
-      code: 'user_required',
-      send: operation => (operation.path === '/logout' ? null : { headers: bearer(machine) }),
-    },
+    { code: 'user_required', send: () => ({ headers: bearer(machine) }) },
     { code: 'permission_denied', send: guarded(user) },
     {
       code: 'reauthentication_required',

@@ -119,11 +119,6 @@ export const tokens: Recipes = {
     world.deps.clock.advance(11);
     return refresh(world, { refresh_token });
   },
-  'POST /logout user_required': async ({ world }) => {
-    const form = { grant_type: 'client_credentials' };
-    const answer = await world.call('POST', '/token', { form, headers: await clientOf(world) });
-    return world.call('POST', '/logout', { token: answer.json().access_token });
-  },
 
   'POST /introspect invalid_client': ({ world }) =>
     world.call('POST', '/introspect', { form: { token: 'x' } }),
