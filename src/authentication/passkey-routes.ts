@@ -44,6 +44,7 @@ export function routes(app: App, deps: KeysDeps): void {
         limit: 'login',
         oauth: true,
         problems: ['passkey_refused', 'account_disabled', 'email_not_verified'],
+        headers: ['device-cookie'],
       },
       schema: {
         tags,
@@ -93,6 +94,7 @@ export function routes(app: App, deps: KeysDeps): void {
         limit: 'mfa',
         oauth: true,
         problems: ['invalid_mfa_token', 'passkey_refused', 'too_many_attempts', 'password_expired'],
+        headers: ['device-cookie'],
       },
       schema: {
         tags,

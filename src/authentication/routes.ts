@@ -19,6 +19,7 @@ export function routes(app: App, deps: KeysDeps): void {
         limit: 'mfa',
         oauth: true,
         problems: ['invalid_mfa_token', 'invalid_mfa_code', 'too_many_attempts', 'password_expired'],
+        headers: ['device-cookie'],
       },
       schema: {
         tags: ['Tokens'],

@@ -45,6 +45,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         limit: 'login',
         oauth: true,
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed', 'invalid_link'],
+        headers: ['provider-cookie'],
       },
       schema: {
         tags,
@@ -85,6 +86,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         limit: 'login',
         oauth: true,
         problems: ['provider_not_found', 'feature_disabled', 'invalid_sign_in'],
+        headers: ['provider-cookie'],
       },
       schema: {
         tags,
@@ -155,6 +157,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           'email_not_verified',
           'mfa_required',
         ],
+        headers: ['device-cookie'],
       },
       schema: {
         tags,

@@ -37,7 +37,12 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/signup/google',
     {
-      config: { access: 'public', limit: 'login', problems: ['invalid_google_token', ...refusals] },
+      config: {
+        access: 'public',
+        limit: 'login',
+        problems: ['invalid_google_token', ...refusals],
+        headers: ['device-cookie'],
+      },
       schema: {
         tags: ['Registration'],
         summary: 'Sign up or log in with a Google ID token',
@@ -58,6 +63,7 @@ export function routes(app: App, deps: KeysDeps): void {
         limit: 'login',
         oauth: true,
         problems: ['provider_not_found', 'invalid_id_token', 'provider_account_refused', ...refusals],
+        headers: ['device-cookie'],
       },
       schema: {
         tags: ['Federation'],

@@ -17,7 +17,13 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/token/email',
     {
-      config: { access: 'public', limit: 'reset', oauth: true, problems: ['feature_disabled'] },
+      config: {
+        access: 'public',
+        limit: 'reset',
+        oauth: true,
+        problems: ['feature_disabled'],
+        headers: ['mail-sign-in-cookie'],
+      },
       schema: {
         tags,
         summary: 'Mail me a link and a code to sign in with',
@@ -55,6 +61,7 @@ export function routes(app: App, deps: KeysDeps): void {
         limit: 'login',
         oauth: true,
         problems: ['feature_disabled', 'invalid_sign_in_code', 'too_many_attempts', 'mfa_required'],
+        headers: ['mail-sign-in-cookie', 'device-cookie'],
       },
       schema: {
         tags,

@@ -34,6 +34,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           'invalid_client',
           'overloaded',
         ],
+        headers: ['device-cookie'],
       },
       schema: {
         tags: ['Tokens'],

@@ -114,7 +114,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.get(
     '/users/me/export',
     {
-      config: { access: 'user', limit: 'export' },
+      config: { access: 'user', limit: 'export', headers: ['attachment'] },
       // To make a document and throw it away.
       exposeHeadRoute: false,
       schema: {

@@ -42,6 +42,7 @@ export function routes(app: App, deps: Deps): void {
         access: 'public',
         limit: 'signup',
         problems: ['signup_not_found', 'email_taken', 'passkey_refused', 'factor_exists'],
+        headers: ['sign-up-cookie'],
       },
       schema: {
         tags,

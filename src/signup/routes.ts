@@ -15,7 +15,7 @@ export function routes(app: App, deps: Deps): void {
   app.post(
     '/signup',
     {
-      config: { access: 'public', limit: 'signup', problems: ['email_taken'] },
+      config: { access: 'public', limit: 'signup', problems: ['email_taken'], headers: ['sign-up-cookie'] },
       schema: {
         tags: ['Registration'],
         summary: 'Sign up, step 1: who you are',
@@ -65,6 +65,7 @@ export function routes(app: App, deps: Deps): void {
         access: 'public',
         limit: 'signup',
         problems: ['signup_not_found', 'email_taken', 'overloaded'],
+        headers: ['sign-up-cookie'],
       },
       schema: {
         tags: ['Registration'],

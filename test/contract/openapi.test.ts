@@ -5,6 +5,7 @@ import ajvFormats from 'ajv-formats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, type Judge } from '../support/contract.ts';
+import { headerAt } from '../support/response-headers.ts';
 
 let world: TestApp & { judge: Judge };
 beforeAll(async () => {
@@ -102,6 +103,59 @@ test('what leads a browser on says that it has a Location', () => {
   const leading = answers.filter(([status]) => status.startsWith('3'));
   expect(leading.map(([status]) => status)).toEqual(['302', '302', '303']);
   for (const [, answer] of leading) expect(answer.headers).toHaveProperty('Location');
+  const located = answers.filter(([, { headers }]) => 'Location' in headers);
+  expect(located).toEqual(leading);
+});
+
+test('every answer declares its headers, each with what it is and its schema', () => {
+  for (const { method, path, responses } of world.judge.operations)
+    for (const [status, { headers }] of Object.entries(responses)) {
+      const name = `${method} ${path} ${status}`;
+      const names = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'];
+      if (status === '401') names.push('WWW-Authenticate');
+      if (status === '429' || status === '503') names.push('Retry-After');
+      expect(Object.keys(headers), name).toEqual(expect.arrayContaining(names));
+      for (const header of Object.values(headers))
+        expect(headerAt(world.judge.document, header), name).toMatchObject({
+          description: expect.stringMatching(/\.$/),
+          schema: { type: expect.any(String) },
+        });
+    }
+});
+
+test('an answer with a header that is not declared is told from it', async () => {
+  const { judge } = world.judge;
+  const answer = await world.call('GET', '/health');
+  const judged = (more: object) => () =>
+    judge('GET', '/health', { ...answer, headers: { ...answer.headers, ...more } } as typeof answer);
+  expect(judged({ date: 'today' })).not.toThrow();
+  for (const name of ['set-cookie', 'retry-after', 'x-more']) expect(judged({ [name]: '1' })).toThrow(name);
+});
+
+test('what sets cookies says so, and nothing else does', () => {
+  const setting = world.judge.operations.flatMap(({ method, path, responses }) =>
+    Object.entries(responses).flatMap(([status, { headers }]) =>
+      'Set-Cookie' in headers ? [`${method} ${path} ${status}`] : [],
+    ),
+  );
+  expect(setting.toSorted()).toEqual([
+    'GET /oauth/{provider}/authorize 302',
+    'GET /oauth/{provider}/callback 302',
+    'POST /oauth/exchange 200',
+    'POST /oauth/{provider}/id-token 200',
+    'POST /signup 200',
+    'POST /signup/google 200',
+    'POST /signup/passkey 200',
+    'POST /signup/passkey 202',
+    'POST /signup/set-password 200',
+    'POST /signup/set-password 202',
+    'POST /token 200',
+    'POST /token/email 202',
+    'POST /token/email/verify 200',
+    'POST /token/mfa 200',
+    'POST /token/mfa/passkey 200',
+    'POST /token/passkey 200',
+  ]);
 });
 
 test('the docs page and what it loads come from here alone', async () => {

@@ -4,6 +4,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { expect } from 'vitest';
 import { type ProblemCode, problems } from '../../src/platform/problems.ts';
 import { type TestApp, testApp } from './app.ts';
+import { headerJudge } from './response-headers.ts';
 
 export interface Operation {
   readonly method: string;
@@ -26,7 +27,7 @@ export interface Parameter {
   readonly schema: Json;
 }
 interface Answer {
-  readonly headers?: Json;
+  readonly headers: Readonly<Record<string, Json>>;
   readonly content?: Record<string, { schema: Json; example?: unknown; examples?: Record<string, unknown> }>;
 }
 type Json = Record<string, unknown>;
@@ -69,6 +70,7 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   (ajvFormats as unknown as (ajv: Ajv2020) => void)(ajv);
   ajv.addSchema(document, 'api');
+  const judgeHeaders = headerJudge(ajv, document);
   const validators = new Map<string, ValidateFunction>();
   const validatorOf = (pointer: string) => {
     const made = validators.get(pointer) ?? ajv.compile({ $ref: `api#${pointer}` });
@@ -102,6 +104,7 @@ export async function openJudge({ call }: Pick<TestApp, 'call'>): Promise<Judge>
       const status = String(answer.statusCode);
       const declared = operation.responses[status];
       expect(declared, `${name} answers ${status}, undeclared: ${answer.body.slice(0, 300)}`).toBeDefined();
+      judgeHeaders(`${name} ${status}`, declared?.headers ?? {}, answer.headers);
       const [type] = Object.keys(declared?.content ?? {});
       if (declared === undefined || type === undefined) {
         expect(answer.body, name).toBe('');

@@ -1,5 +1,6 @@
 import type { ProblemCode } from '../problems.ts';
 import type { RateGroup } from '../rate-groups.ts';
+import type { OwnHeader } from './response-headers.ts';
 
 /**
  * Who may call a route. `user`: a person's access token; `any`: a person's or a service client's; a permission: whoever
@@ -13,6 +14,8 @@ export interface RouteConfig {
   readonly access: Access;
   /** The refusals of its own that it can answer, beside those that its access and schema imply. */
   readonly problems?: readonly ProblemCode[];
+  /** The headers of its own that it sends with what is no refusal; the document says what they are. */
+  readonly headers?: readonly OwnHeader[];
   /** Needs an `auth_time` within REAUTH_MINUTES. */
   readonly recent?: boolean;
   readonly limit?: RateGroup;

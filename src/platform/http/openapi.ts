@@ -4,6 +4,7 @@ import type { RouteConfig } from './access.ts';
 import { basePathOf } from './base-path.ts';
 import { errorExample, errorSchema, validationErrorSchema } from './error-schemas.ts';
 import { exampleOf } from './examples.ts';
+import { headerComponents, headersOfAnswer, headersOfRefusal } from './response-headers.ts';
 
 type Json = Record<string, unknown>;
 
@@ -42,7 +43,7 @@ export function collectRoutes(app: FastifyInstance): DeclaredRoute[] {
   return declared;
 }
 
-/** The OpenAPI 3.1 document of the routes: their schemas, who may call them, and every refusal that they can answer. */
+/** The OpenAPI 3.1 document of the routes: their schemas, who may call them, every refusal that they can answer, and their headers. */
 export function describeApi(
   routes: readonly DeclaredRoute[],
   { publicUrl, version }: { publicUrl: string; version: string },
@@ -61,7 +62,7 @@ export function describeApi(
       title: 'Entrecore Auth',
       version,
       description:
-        'Sign-up, login, sessions, passwords, roles and second factors. Every route also stands under `/api/v1`. Errors carry a stable `code`.',
+        'Sign-up, login, sessions, passwords, roles and second factors. Every route also stands under `/api/v1`. Errors carry a stable `code`. A path answers other methods than these with 405 and `Allow`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     // The first is where the document was read: the page at /docs works by whatever name somebody opened it.
@@ -79,6 +80,7 @@ export function describeApi(
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
       },
+      headers: headerComponents,
       schemas: { Error: errorSchema, ValidationError: validationErrorSchema, ...components },
     },
   };
@@ -103,7 +105,10 @@ function describeOperation({ method, url, config, schema }: DeclaredRoute, compo
     ...(permission !== null && { 'x-permission': permission }),
     ...describeParameters(schema, components),
     ...describeBody(schema, components),
-    responses: { ...describeRefusals(config, schema, method), ...describeAnswers(schema, components) },
+    responses: {
+      ...describeRefusals(config, schema, method),
+      ...describeAnswers(config, schema, components),
+    },
   };
 }
 
@@ -135,19 +140,15 @@ function describeBody({ body, consumes = ['application/json'] }: RouteSchema, co
   };
 }
 
-const location = {
-  Location: { description: 'Where the browser goes on.', schema: { type: 'string', format: 'uri' } },
-};
-
-function describeAnswers({ response = {} }: RouteSchema, components: Json): Json {
+function describeAnswers(config: RouteConfig, { response = {} }: RouteSchema, components: Json): Json {
   return Object.fromEntries(
     Object.entries(response).map(([status, schema]) => {
       const description = (schema.description as string | undefined) ?? reasonPhrase(Number(status));
-      if (schema.type === 'null')
-        return [status, { description, ...(status.startsWith('3') && { headers: location }) }];
+      const headers = headersOfAnswer(Number(status), config.headers);
+      if (schema.type === 'null') return [status, { description, headers }];
       const type = (schema.contentType as string | undefined) ?? 'application/json';
       const media = { schema: toComponent(schema, components), example: exampleOf(schema) };
-      return [status, { description, content: { [type]: media } }];
+      return [status, { description, headers, content: { [type]: media } }];
     }),
   );
 }
@@ -186,19 +187,11 @@ function describeRefusals(config: RouteConfig, schema: RouteSchema, method: stri
         ]),
       );
       const name = status === 422 ? 'ValidationError' : 'Error';
-      const headers = {
-        ...((status === 401 || codes.includes('permission_denied')) && {
-          'WWW-Authenticate': { schema: { type: 'string' } },
-        }),
-        ...((status === 429 || status === 503) && {
-          'Retry-After': { description: 'Seconds until a retry may succeed.', schema: { type: 'integer' } },
-        }),
-      };
       return [
         String(status),
         {
           description: codes.map(code => `\`${code}\``).join(', '),
-          ...(Object.keys(headers).length > 0 && { headers }),
+          headers: headersOfRefusal(status, codes),
           content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` }, examples } },
         },
       ];
