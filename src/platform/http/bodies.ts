@@ -8,8 +8,8 @@ import { isStorable } from '../storable.ts';
 export const BODY_LIMIT = 64 * 1024;
 
 /**
- * Reads JSON bodies: UTF-8 only, no `__proto__`, no U+0000 and no lone surrogate, which PostgreSQL could not store.
- * An empty body is none. Other media types are refused with `unsupported_media_type`.
+ * Reads JSON bodies: UTF-8 only, no `__proto__`, no member twice in one object, no U+0000 and no lone surrogate, which
+ * PostgreSQL could not store. An empty body is none. Other media types are refused with `unsupported_media_type`.
  */
 export function readJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -27,6 +27,10 @@ export function readJsonBodies(app: FastifyInstance): void {
       if (error)
         return done(
           new Problem('malformed_request', { message: 'The body is not valid JSON.', cause: error }),
+        );
+      if (countColons(text) !== countMembers(value))
+        return done(
+          new Problem('malformed_request', { message: 'The body has a member twice in one object.' }),
         );
       if (text.includes('\\u')) {
         const loc = findUnstorable(value);
@@ -91,6 +95,39 @@ function parseForm(text: string): Record<string, string> {
     Object.defineProperty(form, name, { value, enumerable: true, configurable: true, writable: true });
   }
   return form;
+}
+
+// Of a member that is sent twice the parser keeps the last, and what stands before us may have judged the first (RFC 8259
+// §4). Each member has one colon outside of strings: where there are more of these than members, one was lost.
+function countColons(json: string): number {
+  let count = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === COLON) count++;
+    else if (code === QUOTE) {
+      for (at++; json.charCodeAt(at) !== QUOTE; at++) if (json.charCodeAt(at) === BACKSLASH) at++;
+    }
+  }
+  return count;
+}
+
+const COLON = 0x3a;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+// No recursion: a body can be nested deeper than the stack.
+function countMembers(body: unknown): number {
+  let count = 0;
+  const left = [body];
+  while (left.length > 0) {
+    const value = left.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    const isList = Array.isArray(value);
+    const members = isList ? value : Object.values(value);
+    if (!isList) count += members.length;
+    for (const member of members) if (typeof member === 'object') left.push(member);
+  }
+  return count;
 }
 
 // Where in a body a string cannot be stored. A list of what is left to look at, not a recursion: a body can be nested
