@@ -2,7 +2,11 @@ import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
+import { decide } from '../rbac/decide.ts';
+import { operatorGranter } from '../rbac/operator.ts';
+import { setRoles as grant } from '../rbac/set-roles.ts';
 import { carryOutDueRemovals } from './removal.ts';
 
 let service: TestApp;
@@ -81,6 +85,23 @@ describe('a removal is judged again when it happens', () => {
     expect(await eventsOf(ada)).toEqual(refused('target_outranks_caller'));
     await setRoles(ada, ['user']);
     expect(await login(ada)).toBe('mfa_required');
+  });
+
+  test('and waits for a promotion that is being written', async () => {
+    const { deps } = service;
+    const ada = await owner();
+    await ask(await tokenOf(await person(service, { roles: ['desk'] })), ada);
+    deps.clock.advance(86_400);
+    const granter = await operatorGranter(deps.db);
+    let answer: ReturnType<typeof login> | undefined;
+    await decide(deps, granter, { lock: 'change', event: { type: 'role.granted' } }, async (tx, held) => {
+      const roles = ['user', 'auditor'];
+      await grant(deps, tx, { granter, held }, { userId: ada.id, enabled: true, roles });
+      answer = login(ada);
+      await waitingForLock(deps.db);
+    });
+    expect(await answer).toBe('mfa_required');
+    expect(await eventsOf(ada)).toEqual(refused('target_outranks_caller'));
   });
 
   test('by the maintenance: the right went with the role, the account, or its standing', async () => {
