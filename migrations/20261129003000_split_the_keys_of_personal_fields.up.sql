@@ -7,8 +7,21 @@ alter table audit_keys add secret bytea;
 alter table audit_keys add constraint audit_keys_erased_at_check
   check ((secret is null and key_sealed is null) = (erased_at is not null));
 
--- A CHECK of a table is parsed anew by every statement that inserts; that of a domain once a connection.
-create domain audit_outcome as text check (value in ('success', 'failure', 'refusal'));
-create domain audit_actor_kind as text check (value in ('user', 'client', 'operator', 'system', 'anonymous'));
+-- A process of the revision before, which may still run, erases by key_sealed alone.
+create function drop_erased_secret() returns trigger language plpgsql as $$
+begin
+  new.secret := null;
+  return new;
+end $$;
+create trigger audit_keys_erased before update of erased_at on audit_keys
+  for each row when (new.erased_at is not null) execute function drop_erased_secret();
+
+-- A CHECK of a table is parsed anew by every statement that inserts; that of a domain once a connection. Its constraint
+-- comes after the column: to a domain that has one already, PostgreSQL rewrites the whole trail.
+create domain audit_outcome as text;
+create domain audit_actor_kind as text;
 alter table audit_events drop constraint audit_events_outcome_check, drop constraint audit_events_actor_kind_check,
   alter column outcome type audit_outcome, alter column actor_kind type audit_actor_kind;
+alter domain audit_outcome add constraint audit_outcome_check check (value in ('success', 'failure', 'refusal'));
+alter domain audit_actor_kind add constraint audit_actor_kind_check
+  check (value in ('user', 'client', 'operator', 'system', 'anonymous'));
