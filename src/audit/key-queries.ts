@@ -62,36 +62,29 @@ export async function findLostKeys(
   return rows.map(({ user_id }) => user_id);
 }
 
-/** A key with an event that it should open; without one where none has personal fields. */
-export interface TriedKey extends EventKeys {
-  readonly event_id: string | null;
-  readonly personal_sealed: Buffer | null;
+/** An event with personal fields, and the keys that should open them: none where they are gone. */
+export interface KeyedEvent extends EventKeys {
+  readonly id: string;
+  readonly created_us: string;
+  readonly personal_sealed: Buffer;
 }
 
-/** A page of the keys that are there, by whose they are, each with the first and the last event that it should open. */
-export function findKeysFrom(
+/** A page of the events with personal fields, the oldest first. */
+export function findKeyedEvents(
   database: Sql,
-  { nobody, after, limit }: { nobody: string; after: string | null; limit: number },
-): Promise<TriedKey[]> {
+  { nobody, after, limit }: { nobody: string; after: KeyedEvent | null; limit: number },
+): Promise<KeyedEvent[]> {
+  const rest =
+    after === null
+      ? sql``
+      : sql`and (created_at, id) >
+          ('epoch'::timestamptz + ${after.created_us}::bigint * interval '1 microsecond', ${after.id}::uuid)`;
   return database.rows(sql`
-    select k.user_id, k.secret, k.key_sealed, e.id as event_id, e.personal_sealed
+    select e.id, (extract(epoch from e.created_at) * 1000000)::bigint::text as created_us, e.personal_sealed,
+      coalesce(e.user_id, ${nobody}::uuid) as user_id, k.secret, k.key_sealed
     from (
-      select user_id, secret, key_sealed from audit_keys
-      where erased_at is null and (${after}::uuid is null or user_id > ${after}::uuid)
-      order by user_id limit ${limit}::int) k
-    left join lateral (
-      (select id, personal_sealed from audit_events
-       where user_id = k.user_id and personal_sealed is not null order by created_at limit 1)
-      union
-      (select id, personal_sealed from audit_events
-       where user_id = k.user_id and personal_sealed is not null order by created_at desc limit 1)
-      union
-      (select id, personal_sealed from audit_events
-       where user_id is null and k.user_id = ${nobody}::uuid and personal_sealed is not null
-       order by created_at limit 1)
-      union
-      (select id, personal_sealed from audit_events
-       where user_id is null and k.user_id = ${nobody}::uuid and personal_sealed is not null
-       order by created_at desc limit 1)) e on true
-    order by k.user_id`);
+      select id, created_at, user_id, personal_sealed from audit_events
+      where personal_sealed is not null ${rest} order by created_at, id limit ${limit}::int) e
+    left join audit_keys k on k.user_id = coalesce(e.user_id, ${nobody}::uuid)
+    order by e.created_at, e.id`);
 }

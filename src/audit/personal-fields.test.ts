@@ -1,6 +1,6 @@
-import { createCipheriv, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { writeFormerEvent } from '../../test/support/former-event.ts';
 import type { Sql } from '../platform/database.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
@@ -118,16 +118,8 @@ test('the database alone does not suffice to read, nor does what is sealed elsew
 });
 
 test('what was sealed under a key of the person, before keys were in shares, is read until the erasure', async () => {
-  const [key, iv, id] = [randomBytes(32), randomBytes(12), deps.random.uuid()];
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(id));
-  const body = Buffer.concat([cipher.update('{"ip":"192.0.2.1"}'), cipher.final()]);
-  const sealed = Buffer.concat([iv, cipher.getAuthTag(), body]);
-  await deps.db.run(sql`
-    insert into audit_keys (user_id, key_sealed, created_at)
-    values (${userId}::uuid, ${deps.secrets.seal(`audit_keys:${userId}`, key)}::bytea, now())`);
-  await deps.db.run(sql`
-    insert into audit_events (id, created_at, type, outcome, actor_kind, user_id, request_id, personal_sealed)
-    values (${id}::uuid, '2026-11-01', 'login.succeeded', 'success', 'user', ${userId}::uuid, '192.0.2.1', ${sealed}::bytea)`);
+  await writeFormerEvent(deps, userId, '192.0.2.1');
+  deps.clock.advance(1);
   await happens('192.0.2.2');
   expect(await readable()).toEqual({ '192.0.2.1': '192.0.2.1', '192.0.2.2': '192.0.2.2' });
   await erasePerson(deps, deps.db, userId);

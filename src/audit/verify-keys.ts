@@ -1,34 +1,35 @@
 import type { Deps } from '../platform/deps.ts';
 import type { Finding } from './finding.ts';
-import { findKeysFrom, findLostKeys, findPersonKeys } from './key-queries.ts';
+import { findKeyedEvents, findLostKeys, findPersonKeys, type KeyedEvent } from './key-queries.ts';
 import { NOBODY, openFields, openKey } from './personal-fields.ts';
 
 const PAGE = 1_000;
 
 /**
  * What is wrong with the keys of the personal fields. To take one away hides who did what, and no seal covers it, as an
- * erasure does the same: so each must be there and open what it was made for, or the trail must say that its account was
- * removed.
+ * erasure does the same: so each that is there must open every event that it was made for, since one that was replaced
+ * opens what came later; and where there is none, the trail must say that its account was removed. `spoilt` are the ids
+ * of events that are not as they were sealed, which says nothing of a key.
  */
 export async function checkKeys(
   deps: Pick<Deps, 'db' | 'secrets'>,
-  prunedBefore: Date | null,
+  { prunedBefore, spoilt }: { prunedBefore: Date | null; spoilt: ReadonlySet<string> },
 ): Promise<Finding[]> {
   const lost = await findLostKeys(deps.db, { nobody: NOBODY, prunedBefore, limit: PAGE });
   const findings = lost.map(userId => findingOf(userId, 'is gone, and no removal of that account says why'));
   const [nobody] = await findPersonKeys(deps.db, [NOBODY]);
   const trailKey = openKey(deps, nobody);
   const closed = new Set<string>();
-  let after: string | null = null;
+  let after: KeyedEvent | null = null;
   for (;;) {
-    const tried = await findKeysFrom(deps.db, { nobody: NOBODY, after, limit: PAGE });
-    for (const { event_id: eventId, personal_sealed: sealed, ...key } of tried) {
-      if (eventId === null || sealed === null) continue;
-      if (openFields(deps, { trailKey, key }, { eventId, sealed }) === null) closed.add(key.user_id);
+    const page: KeyedEvent[] = await findKeyedEvents(deps.db, { nobody: NOBODY, after, limit: PAGE });
+    for (const key of page) {
+      if ((key.secret === null && key.key_sealed === null) || spoilt.has(key.id)) continue;
+      const event = { eventId: key.id, sealed: key.personal_sealed };
+      if (openFields(deps, { trailKey, key }, event) === null) closed.add(key.user_id);
     }
-    const last = tried.at(-1)?.user_id;
-    if (last === undefined) break;
-    after = last;
+    if (page.length < PAGE) break;
+    after = page.at(-1) ?? null;
   }
   return [
     ...findings,

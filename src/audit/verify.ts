@@ -69,7 +69,6 @@ export async function verifyTrail(deps: Deps, checkpoints: readonly Checkpoint[]
 
   findings.push(
     ...checkCheckpoints(checkpoints, { publicKey: key.publicKey, last: link.number, pruned: prunedLink }),
-    ...(await checkKeys(deps, pruned?.eventsBefore ?? null)),
   );
   const place = nextPlace(last);
   first ??= place;
@@ -84,6 +83,8 @@ export async function verifyTrail(deps: Deps, checkpoints: readonly Checkpoint[]
       explanation: 'It stands where everything was sealed, and no batch knows it',
     });
   }
+  const spoilt = new Set(findings.flatMap(({ eventId }) => eventId ?? []));
+  findings.push(...(await checkKeys(deps, { prunedBefore: pruned?.eventsBefore ?? null, spoilt })));
   return {
     findings,
     batches,
