@@ -13,6 +13,13 @@ export interface EventKeys {
 /** A secret for somebody who has none, as an SQL expression: 244 bits of chance. */
 export const freshSecret: Fragment = sql`uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())`;
 
+/**
+ * Whether an event about this person finds the secret, or that there is none any more. Otherwise it makes one, and waits for
+ * whoever is making or erasing it.
+ */
+export const hasSettledSecret = (userId: Fragment): Fragment => sql`
+  (select k.secret is not null or k.erased_at is not null from audit_keys k where k.user_id = ${userId} limit 1)`;
+
 /** The sealed key of the trail; made of `fresh`, with nobody's secret, when there is none yet. Of several makers at once, one wins. */
 export async function ensureTrailKey(
   database: Sql,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, person } from '../../test/support/people.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -149,5 +150,29 @@ describe('logouts that arrive together', () => {
     expect(await codes([mixed])).toEqual(['token_revoked']);
     expect(await codes([others[0] ?? '', mixed, others[1] ?? ''])).toEqual([200, 'token_revoked', 200]);
     expect(await codes([ada, bob])).toEqual([200, 200]);
+  });
+
+  test('wait for nobody whose secret of the audit trail another transaction is making or erasing', async () => {
+    const people = await crowd(4);
+    const [held, ...others] = people as [(typeof people)[number], ...typeof people];
+    const { db } = service.deps;
+    // As an account of before keys were in shares has none: its next event makes it.
+    await db.run(
+      sql`update audit_keys set secret = null, key_sealed = '\\x01' where user_id = ${held.who.id}::uuid`,
+    );
+    const [holds, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holder = db.transaction(async tx => {
+      await tx.row(sql`select from audit_keys where user_id = ${held.who.id}::uuid for update`);
+      holds.resolve();
+      await release.promise;
+    });
+    await holds.promise;
+    const waits = logout(held.tokens.access_token);
+    const answers = Promise.all(others.map(({ tokens }) => logout(tokens.access_token)));
+    await waitingForLock(db);
+    expect((await answers).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
+    release.resolve();
+    await holder;
+    expect([await waits].map(({ statusCode }) => statusCode)).toEqual([200]);
   });
 });

@@ -1,3 +1,4 @@
+import { isWrittenAtOnce } from '../audit/record.ts';
 import type { Sql } from '../platform/database.ts';
 import { column, type Fragment, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
@@ -73,7 +74,11 @@ export function endSessionFragment({
     returning id`;
 }
 
-/** The same for the sessions of several access tokens; passes over those that are locked. */
+/**
+ * The same for the sessions of several access tokens; passes over those that are locked, and those whose event would have
+ * to wait. A session is looked up for each token: left to itself, PostgreSQL reads all of them while it knows of few, and
+ * keeps to that plan as they become many.
+ */
 export function endSessionsFragment(
   tokens: readonly (Bearing & { readonly sessionId: string; readonly now: Date })[],
   reason: string,
@@ -81,12 +86,15 @@ export function endSessionsFragment(
   return sql`
     update sessions set ended_at = ${tokens.at(-1)?.now}::timestamptz, end_reason = ${reason}::text
     where ctid = any(array(
-      select s.ctid
+      select found.ctid
       from unnest(${column(tokens, token => token.sessionId)}::uuid[], ${column(tokens, token => token.userId)}::uuid[],
         ${column(tokens, token => token.jti)}::uuid[]) as token (session_id, user_id, jti)
-      join sessions s on s.id = token.session_id and s.user_id = token.user_id
-      where s.ended_at is null and not exists (select from revoked_tokens r where r.jti = token.jti)
-      for no key update of s skip locked))
+      cross join lateral (
+        select s.ctid from sessions s
+        where s.id = token.session_id and s.user_id = token.user_id and s.ended_at is null
+          and ${isWrittenAtOnce(sql`s.user_id`)}
+          and not exists (select from revoked_tokens r where r.jti = token.jti)
+        for no key update of s skip locked) as found))
     returning id`;
 }
 
