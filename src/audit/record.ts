@@ -33,7 +33,7 @@ export interface AuditEvent {
   readonly caller: Caller | null;
   /** Never personal: it outlives an erasure. */
   readonly data?: Readonly<Record<string, unknown>>;
-  /** Sealed, with the address and the user agent, under the key of the person whom it concerns. */
+  /** Sealed, with the address and the user agent: unreadable once the person whom it concerns is removed. */
   readonly personal?: Readonly<Record<string, unknown>>;
 }
 

@@ -17,8 +17,8 @@ import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
 /**
- * Removes an account and all that hangs on it, inside `decide`: its sessions end, its names are free, the key of its
- * audit trail is deleted, and its owner gets a last mail. Returns the ended sessions for `publishEnded`.
+ * Removes an account and all that hangs on it, inside `decide`: its sessions end, its names are free, the secret of
+ * its personal fields in the audit trail is deleted, and its owner gets a last mail. Returns the ended sessions for `publishEnded`.
  */
 export async function removeAccount(
   deps: Deps,
