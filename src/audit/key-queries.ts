@@ -72,7 +72,8 @@ export async function findLostKeys(
 /** An event with personal fields, and the keys that should open them: none where they are gone. */
 export interface KeyedEvent extends EventKeys {
   readonly id: string;
-  readonly created_us: string;
+  /** When it was, as PostgreSQL writes it: exact, however far away. */
+  readonly at: string;
   readonly personal_sealed: Buffer;
 }
 
@@ -82,12 +83,9 @@ export function findKeyedEvents(
   { nobody, after, limit }: { nobody: string; after: KeyedEvent | null; limit: number },
 ): Promise<KeyedEvent[]> {
   const rest =
-    after === null
-      ? sql``
-      : sql`and (created_at, id) >
-          ('epoch'::timestamptz + ${after.created_us}::bigint * interval '1 microsecond', ${after.id}::uuid)`;
+    after === null ? sql`` : sql`and (created_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)`;
   return database.rows(sql`
-    select e.id, (extract(epoch from e.created_at) * 1000000)::bigint::text as created_us, e.personal_sealed,
+    select e.id, e.created_at::text as at, e.personal_sealed,
       coalesce(e.user_id, ${nobody}::uuid) as user_id, k.secret, k.key_sealed
     from (
       select id, created_at, user_id, personal_sealed from audit_events
