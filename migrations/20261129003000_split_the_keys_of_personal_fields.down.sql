@@ -20,6 +20,7 @@ drop domain audit_actor_kind, audit_outcome;
 -- The personal fields of events that were sealed by shares cannot be read any more.
 drop trigger audit_keys_erased on audit_keys;
 drop function drop_erased_secret();
+drop index audit_keys_sealed_idx;
 alter table audit_keys drop constraint audit_keys_erased_at_check;
 delete from audit_keys where key_sealed is null and erased_at is null;
 alter table audit_keys drop column secret;

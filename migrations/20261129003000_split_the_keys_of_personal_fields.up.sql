@@ -7,6 +7,9 @@ alter table audit_keys add secret bytea;
 alter table audit_keys add constraint audit_keys_erased_at_check
   check ((secret is null and key_sealed is null) = (erased_at is not null));
 
+-- A start looks at a few values that are sealed under the root secret, and now they are few among many rows.
+create index audit_keys_sealed_idx on audit_keys (user_id) where key_sealed is not null;
+
 -- A process of the revision before, which may still run, erases by key_sealed alone.
 create function drop_erased_secret() returns trigger language plpgsql as $$
 begin

@@ -26,6 +26,7 @@ export const auditKeys = defineEntity({
       expression: '(secret is null and key_sealed is null) = (erased_at is not null)',
     },
   ],
+  indexes: [{ name: 'audit_keys_sealed_idx', properties: 'user_id', where: 'key_sealed is not null' }],
 });
 
 export const auditEvents = defineEntity({

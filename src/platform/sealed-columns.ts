@@ -57,7 +57,7 @@ export async function sealedOutside(db: Sql, rootIds: readonly Buffer[]): Promis
   const few = sealedColumns.map(sealed => {
     const { table, column } = namesOf(sealed);
     const place = `${sealed.table}.${sealed.column}`;
-    return sql`(select ${place}::text as place, ${column} as value from ${table} where length(${column}) > 0 limit 50)`;
+    return sql`(select ${place}::text as place, ${column} as value from ${table} where ${column} is not null and length(${column}) > 0 limit 50)`;
   });
   // One statement: at a start, more would each wait for a connection of their own.
   const found = await db.rows<{ place: string }>(sql`
