@@ -45,7 +45,7 @@ export async function changePassword(
   const stored = await selectPassword(db, userId);
   if (stored === null) throw new Problem('no_password');
   const attempt = await takeAttempt(deps, db, { userId, deviceId: principal.deviceId });
-  const matches = await checkOrGiveBack(deps, attempt.subject, () => hasher.verify(stored.hash, current));
+  const matches = await checkOrGiveBack(deps, attempt, () => hasher.verify(stored.hash, current));
   if (!matches) {
     reportUnusable(deps, userId, stored.hash);
     return refuse(deps, principal, attempt);

@@ -19,6 +19,7 @@ export interface LoginReading {
   readonly allowed: boolean;
   readonly lockedUntil: Date | null;
   readonly failures: number;
+  readonly windowStartedAt: Date | null;
 }
 
 interface Row extends LoginRow {
@@ -29,6 +30,7 @@ interface Row extends LoginRow {
   readonly failures: number | null;
   readonly locked_until: Date | null;
   readonly locked_before: Date | null;
+  readonly window_started_at: Date | null;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function readLogin(
 ): Promise<LoginReading> {
   const attempt =
     deps.config.lockout.attempts === 0
-      ? sql`select lane.subject, 0 as failures, null::timestamptz as locked_until from lane`
+      ? sql`select lane.subject, 0 as failures, null::timestamptz as locked_until, null::timestamptz as window_started_at from lane`
       : attemptFragment(deps, {
           subject: sql`lane.subject`,
           userId: sql`lane.user_id`,
@@ -69,7 +71,7 @@ export async function readLogin(
       from nobody),
     attempt as (${attempt})
     select reading.*, lane.subject, (select id from device) as device, attempt.failures, attempt.locked_until,
-      before.locked_until as locked_before
+      attempt.window_started_at, before.locked_until as locked_before
     from lane left join reading on true left join attempt on true left join lockouts before on before.subject = lane.subject`)) as Row;
   const allowed = row.failures !== null;
   return {
@@ -79,6 +81,7 @@ export async function readLogin(
     allowed,
     lockedUntil: allowed ? row.locked_until : row.locked_before,
     failures: row.failures ?? 0,
+    windowStartedAt: row.window_started_at,
   };
 }
 

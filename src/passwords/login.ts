@@ -49,9 +49,7 @@ async function tryToLogIn(
 
   const { account } = found;
   const hash = account?.password_hash ?? null;
-  const { matches, evenOut } = await checkOrGiveBack(deps, found.subject, () =>
-    hasher.compare(hash, password),
-  );
+  const { matches, evenOut } = await checkOrGiveBack(deps, found, () => hasher.compare(hash, password));
   if (!matches || account === null || hash === null || account.disabled_at !== null) {
     await evenOut();
     if (account !== null) reportUnusable(deps, account.id, hash);

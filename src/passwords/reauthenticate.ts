@@ -29,7 +29,7 @@ export async function reauthenticate(
   const { userId, account } = principal;
   if ('password' in proof && account.mfa_enabled) throw new Problem('mfa_required');
   const attempt = await takeAttempt(deps, db, principal);
-  const proven = await checkOrGiveBack(deps, attempt.subject, () =>
+  const proven = await checkOrGiveBack(deps, attempt, () =>
     'password' in proof
       ? provePassword(deps, userId, proof.password)
       : answerFactor(deps, principal, proof.factor, proof.code),

@@ -1,7 +1,7 @@
 import { type AuditEvent, recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
-import { type Attempt, markLockNotified } from './lockout.ts';
+import { type Attempt, lockStands, markLockNotified } from './lockout.ts';
 
 export interface FailedAttempt extends Pick<Attempt, 'subject' | 'lockedUntil'> {
   /** Where the owner of the account is told; null where nobody has one. */
@@ -10,7 +10,7 @@ export interface FailedAttempt extends Pick<Attempt, 'subject' | 'lockedUntil'> 
 
 /**
  * Records a wrong secret. Where it was the last one that is allowed, the lock goes with it into the trail, and a mail to
- * the owner, once until a day without failure has passed.
+ * the owner, once until a day without failure has passed; not where attempts that were given back meanwhile have ended it.
  */
 export async function recordFailedAttempt(
   deps: Deps,
@@ -20,6 +20,7 @@ export async function recordFailedAttempt(
   if (lockedUntil === null) return recordEvent(deps, deps.db, failure);
   await deps.db.transaction(async tx => {
     await recordEvent(deps, tx, failure);
+    if (!(await lockStands(tx, { subject, until: lockedUntil }))) return;
     const until = lockedUntil.toISOString();
     await recordEvent(deps, tx, {
       ...failure,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
 import { sql } from '../platform/sql.ts';
-import { lockoutsOf, unlockAccount } from './lockout.ts';
+import { checkOrGiveBack, lockoutsOf, takeAttempt, unlockAccount } from './lockout.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -40,6 +40,30 @@ test('a success begins a window of its own: what failed before it counts no more
   service.deps.clock.advance(20);
   expect((await login(email, 'wrong')).statusCode).toBe(401);
   expect((await login(email, 'wrong')).statusCode).toBe(429);
+});
+
+test('attempts that wait while their window ends, or a success forgets them, take nothing off the next one when they are given back', async () => {
+  for (const ending of ['time', 'success'] as const) {
+    const { id, email } = await signedIn(service);
+    const { deps } = service;
+    const held = [1, 2, 3].map(() => takeAttempt(deps, deps.db, { userId: id }));
+    const drawn = await Promise.all(held);
+    if (ending === 'time') deps.clock.advance(901);
+    else expect((await login(email, 'Correct-horse-7')).statusCode).toBe(200);
+    deps.clock.advance(1);
+    for (let guess = 0; guess < 4; guess++) expect((await login(email, 'wrong')).statusCode).toBe(401);
+    for (const attempt of drawn)
+      await expect(checkOrGiveBack(deps, attempt, () => Promise.reject(new Error('gone')))).rejects.toThrow(
+        'gone',
+      );
+    expect(await counters(id)).toMatchObject([{ failures: 4 }]);
+    const [again, last] = [await takeAttempt(deps, deps.db, { userId: id }), login(email, 'wrong')];
+    expect((await last).statusCode).toBe(429);
+    await expect(checkOrGiveBack(deps, again, () => Promise.reject(new Error('gone')))).rejects.toThrow(
+      'gone',
+    );
+    expect(await counters(id)).toMatchObject([{ failures: 4, locked_until: null }]);
+  }
 });
 
 test('to lift a lock forgets how often there was one, also where no failure is left', async () => {

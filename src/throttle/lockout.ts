@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
@@ -7,6 +7,7 @@ import {
   deleteLockoutsOf,
   findLockouts,
   insertAttempt,
+  lockForWriting,
   markNotified,
   returnAttempt,
 } from './queries.ts';
@@ -27,6 +28,8 @@ export interface Attempt {
   /** This attempt is the last one: unless it succeeds, the lane is locked until then. */
   readonly lockedUntil: Date | null;
   readonly failures: number;
+  /** The window that it was counted in; null where nothing is counted. */
+  readonly windowStartedAt: Date | null;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface Attempt {
  */
 export async function takeAttempt(deps: Deps, database: Sql, lane: Lane): Promise<Attempt> {
   const subject = subjectOf(lane);
-  if (deps.config.lockout.attempts === 0) return { subject, allowed: true, lockedUntil: null, failures: 0 };
+  if (deps.config.lockout.attempts === 0) return uncounted(subject);
   const attempt = await insertAttempt(deps, database, { subjects: [subject], userId: lane.userId });
   refuseLocked(deps, attempt);
   return attempt;
@@ -45,7 +48,7 @@ export async function takeAttempt(deps: Deps, database: Sql, lane: Lane): Promis
 export async function takeUnknownAttempt(deps: Deps, database: Sql, name: string): Promise<Attempt> {
   const subjects = unknownSubjects(deps, name);
   const [subject] = subjects as [Buffer];
-  if (deps.config.lockout.attempts === 0) return { subject, allowed: true, lockedUntil: null, failures: 0 };
+  if (deps.config.lockout.attempts === 0) return uncounted(subject);
   const attempt = await insertAttempt(deps, database, { subjects, userId: null });
   refuseLocked(deps, attempt);
   return attempt;
@@ -54,7 +57,7 @@ export async function takeUnknownAttempt(deps: Deps, database: Sql, name: string
 /** Refuses with `too_many_attempts`, and says when the lock ends, unless the attempt was granted. */
 export function refuseLocked(
   { clock, config }: Deps,
-  { allowed, lockedUntil }: Omit<Attempt, 'subject'>,
+  { allowed, lockedUntil }: Pick<Attempt, 'allowed' | 'lockedUntil'>,
 ): void {
   if (allowed) return;
   const seconds =
@@ -77,20 +80,34 @@ export function forgiveFragment(subject: Buffer): Fragment {
  * a password must not be able to reset the count of wrong codes.
  */
 export function giveBack(deps: Deps, database: Sql, subject: Buffer): Promise<number> {
-  return returnAttempt(database, subject, deps.config.lockout.attempts);
+  return returnAttempt(database, { subject, limit: deps.config.lockout.attempts });
 }
 
 /**
  * Runs the check that an attempt was taken for. Where it cannot be made at all - the hash queue is full, the caller went
- * away - nothing was guessed, so the attempt is given back before the refusal goes on.
+ * away - nothing was guessed, so the attempt is given back before the refusal goes on. To the window that counted it alone:
+ * whoever has attempts wait while one ends, and then hangs up, must not have what was guessed in the next forgotten.
  */
-export async function checkOrGiveBack<T>(deps: Deps, subject: Buffer, check: () => Promise<T>): Promise<T> {
+export async function checkOrGiveBack<T>(
+  { db, config }: Deps,
+  { subject, windowStartedAt }: Pick<Attempt, 'subject' | 'windowStartedAt'>,
+  check: () => Promise<T>,
+): Promise<T> {
   try {
     return await check();
   } catch (error) {
-    await giveBack(deps, deps.db, subject);
+    if (windowStartedAt !== null)
+      await returnAttempt(db, { subject, limit: config.lockout.attempts, windowStartedAt });
     throw error;
   }
+}
+
+/** Whether the lock that an attempt set still holds the lane, which nobody changes then before the transaction ends. */
+export function lockStands(
+  tx: Tx,
+  lock: { readonly subject: Buffer; readonly until: Date },
+): Promise<boolean> {
+  return lockForWriting(tx, lock);
 }
 
 /** True for the first caller to tell the owner of a lock; false until a day without failure has passed. */
@@ -114,6 +131,10 @@ export function lockoutsOf(database: Sql, userId: string) {
  */
 export function unknownSubjects({ secrets }: Deps, name: string): Buffer[] {
   return secrets.macs('lockout', name);
+}
+
+function uncounted(subject: Buffer): Attempt {
+  return { subject, allowed: true, lockedUntil: null, failures: 0, windowStartedAt: null };
 }
 
 function subjectOf({ userId, deviceId }: Lane): Buffer {

@@ -1,5 +1,5 @@
 import { addSeconds } from '../platform/clock.ts';
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
@@ -9,6 +9,7 @@ export interface TakenAttempt {
   readonly allowed: boolean;
   readonly lockedUntil: Date | null;
   readonly failures: number;
+  readonly windowStartedAt: Date | null;
 }
 
 /**
@@ -47,7 +48,7 @@ export function attemptFragment(
       kept_until = excluded.kept_until,
       notified_at = case when ${forgotten} then null else l.notified_at end
     where l.locked_until is null or l.locked_until <= ${now}::timestamptz
-    returning l.subject, l.failures, l.locked_until`;
+    returning l.subject, l.failures, l.locked_until, l.window_started_at`;
 }
 
 /**
@@ -66,6 +67,7 @@ interface AttemptRow {
   readonly failures: number | null;
   readonly locked_until: Date | null;
   readonly locked_before: Date | null;
+  readonly window_started_at: Date | null;
 }
 
 /** Takes an attempt; `allowed` is false, with the end of the lock, when its subject is locked. */
@@ -82,7 +84,7 @@ export async function insertAttempt(
   const row = (await database.row<AttemptRow>(sql`
     with lane as (select ${countedUnder(subjects)} as subject),
     attempt as (${attempt})
-    select lane.subject, a.failures, a.locked_until, l.locked_until as locked_before
+    select lane.subject, a.failures, a.locked_until, a.window_started_at, l.locked_until as locked_before
     from lane left join attempt a on true left join lockouts l on l.subject = lane.subject`)) as AttemptRow;
   const allowed = row.failures !== null;
   return {
@@ -90,6 +92,7 @@ export async function insertAttempt(
     allowed,
     lockedUntil: allowed ? row.locked_until : row.locked_before,
     failures: row.failures ?? 0,
+    windowStartedAt: row.window_started_at,
   };
 }
 
@@ -102,14 +105,21 @@ export function clearLockout(subject: Fragment): Fragment {
     update lockouts set failures = 0, locks = 0, locked_until = null, notified_at = null where subject = ${subject}`;
 }
 
-/** Takes one failure off; lifts the lock too when the attempt that is given back had set it. */
-export function returnAttempt(database: Sql, subject: Buffer, limit: number): Promise<number> {
+/**
+ * Takes one failure off; lifts the lock too when the attempt that is given back had set it. Nothing where the window is given
+ * and has ended since.
+ */
+export function returnAttempt(
+  database: Sql,
+  { subject, limit, windowStartedAt }: { subject: Buffer; limit: number; windowStartedAt?: Date },
+): Promise<number> {
   return database.run(sql`
     update lockouts set
       locks = case when failures = ${limit}::int and locked_until is not null then locks - 1 else locks end,
       locked_until = case when failures = ${limit}::int then null else locked_until end,
       failures = greatest(failures - 1, 0)
-    where subject = ${subject}::bytea`);
+    where subject = ${subject}::bytea
+      and window_started_at = coalesce(${windowStartedAt ?? null}::timestamptz, window_started_at)`);
 }
 
 export function deleteLockoutsOf(database: Sql, userId: string): Promise<number> {
@@ -127,6 +137,16 @@ export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[
   return database.rows<LockoutRow>(sql`
     select failures, locked_until, last_failure_at, length(subject) > 16 as known_device
     from lockouts where user_id = ${userId}::uuid and ${remembers} order by last_failure_at desc`);
+}
+
+/** Locks the row of a subject that is locked until then; false where it is not. */
+export async function lockForWriting(
+  tx: Tx,
+  { subject, until }: { subject: Buffer; until: Date },
+): Promise<boolean> {
+  const row = await tx.row(sql`
+    select from lockouts where subject = ${subject}::bytea and locked_until = ${until}::timestamptz for update`);
+  return row !== null;
 }
 
 /** Marks that the owner was told of the lock; false when they had been since the failures began. */
