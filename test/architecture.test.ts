@@ -132,6 +132,17 @@ export function worldFaults(files: readonly Source[]): string[] {
     .map(({ path }) => `${path} asks the world itself`);
 }
 
+/** Hashes that go on waiting when their caller has hung up; an operator's commands have none. */
+export function hangUpFaults(files: readonly Source[]): string[] {
+  return files
+    .filter(({ path }) => path.includes('/') && !/^(platform|admin)\//.test(path))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\bhasher\.(?:hash|verify|compare)\(([^()]*)\)/g)]
+        .filter(([, given]) => !/\bhungUp$/.test(given as string))
+        .map(([call]) => `${path} leaves ${call} waiting`),
+    );
+}
+
 describe('the architecture', () => {
   test('a folder imports only itself and folders above it', () => {
     expect(spineFaults(production)).toEqual([]);
@@ -151,6 +162,9 @@ describe('the architecture', () => {
   });
   test('only the platform asks the environment, the clock and the random source', () => {
     expect(worldFaults(production)).toEqual([]);
+  });
+  test('no hash of a request waits for a caller who has hung up', () => {
+    expect(hangUpFaults(production)).toEqual([]);
   });
   test('no production file is past 300 lines', () => {
     const long = production.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path);
@@ -176,6 +190,7 @@ describe('the checks of the architecture notice a breach', () => {
     ['doors', doorFaults, file('accounts/x.ts', "import pg from 'pg';")],
     ['warmth', warmFaults, file('main.ts', "import { a } from './world.ts';")],
     ['start', startFaults, file('accounts/x.ts', "import { Type } from 'typebox';")],
+    ['hang-ups', hangUpFaults, file('signup/x.ts', 'await deps.hasher.hash(choice.password);')],
     ['world', worldFaults, file('accounts/x.ts', 'const at = new Date();')],
   ])('%s', (_name, faults, source) => {
     expect(faults([source])).toHaveLength(1);

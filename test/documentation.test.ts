@@ -128,7 +128,7 @@ describe('what is written down', () => {
     const metrics = ['platform/http/metrics.ts', 'delivery/readings.ts'].flatMap(path =>
       matchesOf(read(join('src', path)), /'?\b((?:http|database|password|outbox)_[a-z_]+)\b/g),
     );
-    expect(new Set(metrics).size).toBe(9);
+    expect(new Set(metrics).size).toBe(10);
     const all = pages.map(({ text }) => text).join('\n');
     expect(metrics.filter(name => !all.includes(`\`${name}\``))).toEqual([]);
   });

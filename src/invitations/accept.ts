@@ -59,7 +59,7 @@ export async function acceptInvitation(
   const profile = await normalizeProfile({ first_name, last_name, phone_number });
   const names = [String(profile.firstName), String(profile.lastName)];
   await requirePolicy(deps, { password, owner: { email: String(invitation.sentTo), names } });
-  const hash = await hasher.hash(password);
+  const hash = await hasher.hash(password, caller.hungUp);
 
   const granter = await inviter(deps, caller, invitation);
   const matter = { needs: 'users:write', lock: 'change', event: { type: 'invitation.accepted' } } as const;

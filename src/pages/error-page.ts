@@ -1,5 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { toProblem } from '../platform/http/errors.ts';
+import { HungUp } from '../platform/http/hang-up.ts';
 import { Problem } from '../platform/problems.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { sayProblem } from './failure.ts';
@@ -13,6 +14,7 @@ interface FailingReply extends PageReply {
   type(type: string): FailingReply;
   send(body: string): FailingReply;
   redirect(url: string, code: number): FailingReply;
+  hijack(): FailingReply;
 }
 
 const SIGNED_OUT: ReadonlySet<string> = new Set([
@@ -25,7 +27,7 @@ const SIGNED_OUT: ReadonlySet<string> = new Set([
 
 /**
  * Answers what was thrown with a page for people: signed out leads to signing in, an old proof to proving it again,
- * everything else to a few words and the request's id.
+ * everything else to a few words and the request's id; a caller who hung up gets none.
  */
 export function answerFailure(
   deps: Deps,
@@ -33,6 +35,7 @@ export function answerFailure(
   request: PageRequest,
   reply: FailingReply,
 ): FailingReply {
+  if (error instanceof HungUp) return reply.hijack();
   const told = toProblem(error);
   if (told !== null && SIGNED_OUT.has(told.code)) return reply.redirect(signInPath(request), 303);
   if (told?.code === 'reauthentication_required') return reply.redirect(confirmPath(request), 303);

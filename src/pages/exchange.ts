@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** What the pages read of a request. */
 export interface PageRequest {
@@ -7,6 +8,7 @@ export interface PageRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  readonly socket: Socket;
   readonly body: unknown;
   readonly query: unknown;
 }

@@ -45,14 +45,16 @@ export async function changePassword(
   const stored = await selectPassword(db, userId);
   if (stored === null) throw new Problem('no_password');
   const attempt = await takeAttempt(deps, db, { userId, deviceId: principal.deviceId });
-  const matches = await checkOrGiveBack(deps, attempt, () => hasher.verify(stored.hash, current));
+  const matches = await checkOrGiveBack(deps, attempt, () =>
+    hasher.verify(stored.hash, current, caller.hungUp),
+  );
   if (!matches) {
     reportUnusable(deps, userId, stored.hash);
     return refuse(deps, principal, attempt);
   }
   await forgive(db, attempt);
-  await refuseUsedBefore(deps, { userId, password, member });
-  const hash = await hasher.hash(password);
+  await refuseUsedBefore(deps, caller, { userId, password, member });
+  const hash = await hasher.hash(password, caller.hungUp);
 
   const ended = await db.transaction(async tx => {
     if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';

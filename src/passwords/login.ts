@@ -41,7 +41,7 @@ async function tryToLogIn(
   const { hasher } = deps;
   const key = normalizeLogin(name);
   const unknown = unknownSubjects(deps, key);
-  const found = await hasher.prepare(() => readLogin(deps, { key, unknown, devices }));
+  const found = await hasher.prepare(() => readLogin(deps, { key, unknown, devices }), caller.hungUp);
   if (!found.allowed) {
     await recordFailure(deps, caller, found, name, 'refusal', 'too_many_attempts');
     refuseLocked(deps, found);
@@ -49,7 +49,9 @@ async function tryToLogIn(
 
   const { account } = found;
   const hash = account?.password_hash ?? null;
-  const { matches, evenOut } = await checkOrGiveBack(deps, found, () => hasher.compare(hash, password));
+  const { matches, evenOut } = await checkOrGiveBack(deps, found, () =>
+    hasher.compare(hash, password, caller.hungUp),
+  );
   if (!matches || account === null || hash === null || account.disabled_at !== null) {
     await evenOut();
     if (account !== null) reportUnusable(deps, account.id, hash);
@@ -83,8 +85,8 @@ async function refreshStored(
   const weak = await isWeakPassword(deps, password, owner);
   if (weak !== account.password_weak) await updateWeak(db, userId, weak);
   if (!hasher.needsRehash(hash, password)) return weak;
-  // A full queue is no reason to refuse somebody who is in: the next login tries again.
-  const stronger = await hasher.hash(password).catch(() => null);
+  // A full queue is no reason to refuse somebody who is in, nor is their hanging up: the next login tries again.
+  const stronger = await hasher.hash(password, caller.hungUp).catch(() => null);
   if (stronger === null || (await replaceHash(db, { userId, from: hash, to: stronger })) === 0) return weak;
   await recordEvent(deps, db, {
     type: 'password.rehashed',

@@ -31,7 +31,7 @@ export async function reauthenticate(
   const attempt = await takeAttempt(deps, db, principal);
   const proven = await checkOrGiveBack(deps, attempt, () =>
     'password' in proof
-      ? provePassword(deps, userId, proof.password)
+      ? provePassword(deps, principal, proof.password)
       : answerFactor(deps, principal, proof.factor, proof.code),
   );
   const event = {
@@ -55,10 +55,10 @@ export async function reauthenticate(
 
 async function provePassword(
   { db, hasher, log }: KeysDeps,
-  userId: string,
+  { userId, caller }: UserPrincipal,
   password: string,
 ): Promise<boolean> {
   const stored = await selectPassword(db, userId);
   reportUnusable({ log }, userId, stored?.hash ?? null);
-  return (await hasher.compare(stored?.hash ?? null, password)).matches;
+  return (await hasher.compare(stored?.hash ?? null, password, caller.hungUp)).matches;
 }

@@ -59,9 +59,9 @@ export async function resetPassword(
   });
   // What an unverified account had before was not chosen by whoever proves its mailbox now.
   if (!claims(challenge, account)) {
-    await refuseUsedBefore(deps, { userId: account.id, password, member: 'new_password' });
+    await refuseUsedBefore(deps, caller, { userId: account.id, password, member: 'new_password' });
   }
-  const hash = await hasher.hash(password);
+  const hash = await hasher.hash(password, caller.hungUp);
 
   const ended = await db.transaction(async tx => {
     const owner = await lockAccount(tx, account.id);

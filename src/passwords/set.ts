@@ -1,3 +1,4 @@
+import type { Caller } from '../platform/caller.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid } from '../platform/problems.ts';
@@ -41,12 +42,13 @@ export function removePassword(tx: Tx, userId: string): Promise<boolean> {
 async function wasUsedBefore(
   { config, hasher }: Pick<Deps, 'config' | 'hasher'>,
   database: Sql,
+  { hungUp }: Caller,
   { userId, password }: { userId: string; password: string },
 ): Promise<boolean> {
   const { history } = config.passwords;
   if (history === 0) return false;
   for (const hash of await selectHashes(database, userId, history)) {
-    if (await hasher.verify(hash, password)) return true;
+    if (await hasher.verify(hash, password, hungUp)) return true;
   }
   return false;
 }
@@ -54,9 +56,10 @@ async function wasUsedBefore(
 /** Refuses a password that was used before, with `validation_failed` on `member`. */
 export async function refuseUsedBefore(
   deps: Pick<Deps, 'config' | 'hasher' | 'db'>,
+  caller: Caller,
   { userId, password, member }: { userId: string; password: string; member: string },
 ): Promise<void> {
-  if (await wasUsedBefore(deps, deps.db, { userId, password })) {
+  if (await wasUsedBefore(deps, deps.db, caller, { userId, password })) {
     throw invalid(
       member,
       'password_used_before',

@@ -5,4 +5,6 @@ export interface Caller {
   readonly ip: string;
   /** At most 300 characters; empty when none was sent. */
   readonly userAgent: string;
+  /** For what may wait: aborts when the connection ends on which the answer would go out. Absent where there is none. */
+  readonly hungUp?: AbortSignal;
 }

@@ -16,14 +16,14 @@ test('never more than its slots run at once, and the rest start in the order the
   );
   await settle();
   expect(started).toEqual([0, 1]);
-  expect(queue.stats()).toEqual({ running: 2, waiting: 3 });
+  expect(queue.stats()).toEqual({ running: 2, waiting: 3, dropped: 0 });
   gates[1]?.resolve();
   await settle();
   expect(started).toEqual([0, 1, 2]);
   for (const gate of gates) gate.resolve();
   await Promise.all(all);
   expect(started).toEqual([0, 1, 2, 3, 4]);
-  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0, dropped: 0 });
 });
 
 test('what finds the queue full is refused at once with overloaded and a time to come back', async () => {
@@ -75,8 +75,9 @@ test('a waiting job whose caller went away never runs, and gives its place back'
   gate.resolve();
   await running;
   expect(await next).toBe('next');
+  await expect(queue.run(async () => 'too late', caller.signal)).rejects.toThrow('gone');
   expect(ran).toBe(false);
-  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0, dropped: 2 });
 });
 
 test('a job that throws frees its slot', async () => {
@@ -86,5 +87,5 @@ test('a job that throws frees its slot', async () => {
       throw new Error('broken');
     }),
   ).rejects.toThrow('broken');
-  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0, dropped: 0 });
 });

@@ -12,7 +12,14 @@ export interface HashQueue {
    * already: many callers at once would otherwise all prepare for a queue that has room for few of them.
    */
   admit<T>(work: () => Promise<T>): Promise<T>;
-  stats(): { running: number; waiting: number };
+  stats(): QueueStats;
+}
+
+export interface QueueStats {
+  readonly running: number;
+  readonly waiting: number;
+  /** Jobs that were not begun because their caller had gone, since the start. */
+  readonly dropped: number;
 }
 
 interface Waiting {
@@ -33,6 +40,7 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
   let tail: Waiting | null = null;
   let averageMs = 100;
   let admitted = 0;
+  let dropped = 0;
 
   const overloaded = () => {
     const seconds = Math.ceil((averageMs * waiting) / slots / 1000);
@@ -60,6 +68,7 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
       const onAbort = () => {
         entry.dropped = true;
         waiting--;
+        dropped++;
         reject(signal?.reason);
       };
       const entry: Waiting = {
@@ -79,7 +88,10 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
 
   return {
     async run(job, signal) {
-      signal?.throwIfAborted();
+      if (signal?.aborted === true) {
+        dropped++;
+        throw signal.reason;
+      }
       if (running < slots) running++;
       else if (waiting >= waitingMax) throw overloaded();
       else await enter(signal);
@@ -100,6 +112,6 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
         admitted--;
       }
     },
-    stats: () => ({ running, waiting }),
+    stats: () => ({ running, waiting, dropped }),
   };
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { hash as bcrypt } from '@node-rs/bcrypt';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { isKnownHash, openHasher } from './hasher.ts';
 
 const cheap = { hash: 'bcrypt', bcryptCost: 4, argon2MemoryKib: 64, argon2Passes: 1, queueMax: 128 } as const;
@@ -224,7 +224,7 @@ test('past the queue a hash is refused with overloaded, and works again once the
   const refused = outcomes.filter(outcome => outcome.status === 'rejected');
   expect(refused.length).toBeGreaterThan(20);
   for (const { reason } of refused) expect(reason).toMatchObject({ code: 'overloaded', status: 503 });
-  expect(small.stats()).toEqual({ running: 0, waiting: 0 });
+  expect(small.stats()).toEqual({ running: 0, waiting: 0, dropped: 0 });
   expect(await small.hash('a')).toMatch(/^\$2b\$/);
 });
 
@@ -241,8 +241,16 @@ test('of a crowd, few prepare for their hashes at once, and all of them get thei
   expect(most).toBe(2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1));
 });
 
+test('what must be read before a hash is not read for a caller who has gone', async () => {
+  const gone = new Error('gone');
+  const work = vi.fn<() => Promise<string>>(async () => 'read');
+  await expect(hasher.prepare(work, AbortSignal.abort(gone))).rejects.toBe(gone);
+  expect(work).not.toHaveBeenCalled();
+  expect(await hasher.prepare(work, new AbortController().signal)).toBe('read');
+});
+
 test('behind preparations that never end, a caller is told to come back', async () => {
-  const impatient = openHasher(cheap, 20);
+  const impatient = openHasher(cheap, { patienceMs: 20 });
   const { promise: forever, resolve } = Promise.withResolvers<void>();
   const slots = 2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1);
   const held = Array.from({ length: slots }, () => impatient.prepare(() => forever));

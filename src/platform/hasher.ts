@@ -18,7 +18,7 @@ import {
 } from './bcrypt-hash.ts';
 import type { Config } from './config.ts';
 import { openHashPace } from './hash-pace.ts';
-import { openHashQueue } from './hash-queue.ts';
+import { type HashQueue, openHashQueue, type QueueStats } from './hash-queue.ts';
 import { letHashesGiveWay } from './hash-threads.ts';
 import { invalid, Problem } from './problems.ts';
 
@@ -52,11 +52,11 @@ export interface Hasher {
   /**
    * Runs what must be read before a hash, for few callers at once: a crowd that waits for its hashes anyway must not
    * take every connection of the pool on its way there. Refuses with `overloaded` whoever waits for three seconds, as
-   * behind readers that a silent database holds.
+   * behind readers that a silent database holds. What its caller did not wait for is not begun.
    */
-  prepare<T>(work: () => Promise<T>): Promise<T>;
-  /** Hashes running and waiting, for the metrics. */
-  stats(): { running: number; waiting: number };
+  prepare<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Hashes running, waiting and dropped, for the metrics. */
+  stats(): QueueStats;
 }
 
 /** How a password compared with a stored hash. */
@@ -81,9 +81,17 @@ const PASSWORD_MAX = 4096;
 const PREPARED_PER_SLOT = 2;
 const PREPARATION_PATIENCE_MS = 3_000;
 
-/** Opens the hasher with the configured algorithm and cost, one hash a core at once. Loads nothing until the first. */
-export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE_MS): Hasher {
-  const queue = openHashQueue(slots(), settings.queueMax);
+/**
+ * Opens the hasher with the configured algorithm and cost, one hash a core at once unless a `queue` is given. Loads nothing
+ * until the first.
+ */
+export function openHasher(
+  settings: Settings,
+  {
+    patienceMs = PREPARATION_PATIENCE_MS,
+    queue = openHashQueue(slots(), settings.queueMax),
+  }: { readonly patienceMs?: number; readonly queue?: HashQueue } = {},
+): Hasher {
   const preparations = openHashQueue(PREPARED_PER_SLOT * slots(), Number.POSITIVE_INFINITY);
   const argon2: Argon2Cost = { memoryKib: settings.argon2MemoryKib, passes: settings.argon2Passes };
   const prefersBcrypt = settings.hash === 'bcrypt';
@@ -149,10 +157,13 @@ export function openHasher(settings: Settings, patienceMs = PREPARATION_PATIENCE
       return !isArgon2Hash(hash) || argon2IsWeaker(hash, argon2);
     },
     admit: queue.admit,
-    async prepare(work) {
+    async prepare(work, signal) {
       const patience = AbortSignal.timeout(patienceMs);
       try {
-        return await preparations.run(work, patience);
+        return await preparations.run(async () => {
+          signal?.throwIfAborted();
+          return work();
+        }, patience);
       } catch (error) {
         throw error === patience.reason ? new Problem('overloaded', { retryAfter: 1 }) : error;
       }

@@ -49,7 +49,7 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   const email = String(pending.sentTo);
   const names = [person.first_name, person.last_name];
   await requirePolicy(deps, { password: choice.password, owner: { email, names } });
-  const hash = await deps.hasher.hash(choice.password);
+  const hash = await deps.hasher.hash(choice.password, caller.hungUp);
 
   const work = () =>
     createFrom(deps, caller, {

@@ -35,7 +35,7 @@ export async function faultyApp(
     prepare: true,
     patience,
   });
-  const hasher = openHasher(world.deps.config.passwords, 400);
+  const hasher = openHasher(world.deps.config.passwords, { patienceMs: 400 });
   const app = await createApp({ ...world.deps, db: through, hasher });
   await app.ready();
   return {

@@ -19,6 +19,7 @@ import type { Random } from '../random.ts';
 import { BODY_LIMIT, readJsonBodies, unstorable } from './bodies.ts';
 import { addressReader } from './client-address.ts';
 import { answerProblem } from './errors.ts';
+import { hungUpSignal } from './hang-up.ts';
 import { securityHeaders } from './headers.ts';
 import { secureCookies } from './https.ts';
 import { TOKEN_MAX } from './opaque-token.ts';
@@ -155,12 +156,29 @@ export function patternOf(request: FastifyRequest): string | null {
 }
 
 /** Where the request came from. */
-export function callerOf(request: Pick<FastifyRequest, 'id' | 'clientAddress' | 'headers'>): Caller {
-  return {
-    requestId: request.id,
-    ip: request.clientAddress,
-    userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
-  };
+export function callerOf(request: Asked): Caller {
+  return new RequestCaller(request);
+}
+
+type Asked = Pick<FastifyRequest, 'id' | 'clientAddress' | 'headers' | 'socket'>;
+
+// A class for its getter: a request that waits for nothing makes no signal, and nobody listens to its connection.
+class RequestCaller implements Caller {
+  readonly requestId: string;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly #request: Asked;
+
+  constructor(request: Asked) {
+    this.requestId = request.id;
+    this.ip = request.clientAddress;
+    this.userAgent = (request.headers['user-agent'] ?? '').slice(0, 300);
+    this.#request = request;
+  }
+
+  get hungUp(): AbortSignal {
+    return hungUpSignal(this.#request.socket);
+  }
 }
 
 function isPrefixed(url: string): boolean {

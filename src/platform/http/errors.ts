@@ -4,6 +4,7 @@ import { isRemovedMeanwhile } from '../database-errors.ts';
 import type { Log } from '../log.ts';
 import { type Issue, Problem, type ProblemCode } from '../problems.ts';
 import { speaksBearer } from './bearer.ts';
+import { HungUp } from './hang-up.ts';
 import type { RouteSchema } from './openapi.ts';
 import { toIssues } from './validation.ts';
 
@@ -61,7 +62,7 @@ function missingBody(validation: unknown, context: string | undefined): Issue[] 
 
 /**
  * The one place where an error becomes an answer: `{ detail, code, message, request_id }`, and a log line; `error` and
- * `error_description` beside them where `oauth` is true.
+ * `error_description` beside them where `oauth` is true. Neither for a caller who hung up.
  */
 export function answerProblem(
   error: unknown,
@@ -70,6 +71,7 @@ export function answerProblem(
   log: Log,
   oauth = request.routeOptions.config?.oauth === true,
 ): FastifyReply {
+  if (error instanceof HungUp) return reply.hijack();
   const told = toProblem(error, (request.routeOptions.schema as RouteSchema | undefined)?.consumes);
   const problem = told ?? new Problem('internal_error');
   const line = {

@@ -61,7 +61,7 @@ function bears({ headers: { authorization = '' } }: FastifyRequest, token: strin
 
 // The library, a timer and an observer: what they cost begins with the first reader.
 async function openGauges({ db, hasher }: Pick<Deps, 'db' | 'hasher'>, readings: readonly Readings[]) {
-  const { collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
+  const { collectDefaultMetrics, Counter, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
   const gauge = (name: string, help: string, read?: () => number) =>
     new Gauge({
@@ -79,6 +79,15 @@ async function openGauges({ db, hasher }: Pick<Deps, 'db' | 'hasher'>, readings:
   gauge('database_waiting', 'Requests that wait for a connection.', () => db.stats().waiting);
   gauge('password_hashes_running', 'Password hashes in progress.', () => hasher.stats().running);
   gauge('password_hashes_waiting', 'Password hashes that wait for a core.', () => hasher.stats().waiting);
+  new Counter({
+    name: 'password_hashes_dropped_total',
+    help: 'Password hashes that were not computed, as whoever waited for them hung up.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(hasher.stats().dropped);
+    },
+  });
   collectDefaultMetrics({ register: registry });
   return { registry, refreshers: readings.map(reading => refresherOf(reading, gauge)) };
 }
