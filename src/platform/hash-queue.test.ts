@@ -80,6 +80,43 @@ test('a waiting job whose caller went away never runs, and gives its place back'
   expect(queue.stats()).toEqual({ running: 0, waiting: 0, dropped: 2 });
 });
 
+test('where callers go away, every other job is the newest, so that the patient get theirs; where nobody does, none is', async () => {
+  const queue = openHashQueue(1, 20);
+  const gates: ReturnType<typeof deferred>[] = [];
+  const started: string[] = [];
+  const run = (name: string, signal?: AbortSignal) =>
+    queue.run(() => {
+      const gate = deferred();
+      gates.push(gate);
+      started.push(name);
+      return gate.promise;
+    }, signal);
+  const goes = async () => {
+    const caller = new AbortController();
+    const dropped = run('never', caller.signal);
+    caller.abort();
+    await expect(dropped).rejects.toThrow('aborted');
+  };
+  const next = async () => {
+    gates.at(-1)?.resolve();
+    await settle();
+    return started.at(-1);
+  };
+  const all = ['first', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(name => run(name));
+  await settle();
+  expect([await next(), await next()]).toEqual(['a', 'b']);
+  await goes();
+  expect([await next(), await next(), await next()]).toEqual(['h', 'c', 'd']);
+  await goes();
+  expect(await next()).toBe('g');
+  await goes();
+  await goes();
+  expect([await next(), await next()]).toEqual(['e', 'f']);
+  gates.at(-1)?.resolve();
+  await Promise.all(all);
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0, dropped: 4 });
+});
+
 test('a job that throws frees its slot', async () => {
   const queue = openHashQueue(1, 1);
   await expect(

@@ -1,6 +1,9 @@
 import { Problem } from './problems.ts';
 
-/** Runs expensive jobs, at most `slots` at once and first come first served, and refuses what would wait too long. */
+/**
+ * Runs expensive jobs, at most `slots` at once and first come first served, and refuses what would wait too long. Where callers
+ * go away while they wait, every other slot goes to whoever came last.
+ */
 export interface HashQueue {
   /**
    * Runs `job` when a slot is free. Refuses with `overloaded` when `waitingMax` others wait already. A job whose `signal`
@@ -24,8 +27,8 @@ export interface QueueStats {
 
 interface Waiting {
   start(): void;
-  next: Waiting | null;
-  dropped: boolean;
+  older: Waiting | null;
+  newer: Waiting | null;
 }
 
 const RETRY_AFTER_MAX_SECONDS = 60;
@@ -36,8 +39,10 @@ const WEIGHT = 0.2;
 export function openHashQueue(slots: number, waitingMax: number): HashQueue {
   let running = 0;
   let waiting = 0;
-  let head: Waiting | null = null;
-  let tail: Waiting | null = null;
+  let oldest: Waiting | null = null;
+  let newest: Waiting | null = null;
+  let impatience = false;
+  let tookNewest = false;
   let averageMs = 100;
   let admitted = 0;
   let dropped = 0;
@@ -49,40 +54,52 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
     });
   };
 
+  const append = (entry: Waiting) => {
+    entry.older = newest;
+    if (newest === null) oldest = entry;
+    else newest.newer = entry;
+    newest = entry;
+    waiting++;
+  };
+
+  const remove = ({ older, newer }: Waiting) => {
+    if (older === null) oldest = newer;
+    else older.newer = newer;
+    if (newer === null) newest = older;
+    else newer.older = older;
+    waiting--;
+  };
+
+  // Where callers go away, whoever waited longest is the next to do so, most often while their job runs. Not every slot goes to
+  // the newest: whoever does wait must get their turn.
   const release = () => {
     running--;
-    while (head !== null) {
-      const next: Waiting = head;
-      head = next.next;
-      if (head === null) tail = null;
-      if (next.dropped) continue;
-      waiting--;
-      running++;
-      next.start();
-      return;
-    }
+    tookNewest = impatience && !tookNewest;
+    if (tookNewest) impatience = false;
+    const next = tookNewest ? newest : oldest;
+    if (next === null) return;
+    remove(next);
+    running++;
+    next.start();
   };
 
   const enter = (signal: AbortSignal | undefined) =>
     new Promise<void>((resolve, reject) => {
       const onAbort = () => {
-        entry.dropped = true;
-        waiting--;
+        remove(entry);
         dropped++;
+        impatience = true;
         reject(signal?.reason);
       };
       const entry: Waiting = {
-        next: null,
-        dropped: false,
+        older: null,
+        newer: null,
         start() {
           signal?.removeEventListener('abort', onAbort);
           resolve();
         },
       };
-      if (tail === null) head = entry;
-      else tail.next = entry;
-      tail = entry;
-      waiting++;
+      append(entry);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
 
