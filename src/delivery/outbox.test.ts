@@ -55,8 +55,8 @@ test('"not now" is tried again later and later; after a hundred tries it is a de
     deps.clock.advance(wait);
   }
   waits.forEach((wait, index) => {
-    expect(wait).toBeGreaterThanOrEqual(15 * 2 ** index * 0.74);
-    expect(wait).toBeLessThanOrEqual(15 * 2 ** index * 1.27);
+    expect(wait).toBeGreaterThanOrEqual(Math.round(15 * 2 ** index * 0.75));
+    expect(wait).toBeLessThanOrEqual(Math.round(15 * 2 ** index * 1.25));
   });
   await tried(5);
   await deps.db.run(sql`update outbox set attempts = 99, next_attempt_at = ${deps.clock.now()}`);

@@ -13,8 +13,9 @@ export interface Took {
 export interface HashPace {
   note(took: Took): void;
   /**
-   * Waits for what the slowest other kind would have taken longer than a comparison that has just ended. Where all hashes
-   * are of one kind, as they are unless the configuration was changed or accounts were imported, that is nothing.
+   * Waits, after a comparison that has just ended, until the slowest that was noted of any kind would have ended as well.
+   * Where all hashes are of one kind, as they are unless the configuration was changed or accounts were imported, that is
+   * nothing.
    */
   evenOut(took: Took): Promise<void>;
 }
@@ -33,19 +34,15 @@ export function openHashPace(): HashPace {
       if (durations.push(milliseconds / tries) > KEPT) durations.shift();
       kinds.set(kind, durations);
     },
-    async evenOut({ kind, tries, milliseconds }) {
+    async evenOut({ tries, milliseconds }) {
       const endedAt = performance.now();
-      let slowest = 0;
-      // Any one of them and no average: the times must spread alike, too.
-      for (const [other, durations] of kinds)
-        if (other !== kind) slowest = Math.max(slowest, anyOf(durations) * tries);
-      const left = slowest - milliseconds;
+      if (kinds.size < 2) return;
+      // The slowest of all, so that a real one of that kind waits as well, and ends by the same timer: a wait that imitates
+      // one ends some microseconds later than what it imitates.
+      const slowest = Math.max(...[...kinds.values()].flat());
+      const left = slowest * tries - milliseconds;
       if (left > TIMER_SLACK_MS) await sleep(left - TIMER_SLACK_MS);
       while (performance.now() < endedAt + left) await nextTurn();
     },
   };
-}
-
-function anyOf(durations: readonly number[]): number {
-  return durations[Math.floor(Math.random() * durations.length)] ?? 0;
 }
