@@ -176,7 +176,8 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
     const page = await context.newPage();
     await page.goto(`${origin}/account/sign-in`);
-    // The page gives the focus to the first field: from there to its end, and then all of it.
+    // The page gives the focus to the first field, once it is drawn: from there to its end, and then all of it.
+    await page.waitForFunction('document.activeElement.name === "username"');
     expect((await tabThrough(page)).at(0)).toBe('Password');
     expect(await tabThrough(page)).toEqual([
       'Skip to the content',
