@@ -1,6 +1,7 @@
 import './platform/process-guard.mjs';
 import { bootstrapAdmin } from './admin/bootstrap.ts';
 import { createApp } from './app.ts';
+import { ensureTrailKeys } from './audit/personal-fields.ts';
 import { startSealer } from './audit/sealer.ts';
 import { banner } from './banner.ts';
 import { readConfiguration } from './configuration.ts';
@@ -71,6 +72,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
   const { tls } = config.http;
   const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
+  await ensureTrailKeys(deps);
   await listen(app, config.http);
   growHeapSlowly();
   if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, log);

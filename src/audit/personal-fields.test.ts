@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { writeFormerEvent } from '../../test/support/former-event.ts';
-import type { Sql } from '../platform/database.ts';
+import { openDatabase, type Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
-import { erasePerson } from './personal-fields.ts';
+import { ensureTrailKeys, erasePerson } from './personal-fields.ts';
 import { presentEvents } from './present.ts';
 import { findEvents } from './read-queries.ts';
 import { recordEvent } from './record.ts';
@@ -125,3 +126,28 @@ test('what was sealed under a key of the person, before keys were in shares, is 
   await erasePerson(deps, deps.db, userId);
   expect(await readable()).toEqual({ '192.0.2.1': null, '192.0.2.2': null });
 });
+
+test('as many first events in transactions as there are connections wait for no other one', async () => {
+  await ensureTrailKeys(deps);
+  const db = openDatabase({
+    connection: { connectionString: deps.databaseUrl },
+    poolMax: 3,
+    prepare: true,
+    patience: { connectionMs: 400, statementMs: 600 },
+  });
+  try {
+    const all = Array.from({ length: 3 }, () => db.transaction(tx => recordOf({ ...deps, db }, tx)));
+    expect(await Promise.all(all)).toHaveLength(3);
+  } finally {
+    await db.close();
+  }
+});
+
+function recordOf(world: Deps, tx: Sql): Promise<void> {
+  return recordEvent(world, tx, {
+    type: 'login.failed',
+    outcome: 'failure',
+    actor: { kind: 'anonymous' },
+    caller: { requestId: 'q', ip: '192.0.2.1', userAgent: 'Firefox' },
+  });
+}

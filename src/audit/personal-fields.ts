@@ -30,9 +30,13 @@ export interface SealedFields {
  * from three things, each in another place: the key of the trail, sealed under the root secret; the share in the event; and
  * the secret of the person whom it concerns, which an erasure deletes.
  */
-export async function sealFields(deps: Deps, eventId: string, plaintext: string): Promise<SealedFields> {
+export async function sealFields(
+  deps: Deps,
+  database: Sql,
+  { eventId, plaintext }: { eventId: string; plaintext: string },
+): Promise<SealedFields> {
   const seed = deps.random.bytes(SEED_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', eventKey(await trailKeyOf(deps), seed), NO_IV);
+  const cipher = createCipheriv('aes-256-gcm', eventKey(await trailKeyOf(deps, database), seed), NO_IV);
   cipher.setAAD(Buffer.from(eventId));
   const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
   return { seed: `x${seed.toString('hex')}`, sealed: Buffer.concat([cipher.getAuthTag(), body]) };
@@ -43,7 +47,7 @@ export async function sealFields(deps: Deps, eventId: string, plaintext: string)
  * everybody's, and made in a transaction that stays open it would hold up all others.
  */
 export async function ensureTrailKeys(deps: Deps): Promise<void> {
-  await trailKeyOf(deps);
+  await trailKeyOf(deps, deps.db);
 }
 
 /** Reads personal fields back: a function that gives null for whoever was erased and for what was tampered with. */
@@ -98,12 +102,18 @@ export async function erasePerson({ clock }: Deps, tx: Sql, userId: string): Pro
   await erasePersonKey(tx, userId, clock.now());
 }
 
-async function trailKeyOf({ db, clock, random, secrets }: Deps): Promise<Buffer> {
+async function trailKeyOf({ db, clock, random, secrets }: Deps, database: Sql): Promise<Buffer> {
   const known = trailKeys.get(db);
   if (known !== undefined) return known;
-  const fresh = secrets.seal(contextOf(NOBODY), random.bytes(32));
-  // Not in the caller's transaction: were it rolled back, this would be a key that nobody stored.
-  const key = secrets.open(contextOf(NOBODY), await ensureTrailKey(db, NOBODY, fresh, clock.now()));
+  // On the caller's connection: many transactions at once, each of which waited for another one, would hold them all.
+  const [stored] = await findPersonKeys(database, [NOBODY]);
+  let sealed = stored?.secret ? stored.key_sealed : null;
+  if (sealed === null) {
+    const fresh = secrets.seal(contextOf(NOBODY), random.bytes(32));
+    // Not in the caller's transaction: were it rolled back, this would be a key that nobody stored.
+    sealed = await ensureTrailKey(db, NOBODY, fresh, clock.now());
+  }
+  const key = secrets.open(contextOf(NOBODY), sealed);
   trailKeys.set(db, key);
   return key;
 }

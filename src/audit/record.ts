@@ -55,18 +55,22 @@ export interface EventRow {
 
 /** Writes an event in the transaction of its cause. */
 export async function recordEvent(deps: Deps, tx: Sql, event: AuditEvent): Promise<void> {
-  await tx.run(sql`with ${insertEvent(await prepareEvent(deps, event))} select`);
+  await tx.run(sql`with ${insertEvent(await prepareEvent(deps, event, tx))} select`);
 }
 
 /** Writes many events about accounts in one statement, in the transaction of their cause. */
 export async function recordEvents(deps: Deps, tx: Sql, events: readonly AuditEvent[]): Promise<void> {
   const rows: EventRow[] = [];
-  for (const event of events) rows.push(await prepareEvent(deps, event));
+  for (const event of events) rows.push(await prepareEvent(deps, event, tx));
   await tx.run(sql`with ${insertEventRows(rows)} select`);
 }
 
 /** Seals an event's personal fields, for a statement that writes it with its cause; see `insertEvent`. */
-export async function prepareEvent(deps: Deps, event: AuditEvent): Promise<EventRow> {
+export async function prepareEvent(
+  deps: Deps,
+  event: AuditEvent,
+  database: Sql = deps.db,
+): Promise<EventRow> {
   const id = deps.random.uuid();
   const { caller } = event;
   const personal = {
@@ -86,7 +90,9 @@ export async function prepareEvent(deps: Deps, event: AuditEvent): Promise<Event
     requestId: caller?.requestId ?? null,
     data: JSON.stringify(event.data ?? {}),
     personal:
-      Object.keys(personal).length === 0 ? null : await sealFields(deps, id, JSON.stringify(personal)),
+      Object.keys(personal).length === 0
+        ? null
+        : await sealFields(deps, database, { eventId: id, plaintext: JSON.stringify(personal) }),
   };
 }
 

@@ -2,7 +2,6 @@ import type { Deps } from '../platform/deps.ts';
 import { findLastBatch, findOldestTransaction, findPending } from './batch-queries.ts';
 import { publishCheckpoint } from './checkpoint.ts';
 import { makePartitions } from './partitions.ts';
-import { ensureTrailKeys } from './personal-fields.ts';
 import { pruneTrail } from './prune.ts';
 import { nextPlace, sealBatch } from './seal.ts';
 
@@ -55,8 +54,6 @@ export function startSealer(deps: Deps): Sealer {
     unpublished = false;
   };
   const pass = async () => {
-    if (nextUpkeep === 0)
-      await attempt('A key of the audit trail could not be made', () => ensureTrailKeys(deps));
     await attempt('The audit trail could not be sealed', seal);
     const now = clock.now().getTime();
     if (now >= nextCheckpoint) {

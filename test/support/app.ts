@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { type AppDeps, createApp } from '../../src/app.ts';
+import { ensureTrailKeys } from '../../src/audit/personal-fields.ts';
 import { openKeyRing } from '../../src/keys/key-ring.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { type TestDeps, testDeps } from './deps.ts';
@@ -26,6 +27,7 @@ interface CallOptions {
 export async function testApp(overrides: Parameters<typeof testDeps>[0] = {}): Promise<TestApp> {
   const world = await testDeps(overrides);
   const deps = { ...world, keys: await openKeyRing(world) };
+  await ensureTrailKeys(deps);
   const app = await createApp(deps);
   await app.ready();
   return {
