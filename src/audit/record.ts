@@ -3,7 +3,6 @@ import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { EventType } from './event-type.ts';
-import { hasSettledSecret } from './key-queries.ts';
 import { type SealedFields, sealFields } from './personal-fields.ts';
 import { insertEachEvent, insertEventRows } from './queries.ts';
 
@@ -108,6 +107,3 @@ export function insertEvent(row: EventRow | readonly [EventRow, ...EventRow[]], 
 export function insertEventsOf(rows: readonly EventRow[], sessions: Fragment): Fragment {
   return insertEventRows(rows, sessions);
 }
-
-/** Whether the event about this person is written without waiting for another transaction. For statements that must not wait. */
-export const isWrittenAtOnce: (userId: Fragment) => Fragment = hasSettledSecret;

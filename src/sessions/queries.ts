@@ -1,4 +1,4 @@
-import { isWrittenAtOnce } from '../audit/record.ts';
+import { hasSettledSecret } from '../audit/key-queries.ts';
 import type { Sql } from '../platform/database.ts';
 import { column, type Fragment, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
@@ -92,7 +92,7 @@ export function endSessionsFragment(
       cross join lateral (
         select s.ctid from sessions s
         where s.id = token.session_id and s.user_id = token.user_id and s.ended_at is null
-          and ${isWrittenAtOnce(sql`s.user_id`)}
+          and ${hasSettledSecret(sql`s.user_id`)}
           and not exists (select from revoked_tokens r where r.jti = token.jti)
         for no key update of s skip locked) as found))
     returning id`;

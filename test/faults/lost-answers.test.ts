@@ -23,6 +23,15 @@ const generation = async () =>
   (await world.deps.db.row<{ generation: number }>(sql`select max(generation) as generation from sessions`))
     ?.generation;
 
+/** A refresh that is committed, and answered 503 after 25 seconds. */
+async function loseAnswer(): Promise<void> {
+  world.line.mute();
+  const lost = refresh();
+  await expect.poll(() => generation()).toBe(1);
+  world.deps.clock.advance(25);
+  expectProblem(await lost, 'database_unavailable');
+}
+
 test('down in the middle of a request: nothing half done is seen, and the answer that was lost can be had again', async () => {
   world.line.mute();
   // It is done there, and its answer never comes.
@@ -38,11 +47,7 @@ test('down in the middle of a request: nothing half done is seen, and the answer
 });
 
 test('an answer that was lost for longer than the grace can be had again, for a grace from the 503, and then it is theft', async () => {
-  world.line.mute();
-  const lost = refresh();
-  await expect.poll(() => generation()).toBe(1);
-  world.deps.clock.advance(25);
-  expectProblem(await lost, 'database_unavailable');
+  await loseAnswer();
   // The same again, while nothing is to be had.
   world.deps.clock.advance(9);
   expectProblem(await refresh(), 'database_unavailable');
@@ -70,11 +75,7 @@ test('another replica takes the retry of an answer that was lost for what it is'
   const refreshThere = () =>
     replica.inject({ method: 'POST', url: '/refresh-token', payload: { token: tokens.refresh_token } });
   try {
-    world.line.mute();
-    const lost = refresh();
-    await expect.poll(() => generation()).toBe(1);
-    world.deps.clock.advance(25);
-    expectProblem(await lost, 'database_unavailable');
+    await loseAnswer();
     world.deps.clock.advance(9);
     const again = await refreshThere();
     expect(again.statusCode, again.body).toBe(200);
