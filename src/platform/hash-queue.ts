@@ -35,7 +35,7 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 // How much the last job weighs in the moving average of durations that Retry-After is made from.
 const WEIGHT = 0.2;
 
-/** An empty queue. `slots` is best the number of cores: more in flight only slows each, and delays the whole thread pool. */
+/** An empty queue. `slots` is best one more than the cores: more in flight only slows each, and delays the whole thread pool. */
 export function openHashQueue(slots: number, waitingMax: number): HashQueue {
   let running = 0;
   let waiting = 0;

@@ -1,7 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { describe, expect, test, vi } from 'vitest';
-import { isKnownHash, openHasher } from './hasher.ts';
+import { isKnownHash, openHasher, slots } from './hasher.ts';
 
 const cheap = { hash: 'bcrypt', bcryptCost: 4, argon2MemoryKib: 64, argon2Passes: 1, queueMax: 128 } as const;
 const hasher = openHasher(cheap);
@@ -238,7 +237,7 @@ test('of a crowd, few prepare for their hashes at once, and all of them get thei
   };
   await Promise.all(Array.from({ length: 100 }, () => hasher.prepare(work)));
   expect(done).toBe(100);
-  expect(most).toBe(2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1));
+  expect(most).toBe(2 * slots());
 });
 
 test('what must be read before a hash is not read for a caller who has gone', async () => {
@@ -252,8 +251,7 @@ test('what must be read before a hash is not read for a caller who has gone', as
 test('behind preparations that never end, a caller is told to come back', async () => {
   const impatient = openHasher(cheap, { patienceMs: 20 });
   const { promise: forever, resolve } = Promise.withResolvers<void>();
-  const slots = 2 * Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) - 1);
-  const held = Array.from({ length: slots }, () => impatient.prepare(() => forever));
+  const held = Array.from({ length: 2 * slots() }, () => impatient.prepare(() => forever));
   await expect(impatient.prepare(async () => 'too late')).rejects.toMatchObject({ code: 'overloaded' });
   resolve();
   await Promise.all(held);

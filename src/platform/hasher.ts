@@ -17,6 +17,7 @@ import {
   isBcryptHash,
 } from './bcrypt-hash.ts';
 import type { Config } from './config.ts';
+import { openHashCompany } from './hash-company.ts';
 import { openHashPace } from './hash-pace.ts';
 import { type HashQueue, openHashQueue, type QueueStats } from './hash-queue.ts';
 import { letHashesGiveWay } from './hash-threads.ts';
@@ -82,8 +83,8 @@ const PREPARED_PER_SLOT = 2;
 const PREPARATION_PATIENCE_MS = 3_000;
 
 /**
- * Opens the hasher with the configured algorithm and cost, one hash a core at once unless a `queue` is given. Loads nothing
- * until the first.
+ * Opens the hasher with the configured algorithm and cost, one hash more than there are cores at once unless a `queue` is
+ * given. Loads nothing until the first.
  */
 export function openHasher(
   settings: Settings,
@@ -99,26 +100,36 @@ export function openHasher(
 
   const pace = openHashPace();
 
+  const company = openHashCompany();
+
   let gaveWay = false;
+  /** What a job makes, and the milliseconds that its caller waited: for a slot before it, and for company after it. */
   const run = async <T>(job: () => Promise<T>, signal: AbortSignal | undefined) => {
-    const result = await queue.run(job, signal);
+    const asked = performance.now();
+    let from = asked;
+    let to = asked;
+    const result = await queue.run(async () => {
+      from = performance.now();
+      const made = await job();
+      to = performance.now();
+      return made;
+    }, signal);
     // The first one has started the threads.
     if (!gaveWay) letHashesGiveWay();
     gaveWay = true;
-    return result;
+    await company.join({ milliseconds: to - from, slots: slots(), waiting: queue.stats().waiting });
+    return { result, waited: from - asked + (performance.now() - to) };
   };
 
-  /** Whether the password makes the hash, how many forms of it were tried, and how long it waited for a slot before. */
+  /** Whether the password makes the hash, how many forms of it were tried, and how long its caller waited for others. */
   const tryForms = async (hash: string, password: string, signal: AbortSignal | undefined) => {
     const nothing = { matches: false, tries: 0, waited: 0 };
     if (!isHashable(password)) return nothing;
     const matches = isBcryptHash(hash) ? bcryptVerify : isArgon2Hash(hash) ? argon2Verify : null;
     if (matches === null) return nothing;
     const forms = new Set([password, password.normalize('NFC')]);
-    const asked = performance.now();
     // One slot for both forms, and both whatever the kind of hash, so that a decoy takes as long.
-    return run(async () => {
-      const waited = performance.now() - asked;
+    const { result, waited } = await run(async () => {
       let tries = 0;
       let found = false;
       for (const form of forms) {
@@ -126,8 +137,9 @@ export function openHasher(
         found = await matches(hash, Buffer.from(form));
         if (found) break;
       }
-      return { matches: found, tries, waited };
+      return { matches: found, tries };
     }, signal);
+    return { ...result, waited };
   };
 
   return {
@@ -136,10 +148,11 @@ export function openHasher(
         throw invalid('password', 'password_invalid', 'Leave out characters that cannot be typed.');
       }
       const bytes = Buffer.from(password.normalize('NFC'));
-      return run(
+      const { result } = await run(
         () => (prefersBcrypt ? bcryptHash(bytes, settings.bcryptCost) : argon2Hash(bytes, argon2)),
         signal,
       );
+      return result;
     },
     async verify(hash, password, signal) {
       return (await tryForms(hash, password, signal)).matches;
@@ -185,15 +198,17 @@ function kindOf(hash: string): string {
   return isBcryptHash(hash) ? bcryptKind(hash) : argon2Kind(hash);
 }
 
-// A hash a core, and two threads of libuv's pool left over for files, DNS and WebCrypto, which would wait behind hashes
-// otherwise. The pool reads its size once, when it is first used: after every module has been loaded.
+// A hash a core and one more, so that no core waits for the event loop to give it the next; and two threads of libuv's pool
+// left over for files, DNS and WebCrypto, which would wait behind hashes otherwise. The pool reads its size once, when it is
+// first used: after every module has been loaded.
+const HASHES = availableParallelism() + 1;
 const SPARE_THREADS = 2;
-const DEFAULT_THREADS = 4;
-process.env.UV_THREADPOOL_SIZE ??= String(Math.max(DEFAULT_THREADS, availableParallelism() + SPARE_THREADS));
+process.env.UV_THREADPOOL_SIZE ??= String(HASHES + SPARE_THREADS);
 
-function slots(): number {
+/** How many hashes run at once. */
+export function slots(): number {
   const threads = Number(process.env.UV_THREADPOOL_SIZE);
-  return Math.max(1, Math.min(availableParallelism(), threads - 1));
+  return Math.max(1, Math.min(HASHES, threads - 1));
 }
 
 /** Whether a stored hash is of a kind that `verify` knows, and costs no more than a login may. */

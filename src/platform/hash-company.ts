@@ -1,0 +1,39 @@
+/** Where those whose hash has ended wait for each other. */
+export interface HashCompany {
+  /**
+   * Resolves at once unless `waiting` others wait for a slot; else when as many have joined as pays off, a tenth of a second
+   * later at most. `milliseconds` is what the hash took, `slots` how many run at once.
+   */
+  join(hash: { milliseconds: number; slots: number; waiting: number }): Promise<void>;
+}
+
+const COMPANY = 8;
+const PATIENCE_MS = 100;
+
+/**
+ * Lets what follows a hash be done for several, one right after the other. A hash of Argon2 fills the processor's caches, so
+ * that whoever goes on alone finds nothing there of the service's nor of PostgreSQL's, and everybody who waits for a slot
+ * waits for that as well (ADR 10). While others wait, and only for hashes so short that others end soon.
+ */
+export function openHashCompany(): HashCompany {
+  let held: (() => void)[] = [];
+  let patience: NodeJS.Timeout | undefined;
+
+  const leave = () => {
+    clearTimeout(patience);
+    patience = undefined;
+    const all = held;
+    held = [];
+    for (const goOn of all) goOn();
+  };
+
+  return {
+    join: ({ milliseconds, slots, waiting }) =>
+      new Promise(resolve => {
+        const endWithinPatience = (PATIENCE_MS * slots) / milliseconds;
+        held.push(resolve);
+        if (held.length >= Math.min(COMPANY, waiting, endWithinPatience)) leave();
+        else patience ??= setTimeout(leave, PATIENCE_MS);
+      }),
+  };
+}
