@@ -38,6 +38,9 @@ interface Row extends LoginRow {
  * `unknown`, which is looked for whoever has the name, so that it takes the same time; a device that logged in to this
  * account before has a lane of its own. Where nobody has the name, another account is read in its place and dropped:
  * without that, 60 µs told known from unknown (docs/enumeration.md).
+ *
+ * Does not wait for the disk: whatever answers the caller commits after it, and takes the attempt to the disk as well. What
+ * a crash loses is an attempt that nobody was told the outcome of.
  */
 export async function readLogin(
   deps: Deps,
@@ -64,11 +67,12 @@ export async function readLogin(
       select d.id from known_devices d join account a on a.id = d.user_id
       where d.id = any(${devices.map(({ deviceId }) => deviceId)}::uuid[]) limit 1),
     nobody as materialized (select ${countedUnder(unknown)} as subject),
+    unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
     lane as (
       select coalesce((select uuid_send(id) from account), nobody.subject)
           || coalesce((select uuid_send(id) from device), ''::bytea) as subject,
         (select id from account) as user_id
-      from nobody),
+      from nobody, unhurried),
     attempt as (${attempt})
     select reading.*, lane.subject, (select id from device) as device, attempt.failures, attempt.locked_until,
       attempt.window_started_at, before.locked_until as locked_before

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
 import { type SmtpReceiver, smtpReceiver } from '../support/smtp.ts';
 
@@ -112,6 +113,16 @@ test('a stranger signs up, verifies, works, resets and leaves, and a kill -9 bet
   expect((await login(email)).code).toBe('invalid_credentials');
   expect(await login(email, 'Difference-engine-1822')).toHaveProperty('access_token');
 }, 300_000);
+
+test('a guess that was answered stays counted when the database dies with the service, before it wrote to the disk by itself', async () => {
+  const email = 'ada@example.com';
+  for (let guess = 1; guess <= 5; guess++) {
+    expect((await login(email, `Wrong-engine-${guess}`)).code).toBe('invalid_credentials');
+  }
+  process.kill(readPidFile(join(env.DATA_DIR as string, 'pg', 'cluster'))?.pid as number, 'SIGKILL');
+  await killAndRestart();
+  expect((await login(email, 'Difference-engine-1822')).code).toBe('too_many_attempts');
+}, 60_000);
 
 test('no password, token or code is in the log', () => {
   const text = printed + service.output();
