@@ -7,16 +7,17 @@ import { type Finding, perSecond } from './report.ts';
 import { interleave, type Rate, type Subject } from './trial.ts';
 import { loaded, type Populated, type World } from './world.ts';
 
-const CONNECTIONS = 8;
+// With argon2id as many as a busy service has, and as many rounds before it counts as make the compiler see a thousand
+// logins or more. Of bcrypt the hash is nearly all, whatever surrounds it.
 const ALGORITHMS = [
-  { algorithm: 'argon2id', share: 0.85, odd: 0 },
-  { algorithm: 'bcrypt', share: 0.95, odd: 1 },
+  { algorithm: 'argon2id', share: 0.85, odd: 0, connections: 32, warmUps: 5 },
+  { algorithm: 'bcrypt', share: 0.95, odd: 1, connections: 8, warmUps: 0 },
 ] as const;
 
 /** Logins and whole sign-ups against raw hashes on all cores, with argon2id (19 MiB, 2 passes) and bcrypt (cost 12). */
 export async function measureHashed(world: World): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { algorithm, share, odd } of ALGORITHMS) {
+  for (const { algorithm, share, odd, connections, warmUps } of ALGORITHMS) {
     const services = await Promise.all(
       world.populated.map(({ url }) => startService(url, { PASSWORD_HASH: algorithm })),
     );
@@ -29,13 +30,13 @@ export async function measureHashed(world: World): Promise<Finding[]> {
       },
       ...world.populated.map((each, index) =>
         loaded(`login ${each.users}`, at, services[index] as Server, {
-          connections: CONNECTIONS,
+          connections,
           requests: Array.from({ length: 400 }, (_, n) => login(people(each, n, odd))),
         }),
       ),
-      signups(at, services[0] as Server, algorithm),
+      signups(at, services[0] as Server, { algorithm, connections }),
     ];
-    const rates = await interleave(subjects, world.pace.rounds);
+    const rates = await interleave(subjects, world.pace.rounds, warmUps);
     await Promise.all(services.map(service => service.stop()));
 
     const ceiling = (rates.get('hashes') as Rate).perSecond;
@@ -47,7 +48,7 @@ export async function measureHashed(world: World): Promise<Finding[]> {
       ratio: rate / ceiling,
       target: `≥ ${least * 100} %`,
       met: rate >= least * ceiling,
-      note: `${availableParallelism()} cores`,
+      note: `${availableParallelism()} cores, ${connections} at once`,
     });
     const few = (rates.get(`login ${world.populated[0]?.users}`) as Rate).perSecond;
     for (const [index, { users }] of world.populated.entries()) {
@@ -81,7 +82,7 @@ let newcomers = 0;
 function signups(
   { generator, pace }: { generator: Generator; pace: { seconds: number } },
   server: Server,
-  algorithm: string,
+  { algorithm, connections }: { algorithm: string; connections: number },
 ): Subject {
   return {
     name: 'sign-up',
@@ -89,7 +90,7 @@ function signups(
       const before = server.cpu();
       const outcome = await generator.run({
         port: server.port,
-        connections: CONNECTIONS,
+        connections,
         seconds: pace.seconds,
         requests: Array.from({ length: 2000 }, () =>
           firstStep(`newcomer${newcomers++}.${algorithm}@example.net`),
