@@ -95,7 +95,7 @@ async function insertUsers(url: string, users: number): Promise<void> {
     `insert into user_roles (user_id, role_name, granted_at) select ${user('n')}, 'user', now() from ${people}`,
     `insert into passwords (user_id, hash, changed_at)
      select ${user('n')}, case when n % 2 = 0 then '${even}' else '${odd}' end, date_trunc('milliseconds', now()) from ${people}`,
-    'vacuum (analyze)',
+    'vacuum (analyze) users, identifiers, user_roles, passwords',
   );
 }
 
