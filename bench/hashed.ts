@@ -7,9 +7,10 @@ import { type Finding, perSecond } from './report.ts';
 import { interleave, type Rate, type Subject } from './trial.ts';
 import { loaded, type Populated, type World } from './world.ts';
 
-// With argon2id as many as a busy service has, and as many rounds before it counts as make the compiler see a thousand
-// logins or more. Of bcrypt the hash is nearly all, whatever surrounds it.
-const ALGORITHMS = [
+// With argon2id as few at once as the reference had, and as many as a busy service has; and as many rounds before it counts
+// as make the compiler see a thousand logins or more. Of bcrypt the hash is nearly all, whatever surrounds it.
+const LOADS = [
+  { algorithm: 'argon2id', share: 0.85, odd: 0, connections: 8, warmUps: 5 },
   { algorithm: 'argon2id', share: 0.85, odd: 0, connections: 32, warmUps: 5 },
   { algorithm: 'bcrypt', share: 0.95, odd: 1, connections: 8, warmUps: 0 },
 ] as const;
@@ -17,7 +18,7 @@ const ALGORITHMS = [
 /** Logins and whole sign-ups against raw hashes on all cores, with argon2id (19 MiB, 2 passes) and bcrypt (cost 12). */
 export async function measureHashed(world: World): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { algorithm, share, odd, connections, warmUps } of ALGORITHMS) {
+  for (const { algorithm, share, odd, connections, warmUps } of LOADS) {
     const services = await Promise.all(
       world.populated.map(({ url }) => startService(url, { PASSWORD_HASH: algorithm })),
     );
@@ -39,6 +40,7 @@ export async function measureHashed(world: World): Promise<Finding[]> {
     const rates = await interleave(subjects, world.pace.rounds, warmUps);
     await Promise.all(services.map(service => service.stop()));
 
+    const load = `${algorithm}, ${connections} at once`;
     const ceiling = (rates.get('hashes') as Rate).perSecond;
     const compared = (operation: string, { perSecond: rate, cpu }: Rate, least: number) => ({
       database: world.place.name,
@@ -48,12 +50,12 @@ export async function measureHashed(world: World): Promise<Finding[]> {
       ratio: rate / ceiling,
       target: `≥ ${least * 100} %`,
       met: rate >= least * ceiling,
-      note: `${availableParallelism()} cores, ${connections} at once`,
+      note: `${availableParallelism()} cores`,
     });
     const few = (rates.get(`login ${world.populated[0]?.users}`) as Rate).perSecond;
     for (const [index, { users }] of world.populated.entries()) {
       const rate = rates.get(`login ${users}`) as Rate;
-      const finding = compared(`login, ${algorithm}, ${users.toLocaleString('en')} users`, rate, share);
+      const finding = compared(`login, ${load}, ${users.toLocaleString('en')} users`, rate, share);
       findings.push(finding);
       if (index > 0) {
         findings.push({
@@ -65,7 +67,7 @@ export async function measureHashed(world: World): Promise<Finding[]> {
         });
       }
     }
-    findings.push(compared(`sign-up, whole flow, ${algorithm}`, rates.get('sign-up') as Rate, 0.85));
+    findings.push(compared(`sign-up, whole flow, ${load}`, rates.get('sign-up') as Rate, 0.85));
   }
   return findings;
 }
