@@ -6,8 +6,8 @@ const PHC = new RegExp(
 );
 
 /**
- * The most that a hash may cost, stored or configured: KiB of memory, of which every core takes so much at once, passes,
- * lanes, and KiB times passes, which takes as long as the greatest cost of bcrypt. Who writes a hash into the database
+ * The most that a hash may cost, stored or configured: KiB of memory, of which every core and one more takes so much at once,
+ * passes, lanes, and KiB times passes, which takes as long as the greatest cost of bcrypt. Who writes a hash into the database
  * must not be able to take the memory or the cores away with it.
  */
 export const ARGON2_MAX = { memoryKib: 262_144, passes: 64, lanes: 16, work: 4_194_304 } as const;
