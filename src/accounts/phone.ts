@@ -1,5 +1,9 @@
 import { invalid } from '../platform/problems.ts';
 
+// Kept: what is imported again goes through the loader again.
+let loaded: Promise<typeof import('libphonenumber-js/min')> | undefined;
+const library = () => (loaded ??= import('libphonenumber-js/min'));
+
 const WRITTEN = /^\+?[0-9]{10,15}$/;
 
 /**
@@ -15,6 +19,6 @@ export async function normalizePhone(text: string, member = 'phone_number'): Pro
       'Write 10 to 15 digits, with a plus and the country code in front.',
     );
   }
-  const { parsePhoneNumberFromString } = await import('libphonenumber-js/min');
+  const { parsePhoneNumberFromString } = await library();
   return parsePhoneNumberFromString(written)?.number ?? written;
 }

@@ -4,12 +4,12 @@ import { type HashCompany, openHashCompany } from './hash-company.ts';
 vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 
 const settle = () => new Promise<void>(resolve => setImmediate(resolve));
-const short = { milliseconds: 10, slots: 3 };
+const short = { milliseconds: 10 };
 
 let company: HashCompany;
 let gone: string[];
 beforeEach(() => {
-  company = openHashCompany();
+  company = openHashCompany(3);
   gone = [];
 });
 
@@ -54,13 +54,13 @@ test('nobody waits for longer than a tenth of a second, whatever the others do',
 });
 
 test('where hashes take so long that no other ends within that time, nobody waits', async () => {
-  join('a', { milliseconds: 300, slots: 3, waiting: 100 });
+  join('a', { milliseconds: 300, waiting: 100 });
   await settle();
   expect(gone).toEqual(['a']);
-  join('b', { milliseconds: 150, slots: 3, waiting: 100 });
+  join('b', { milliseconds: 150, waiting: 100 });
   await settle();
   expect(gone).toEqual(['a']);
-  join('c', { milliseconds: 150, slots: 3, waiting: 100 });
+  join('c', { milliseconds: 150, waiting: 100 });
   await settle();
   expect(gone).toEqual(['a', 'b', 'c']);
 });

@@ -2,9 +2,9 @@
 export interface HashCompany {
   /**
    * Resolves at once unless `waiting` others wait for a slot; else when as many have joined as pays off, a tenth of a second
-   * later at most. `milliseconds` is what the hash took, `slots` how many run at once.
+   * later at most. `milliseconds` is what the hash took.
    */
-  join(hash: { milliseconds: number; slots: number; waiting: number }): Promise<void>;
+  join(hash: { milliseconds: number; waiting: number }): Promise<void>;
 }
 
 const COMPANY = 8;
@@ -13,9 +13,9 @@ const PATIENCE_MS = 100;
 /**
  * Lets what follows a hash be done for several, one right after the other. A hash of Argon2 fills the processor's caches, so
  * that whoever goes on alone finds nothing there of the service's nor of PostgreSQL's, and everybody who waits for a slot
- * waits for that as well (ADR 10). While others wait, and only for hashes so short that others end soon.
+ * waits for that as well (ADR 10). While others wait, and only for hashes so short that others of the `slots` end soon.
  */
-export function openHashCompany(): HashCompany {
+export function openHashCompany(slots: number): HashCompany {
   let held: (() => void)[] = [];
   let patience: NodeJS.Timeout | undefined;
 
@@ -28,7 +28,7 @@ export function openHashCompany(): HashCompany {
   };
 
   return {
-    join: ({ milliseconds, slots, waiting }) =>
+    join: ({ milliseconds, waiting }) =>
       new Promise(resolve => {
         const endWithinPatience = (PATIENCE_MS * slots) / milliseconds;
         held.push(resolve);

@@ -99,8 +99,7 @@ export function openHasher(
   const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
 
   const pace = openHashPace();
-
-  const company = openHashCompany();
+  const company = openHashCompany(slots());
 
   let gaveWay = false;
   /** What a job makes, and the milliseconds that its caller waited: for a slot before it, and for company after it. */
@@ -117,7 +116,7 @@ export function openHasher(
     // The first one has started the threads.
     if (!gaveWay) letHashesGiveWay();
     gaveWay = true;
-    await company.join({ milliseconds: to - from, slots: slots(), waiting: queue.stats().waiting });
+    await company.join({ milliseconds: to - from, waiting: queue.stats().waiting });
     return { result, waited: from - asked + (performance.now() - to) };
   };
 
