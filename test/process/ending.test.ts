@@ -115,6 +115,24 @@ test('a queue of hashes whose callers have gone does not keep a service that was
   expect(performance.now() - asked).toBeLessThan(15_000);
 });
 
+test('a stop waits for the answers to what is in progress, not for connections that clients keep open', async () => {
+  const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '13', RATE_LIMIT: 'off' });
+  children.push(service.child);
+  const callers = Array.from({ length: 4 }, (_, index) =>
+    fetch(`${service.url}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ username: `nobody-${index}`, password: 'Correct-horse-7' }),
+    }),
+  );
+  const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
+  await expect.poll(metrics, { timeout: 30_000, interval: 50 }).toMatch(/^password_hashes_running [1-9]$/m);
+  const asked = performance.now();
+  expect(await service.stop('SIGTERM')).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(15_000);
+  for (const { status, headers } of await Promise.all(callers))
+    expect([status, headers.get('connection')]).toEqual([401, 'close']);
+});
+
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s to a command in progress leaves no embedded server',
   async signal => {

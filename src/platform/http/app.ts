@@ -22,6 +22,7 @@ import { answerProblem } from './errors.ts';
 import { hungUpSignal } from './hang-up.ts';
 import { securityHeaders } from './headers.ts';
 import { secureCookies } from './https.ts';
+import { answerLast } from './last-answers.ts';
 import { TOKEN_MAX } from './opaque-token.ts';
 import { refuseConnection } from './refuse-connection.ts';
 import { answerUnknown } from './unknown.ts';
@@ -120,6 +121,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   app.addHook('onRequest', securityHeaders(config));
   const refuseMethod = answerUnknown(app, log);
   app.addHook('onSend', secureCookies(config.http));
+  answerLast(app);
   app.addHook('onRequest', (request, reply, done) => {
     if (isAmbiguous(request.raw)) {
       // What follows on the connection may be smuggled.
