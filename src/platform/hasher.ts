@@ -204,8 +204,7 @@ const HASHES = availableParallelism() + 1;
 const SPARE_THREADS = 2;
 process.env.UV_THREADPOOL_SIZE ??= String(HASHES + SPARE_THREADS);
 
-/** How many hashes run at once. */
-export function slots(): number {
+function slots(): number {
   const threads = Number(process.env.UV_THREADPOOL_SIZE);
   return Math.max(1, Math.min(HASHES, threads - 1));
 }
