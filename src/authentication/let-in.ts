@@ -10,7 +10,7 @@ import { grantsOf, roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 import { newSession } from '../sessions/start.ts';
 import type { TokenBody } from '../sessions/token.ts';
-import { deviceName, knownDeviceFragment, newDevice } from '../throttle/devices.ts';
+import { deviceName, isNamedAlready, knownDeviceFragment, newDevice } from '../throttle/devices.ts';
 import { forgiveFragment } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
 
@@ -65,8 +65,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
             userId: account.id,
             params: { ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
           }),
-          sql`admitted where not exists (
-            select from known_devices d where d.user_id = ${account.id}::uuid and d.name = ${deviceName(caller)}::text)`,
+          sql`admitted where not ${isNamedAlready(account.id, caller)}`,
         )})`
       : sql``;
   const events = newcomer === null ? event : ([event, newcomer] as const);

@@ -2,7 +2,7 @@ import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { sql } from '../platform/sql.ts';
-import { attemptFragment, countedUnder } from '../throttle/attempt.ts';
+import { attemptFragment, countedUnder, knownAmong } from '../throttle/attempt.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
 
 export interface LoginRow extends Account {
@@ -55,7 +55,7 @@ export async function readLogin(
           from: sql`from lane`,
         });
   const row = (await deps.db.row<Row>(sql`
-    with named as (
+    with named as materialized (
       select (select user_id from identifiers where key = ${key} and kind <> 'reserved') as id),
     reading as (
       select named.id is not null as known, ${accountColumns}, p.hash as password_hash,
@@ -63,9 +63,11 @@ export async function readLogin(
       from named join users u on u.id = coalesce(named.id, (select id from users order by id limit 1))
       left join passwords p on p.user_id = u.id),
     account as (select * from reading where known),
-    device as (
-      select d.id from known_devices d join account a on a.id = d.user_id
-      where d.id = any(${devices.map(({ deviceId }) => deviceId)}::uuid[]) limit 1),
+    device as materialized (
+      select ${knownAmong(
+        devices.map(({ deviceId }) => deviceId),
+        sql`account.id`,
+      )} as id from account),
     nobody as materialized (select ${countedUnder(unknown)} as subject),
     unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
     lane as (

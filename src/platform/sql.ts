@@ -19,6 +19,14 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Fragme
   return new Fragment(strings, values);
 }
 
+/**
+ * What stands in `in (…)`: each value as a parameter, written by `of`, or null for none, which nothing is in. It is a list and
+ * no array, since PostgreSQL takes every array whose length it does not know for one of ten, and plans for as many.
+ */
+export function list<T>(values: readonly T[], of: (value: T) => Fragment): Fragment {
+  return values.length === 0 ? sql`null` : values.map(of).reduce((all, one) => sql`${all}, ${one}`);
+}
+
 /** A statement that reads a row for one who asks, and a row each for several at once (`Db.read`). It waits for no lock. */
 export interface Reading<Ask> {
   alone(ask: Ask): Fragment;

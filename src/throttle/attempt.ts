@@ -1,1 +1,1 @@
-export { attemptFragment, countedUnder } from './queries.ts';
+export { attemptFragment, countedUnder, knownAmong } from './queries.ts';

@@ -3,7 +3,14 @@ import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Secrets } from '../platform/secrets.ts';
 import { type Fragment } from '../platform/sql.ts';
-import { deleteDevice, deleteDevicesOf, selectDevices, selectKnownDevice, upsertDevice } from './queries.ts';
+import {
+  deleteDevice,
+  deleteDevicesOf,
+  hasNamed,
+  selectDevices,
+  selectKnownDevice,
+  upsertDevice,
+} from './queries.ts';
 
 /** A device that has logged in to an account before, as its cookie or `device_token` says. */
 export interface DeviceClaim {
@@ -47,6 +54,11 @@ export function knownDeviceFragment(
   source: Fragment,
 ): Fragment {
   return upsertDevice(device, source);
+}
+
+/** Whether a device that calls itself the same has logged in to an account before, as a condition. */
+export function isNamedAlready(userId: string, caller: Caller): Fragment {
+  return hasNamed(userId, deviceName(caller));
 }
 
 /** Which of the devices that a request claims to be is known for this account; null for none. */

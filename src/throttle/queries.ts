@@ -1,7 +1,7 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { type Fragment, list, sql } from '../platform/sql.ts';
 
 const DAY = 86_400;
 
@@ -53,13 +53,12 @@ export function attemptFragment(
 
 /**
  * The subject (an expression) under which attempts are counted: the first of these, or another of them that has failures
- * already. There is more than one for a name that nobody has, while roots change. They are a list and no array: of that,
- * PostgreSQL assumes ten, and on a database in use it planned the login anew each time.
+ * already. There is more than one for a name that nobody has, while roots change.
  */
-export function countedUnder([first, ...others]: readonly Buffer[]): Fragment {
-  const all = others.reduce((list, other) => sql`${list}, ${other}::bytea`, sql`${first}::bytea`);
+export function countedUnder(subjects: readonly Buffer[]): Fragment {
+  const all = list(subjects, subject => sql`${subject}::bytea`);
   return sql`coalesce(
-    (select subject from lockouts where subject in (${all}) order by last_failure_at desc limit 1), ${first}::bytea)`;
+    (select subject from lockouts where subject in (${all}) order by last_failure_at desc limit 1), ${subjects[0]}::bytea)`;
 }
 
 interface AttemptRow {
@@ -198,13 +197,24 @@ export function upsertDevice(
     on conflict (id) do update set last_seen_at = excluded.last_seen_at`;
 }
 
+/** Which of these devices is one of an account (an expression), as a subselect: found by its id, however many the account has. */
+export function knownAmong(ids: readonly string[], userId: Fragment): Fragment {
+  return sql`(
+    select d.id from known_devices d where d.id in (${list(ids, id => sql`${id}::uuid`)}) and d.user_id = ${userId} limit 1)`;
+}
+
+/** True where an account has a device of this name, as a condition. */
+export function hasNamed(userId: string, name: string): Fragment {
+  return sql`exists (select from known_devices d where d.user_id = ${userId}::uuid and d.name = ${name}::text)`;
+}
+
 export async function selectKnownDevice(
   database: Sql,
   userId: string,
   ids: readonly string[],
 ): Promise<string | null> {
-  const row = await database.row<{ id: string }>(sql`
-    select id from known_devices where user_id = ${userId}::uuid and id = any(${ids}::uuid[]) limit 1`);
+  const row = await database.row<{ id: string | null }>(sql`
+    select ${knownAmong(ids, sql`${userId}::uuid`)} as id`);
   return row?.id ?? null;
 }
 

@@ -29,5 +29,6 @@ export const knownDevices = defineEntity({
     created_at: instant(),
     last_seen_at: instant(),
   },
-  indexes: [{ properties: 'user_id' }],
+  // The name is looked for at each login of a stranger, among all that robots without a device token leave behind.
+  indexes: [{ properties: ['user_id', 'name'] }],
 });
