@@ -9,6 +9,7 @@ import { openDatabase } from '../src/platform/database.ts';
 import { sql } from '../src/platform/sql.ts';
 import { type TestDeps, testDeps } from '../test/support/deps.ts';
 import { settle } from '../test/support/settle.ts';
+import { median } from './trial.ts';
 
 const WRITERS = 16;
 const seconds = Number(process.argv[2] ?? 5);
@@ -33,10 +34,6 @@ const event = (userId: string) =>
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** Median microseconds of each, taken in turns so that both see the same machine. */

@@ -39,9 +39,12 @@ export async function measureBusy(world: World): Promise<Finding[]> {
     // The first one does not count: the compiler has not seen a refusal yet.
     await crowd();
     // Who asks is connected already: what a connection of its own waits for among 400 others is another matter.
-    const checking = check();
-    await sleep(500);
-    const [flooded, flood] = await Promise.all([checking, crowd()]);
+    const { flooded, flood } = await best(world.pace.rounds, async () => {
+      const checking = check();
+      await sleep(500);
+      const [flooded, flood] = await Promise.all([checking, crowd()]);
+      return { p99: flooded.p99, flooded, flood };
+    });
     const after = await check();
     const place = world.place.name;
     const refused = flood.statuses[503] ?? 0;

@@ -1,7 +1,7 @@
 import { login, logout, whoAmI } from './people.ts';
 import { type Server, startService } from './processes.ts';
 import { type Finding, perSecond } from './report.ts';
-import { interleave, type Rate, type Subject } from './trial.ts';
+import { interleave, partOf, type Rate, type Subject } from './trial.ts';
 import { LIVE, loaded, type Populated, type World } from './world.ts';
 
 const WARM_UPS = 3;
@@ -32,7 +32,7 @@ export async function measureControls(world: World): Promise<Finding[]> {
         operation: `${operation}, ${name}`,
         measured: `${perSecond(whole.perSecond)}, ${whole.cpu.toFixed(0)} µs CPU`,
         ceiling: `${perSecond(rate.perSecond)}, ${rate.cpu.toFixed(0)} µs CPU`,
-        ratio: whole.perSecond / rate.perSecond,
+        ratio: partOf(rate, whole),
         target: 'said',
         note: `${users.toLocaleString('en')} users`,
       });

@@ -1,7 +1,7 @@
 import { COMMIT_ROWS, commitsBy, commitsPerSecond, insertCommitRows } from './ceilings.ts';
 import { logout, refresh, request, whoAmI } from './people.ts';
 import { type Finding, percent, perSecond } from './report.ts';
-import { interleave, type Rate } from './trial.ts';
+import { interleave, partOf, type Rate } from './trial.ts';
 import { LIVE, loaded, type Populated, type World } from './world.ts';
 
 const CONNECTIONS = 16;
@@ -39,26 +39,26 @@ export async function measureWhoAmI(world: World): Promise<Finding[]> {
   );
   const ceiling = rates.get('select') as Rate;
   const bare = rates.get('fastify') as Rate;
-  const least = rates.get(own(world.populated[0] as Populated)) as Rate;
+  const few = rates.get(own(world.populated[0] as Populated)) as Rate;
   const cpuTarget = CPU_TARGET * Math.max(1, ceiling.cpu / CPU_OF_SELECT);
   return world.populated.flatMap((each, index) => {
-    const { perSecond: rate, cpu } = rates.get(own(each)) as Rate;
+    const rate = rates.get(own(each)) as Rate;
     const finding = {
       database: world.place.name,
       operation: `GET /users/me, ${label(each.users)} users`,
-      measured: `${perSecond(rate)}, ${cpu.toFixed(0)} µs CPU`,
+      measured: spent(rate),
     };
-    const against = `${perSecond(ceiling.perSecond)}, ${ceiling.cpu.toFixed(0)} µs CPU`;
+    const part = partOf(ceiling, rate);
     return [
       {
         ...finding,
-        ceiling: against,
-        ratio: rate / ceiling.perSecond,
+        ceiling: spent(ceiling),
+        ratio: part,
         target: `≥ 75 %, ≤ ${cpuTarget.toFixed(0)} µs (${CPU_TARGET} where the select takes ${CPU_OF_SELECT})`,
-        met: rate >= 0.75 * ceiling.perSecond && cpu <= cpuTarget,
-        note: `bare Fastify: ${perSecond(bare.perSecond)}, ${bare.cpu.toFixed(0)} µs`,
+        met: part >= 0.75 && rate.cpu <= cpuTarget,
+        note: `bare Fastify: ${spent(bare)}`,
       },
-      ...(index === 0 ? [] : [againstFew(finding, rate, least.perSecond)]),
+      ...(index === 0 ? [] : [againstFew(finding, rate, few)]),
     ];
   });
 }
@@ -100,27 +100,28 @@ export async function measureWrites(world: World): Promise<Finding[]> {
     world.pace.rounds,
     WARM_UPS,
   );
-  const ceiling = (rates.get('commits') as Rate).perSecond;
+  const ceiling = rates.get('commits') as Rate;
   const bare = rates.get('update') as Rate;
   return ['refresh', 'logout'].flatMap(what =>
     world.populated.flatMap((each, index) => {
-      const { perSecond: rate, cpu } = rates.get(own(what, each)) as Rate;
+      const rate = rates.get(own(what, each)) as Rate;
       const share = what === 'refresh' ? 0.45 : 0.25;
+      const part = partOf(ceiling, rate);
       const finding = {
         database: world.place.name,
         operation: `${what}, ${label(each.users)} users`,
-        measured: `${perSecond(rate)}, ${cpu.toFixed(0)} µs CPU`,
+        measured: spent(rate),
       };
       return [
         {
           ...finding,
-          ceiling: perSecond(ceiling),
-          ratio: rate / ceiling,
+          ceiling: perSecond(ceiling.perSecond),
+          ratio: part,
           target: `≥ ${share * 100} %`,
-          met: rate >= share * ceiling,
-          note: `commits by ${commitsBy}; Fastify with one such update: ${perSecond(bare.perSecond)} (${percent(bare.perSecond / ceiling)}), ${bare.cpu.toFixed(0)} µs`,
+          met: part >= share,
+          note: `commits by ${commitsBy}; Fastify with one such update: ${spent(bare)} (${percent(partOf(ceiling, bare))})`,
         },
-        ...(index === 0 ? [] : [againstFew(finding, rate, (rates.get(own(what, first)) as Rate).perSecond)]),
+        ...(index === 0 ? [] : [againstFew(finding, rate, rates.get(own(what, first)) as Rate)]),
       ];
     }),
   );
@@ -128,14 +129,17 @@ export async function measureWrites(world: World): Promise<Finding[]> {
 
 function againstFew(
   finding: Pick<Finding, 'database' | 'operation' | 'measured'>,
-  rate: number,
-  few: number,
+  rate: Rate,
+  few: Rate,
 ): Finding {
+  const part = partOf(few, rate);
   return {
     ...finding,
-    ceiling: `${perSecond(few)} with few users`,
-    ratio: rate / few,
+    ceiling: `${perSecond(few.perSecond)} with few users`,
+    ratio: part,
     target: '≥ 85 %',
-    met: rate >= 0.85 * few,
+    met: part >= 0.85,
   };
 }
+
+const spent = (rate: Rate) => `${perSecond(rate.perSecond)}, ${rate.cpu.toFixed(0)} µs CPU`;

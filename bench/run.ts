@@ -75,7 +75,7 @@ generator.stop();
 
 const missed = findings.filter(({ met }) => met === false).length;
 const report = [
-  `${new Date().toISOString().slice(0, 10)}, Node.js ${process.versions.node}, ${versions.join(', ')}; ${cpus().length} × ${cpus()[0]?.model}; load at the end ${loadavg()[0]?.toFixed(1)}; ${values.quick ? 'quick' : 'full'}, best of ${pace.rounds} rounds of ${pace.seconds} s`,
+  `${new Date().toISOString().slice(0, 10)}, Node.js ${process.versions.node}, ${versions.join(', ')}; ${cpus().length} × ${cpus()[0]?.model}; load at the end ${loadavg()[0]?.toFixed(1)}; ${values.quick ? 'quick' : 'full'}, median of ${pace.rounds} rounds of ${pace.seconds} s`,
   '',
   table(findings),
   '',
