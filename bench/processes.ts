@@ -17,11 +17,11 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-// As `npm start` runs it: `node`, flags, program.
+// As `npm start` runs it: `exec node`, flags, program.
 const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   scripts: { start: string };
 };
-const START = scripts.start.split(' ').slice(1);
+const START = scripts.start.split(' ').slice(2);
 const GUARD = ['--import', './src/platform/process-guard.mjs'];
 
 /** The service as `npm start` runs it, on this database. */

@@ -45,13 +45,16 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 test('every script that starts a program of ours starts the guard first', () => {
   for (const name of ['start', 'dev', 'test', 'db', 'cli', 'bench', 'check']) {
-    expect(scripts[name], name).toMatch(/^node (--\S+ )*--import \.\/src\/platform\/process-guard\.mjs /);
+    expect(scripts[name], name).toMatch(
+      /^(exec )?node (--\S+ )*--import \.\/src\/platform\/process-guard\.mjs /,
+    );
   }
 });
 
 test('the image and the unit start the service as npm does', () => {
+  const start = scripts.start?.replace('exec ', '');
   const command = /^CMD (\[.*\])$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8'))?.[1] ?? '[]';
-  expect((JSON.parse(command) as string[]).join(' ')).toBe(scripts.start);
+  expect((JSON.parse(command) as string[]).join(' ')).toBe(start);
   const unit = readFileSync(join(root, 'deploy/entrecore-auth.service'), 'utf8');
-  expect(/^ExecStart=\S+\/(node .*)$/m.exec(unit)?.[1]).toBe(scripts.start);
+  expect(/^ExecStart=\S+\/(node .*)$/m.exec(unit)?.[1]).toBe(start);
 });

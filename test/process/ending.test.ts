@@ -40,8 +40,8 @@ afterEach(async () => {
 });
 
 /** Starts a program; `said` is what it has printed, `ended` its exit code. */
-function start(args: readonly string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, [...args], {
+function start(args: readonly string[], env: Record<string, string>, program = process.execPath) {
+  const child = spawn(program, [...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...env },
   });
@@ -92,6 +92,15 @@ test('SIGHUP ends the service as SIGTERM does: the embedded server does not outl
   const ended = once(service.child, 'exit');
   service.child.kill('SIGHUP');
   expect(await ended).toEqual([0, null]);
+  expect(processesHere()).toEqual([]);
+});
+
+// Debian's shell, which npm tells to run the script, would die of the signal alone and leave the service behind.
+test('SIGTERM to npm ends the service, and npm after it', async () => {
+  const { child, ended, hear } = start(['start'], { DATA_DIR: dataDir }, 'npm');
+  await hear('For production, set');
+  child.kill('SIGTERM');
+  await ended;
   expect(processesHere()).toEqual([]);
 });
 
