@@ -124,9 +124,9 @@ export function endSessionsOfUser(
   return database.rows(sql`
     update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
     where user_id = ${userId}::uuid and ended_at is null
-      and (${sessionId ?? null}::uuid is null or id = ${sessionId ?? null}::uuid)
-      and (${exceptSessionId ?? null}::uuid is null or id <> ${exceptSessionId ?? null}::uuid)
-      and (${deviceId ?? null}::uuid is null or device_id = ${deviceId ?? null}::uuid)
+      ${sessionId === undefined ? sql`` : sql`and id = ${sessionId}::uuid`}
+      ${exceptSessionId === undefined ? sql`` : sql`and id <> ${exceptSessionId}::uuid`}
+      ${deviceId === undefined ? sql`` : sql`and device_id = ${deviceId}::uuid`}
     returning id`);
 }
 

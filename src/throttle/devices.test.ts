@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { person } from '../../test/support/people.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { rowsRead } from '../../test/support/plan.ts';
+import { sql } from '../platform/sql.ts';
 import { isNamedAlready } from './devices.ts';
 import { knownAmong } from './queries.ts';
 
@@ -13,30 +14,6 @@ beforeAll(async () => {
   service = await testApp();
 });
 afterAll(() => service.close());
-
-interface Plan {
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
-  readonly 'Rows Removed by Filter'?: number;
-  readonly 'Rows Removed by Index Recheck'?: number;
-  readonly Plans?: readonly Plan[];
-}
-
-const rowsOf = (plan: Plan): number =>
-  (plan['Actual Rows'] +
-    (plan['Rows Removed by Filter'] ?? 0) +
-    (plan['Rows Removed by Index Recheck'] ?? 0)) *
-    plan['Actual Loops'] +
-  (plan.Plans ?? []).reduce((sum, below) => sum + rowsOf(below), 0);
-
-/** How many rows the plan of an expression reads, all its nodes together, when it is kept for any parameters. */
-const rowsRead = (expression: Fragment) =>
-  service.deps.db.transaction(async tx => {
-    await tx.row(sql`select set_config('plan_cache_mode', 'force_generic_plan', true)`);
-    const explained = await tx.row<Record<string, [{ Plan: Plan }]>>(sql`
-      explain (analyze, format json) select ${expression}`);
-    return rowsOf(explained?.['QUERY PLAN']?.[0].Plan as Plan);
-  });
 
 test('a login looks at one device, however many an account has', async () => {
   const { id } = await person(service);
@@ -51,5 +28,6 @@ test('a login looks at one device, however many an account has', async () => {
     knownAmong([ID], sql`${id}::uuid`),
     knownAmong([], sql`${id}::uuid`),
   ];
-  for (const read of reads) expect(await rowsRead(read)).toBeLessThan(5);
+  for (const read of reads)
+    expect(await rowsRead(db, explained => explained.row(sql`select ${read}`))).toBeLessThan(5);
 });
