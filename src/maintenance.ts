@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { sweepChallenges } from './challenges/sweep.ts';
-import { eraseExpiredSecrets, sweepOutbox } from './delivery/outbox.ts';
+import { eraseExpiredSecrets, sweepBudgets, sweepOutbox } from './delivery/outbox.ts';
 import { carryOutDueRemovals } from './mfa/removal.ts';
 import { addSeconds } from './platform/clock.ts';
 import type { Deps } from './platform/deps.ts';
@@ -47,8 +47,9 @@ export async function sweep(deps: Deps, signal?: AbortSignal): Promise<void> {
   let pending: (readonly [string, () => Promise<number>])[] = [
     ['challenges', () => sweepChallenges(deps, { limit: BATCH })],
     ['removals of factors', () => carryOutDueRemovals(deps, { limit: BATCH })],
-    ['secrets of messages', () => eraseExpiredSecrets(deps)],
+    ['secrets of messages', () => eraseExpiredSecrets(deps, { limit: BATCH })],
     ['messages', () => sweepOutbox(deps, { limit: BATCH })],
+    ['budgets', () => sweepBudgets(deps, { limit: BATCH })],
     ['sessions', () => sweepEndedSessions(db, before, BATCH)],
     ['lockouts', () => sweepLockouts(db, began, BATCH)],
     ['devices', () => sweepDevices(db, before, BATCH)],

@@ -45,16 +45,25 @@ export function outboxStats({ db, clock }: OutboxDeps): Promise<OutboxStats> {
   return countEntries(db, clock.now());
 }
 
-/** Erases secrets that expired unsent, and budgets that are over; returns how many secrets, and leaves none. */
-export async function eraseExpiredSecrets({ db, clock }: OutboxDeps): Promise<number> {
-  const now = clock.now();
-  await deleteOldBudgets(db, addSeconds(now, -2 * DAY));
-  return eraseExpired(db, now);
+/** Erases up to `limit` secrets that expired unsent; returns how many. */
+export function eraseExpiredSecrets(
+  { db, clock }: OutboxDeps,
+  { limit = 1000 }: { limit?: number } = {},
+): Promise<number> {
+  return eraseExpired(db, clock.now(), limit);
+}
+
+/** Removes up to `limit` budgets that are over; returns how many. */
+export function sweepBudgets(
+  { db, clock }: OutboxDeps,
+  { limit = 1000 }: { limit?: number } = {},
+): Promise<number> {
+  return deleteOldBudgets(db, addSeconds(clock.now(), -2 * DAY), limit);
 }
 
 /**
- * Removes up to `limit` messages: sent ones after a week, all others after 30 days. Returns how many were removed; the
- * caller repeats while it is `limit`.
+ * Removes up to `limit` messages of each kind: sent ones after a week, all others after 30 days. Returns how many were
+ * removed; the caller repeats while it is `limit` or more.
  */
 export function sweepOutbox(
   { db, clock }: OutboxDeps,

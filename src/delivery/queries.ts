@@ -146,8 +146,9 @@ export function listEntries(
         when claimed_until > ${now}::timestamptz then 'sending'
         else 'waiting'
       end as state
-    from outbox where ${dead}::boolean is not true or dead_at is not null
-    order by created_at desc, id desc limit ${limit}::int`);
+    from outbox
+    ${dead ? sql`where sent_at is null and dead_at is not null order by created_at desc, id desc` : sql`order by id desc`}
+    limit ${limit}::int`);
 }
 
 /** Makes dead messages due with all their tries, the one of this id or (null) all; not those that expired. Returns how many. */
@@ -176,21 +177,23 @@ export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
   return row ?? { waiting: 0, dead: 0, oldestSeconds: 0 };
 }
 
-/** Removes messages by their age, the oldest first; passes over what is claimed elsewhere. */
-export function deleteOld(
+/** Removes messages by their age, the oldest first, up to `limit` of each kind; passes over what is claimed elsewhere. */
+export async function deleteOld(
   db: Sql,
   { sentBefore, otherBefore, limit }: { sentBefore: Date; otherBefore: Date; limit: number },
 ): Promise<number> {
-  return db.run(sql`delete from outbox where id in (
-    select id from outbox
-    where created_at < ${sentBefore}::timestamptz and (sent_at is not null or created_at < ${otherBefore}::timestamptz)
-    order by created_at limit ${limit}::int for update skip locked)`);
+  const deleting = (old: Fragment) => sql`
+    delete from outbox where id in (
+      select id from outbox where ${old} order by created_at limit ${limit}::int for update skip locked)`;
+  const sent = await db.run(deleting(sql`sent_at is not null and created_at < ${sentBefore}::timestamptz`));
+  return sent + (await db.run(deleting(sql`sent_at is null and created_at < ${otherBefore}::timestamptz`)));
 }
 
-/** Erases the secrets of what was not sent before it expired. */
-export function eraseExpired(db: Sql, now: Date): Promise<number> {
-  return db.run(sql`update outbox set secrets_sealed = null
-    where sent_at is null and secrets_sealed is not null and expires_at <= ${now}::timestamptz`);
+/** Erases the secrets of what was not sent before it expired, up to `limit`. */
+export function eraseExpired(db: Sql, now: Date, limit: number): Promise<number> {
+  return db.run(sql`update outbox set secrets_sealed = null where id in (
+    select id from outbox where secrets_sealed is not null and expires_at <= ${now}::timestamptz
+    order by expires_at limit ${limit}::int for update skip locked)`);
 }
 
 export interface Budget {
@@ -256,8 +259,10 @@ export function takingTurn(
     returning 1 as turn`;
 }
 
-export function deleteOldBudgets(db: Sql, before: Date): Promise<number> {
-  return db.run(sql`delete from sms_budgets where window_started_at < ${before}::timestamptz`);
+export function deleteOldBudgets(db: Sql, before: Date, limit: number): Promise<number> {
+  return db.run(sql`delete from sms_budgets where key in (
+    select key from sms_budgets where window_started_at < ${before}::timestamptz
+    order by window_started_at limit ${limit}::int for update skip locked)`);
 }
 
 export interface MailRow {

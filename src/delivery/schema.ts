@@ -21,9 +21,17 @@ export const outbox = defineEntity({
     dead_at: instant().nullable(),
     last_error: text().nullable(),
   },
+  // What was sent and what was not are kept for their own times and counted apart, so each has its half of an index: a
+  // message is in one of them. Neither a channel that stands still nor dead letters are in the way of the rest.
   indexes: [
-    { name: 'outbox_due_idx', properties: 'next_attempt_at', where: 'sent_at is null and dead_at is null' },
-    { properties: 'created_at' },
+    {
+      name: 'outbox_due_idx',
+      properties: ['channel', 'next_attempt_at'],
+      where: 'sent_at is null and dead_at is null',
+    },
+    { name: 'outbox_sent_idx', properties: 'created_at', where: 'sent_at is not null' },
+    { name: 'outbox_unsent_idx', properties: 'created_at', where: 'sent_at is null' },
+    { name: 'outbox_secrets_idx', properties: 'expires_at', where: 'secrets_sealed is not null' },
     { properties: 'user_id' },
   ],
 });
@@ -31,4 +39,6 @@ export const outbox = defineEntity({
 export const smsBudgets = defineEntity({
   name: 'sms_budgets',
   properties: { key: bytes().primary(), window_started_at: instant(), sent: integer() },
+  // Written once in a window, so what is counted meanwhile stays a heap-only update.
+  indexes: [{ properties: 'window_started_at' }],
 });

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { sql } from '../platform/sql.ts';
-import { eraseExpiredSecrets } from './outbox.ts';
+import { sweepBudgets } from './outbox.ts';
 import { assertPhoneAllowed, smsBudgetSpent, takeSmsBudget } from './sms-budget.ts';
 
 let open: TestDeps | null = null;
@@ -77,7 +77,7 @@ test('a rollback gives the price back, RATE_LIMIT=off asks none, and no phone nu
   expect(rows).toHaveLength(3);
   expect(rows.map(({ whole }) => whole).join()).not.toContain('712345');
   deps.clock.advance(3 * 86_400);
-  await eraseExpiredSecrets(deps);
+  await sweepBudgets(deps);
   expect(await deps.db.rows(sql`select from sms_budgets`)).toEqual([]);
   const off = { ...deps, config: { ...deps.config, rateLimit: 'off' as const } };
   expect(await Promise.all(Array.from({ length: 9 }, () => take(off, '+254712345678')))).toEqual(

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { rowsRead } from '../../test/support/plan.ts';
+import { addSeconds } from '../platform/clock.ts';
+import { sql } from '../platform/sql.ts';
+import { eraseExpiredSecrets, outboxStats, sweepBudgets, sweepOutbox } from './outbox.ts';
+import { claimDue } from './queries.ts';
+
+const MANY = 1_000;
+const MORE = 10 * MANY;
+const DAY = 86_400;
+
+let deps: TestDeps;
+beforeAll(async () => {
+  deps = await testDeps();
+  const { db, clock } = deps;
+  const now = clock.now();
+  const many = sql`generate_series(1, ${MANY}::int) as n`;
+  // Sent yesterday; given up ten days ago; due, on a channel that stands still; and budgets of this hour.
+  await db.run(sql`
+    insert into outbox (id, channel, template, recipient, created_at, next_attempt_at, sent_at)
+    select gen_random_uuid(), 'mail', 'sign-in', 'ada@example.com', at, at, at
+    from (select ${addSeconds(now, -DAY)}::timestamptz as at) as yesterday, generate_series(1, ${MORE}::int)`);
+  await db.run(sql`
+    insert into outbox (id, channel, template, recipient, created_at, next_attempt_at, dead_at)
+    select gen_random_uuid(), 'mail', 'sign-in', 'ada@example.com', at, at, at
+    from (select ${addSeconds(now, -10 * DAY)}::timestamptz as at) as former, ${many}`);
+  await db.run(sql`
+    insert into outbox (id, channel, template, recipient, created_at, next_attempt_at, secrets_sealed, expires_at)
+    select gen_random_uuid(), 'mail', 'sign-in', 'ada@example.com', ${now}::timestamptz, ${now}::timestamptz, 'sealed',
+      ${addSeconds(now, DAY)}::timestamptz
+    from ${many}`);
+  await db.run(sql`
+    insert into sms_budgets (key, window_started_at, sent) select sha256(n::text::bytea), ${now}::timestamptz, 1 from ${many}`);
+  await db.run(sql`analyze outbox, sms_budgets`);
+});
+afterAll(() => deps.close());
+
+const FEW = 20;
+const reads = (work: (deps: TestDeps) => Promise<unknown>) =>
+  rowsRead(deps.db, explained => work({ ...deps, db: { ...deps.db, ...explained } }));
+
+test('what is due on a channel is found whatever waits on the other', async () => {
+  const now = deps.clock.now();
+  const claim = { channel: 'sms', limit: 5, now, claimedUntil: addSeconds(now, 60) };
+  expect(await reads(({ db }) => claimDue(db, claim))).toBeLessThan(FEW);
+});
+
+test('a sweep that has nothing to do reads neither what was sent, nor dead letters, nor budgets in use', async () => {
+  expect(await reads(eraseExpiredSecrets)).toBeLessThan(FEW);
+  expect(await reads(sweepOutbox)).toBeLessThan(FEW);
+  expect(await reads(sweepBudgets)).toBeLessThan(FEW);
+});
+
+test('the metrics count what is not sent, and read nothing else', async () => {
+  expect(await outboxStats(deps)).toMatchObject({ waiting: MANY, dead: MANY });
+  expect(await reads(outboxStats)).toBeLessThan(MORE);
+});
