@@ -1,6 +1,7 @@
 import type { Deps } from '../platform/deps.ts';
 import { findLastBatch, lockTrail } from './batch-queries.ts';
 import { GENESIS } from './canonical.ts';
+import { NOBODY } from './personal-fields.ts';
 import { pruningMessage } from './pruning-message.ts';
 import { operator, recordEvent, system } from './record.ts';
 import {
@@ -21,18 +22,21 @@ export type Pruned =
   | { readonly verdict: 'unsealed'; events: number }
   | { readonly verdict: 'pruned'; before: Date; partitions: readonly string[]; events: number };
 
+// Of audit_keys, at once: each is looked for in every month of the trail.
+const KEYS = 1_000;
+
 /**
  * Drops the whole months (UTC) that are older than `days`, with the batches that hold nothing younger, and leaves a
  * signed record from which the rest still verifies. What was never sealed is not dropped. Needs the owner's rights.
  */
-export function pruneTrail(
+export async function pruneTrail(
   deps: Deps,
   { days, keepTables = false, by }: { days: number; keepTables?: boolean; by: 'operator' | 'system' },
 ): Promise<Pruned> {
   const { db, clock } = deps;
   const eldest = new Date(clock.now().getTime() - days * 86_400_000);
   const horizon = new Date(Date.UTC(eldest.getUTCFullYear(), eldest.getUTCMonth()));
-  return db.transaction(async tx => {
+  const pruned = await db.transaction<Pruned>(async tx => {
     await lockTrail(tx);
     const before = (await findPrunings(tx)).at(-1);
     if (before !== undefined && before.eventsBefore >= horizon) return { verdict: 'nothing' };
@@ -47,7 +51,6 @@ export function pruneTrail(
     const events = await removeRows(tx, { horizon, throughBatch: through.number });
     if (partitions.length === 0 && events === 0 && prunable === null) return { verdict: 'nothing' };
     for (const partition of partitions) await removePartition(tx, partition, keepTables);
-    if (!keepTables) await removeUnusedKeys(tx, horizon);
     const pruning = { eventsBefore: horizon, throughBatch: through.number, throughHash: through.hash };
     const key = await openSigningKey(deps, tx);
     const signature = key.sign(pruningMessage(pruning));
@@ -61,4 +64,13 @@ export function pruneTrail(
     });
     return { verdict: 'pruned', before: horizon, partitions, events };
   });
+  if (pruned.verdict === 'pruned' && !keepTables) await removeKeys(deps, horizon);
+  return pruned;
+}
+
+// After the commit, since every writer of an event waits for a transaction that has taken a month out; and a slice at a time,
+// since there is a key for each account. What a stop leaves behind goes with the next month.
+async function removeKeys({ db }: Deps, horizon: Date): Promise<void> {
+  let after: string | null = NOBODY;
+  while (after !== null) after = await removeUnusedKeys(db, { horizon, after, limit: KEYS });
 }

@@ -1,6 +1,5 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
-import { NOBODY } from './personal-fields.ts';
 
 /** Makes the partition of the month that begins then (UTC); false when it is there or cannot be made now. */
 export async function makePartition(database: Sql, month: Date): Promise<boolean> {
@@ -48,6 +47,9 @@ export async function removePartition(tx: Tx, name: string, keep: boolean): Prom
   if (!keep) await tx.run(statement(`drop table ${name}`));
 }
 
+// A busy trail has a batch for each second of a month, which as one statement would run into its time limit.
+const BATCHES = 10_000;
+
 /** Removes what lies in the default partition, and the batches that hold nothing any more. Needs the owner's rights. */
 export async function removeRows(
   tx: Tx,
@@ -59,18 +61,35 @@ export async function removeRows(
   );
   await tx.run(sql`alter table audit_events_default enable trigger user`);
   await tx.run(sql`alter table audit_batches disable trigger user`);
-  await tx.run(sql`delete from audit_batches where number <= ${throughBatch}::bigint`);
+  const first = await tx.row<{ number: number | null }>(sql`select min(number) as number from audit_batches`);
+  for (let from = first?.number ?? throughBatch + 1; from <= throughBatch; from += BATCHES) {
+    await tx.run(sql`
+      delete from audit_batches
+      where number between ${from}::bigint and least(${from + BATCHES - 1}::bigint, ${throughBatch}::bigint)`);
+  }
   await tx.run(sql`alter table audit_batches enable trigger user`);
   return removed;
 }
 
-/** Removes the keys of those who have no account and no event: of a sign-up, say, that nobody finished. */
-export async function removeUnusedKeys(tx: Tx, horizon: Date): Promise<void> {
-  await tx.run(sql`
-    delete from audit_keys k
-    where k.erased_at is null and k.created_at < ${horizon}::timestamptz and k.user_id <> ${NOBODY}::uuid
-      and not exists (select from users u where u.id = k.user_id)
-      and not exists (select from audit_events e where e.user_id = k.user_id)`);
+/**
+ * Removes, of the next `limit` keys behind `after`, those of whoever has no account and no event: of a sign-up, say, that
+ * nobody finished. Returns the last that it looked at; null behind all of them.
+ */
+export async function removeUnusedKeys(
+  database: Sql,
+  { horizon, after, limit }: { horizon: Date; after: string; limit: number },
+): Promise<string | null> {
+  const row = await database.row<{ user_id: string }>(sql`
+    with slice as materialized (
+      select user_id from audit_keys where user_id > ${after}::uuid order by user_id limit ${limit}::int),
+    gone as (
+      delete from audit_keys k
+      where k.user_id = any(array(select user_id from slice))
+        and k.erased_at is null and k.created_at < ${horizon}::timestamptz
+        and not exists (select from users u where u.id = k.user_id)
+        and not exists (select from audit_events e where e.user_id = k.user_id))
+    select user_id from slice order by user_id desc limit 1`);
+  return row?.user_id ?? null;
 }
 
 export async function addPruning(

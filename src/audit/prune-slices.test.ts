@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { settle } from '../../test/support/settle.ts';
+import type { Db } from '../platform/database.ts';
+import { sql, toStatement } from '../platform/sql.ts';
+import { makePartitions } from './partitions.ts';
+import { pruneTrail } from './prune.ts';
+import { recordEvent } from './record.ts';
+import { sealAll } from './seal.ts';
+import { verifyTrail } from './verify.ts';
+
+let deps: TestDeps;
+// An event in March, sealed with nothing younger, and one in June.
+beforeEach(async () => {
+  deps = await testDeps();
+  deps.clock.set(new Date('2031-03-05T00:00:00Z'));
+  await makePartitions(deps);
+  for (const at of ['2031-03-05T00:00:00Z', '2031-06-15T00:00:00Z']) {
+    deps.clock.set(new Date(at));
+    await write();
+    await settle(deps);
+    await sealAll(deps);
+  }
+});
+afterEach(() => deps.close());
+
+async function write(): Promise<void> {
+  await recordEvent(deps, deps.db, {
+    type: 'service.bootstrapped',
+    outcome: 'success',
+    actor: { kind: 'system' },
+    caller: null,
+  });
+}
+
+test('tens of thousands of batches go in slices', async () => {
+  await deps.db.run(sql`
+    insert into audit_batches
+    select -n, epoch, kind, from_transaction, to_transaction, event_count, newest_event_at, entries, previous_hash, hash,
+      signature, created_at
+    from audit_batches, generate_series(0, 24999) as n where number = 1`);
+  const slices: number[] = [];
+  const db: Db = {
+    ...deps.db,
+    transaction: work =>
+      deps.db.transaction(tx =>
+        work({
+          ...tx,
+          async run(statement) {
+            const rows = await tx.run(statement);
+            if (toStatement(statement).text.includes('delete from audit_batches')) slices.push(rows);
+            return rows;
+          },
+        }),
+      ),
+  };
+  expect(await pruneTrail({ ...deps, db }, { days: 60, by: 'operator' })).toMatchObject({
+    verdict: 'pruned',
+  });
+  expect(slices).toEqual([10_000, 10_000, 5_001]);
+  expect((await verifyTrail(deps)).findings).toEqual([]);
+});
+
+test('the keys of thousands who left nothing go in slices, while nobody waits to write an event', async () => {
+  await deps.db.run(sql`
+    insert into audit_keys (user_id, secret, created_at)
+    select gen_random_uuid(), sha256('secret'), '2031-03-05T00:00:00Z' from generate_series(1, 2500)`);
+  const slices: number[] = [];
+  const db: Db = {
+    ...deps.db,
+    async row(statement) {
+      const before = await countKeys();
+      // It would wait for a transaction that has taken a month out of the trail.
+      await write();
+      const row = await deps.db.row<never>(statement);
+      slices.push(before - (await countKeys()));
+      return row;
+    },
+  };
+  const countKeys = async () =>
+    (await deps.db.row<{ count: number }>(sql`select count(*) from audit_keys`))?.count ?? 0;
+  expect(await pruneTrail({ ...deps, db }, { days: 60, by: 'operator' })).toMatchObject({
+    verdict: 'pruned',
+  });
+  expect(slices.filter(gone => gone > 0).reduce((sum, gone) => sum + gone, 0)).toBe(2500);
+  expect(Math.max(...slices)).toBeLessThanOrEqual(1_000);
+});
