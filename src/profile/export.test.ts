@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type Member, member } from '../../test/support/people.ts';
+import { rowsRead } from '../../test/support/plan.ts';
 import { watchedDatabase } from '../../test/support/watched-database.ts';
 import { sql } from '../platform/sql.ts';
 import { authenticate } from '../sessions/authenticate.ts';
 import { exportOwnData } from './export.ts';
+import { LONG_LISTS, selectIds, selectTold } from './queries.ts';
 
 const MANY = 5_000;
 
@@ -21,6 +23,13 @@ beforeAll(async () => {
     from generate_series(1, ${MANY}::int) as n`);
 });
 afterAll(() => world.close());
+
+async function principalOf(deps: TestApp['deps'], { token }: Member) {
+  const caller = { requestId: 'r', ip: '127.0.0.1', userAgent: '' };
+  const principal = await authenticate(deps, token, caller, { access: 'user', recent: false });
+  if (principal.kind !== 'user') throw new Error(principal.kind);
+  return principal;
+}
 
 const ask = () => world.call('GET', '/users/me/export', { token: ada.token });
 
@@ -39,21 +48,62 @@ test('a history of thousands of events is told whole, each event once, the newes
     'roles',
     'password',
     'former_passwords',
-    'sessions',
-    'devices',
     'factors',
     'factor_removal',
     'recovery_codes',
     'identities',
+    'lockouts',
+    'sessions',
+    'devices',
     'challenges',
     'messages',
-    'lockouts',
   ]);
   const stored = await world.deps.db.rows<{ id: string }>(
     sql`select id from audit_events where user_id = ${ada.who.id}::uuid order by created_at desc, id desc`,
   );
   expect(stored.length).toBeGreaterThan(MANY);
   expect(activity.map(({ id }) => id)).toEqual(stored.map(({ id }) => id));
+});
+
+test('thousands of sessions, devices, links and messages are told whole, a page of each at a time', async () => {
+  const { deps } = world;
+  const robot = await member(world);
+  const { db, statements } = watchedDatabase(deps.databaseUrl);
+  const watched = { ...deps, db };
+  const at = sql`${deps.clock.now()}::timestamptz - n * interval '1 s'`;
+  const source = sql`generate_series(1, ${MANY}::int) as n`;
+  const [id, owner] = [sql`gen_random_uuid()`, sql`${robot.who.id}::uuid`];
+  await db.run(sql`
+    insert into sessions (id, user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr,
+      created_at)
+    select ${id}, ${owner}, '', '', ${at}, ${at}, ${at}, ${at}, '{pwd}', ${at} from ${source}`);
+  await db.run(sql`
+    insert into known_devices (id, user_id, name, created_at, last_seen_at)
+    select ${id}, ${owner}, 'robot', ${at}, ${at} from ${source}`);
+  await db.run(sql`
+    insert into challenges (id, purpose, user_id, secret_hash, created_at, expires_at)
+    select ${id}, 'mfa', ${owner}, sha256(n::text::bytea), ${at}, ${at} from ${source}`);
+  await db.run(sql`
+    insert into outbox (id, channel, template, recipient, user_id, created_at, next_attempt_at)
+    select ${id}, 'mail', 'sign-in', 'robot@example.com', ${owner}, ${at}, ${at} from ${source}`);
+
+  await db.run(sql`analyze sessions, known_devices, challenges, outbox`);
+  for (const list of LONG_LISTS) {
+    const ids = (await selectIds(db, list, robot.who.id)).slice(0, 10);
+    expect(await rowsRead(db, explained => selectTold(explained, list, ids))).toBeLessThan(50);
+  }
+
+  const document = await exportOwnData(watched, await principalOf(watched, robot));
+  statements.length = 0;
+  const chunks: string[] = await document.toArray();
+  const told = JSON.parse(chunks.join(''));
+  await db.close();
+  for (const [list, more] of Object.entries({ sessions: 1, devices: 1, challenges: 0, messages: 0 })) {
+    const times: string[] = told[list].map((item: { created_at: string }) => item.created_at);
+    expect([list, times.length, times]).toEqual([list, MANY + more, times.toSorted()]);
+  }
+  expect(statements.length).toBeGreaterThan(40);
+  expect(Math.max(...chunks.map(chunk => chunk.length))).toBeLessThan(250_000);
 });
 
 test('every table that stores something of a person is told: a new one belongs into the export', async () => {
@@ -105,10 +155,7 @@ test('no more of the history is read than the reader takes, and a reader who lea
   const { deps } = world;
   const { db, statements } = watchedDatabase(deps.databaseUrl);
   const watched = { ...deps, db };
-  const caller = { requestId: 'r', ip: '127.0.0.1', userAgent: '' };
-  const needs = { access: 'user', recent: false } as const;
-  const principal = await authenticate(watched, ada.token, caller, needs);
-  if (principal.kind !== 'user') throw new Error(principal.kind);
+  const principal = await principalOf(watched, ada);
   const pages = () => statements.filter(text => text.includes('from audit_events e')).length;
 
   const document = await exportOwnData(watched, principal);

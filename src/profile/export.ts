@@ -5,7 +5,7 @@ import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
-import { selectEverything } from './queries.ts';
+import { LONG_LISTS, type LongList, selectEverything, selectIds, selectTold } from './queries.ts';
 
 const PAGE = 500;
 // When to come back while one is under way, in seconds.
@@ -14,9 +14,9 @@ const underWay = new WeakMap<Deps['db'], Set<string>>();
 
 /**
  * All that is stored of the caller, as JSON: profile, names, roles, sessions, devices, factors, identities, links,
- * messages, lockouts and the whole history. Secrets (hashes, tokens, keys) are not told; that they exist is. The history
- * may be long, so it is read a page at a time, as fast as the reader takes it. Refuses with `rate_limited` while another
- * of the same person is under way.
+ * messages, lockouts and the whole history. Secrets (hashes, tokens, keys) are not told; that they exist is. What may be long
+ * is read a page at a time, as fast as the reader takes it. Refuses with `rate_limited` while another of the same person is
+ * under way.
  */
 export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promise<Readable> {
   const { userId, account, roles, sessionId, caller } = principal;
@@ -37,7 +37,7 @@ export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promi
       user: present(account, roles),
       ...(await selectEverything(deps.db, userId)),
     };
-    const document = Readable.from(withActivity(deps, userId, told), { objectMode: false });
+    const document = Readable.from(documentOf(deps, userId, told), { objectMode: false });
     // The answer has begun, so all that can be done is to break it off.
     document.once('error', (err: unknown) => deps.log.error({ err }, 'an export broke off'));
     return document.once('close', () => exporting.delete(userId));
@@ -61,17 +61,35 @@ function present(account: Account, roles: readonly string[]) {
   };
 }
 
-/** The text of `told` with the whole history as its last member, a page at a time. */
-async function* withActivity(deps: Deps, userId: string, told: object): AsyncGenerator<string> {
-  yield `${JSON.stringify(told).slice(0, -1)},"activity":[`;
+/** The text of `told` with the long lists as its last members, a page at a time. */
+async function* documentOf(deps: Deps, userId: string, told: object): AsyncGenerator<string> {
+  yield JSON.stringify(told).slice(0, -1);
+  for (const list of LONG_LISTS) yield* textOf(list, pagesOf(deps, list, userId));
+  yield* textOf('activity', activityOf(deps, userId));
+  yield '}';
+}
+
+async function* textOf(member: string, pages: AsyncIterable<readonly object[]>): AsyncGenerator<string> {
+  yield `,"${member}":[`;
   let separator = '';
+  for await (const page of pages) {
+    if (page.length === 0) continue;
+    yield `${separator}${page.map(item => JSON.stringify(item)).join(',')}`;
+    separator = ',';
+  }
+  yield ']';
+}
+
+async function* pagesOf({ db }: Deps, list: LongList, userId: string): AsyncGenerator<readonly object[]> {
+  const ids = await selectIds(db, list, userId);
+  for (let at = 0; at < ids.length; at += PAGE) yield await selectTold(db, list, ids.slice(at, at + PAGE));
+}
+
+async function* activityOf(deps: Deps, userId: string): AsyncGenerator<readonly object[]> {
   let cursor: string | undefined;
   do {
     const page = await listActivity(deps, userId, { limit: PAGE, cursor });
-    const events = page.items.map(event => JSON.stringify(event)).join(',');
-    if (events !== '') yield `${separator}${events}`;
-    separator = ',';
+    yield page.items;
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
-  yield ']}';
 }

@@ -11,11 +11,7 @@ const createdAt = at(sql`created_at`);
 const expiresAt = at(sql`expires_at`);
 const lastUsedAt = at(sql`last_used_at`);
 
-/**
- * What every table stores of a person, without the secrets: hashes, sealed columns, tokens. The link to a new address is
- * left out until that address is theirs: of a taken one nothing is sent, and the list would tell the one from the other.
- * `challenges` has both.
- */
+/** What every table stores of a person, without the secrets - hashes, sealed columns, tokens - and without the long lists. */
 export function selectEverything(database: Sql, userId: string): Promise<Record<string, unknown> | null> {
   const id = sql`${userId}::uuid`;
   return database.row(sql`
@@ -24,12 +20,6 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
       ${list(sql`select role_name as role, ${at(sql`granted_at`)} from user_roles where user_id = ${id}`)} as roles,
       (select to_jsonb(t) from (select ${at(sql`changed_at`)}, weak from passwords where user_id = ${id}) as t) as password,
       ${list(sql`select ${createdAt} from password_history where user_id = ${id}`)} as former_passwords,
-      ${list(sql`
-        select ${createdAt}, id, ip, user_agent, ${at(sql`auth_time`)}, amr, device_id,
-          ${at(sql`rotated_at`, sql`last_seen_at`)}, ${expiresAt}, ${at(sql`ended_at`)}, end_reason
-        from sessions where user_id = ${id}`)} as sessions,
-      ${list(sql`
-        select ${createdAt}, id, name, ${at(sql`last_seen_at`)} from known_devices where user_id = ${id}`)} as devices,
       ${list(sql`
         select ${createdAt}, id, kind, name, phone_number, credential, ${at(sql`confirmed_at`)}, ${lastUsedAt} from factors
         where user_id = ${id}`)} as factors,
@@ -40,14 +30,54 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
         select ${createdAt}, provider, issuer, subject, email, ${lastUsedAt} from identities
         where user_id = ${id}`)} as identities,
       ${list(sql`
-        select ${createdAt}, purpose, sent_to, attempts, ${expiresAt}, ${at(sql`consumed_at`)} from challenges
-        where user_id = ${id}`)} as challenges,
-      ${list(sql`
-        select ${createdAt}, channel, template, recipient, params, ${at(sql`sent_at`)}, ${at(sql`dead_at`)} from outbox
-        where user_id = ${id} and (template <> 'email-change-confirm'
-          or recipient = (select email from users where id = ${id}))`)} as messages,
-      ${list(sql`
         select ${at(sql`window_started_at`)}, failures, locks, ${at(sql`locked_until`)},
           ${at(sql`last_failure_at`)}
         from lockouts where user_id = ${id} and (failures > 0 or locks > 0)`)} as lockouts`);
+}
+
+const longLists = {
+  sessions: {
+    table: sql`sessions`,
+    told: sql`id, ip, user_agent, ${at(sql`auth_time`)}, amr, device_id, ${at(sql`rotated_at`, sql`last_seen_at`)},
+      ${expiresAt}, ${at(sql`ended_at`)}, end_reason`,
+    which: sql``,
+  },
+  devices: { table: sql`known_devices`, told: sql`id, name, ${at(sql`last_seen_at`)}`, which: sql`` },
+  challenges: {
+    table: sql`challenges`,
+    told: sql`purpose, sent_to, attempts, ${expiresAt}, ${at(sql`consumed_at`)}`,
+    which: sql``,
+  },
+  // The link to a new address is left out until that address is theirs: of a taken one nothing is sent, and the list would
+  // tell the one from the other. `challenges` has both.
+  messages: {
+    table: sql`outbox`,
+    told: sql`channel, template, recipient, params, ${at(sql`sent_at`)}, ${at(sql`dead_at`)}`,
+    which: sql`and (template <> 'email-change-confirm' or recipient = (select email from users u where u.id = user_id))`,
+  },
+} as const;
+
+/** What an account has a hundred thousand of where a robot logs in for each of its requests. */
+export type LongList = keyof typeof longLists;
+export const LONG_LISTS = Object.keys(longLists) as LongList[];
+
+/** The ids of everything in a list, the oldest first. */
+export async function selectIds(database: Sql, list: LongList, userId: string): Promise<string[]> {
+  const { table, which } = longLists[list];
+  const rows = await database.rows<{ id: string }>(sql`
+    select id from ${table} where user_id = ${userId}::uuid ${which} order by created_at, id`);
+  return rows.map(({ id }) => id);
+}
+
+/** What is told of some of a list, the oldest first. By their ids alone: asked for the owner too, PostgreSQL reads all of the owner's. */
+export async function selectTold(
+  database: Sql,
+  list: LongList,
+  ids: readonly string[],
+): Promise<readonly object[]> {
+  const { table, told } = longLists[list];
+  const rows = await database.rows<{ told: object }>(sql`
+    select to_jsonb(t) as told from (
+      select ${createdAt}, ${told} from ${table} l where id = any(${ids}::uuid[]) order by l.created_at, l.id) as t`);
+  return rows.map(row => row.told);
 }
