@@ -8,6 +8,9 @@ import { sweepEndedSessions } from './sessions/sweep.ts';
 import { sweepDevices, sweepLockouts } from './throttle/sweep.ts';
 
 const EVERY_MS = 60_000;
+// No index finds a device that was not seen for long, or each login would write to it: all of them are read instead. An hour
+// more is nothing after 400 days.
+const DEVICES_EVERY = 60;
 // Small enough that no statement holds its locks for long.
 const BATCH = 500;
 // What is left when half a minute is over waits for the next round: the sweep never takes more than half of one
@@ -20,8 +23,10 @@ const KEEP_SECONDS = 86_400;
 export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   let running: Promise<void> | null = null;
+  let round = 0;
   const timer = setInterval(() => {
-    running ??= sweep(deps, stopping.signal).finally(() => {
+    const devices = round++ % DEVICES_EVERY === 0;
+    running ??= sweep(deps, stopping.signal, { devices }).finally(() => {
       running = null;
     });
   }, EVERY_MS);
@@ -37,9 +42,14 @@ export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
 
 /**
  * One round: batches of each table in turn, so that a large one keeps no other waiting, until none is full, half a minute
- * is over, or `signal` says stop. What fails is left for the next round, and keeps nothing else from being done.
+ * is over, or `signal` says stop. What fails is left for the next round, and keeps nothing else from being done. Known devices
+ * only with `devices`.
  */
-export async function sweep(deps: Deps, signal?: AbortSignal): Promise<void> {
+export async function sweep(
+  deps: Deps,
+  signal?: AbortSignal,
+  { devices = true }: { devices?: boolean } = {},
+): Promise<void> {
   const { db, clock, log } = deps;
   const began = clock.now();
   const before = addSeconds(began, -KEEP_SECONDS);
@@ -52,8 +62,8 @@ export async function sweep(deps: Deps, signal?: AbortSignal): Promise<void> {
     ['budgets', () => sweepBudgets(deps, { limit: BATCH })],
     ['sessions', () => sweepEndedSessions(db, before, BATCH)],
     ['lockouts', () => sweepLockouts(db, began, BATCH)],
-    ['devices', () => sweepDevices(db, before, BATCH)],
   ];
+  if (devices) pending.push(['devices', () => sweepDevices(db, before, BATCH)]);
   while (pending.length > 0) {
     const full: typeof pending = [];
     for (const [what, batch] of pending) {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { sweep } from '../src/maintenance.ts';
-import { sql } from '../src/platform/sql.ts';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { startMaintenance, sweep } from '../src/maintenance.ts';
+import type { Db } from '../src/platform/database.ts';
+import { sql, toStatement } from '../src/platform/sql.ts';
 import { type TestDeps, testDeps } from './support/deps.ts';
 import { person } from './support/people.ts';
 
@@ -77,4 +78,32 @@ test('a round that is told to stop does so after the batch in progress, and one 
   await sweep(deps);
   await deps.db.run(sql`alter table challenges_elsewhere rename to challenges`);
   expect(await left()).toEqual({ ...each(0), challenges: MANY });
+});
+
+test('devices, which no index finds by their age, are looked for once an hour', async () => {
+  const looks = { known_devices: 0, challenges: 0 };
+  const db: Db = {
+    ...deps.db,
+    rows: async () => [],
+    async run(statement) {
+      const { text } = toStatement(statement);
+      for (const table of ['known_devices', 'challenges'] as const)
+        if (text.includes(`delete from ${table} `)) looks[table] += 1;
+      return 0;
+    },
+  };
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const maintenance = startMaintenance({ ...deps, db });
+    for (let minute = 1; minute <= 61; minute++) {
+      vi.advanceTimersByTime(60_000);
+      while (looks.challenges < minute) await new Promise(setImmediate);
+      // To the end of the round.
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    }
+    await maintenance.stop();
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(looks).toEqual({ known_devices: 2, challenges: 61 });
 });
