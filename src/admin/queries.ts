@@ -33,6 +33,19 @@ const matches = (prefix: string) => [
   sql`select n.id from users n where ${begins(sql`lower(n.last_name)`, prefix)}`,
 ];
 
+// An array and no `in`: of that, PostgreSQL may think too many, and read all accounts for a few.
+const among = (few: Fragment) => sql`and u.id = any(array(${few}))`;
+
+/** The condition on `u` of a role: by the ids of its holders, or row by row when those are many. */
+async function holding(database: Sql, role: string): Promise<Fragment> {
+  const holders = sql`select ur.user_id from user_roles ur where ur.role_name = ${role}::text`;
+  const counted = await database.row<{ n: number }>(
+    sql`select count(*) as n from (${holders} limit ${MANY}::int) as h`,
+  );
+  if ((counted?.n ?? 0) < MANY) return among(holders);
+  return sql`and exists (select from user_roles ur where ur.user_id = u.id and ur.role_name = ${role}::text offset 0)`;
+}
+
 /** The condition on `u` of a prefix: by the ids that the indexes give, or row by row when those are many. */
 async function namedBy(database: Sql, prefix: string): Promise<Fragment> {
   const [byKey, byFullName, byLastName] = matches(prefix);
@@ -40,7 +53,7 @@ async function namedBy(database: Sql, prefix: string): Promise<Fragment> {
     select count(*) as n from (
       (${byKey} limit ${MANY}::int) union all (${byFullName} limit ${MANY}::int)
       union all (${byLastName} limit ${MANY}::int)) as m`);
-  if ((counted?.n ?? 0) < MANY) return sql`and u.id in (${byKey} union ${byFullName} union ${byLastName})`;
+  if ((counted?.n ?? 0) < MANY) return among(sql`${byKey} union ${byFullName} union ${byLastName}`);
   return sql`and (${begins(sql`lower(u.full_name)`, prefix)} or ${begins(sql`lower(u.last_name)`, prefix)}
     or exists (select from identifiers i where i.user_id = u.id and ${begins(sql`i.key`, prefix)} and i.kind <> 'reserved'
       offset 0))`;
@@ -56,11 +69,11 @@ export async function selectUsers(
   }: { filter: UserFilter; after: readonly string[] | null; limit: number },
 ): Promise<ListedUser[]> {
   const named = prefix === null ? sql`` : await namedBy(database, prefix);
+  const held = role === null ? sql`` : await holding(database, role);
   return database.rows(sql`
     select ${accountColumns}, ${roles} as roles
     from users u
-    where true ${named}
-      ${role === null ? sql`` : sql`and u.id in (select ur.user_id from user_roles ur where ur.role_name = ${role}::text)`}
+    where true ${named} ${held}
       ${disabled === null ? sql`` : disabled ? sql`and u.disabled_at is not null` : sql`and u.disabled_at is null`}
       ${after === null ? sql`` : sql`and (u.created_at, u.id) < (${after[0]}::timestamptz, ${after[1]}::uuid)`}
     order by u.created_at desc, u.id desc
