@@ -137,9 +137,26 @@ describe('bodies that cannot be read', () => {
       expectProblem(await raw(url, 'application/json', payload), 'validation_failed');
   });
 
-  test.each(['/signup', '/token', '/token/mfa'])('%s without a body is 422', async url => {
+  test.each(['/signup', '/token/mfa'])('%s without a body is 422', async url => {
     const answer = await world.call('POST', url);
     expectIssues(answer, 'body missing');
+  });
+
+  test('a form without parameters lacks those that are needed, also where it is sent as no body at all', async () => {
+    const form = 'application/x-www-form-urlencoded';
+    for (const answer of [await world.call('POST', '/token'), await raw('/token', form, '')])
+      expectIssues(answer, 'body.password missing', 'body.username missing');
+    expectIssues(await world.call('POST', '/token/reauthenticate', { token }), 'body.password missing');
+  });
+
+  test('a form that is not UTF-8 is malformed, escaped or not; one that is may be sent as it is', async () => {
+    const form = (payload: string | Buffer) => raw('/token', 'application/x-www-form-urlencoded', payload);
+    for (const name of ['%ff', '%C3', '%zz'])
+      expectProblem(await form(`username=${name}&password=x`), 'malformed_request');
+    const bytes = Buffer.from('username=Zo\xEB&password=x', 'latin1');
+    expectProblem(await form(bytes), 'malformed_request');
+    for (const name of ['Zoë', 'Zo%C3%AB', '%EF%BF%BD'])
+      expectProblem(await form(`username=${name}&password=x`), 'invalid_credentials');
   });
 
   test('a body as deep as it can be is refused without a defect, and soon', async () => {

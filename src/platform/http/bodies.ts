@@ -62,9 +62,15 @@ export function refuseUnreadBodies(app: FastifyInstance): void {
 
 const BODILESS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Reads `application/x-www-form-urlencoded` too, within the plugin that calls it: for the endpoints of OAuth. */
+/**
+ * Reads `application/x-www-form-urlencoded` too, within the plugin that calls it: for the endpoints of OAuth. No body is
+ * a form without parameters, which many clients send as nothing at all.
+ */
 export async function readFormBodies(app: FastifyInstance): Promise<void> {
   await app.register(formbody, { bodyLimit: BODY_LIMIT, parser: parseForm });
+  app.addHook('preValidation', async request => {
+    if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {};
+  });
 }
 
 /** Those parameters of an OAuth request that have a value: one that is sent without is as if omitted (RFC 6749 §3.2). */
@@ -80,6 +86,8 @@ function parseForm(text: string): Record<string, string> {
   let pairs: URLSearchParams;
   try {
     decodeURIComponent(text.replaceAll('+', ' '));
+    // What the bytes of the body became where they were none of UTF-8. One that is meant is sent as %EF%BF%BD.
+    if (text.includes('\uFFFD')) throw new TypeError('not UTF-8');
     pairs = new URLSearchParams(text);
   } catch (cause) {
     throw new Problem('malformed_request', { message: 'The form is not valid UTF-8.', cause });
