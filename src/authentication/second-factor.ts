@@ -5,7 +5,7 @@ import { issueChallenge } from '../challenges/issue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { secondFactorsOf } from '../mfa/factors.ts';
 import { keepUsedFactors } from '../mfa/removal.ts';
-import { textLoginCode } from '../mfa/sms.ts';
+import { requireSms, textLoginCode } from '../mfa/sms.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
@@ -123,8 +123,12 @@ export async function answerPending(
   });
 }
 
-/** Texts a login code for a pending second factor. Refuses with `invalid_mfa_token`, `factor_not_found`, `rate_limited`. */
+/**
+ * Texts a login code for a pending second factor. Refuses with `feature_disabled`, `invalid_mfa_token`, `factor_not_found`,
+ * `rate_limited`.
+ */
 export async function textSecondFactor(deps: KeysDeps, caller: Caller, mfaToken: string): Promise<void> {
+  requireSms(deps);
   const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
   if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
   await textLoginCode(deps, { userId: asked.userId, loginId: asked.id, caller });

@@ -47,6 +47,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed', 'invalid_link'],
         headers: ['provider-cookie'],
       },
+      // Whatever is asked of a provider that is switched off, that is what is wrong with it.
+      preValidation: async ({ params }) => void findRedirectProvider(deps.config, params.provider),
       schema: {
         tags,
         summary: 'Send the browser to a provider',

@@ -206,8 +206,11 @@ describe('bodies that cannot be read', () => {
         msg: "Input should be 'totp', 'sms' or 'recovery_code'",
       },
     ]);
+    const google = { clientIds: ['client-1'], clientSecret: 'secret', issuer: 'http://127.0.0.1:9' };
+    const federated = await contractApp({ google });
     const query = 'redirect_uri=x&code_challenge_method=plain';
-    const method = await world.call('GET', `/oauth/google/authorize?${query}`);
+    const method = await federated.call('GET', `/oauth/google/authorize?${query}`);
+    await federated.close();
     expect(method.json().detail).toContainEqual({
       type: 'literal_error',
       loc: ['query', 'code_challenge_method'],
@@ -286,6 +289,14 @@ describe('unknown members', () => {
     for (const url of ['/introspect', '/revoke'])
       expectProblem(await world.call('POST', url, { form: { token: 'x', nonsense: 'y' } }), 'invalid_client');
   });
+});
+
+test('a provider or texts that are switched off are 404, before what is wrong with the rest of the request', async () => {
+  for (const query of ['', '?state=x', '?redirect_uri=x&code_challenge=y'])
+    expectProblem(await world.call('GET', `/oauth/google/authorize${query}`), 'feature_disabled');
+  expectProblem(await world.call('GET', '/oauth/nonesuch/authorize'), 'provider_not_found');
+  const texted = await world.call('POST', '/token/mfa/sms', { body: { mfa_token: 'x' } });
+  expectProblem(texted, 'feature_disabled');
 });
 
 describe('headers', () => {

@@ -86,7 +86,7 @@ describe('multi-factor', () => {
     expectProblem(await world.call('DELETE', '/mfa/sms', { token }), 'factor_not_found');
     expectProblem(
       await world.call('POST', '/token/mfa/sms', { body: { mfa_token: 'x' } }),
-      'invalid_mfa_token',
+      'feature_disabled',
     );
     world.deps.clock.advance(601);
     expectProblem(await world.call('POST', '/mfa/totp', { token }), 'reauthentication_required');
