@@ -17,7 +17,7 @@ import { findUser, listUsers } from './list-users.ts';
 
 const exact = { additionalProperties: false } as const;
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
-const name = Type.String({ minLength: 1, maxLength: 100 });
+const name = Type.String({ pattern: '\\S', maxLength: 100 });
 const fullName = Type.String({ minLength: 1, maxLength: 201 });
 const phone = Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]);
 const roles = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true });
@@ -75,7 +75,7 @@ export function routes(app: App, deps: KeysDeps): void {
           'Without a password: its owner gets a mail with a link that sets one and proves the mailbox. You can give only roles whose permissions you hold.',
         body: Type.Object(
           {
-            email: Type.String({ maxLength: 320 }),
+            email: Type.String({ maxLength: 320, format: 'idn-email' }),
             username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
             first_name: name,
             last_name: name,

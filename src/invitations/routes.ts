@@ -8,7 +8,7 @@ import { acceptInvitation } from './accept.ts';
 import { invite, listInvitations, revokeInvitation } from './invite.ts';
 
 const exact = { additionalProperties: false } as const;
-const name = Type.String({ minLength: 1, maxLength: 100 });
+const name = Type.String({ pattern: '\\S', maxLength: 100 });
 const password = Type.String({ maxLength: 4096 });
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
 const tags = ['Administration'];
@@ -41,7 +41,7 @@ export function routes(app: App, deps: Deps): void {
           'By a mail with a link that works for seven days, in place of an earlier one to the same address. You can give only roles whose permissions you hold, and you must still hold them when it is accepted.',
         body: Type.Object(
           {
-            email: Type.String({ maxLength: 320 }),
+            email: Type.String({ maxLength: 320, format: 'idn-email' }),
             roles: Type.Optional(
               Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
             ),

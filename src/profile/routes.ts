@@ -11,7 +11,7 @@ import { updateProfile } from './update.ts';
 import { sendVerification, verifyEmail } from './verify-email.ts';
 
 const exact = { additionalProperties: false } as const;
-const name = Type.String({ minLength: 1, maxLength: 100 });
+const name = Type.String({ pattern: '\\S', maxLength: 100 });
 const message = Type.Object({ message: Type.String() });
 
 /** One's own account: profile, address, export, closing. */
@@ -38,7 +38,7 @@ export function routes(app: App, deps: KeysDeps): void {
             phone_number: Type.Optional(
               Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]),
             ),
-            email: Type.Optional(Type.String({ maxLength: 320 })),
+            email: Type.Optional(Type.String({ maxLength: 320, format: 'idn-email' })),
           },
           { ...exact, examples: [{ full_name: 'Ada, Countess of Lovelace', phone_number: '+254712345678' }] },
         ),

@@ -8,7 +8,7 @@ import { finish } from './finish.ts';
 import { signupCookie, signupTokenFrom } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
-const name = Type.String({ minLength: 1, maxLength: 100 });
+const name = Type.String({ pattern: '\\S', maxLength: 100 });
 
 /** The two steps of the original's sign-up. */
 export function routes(app: App, deps: Deps): void {
@@ -25,7 +25,7 @@ export function routes(app: App, deps: Deps): void {
           {
             first_name: name,
             last_name: name,
-            email: Type.String({ maxLength: 320 }),
+            email: Type.String({ maxLength: 320, format: 'idn-email' }),
             phone_number: Type.String({ pattern: '^\\+?[0-9]{10,15}$' }),
           },
           exact,

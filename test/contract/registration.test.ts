@@ -104,6 +104,25 @@ describe('POST /signup', () => {
     expectIssues(await step1('p@example.com', { first_name: 7 }), 'body.first_name string_type');
     expectIssues(await step1('p@example.com', { email: null }), 'body.email string_type');
     expectIssues(await step1('p@example.com', { roles: ['admin'] }), 'body.roles extra_forbidden');
+    const all = { first_name: ' ', last_name: 7, phone_number: '123', roles: ['admin'] };
+    for (const email of [
+      '',
+      'ada',
+      'ada@',
+      '@example.com',
+      'ada@example',
+      'a@b@c.d',
+      `${'@.'.repeat(30_000)}@`,
+    ]) {
+      const answer = await step1(email, all);
+      expect(answer.json().detail, email.slice(0, 20)).toContainEqual({
+        type: 'value_error',
+        loc: ['body', 'email'],
+        msg: 'This is not a valid email address.',
+      });
+      const { detail } = answer.json() as { detail: { loc: string[] }[] };
+      expect(new Set(detail.map(({ loc }) => loc[1]))).toEqual(new Set(['email', ...Object.keys(all)]));
+    }
   });
 });
 

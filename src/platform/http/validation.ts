@@ -23,8 +23,17 @@ const openAjv = (coerceTypes: boolean) => {
   formats(ajv);
   // Theirs takes `urn:uuid:…` too, which PostgreSQL does not.
   ajv.addFormat('uuid', text => readUuid(text) !== null);
+  ajv.addFormat('idn-email', looksLikeAddress);
   return ajv;
 };
+
+// What no address can be without: it is judged in full only where it is normalized, after all else, and a form shows at
+// once all that is wrong. In steps as long as the text, since all errors are asked for: it may be as long as a body.
+function looksLikeAddress(text: string): boolean {
+  const [local, domain = '', more] = text.normalize('NFKC').split('@', 3);
+  return local !== '' && /.[.\u3002]./.test(domain) && more === undefined;
+}
+
 let exact: Ajv | null = null;
 let fromText: Ajv | null = null;
 
@@ -109,7 +118,6 @@ const TYPES: Readonly<Record<string, string>> = {
   minItems: 'too_short',
   maxItems: 'too_long',
   uniqueItems: 'not_unique',
-  format: 'value_error',
   minProperties: 'too_few_members',
 };
 
@@ -151,6 +159,9 @@ const isChoice = ({ keyword }: ErrorObject) => keyword === 'if' || keyword === '
 function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: string): Issue {
   const path = instancePath.split('/').slice(1).map(unescapePointer);
   const loc = [part, ...path];
+  // At least one character that is no space: one of the lengths, and told as such.
+  if (keyword === 'pattern' && params.pattern === '\\S')
+    return { type: 'string_too_short', loc, msg: `String should have at least ${characters(1)}` };
   switch (keyword) {
     case 'required':
       return { type: 'missing', loc: [...loc, String(params.missingProperty)], msg: 'Field required' };
@@ -177,6 +188,12 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
         type: 'string_too_long',
         loc,
         msg: `String should have at most ${characters(params.limit)}`,
+      };
+    case 'format':
+      return {
+        type: 'value_error',
+        loc,
+        msg: params.format === 'idn-email' ? 'This is not a valid email address.' : `Input ${message}`,
       };
     case 'enum':
       return { type: 'literal_error', loc, msg: `Input should be ${choice(params.allowedValues)}` };
