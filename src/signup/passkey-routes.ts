@@ -6,7 +6,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { beginFinish, finishWithPasskey } from './finish-with-passkey.ts';
-import { signupCookie, signupTokenFrom } from './signup-cookie.ts';
+import { signupTokenFrom, withoutSpentCookie } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
 const email = Type.String({ maxLength: 320 });
@@ -60,13 +60,15 @@ export function routes(app: App, deps: Deps): void {
     },
     async (request, reply) => {
       const { email, name, response, signup_token } = request.body;
+      const { cookie } = request.headers;
+      const token = signupTokenFrom(signup_token, cookie);
       const user = await finishWithPasskey(deps, callerOf(request), {
         email,
         name,
         response: response as CreationResponse,
-        token: signupTokenFrom(signup_token, request.headers.cookie),
+        token,
       });
-      reply.header('set-cookie', signupCookie(''));
+      reply.headers(withoutSpentCookie(token, cookie));
       if (user !== null) return user;
       reply.code(202);
       return { message: 'Check your mail to finish', email };

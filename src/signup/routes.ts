@@ -5,7 +5,7 @@ import { optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { begin } from './begin.ts';
 import { finish } from './finish.ts';
-import { signupCookie, signupTokenFrom } from './signup-cookie.ts';
+import { signupCookie, signupTokenFrom, withoutSpentCookie } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
 const name = Type.String({ pattern: '\\S', maxLength: 100 });
@@ -89,13 +89,15 @@ export function routes(app: App, deps: Deps): void {
     },
     async (request, reply) => {
       const { email, password, confirm_password, signup_token } = request.body;
+      const { cookie } = request.headers;
+      const token = signupTokenFrom(signup_token, cookie);
       const user = await finish(deps, callerOf(request), {
         email,
         password,
         confirmation: confirm_password,
-        token: signupTokenFrom(signup_token, request.headers.cookie),
+        token,
       });
-      reply.header('set-cookie', signupCookie(''));
+      reply.headers(withoutSpentCookie(token, cookie));
       if (user !== null) return user;
       reply.code(202);
       return { message: 'Check your mail to finish', email };

@@ -9,6 +9,15 @@ export function signupCookie(token: string): string {
   return `${NAME}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;
 }
 
+/**
+ * The headers of step 2 once it has spent its token: they take the cookie away, unless this browser has begun another
+ * sign-up meanwhile, whose step 2 still needs it.
+ */
+export function withoutSpentCookie(spent: string, cookies: string | undefined): Record<string, string> {
+  const held = signupTokenOf(cookies);
+  return held === null || held === spent ? { 'set-cookie': signupCookie('') } : {};
+}
+
 /** The token that step 2 brings: what it sends or, where that is nothing, its cookie. Refuses with `signup_not_found`. */
 export function signupTokenFrom(sent: string | null | undefined, cookies: string | undefined): string {
   const token = sent || signupTokenOf(cookies);

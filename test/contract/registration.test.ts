@@ -185,6 +185,17 @@ describe('POST /signup/set-password', () => {
     world.deps.clock.advance(-86_400);
   });
 
+  test('the cookie goes with its sign-up: that of another one, begun meanwhile in this browser, stays', async () => {
+    const first = (await step1('first@example.com')).json().signup_token;
+    const second = (await step1('second@example.com')).json().signup_token;
+    const cookie = `signup_token=${second}`;
+    const done = await step2(chosen('first@example.com', { signup_token: first }), { cookie });
+    expect([done.statusCode, done.headers['set-cookie']]).toEqual([200, undefined]);
+    const last = await step2(chosen('second@example.com'), { cookie });
+    expect(last.statusCode, last.body).toBe(200);
+    expect(last.headers['set-cookie']).toMatch(/^signup_token=; Path=\/; Max-Age=0/);
+  });
+
   test('422 names the field, and consumes nothing; then it works, on the same token', async () => {
     const { signup_token } = (await step1('weak@example.com')).json();
     const differ = await step2({
