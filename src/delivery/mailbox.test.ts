@@ -60,6 +60,15 @@ test('scripts read the same as JSON, for one address if they like', async () => 
   ]);
   expect(items[0].text).toContain('Hello Ada,');
   expect((await call('GET', '/dev/mailbox?format=json&to=bob@example.com')).json()).toEqual({ items: [] });
+  for (const url of ['/dev/mailbox?to=ada@example.com', `/dev/mailbox/${items[0].id}`]) {
+    const answer = await call('GET', url, { headers: { accept: 'application/json' } });
+    expect(answer.body, url).toContain(items[0].id);
+    expect(answer.headers['content-type'], url).toMatch(/^application\/json/);
+    const browsed = await call('GET', url, {
+      headers: { accept: 'text/html,application/xml;q=0.9,*/*;q=0.8' },
+    });
+    expect(browsed.headers['content-type'], url).toMatch(/^text\/html/);
+  }
   deps.clock.advance(3600);
   expect((await call('GET', `/dev/mailbox/${items[0].id}?format=json`)).json()).toMatchObject({
     expired: true,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
@@ -20,9 +21,9 @@ export function routes(app: App, deps: Deps): void {
     reply.header('content-security-policy', MAILBOX_POLICY);
   });
 
-  app.get('/dev/mailbox', { config, schema: { querystring: query } }, async ({ query }, reply) => {
-    const mails = await readMailbox(deps, { to: query.to ?? null });
-    if (query.format === 'json') return { items: mails };
+  app.get('/dev/mailbox', { config, schema: { querystring: query } }, async (request, reply) => {
+    const mails = await readMailbox(deps, { to: request.query.to ?? null });
+    if (wantsJson(request)) return { items: mails };
     return reply.type('text/html; charset=utf-8').send(mailboxPage(mails));
   });
 
@@ -33,11 +34,21 @@ export function routes(app: App, deps: Deps): void {
   app.get(
     '/dev/mailbox/:id',
     { config, schema: { querystring: query, params: Type.Object({ id: Type.String({ format: 'uuid' }) }) } },
-    async ({ params, query }, reply) => {
-      const [mail] = await readMailbox(deps, { id: params.id, limit: 1 });
+    async (request, reply) => {
+      const [mail] = await readMailbox(deps, { id: request.params.id, limit: 1 });
       if (mail === undefined) throw new Problem('not_found');
-      if (query.format === 'json') return mail;
+      if (wantsJson(request)) return mail;
       return reply.type('text/html; charset=utf-8').send(mailPage(mail));
     },
   );
+}
+
+function wantsJson({
+  query,
+  headers,
+}: {
+  query: { format?: string };
+  headers: IncomingHttpHeaders;
+}): boolean {
+  return query.format === 'json' || headers.accept?.includes('application/json') === true;
 }
