@@ -39,7 +39,6 @@ export function attemptFragment(
       case when ${limit}::int <= 1 then ${until(sql`0`)} end, ${now}::timestamptz, ${keptUntil}::date
     ${from ?? sql``}
     on conflict (subject) do update set
-      user_id = excluded.user_id,
       failures = ${failures},
       window_started_at = case when ${anew} then ${now}::timestamptz else l.window_started_at end,
       locks = ${locks} + case when ${failures} >= ${limit}::int then 1 else 0 end,
