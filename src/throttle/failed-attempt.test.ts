@@ -3,7 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { anonymous } from '../audit/record.ts';
 import { sql } from '../platform/sql.ts';
+import { recordFailedAttempt } from './failed-attempt.ts';
+import { giveBack, takeAttempt } from './lockout.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -74,14 +77,41 @@ test.each(Object.entries(guesses))(
   },
 );
 
-test('the next lock of the same day is told to nobody again', async () => {
+test('the next lock of the same day is told to nobody again, and the one after a day without failure is', async () => {
   const ada = await person(world);
-  for (let lock = 0; lock < 2; lock++) {
+  const locked = async () => {
     for (let turn = 0; turn < 5; turn++)
       await world.call('POST', '/token', { form: { username: ada.email, password: 'wrong' } });
-    world.deps.clock.advance(901);
-  }
-  expect(await locksMailed(ada)).toHaveLength(1);
+    return (await locksMailed(ada)).length;
+  };
+  expect(await locked()).toBe(1);
+  world.deps.clock.advance(901);
+  expect(await locked()).toBe(1);
+  world.deps.clock.advance(86_400);
+  expect(await locked()).toBe(2);
+});
+
+test('a lock that ended meanwhile, as an attempt was given back, is in no trail and no mail', async () => {
+  const { deps } = world;
+  const [ada, bob] = [await person(world), await person(world)];
+  // Another account is locked until the same moment.
+  for (let turn = 0; turn < 5; turn++) await takeAttempt(deps, deps.db, { userId: bob.id });
+  let attempt = await takeAttempt(deps, deps.db, { userId: ada.id });
+  for (let turn = 1; turn < 5; turn++) attempt = await takeAttempt(deps, deps.db, { userId: ada.id });
+  expect(attempt.lockedUntil).not.toBeNull();
+  await giveBack(deps, deps.db, attempt.subject);
+  const failure = {
+    type: 'login.failed',
+    outcome: 'failure',
+    actor: anonymous,
+    userId: ada.id,
+    caller: null,
+  } as const;
+  await recordFailedAttempt(deps, failure, { ...attempt, email: ada.email });
+  expect(
+    await deps.db.rows(sql`select type from audit_events where user_id = ${ada.id}::uuid order by id`),
+  ).toEqual([{ type: 'login.failed' }]);
+  expect(await locksMailed(ada)).toEqual([]);
 });
 
 async function locksMailed({ email }: Person) {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
 import { sql } from '../platform/sql.ts';
-import { checkOrGiveBack, lockoutsOf, takeAttempt, unlockAccount } from './lockout.ts';
+import { checkOrGiveBack, lockoutsOf, takeAttempt, takeUnknownAttempt, unlockAccount } from './lockout.ts';
+import { sweepLockouts } from './sweep.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -14,12 +15,17 @@ const login = (username: string, password: string) =>
   service.call('POST', '/token', { form: { username, password } });
 const counters = (userId: string) =>
   service.deps.db.rows(
-    sql`select failures, locks, locked_until from lockouts where user_id = ${userId}::uuid`,
+    sql`select failures, locks, locked_until, notified_at from lockouts where user_id = ${userId}::uuid`,
   );
 
 test('a login leaves a counter without failures, which nobody is shown, and which gives no further guess', async () => {
   const { id, email } = await signedIn(service);
-  expect(await counters(id)).toEqual([{ failures: 0, locks: 0, locked_until: null }]);
+  const { db, clock } = service.deps;
+  await db.run(sql`
+    update lockouts set failures = 5, locks = 2, locked_until = ${clock.now()}, notified_at = ${clock.now()}
+    where user_id = ${id}::uuid`);
+  expect((await login(email, 'Correct-horse-7')).statusCode).toBe(200);
+  expect(await counters(id)).toEqual([{ failures: 0, locks: 0, locked_until: null, notified_at: null }]);
   expect(await lockoutsOf(service.deps.db, id)).toEqual([]);
   const statuses = await Promise.all(
     Array.from({ length: 20 }, async () => (await login(email, 'wrong')).statusCode),
@@ -28,6 +34,16 @@ test('a login leaves a counter without failures, which nobody is shown, and whic
     ...Array.from({ length: 5 }, () => 401),
     ...Array.from({ length: 15 }, () => 429),
   ]);
+});
+
+test('who guesses at a name that nobody has locks that name, and no account', async () => {
+  service.deps.clock.advance(1);
+  const statuses: number[] = [];
+  for (let count = 0; count < 6; count++) statuses.push((await login('nobody at all', 'wrong')).statusCode);
+  expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
+  const rows = await service.deps.db.rows(sql`
+    select user_id from lockouts where failures > 0 and last_failure_at = ${service.deps.clock.now()}`);
+  expect(rows).toEqual([{ user_id: null }]);
 });
 
 test('a success begins a window of its own: what failed before it counts no more, and what fails after it counts whole', async () => {
@@ -51,6 +67,8 @@ test('attempts that wait while their window ends, or a success forgets them, tak
     if (ending === 'time') deps.clock.advance(901);
     else expect((await login(email, 'Correct-horse-7')).statusCode).toBe(200);
     deps.clock.advance(1);
+    const neighbour = await signedIn(service);
+    await takeAttempt(deps, deps.db, { userId: neighbour.id });
     for (let guess = 0; guess < 4; guess++) expect((await login(email, 'wrong')).statusCode).toBe(401);
     for (const attempt of drawn)
       await expect(checkOrGiveBack(deps, attempt, () => Promise.reject(new Error('gone')))).rejects.toThrow(
@@ -62,7 +80,8 @@ test('attempts that wait while their window ends, or a success forgets them, tak
     await expect(checkOrGiveBack(deps, again, () => Promise.reject(new Error('gone')))).rejects.toThrow(
       'gone',
     );
-    expect(await counters(id)).toMatchObject([{ failures: 4, locked_until: null }]);
+    expect(await counters(id)).toMatchObject([{ failures: 4, locks: 0, locked_until: null }]);
+    expect(await counters(neighbour.id)).toMatchObject([{ failures: 1 }]);
   }
 });
 
@@ -73,4 +92,61 @@ test('to lift a lock forgets how often there was one, also where no failure is l
   expect(await lockoutsOf(db, id)).toMatchObject([{ failures: 0 }]);
   expect(await unlockAccount(db, id)).toBe(1);
   expect(await counters(id)).toEqual([]);
+});
+
+test('each lock is twice as long as the one before it, up to the longest, and a day without failure forgets them', async () => {
+  const { clock, config, db } = service.deps;
+  for (const attempts of [1, 2]) {
+    const lockout = { attempts, window: 10_000, duration: 900, maxDuration: 5_000 };
+    const guess = () =>
+      takeUnknownAttempt({ ...service.deps, config: { ...config, lockout } }, db, `nobody ${attempts}`);
+    /** Guesses until the lock, waits for its very end, and says how long it took. */
+    const sitOut = async () => {
+      for (let count = 1; count < attempts; count++) expect((await guess()).lockedUntil).toBeNull();
+      const seconds = (Number((await guess()).lockedUntil) - clock.now().getTime()) / 1000;
+      clock.advance(seconds - 1);
+      await expect(guess()).rejects.toMatchObject({ code: 'too_many_attempts', retryAfter: 1 });
+      clock.advance(1);
+      return seconds;
+    };
+    for (const seconds of [900, 1_800, 3_600, 5_000, 5_000]) expect(await sitOut()).toBe(seconds);
+    clock.advance(86_400 - 5_000);
+    expect(await sitOut()).toBe(900);
+    clock.advance(86_400 - 901);
+    expect(await sitOut()).toBe(1_800);
+  }
+});
+
+test('a window begins with the first of its failures and is no longer for those that follow', async () => {
+  const { clock, config, db } = service.deps;
+  const lockout = { ...config.lockout, attempts: 3 };
+  const guess = async () =>
+    (await takeUnknownAttempt({ ...service.deps, config: { ...config, lockout } }, db, 'nobody slow'))
+      .failures;
+  expect([await guess(), await guess()]).toEqual([1, 2]);
+  clock.advance(lockout.window);
+  expect(await guess()).toBe(1);
+  clock.advance(lockout.window - 1);
+  expect(await guess()).toBe(2);
+  clock.advance(1);
+  expect(await guess()).toBe(1);
+});
+
+test('a counter that is still written is not swept, and one that remembers nothing is', async () => {
+  const { clock, db } = service.deps;
+  const { id, email } = await signedIn(service);
+  const sweep = async () => {
+    await sweepLockouts(db, clock.now(), 1_000);
+    return (await counters(id)).length;
+  };
+  for (let day = 0; day < 4; day++) {
+    clock.advance(86_400);
+    await login(email, 'wrong');
+    expect(await sweep()).toBe(1);
+  }
+  // A lock of the longest duration has ended, and a day without failure has passed.
+  clock.advance(2 * 86_400);
+  expect(await sweep()).toBe(1);
+  clock.advance(86_400);
+  expect(await sweep()).toBe(0);
 });
