@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, person } from '../../test/support/people.ts';
+import { logIn, person, type Tokens } from '../../test/support/people.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -25,6 +25,10 @@ const crowd = (size: number) =>
     }),
   );
 
+/** Why a session ended, as its owner's export has it. */
+const endOf = (sid: string) =>
+  service.deps.db.row(sql`select end_reason from sessions where id = ${sid}::uuid`);
+
 /** Runs `work`; how many transactions wrote sessions meanwhile. */
 async function commits(work: () => Promise<unknown>): Promise<number> {
   const writers = async () =>
@@ -37,6 +41,28 @@ async function commits(work: () => Promise<unknown>): Promise<number> {
   await work();
   return [...(await writers())].filter(xmin => !before.has(xmin)).length;
 }
+
+test.each([
+  ['refreshes', ({ refresh_token }: Tokens) => refresh(refresh_token)],
+  ['logouts', ({ access_token }: Tokens) => logout(access_token)],
+])('%s wait for nobody whose session another transaction has locked', async (_what, send) => {
+  const people = await crowd(4);
+  const { db } = service.deps;
+  const [holds, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holder = db.transaction(async tx => {
+    await tx.row(sql`select from sessions where user_id = ${people[0]?.who.id}::uuid for update`);
+    holds.resolve();
+    await release.promise;
+  });
+  await holds.promise;
+  const [waits, ...others] = people.map(({ tokens }) => send(tokens));
+  const answers = Promise.all(others);
+  await waitingForLock(db);
+  expect((await answers).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
+  release.resolve();
+  await holder;
+  expect((await waits)?.statusCode).toBe(200);
+});
 
 describe('refreshes that arrive together', () => {
   test('share commits, and each gets the tokens of its own session', async () => {
@@ -113,6 +139,7 @@ describe('logouts that arrive together', () => {
         sql`select user_id, actor_id, reason, outcome from audit_events where session_id = ${sid}::uuid and type = 'session.ended'`,
       );
       expect(events).toEqual([{ user_id: sub, actor_id: sub, reason: 'logout', outcome: 'success' }]);
+      expect(await endOf(sid)).toEqual({ end_reason: 'logout' });
       expect((await service.call('GET', '/users/me', { token: tokens.access_token })).statusCode).toBe(401);
     }
   });
@@ -149,7 +176,9 @@ describe('logouts that arrive together', () => {
       (await Promise.all(tokens.map(logout))).map(answer => answer.json().code ?? 200);
     expect(await codes([mixed])).toEqual(['token_revoked']);
     expect(await codes([others[0] ?? '', mixed, others[1] ?? ''])).toEqual([200, 'token_revoked', 200]);
-    expect(await codes([ada, bob])).toEqual([200, 200]);
+    expect(await codes([ada])).toEqual([200]);
+    expect(await codes([bob])).toEqual([200]);
+    expect(await endOf(claimsOf(bob).sid)).toEqual({ end_reason: 'logout' });
   });
 
   test('wait for nobody whose secret of the audit trail another transaction is making or erasing', async () => {

@@ -100,7 +100,8 @@ describe('a device is a stranger again', () => {
       await lockStrangersOut(renewed);
       expect((await loginWith(cookie, renewed)).statusCode).toBe(429);
     }
-    // Nobody else's device ends with it.
+    // Nobody else's session or device ends with it.
+    expect((await service.call('GET', '/users/me', { token: other.token })).statusCode).toBe(200);
     expect(await statusOf(other.who, other.device)).toBe(200);
   });
 
@@ -151,4 +152,40 @@ test("another's device cannot be removed", async () => {
   const { items } = (await service.call('GET', '/users/me/devices', { token: other.token })).json();
   const refused = await service.call('DELETE', `/users/me/devices/${items[0].id}`, { token });
   expect([refused.statusCode, refused.json().code]).toEqual([404, 'device_not_found']);
+});
+
+test('a session is listed until it ends: by a logout, unused for too long, or as old as it may be', async () => {
+  const { who, token } = await known();
+  await service.call('POST', '/logout', { token });
+  const { clock, db } = service.deps;
+  const sessions = [await logIn(service, who), await logIn(service, who), await logIn(service, who)];
+  const [idle, old, here] = sessions.map(({ access_token }) => service.deps.keys.verify(access_token).sid);
+  const listed = async () => {
+    const { items } = (
+      await service.call('GET', '/users/me/sessions', { token: sessions[2]?.access_token ?? '' })
+    ).json();
+    return new Set(items.map(({ id }: { id: string }) => id));
+  };
+  expect(await listed()).toEqual(new Set([idle, old, here]));
+  const soon = new Date(clock.now().getTime() + 60_000);
+  await db.run(sql`update sessions set idle_expires_at = ${soon} where id = ${idle}::uuid`);
+  await db.run(sql`update sessions set expires_at = ${soon} where id = ${old}::uuid`);
+  clock.advance(59);
+  expect(await listed()).toEqual(new Set([idle, old, here]));
+  clock.advance(1);
+  expect(await listed()).toEqual(new Set([here]));
+});
+
+test('the owner is told of a login on a device that is new, but for the first of all, and one that calls itself as another of theirs', async () => {
+  const [ada, bob] = [await person(service), await person(service)];
+  const loginFrom = (who: Person, userAgent: string) =>
+    service.call('POST', '/token', {
+      form: { username: who.email, password: who.password },
+      headers: { 'user-agent': userAgent },
+    });
+  await loginFrom(bob, 'Phone/1');
+  for (const userAgent of ['Laptop/1', 'Phone/1', 'Laptop/1'])
+    expect((await loginFrom(ada, userAgent)).statusCode).toBe(200);
+  const mails = (await mailsTo(service, ada.email)).filter(({ template }) => template === 'new-device');
+  expect(mails).toMatchObject([{ params: { userAgent: 'Phone/1' } }]);
 });
