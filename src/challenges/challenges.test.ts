@@ -4,7 +4,14 @@ import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
 import { answerCode } from './answer-code.ts';
-import { consumeChallenge, findChallenge, newestChallenge, takeTry, voidChallenges } from './consume.ts';
+import {
+  consumeChallenge,
+  findChallenge,
+  newestChallenge,
+  takeTry,
+  voidChallenges,
+  voidSent,
+} from './consume.ts';
 import { resendWait } from './cooldown.ts';
 import { issueChallenge, issueCode } from './issue.ts';
 import { withinQuota } from './quota.ts';
@@ -69,10 +76,13 @@ test('the table holds the SHA-256 of a token, never the token', async () => {
 test('a token answers for its own purpose, before its expiry, and looking does not spend it', async () => {
   const { token } = await issueChallenge(deps, deps.db, { purpose: 'verify-email', lifetime: 60 });
   expect(await consumeChallenge(deps, deps.db, { purpose: 'reset-password', token })).toBeNull();
+  expect(await findChallenge(deps, deps.db, { purpose: 'reset-password', token })).toBeNull();
+  expect(await takeTry(deps, deps.db, { purpose: 'reset-password', token })).toBeNull();
   expect(await consumeChallenge(deps, deps.db, { purpose: 'verify-email', token: `${token}=` })).toBeNull();
   expect(await findChallenge(deps, deps.db, { purpose: 'verify-email', token })).not.toBeNull();
   deps.clock.advance(60);
   expect(await findChallenge(deps, deps.db, { purpose: 'verify-email', token })).toBeNull();
+  expect(await takeTry(deps, deps.db, { purpose: 'verify-email', token })).toBeNull();
   expect(await consumeChallenge(deps, deps.db, { purpose: 'verify-email', token })).toBeNull();
 });
 
@@ -168,6 +178,27 @@ test('voiding ends the named purposes of one person and nothing else', async () 
   expect(await deps.db.transaction(tx => voidChallenges(deps, tx, { userId: ada }))).toBe(2);
 });
 
+test('what was sent to an address is voided for its purpose alone, and what has an id for one of those who void it', async () => {
+  const issue = (purpose: 'signup' | 'verify-email', sentTo: string) =>
+    issueChallenge(deps, deps.db, { purpose, sentTo, lifetime: 300 });
+  const sent = [await issue('signup', 'Ada@example.com'), await issue('signup', 'ada@example.com')];
+  const [others, verify] = [
+    await issue('signup', 'bob@example.com'),
+    await issue('verify-email', 'ada@example.com'),
+  ];
+  const find = (purpose: 'signup' | 'verify-email', { token }: { token: string }) =>
+    findChallenge(deps, deps.db, { purpose, token });
+  const toAda = { purpose: 'signup', sentTo: 'ADA@example.com' } as const;
+  expect([await voidSent(deps, deps.db, toAda), await voidSent(deps, deps.db, toAda)]).toEqual([2, 0]);
+  for (const challenge of sent) expect(await find('signup', challenge)).toBeNull();
+  expect(await find('verify-email', verify)).not.toBeNull();
+  expect(await voidSent(deps, deps.db, { purpose: 'verify-email', id: others.id })).toBe(0);
+  expect(await find('signup', others)).not.toBeNull();
+  const voids = await together(3, () => voidSent(deps, deps.db, { purpose: 'signup', id: others.id }));
+  expect(voids.toSorted((a, b) => a - b)).toEqual([0, 0, 1]);
+  expect(await find('signup', others)).toBeNull();
+});
+
 // Mails a link unless it must wait, and says how long.
 const sendTo = (userId: string) =>
   deps.db.transaction(async tx => {
@@ -187,9 +218,14 @@ test('two go within the cooldown, and the third waits for the older of them, als
   deps.clock.advance(20);
   expect(await send()).toBe(0);
   expect(await send()).toBe(40);
-  expect(await newestChallenge(deps, deps.db, { purpose: 'verify-email', userId })).toMatchObject({
-    createdAt: deps.clock.now(),
-  });
+  const at = deps.clock.now();
+  deps.clock.advance(1);
+  expect(await sendTo(await newUser())).toBe(0);
+  await issueChallenge(deps, deps.db, { purpose: 'reset-password', userId, lifetime: 300 });
+  const newest = () => newestChallenge(deps, deps.db, { purpose: 'verify-email', userId });
+  expect(await newest()).toMatchObject({ createdAt: at });
+  await deps.db.run(sql`update challenges set consumed_at = created_at where created_at = ${at}`);
+  expect((await newest())?.createdAt.getTime()).toBeLessThan(at.getTime());
 });
 
 test('a clock that is set back makes no wait longer than the cooldown, and no quota longer than its hour', async () => {
