@@ -49,6 +49,28 @@ test('a login stores a stronger hash of another algorithm, a lower cost, or a tr
   expect((await events(ada.id)).filter(type => type === 'password.rehashed')).toHaveLength(2);
 });
 
+test('a password that is replaced while a login computes a stronger hash of the old one stays the new one', async () => {
+  const ada = await person(world);
+  const { deps } = world;
+  const argon2 = openHasher({ ...deps.config.passwords, hash: 'argon2id' });
+  await store(ada.id, await argon2.hash(PASSWORD));
+  const NEW = 'Entirely-other-7';
+  const hash: typeof deps.hasher.hash = async password => {
+    const stronger = await deps.hasher.hash(password);
+    deps.clock.advance(1);
+    await setPassword(deps, deps.db as never, { userId: ada.id, hash: await deps.hasher.hash(NEW) });
+    return stronger;
+  };
+  const attempt = loginVerb(
+    { ...deps, hasher: { ...deps.hasher, hash } },
+    { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+    { name: ada.email, password: PASSWORD, devices: [] },
+  );
+  await expect(attempt).rejects.toMatchObject({ code: 'invalid_credentials' });
+  expect((await login(ada.email, NEW)).statusCode).toBe(200);
+  expect(await events(ada.id)).not.toContain('password.rehashed');
+});
+
 test('a stored hash that no login computes answers as a wrong password does, and is an error in the log', async () => {
   const ada = await person(world);
   const { access_token: token } = await logIn(world, ada);
@@ -138,7 +160,8 @@ test('a login that finds the hash queue full is told to come back, and costs no 
 test('an expired password lets nobody in, and the answer carries the way to a new one', async () => {
   const strict = await testApp({ passwords: { maxAgeDays: 90 } });
   try {
-    const ada = await person(strict);
+    // Whose password was set at the same moment.
+    const [ada] = [await person(strict), await person(strict)];
     expect((await login(ada.email, PASSWORD, strict)).statusCode).toBe(200);
     strict.deps.clock.advance(90 * 86_400 + 1);
     expect((await login(ada.email, 'wrong', strict)).json().code).toBe('invalid_credentials');
@@ -211,15 +234,39 @@ test('a login whose password is replaced while it is checked starts no session',
   });
 });
 
-test('an expired password that is replaced while it is checked gets no way to another one', async () => {
+test('an expired password that is replaced, or whose account is disabled, while it is checked gets no way to another one', async () => {
   const strict = await testApp({ passwords: { maxAgeDays: 90 } });
   try {
-    const ada = await person(strict);
+    const [ada, bob] = [await person(strict), await person(strict)];
     strict.deps.clock.advance(90 * 86_400 + 1);
     expect(await overtaken(strict, ada)).toBe('invalid_credentials');
-    const { db } = strict.deps;
-    expect(await db.rows(sql`select purpose from challenges where user_id = ${ada.id}::uuid`)).toEqual([]);
+    const { db, clock, hasher } = strict.deps;
+    const meanwhile: typeof hasher.compare = async (...args) => {
+      const compared = await hasher.compare(...args);
+      await db.run(sql`update users set disabled_at = ${clock.now()} where id = ${bob.id}::uuid`);
+      return compared;
+    };
+    await expect(
+      loginVerb(
+        { ...strict.deps, hasher: { ...hasher, compare: meanwhile } },
+        { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+        { name: bob.email, password: PASSWORD, devices: [] },
+      ),
+    ).rejects.toMatchObject({ code: 'invalid_credentials' });
+    expect(await db.rows(sql`select purpose from challenges`)).toEqual([]);
   } finally {
     await strict.close();
   }
+});
+
+test('whoever logged in leaves every connection as it was: what commits on it later waits for the disk', async () => {
+  const ada = await person(world);
+  const { db, config } = world.deps;
+  for (const password of ['wrong', PASSWORD]) await login(ada.email, password);
+  const sources = await Promise.all(
+    Array.from({ length: config.database.poolMax }, () =>
+      db.row(sql`select source from pg_settings where name = 'synchronous_commit'`),
+    ),
+  );
+  expect(sources).not.toContainEqual({ source: 'session' });
 });
