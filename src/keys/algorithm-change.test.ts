@@ -72,3 +72,12 @@ test('a key that a change of ALGORITHM overtook while it waited is not taken for
   expect(before).not.toContain(rotation?.key.kid);
   expect((await rotateKeys(deps, command))?.key.kid).toBe(rotation?.key.kid);
 });
+
+test('a shared secret that signs again after another algorithm starts over, and goes on when it would have ended before', async () => {
+  const deps = await walk(['HS256', 'EdDSA', 'HS256']);
+  const again = world.clock.now();
+  world.clock.advance(deps.config.tokens.accessLifetime + 120);
+  expect(await listKeys(deps)).toMatchObject([
+    { algorithm: 'HS256', state: 'signing', signsFrom: again, signsUntil: null, verifiesUntil: null },
+  ]);
+});
