@@ -5,7 +5,8 @@ import { openDatabase, type Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
-import { ensureTrailKeys, erasePerson } from './personal-fields.ts';
+import { ensureTrailKey, findPersonKeys } from './key-queries.ts';
+import { ensureTrailKeys, erasePerson, NOBODY } from './personal-fields.ts';
 import { presentEvents } from './present.ts';
 import { findEvents } from './read-queries.ts';
 import { recordEvent } from './record.ts';
@@ -138,9 +139,30 @@ test('as many first events in transactions as there are connections wait for no 
   try {
     const all = Array.from({ length: 3 }, () => db.transaction(tx => recordOf({ ...deps, db }, tx)));
     expect(await Promise.all(all)).toHaveLength(3);
+    // Nobody's secret is everybody's: whoever finds it does not touch it.
+    await db.transaction(async tx => {
+      await recordOf({ ...deps, db }, tx);
+      await recordOf({ ...deps, db }, db);
+    });
   } finally {
     await db.close();
   }
+});
+
+test('of several services that make the key of the trail at once, all have the one that is stored', async () => {
+  const make = (fresh: string) => ensureTrailKey(deps.db, NOBODY, Buffer.from(fresh), deps.clock.now());
+  const [first, second] = await Promise.all([make('one'), make('another')]);
+  expect(second).toEqual(first);
+  const stored = () => findPersonKeys(deps.db, [NOBODY]);
+  const [{ secret, ...key } = { secret: null }] = await stored();
+  expect(key).toEqual({ user_id: NOBODY, key_sealed: first });
+  expect(secret).toHaveLength(32);
+  expect(await make('later')).toEqual(first);
+  expect(await stored()).toEqual([{ ...key, secret }]);
+  // As before keys were in shares.
+  await deps.db.run(sql`update audit_keys set secret = null`);
+  expect(await make('later')).toEqual(first);
+  expect(await stored()).toEqual([{ ...key, secret: expect.any(Buffer) }]);
 });
 
 function recordOf(world: Deps, tx: Sql): Promise<void> {
