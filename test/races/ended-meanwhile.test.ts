@@ -9,15 +9,18 @@ import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
 import { removePasskey } from '../../src/mfa/passkeys.ts';
 import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
 import { changePassword } from '../../src/passwords/change.ts';
+import type { Problem } from '../../src/platform/problems.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { updateProfile } from '../../src/profile/update.ts';
 import { sendVerification } from '../../src/profile/verify-email.ts';
 import { authenticate } from '../../src/sessions/authenticate.ts';
 import type { UserPrincipal } from '../../src/sessions/principal.ts';
+import { insertRevokedToken } from '../../src/sessions/queries.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { mailsTo } from '../support/mails.ts';
 import { member, PASSWORD, type Person, person } from '../support/people.ts';
 import { softAuthenticator } from '../support/soft-authenticator.ts';
+import { waitingForLock } from '../support/waiting-for-lock.ts';
 import { watchedDatabase } from '../support/watched-database.ts';
 
 // A request that was let in, and whose session ends before it writes.
@@ -99,15 +102,35 @@ describe('nothing is written, and token_revoked says so, where the session ended
   });
 });
 
+test('nor where the token was revoked by itself after the request was let in', async () => {
+  const { token } = await member(service);
+  const principal = await letInOnce(token);
+  await insertRevokedToken(service.deps.db, principal.jti, new Date(Date.UTC(2027, 1)));
+  await expect(updateProfile(service.deps, principal, { first_name: 'Eve' })).rejects.toThrow(
+    expect.objectContaining({ code: 'token_revoked' }),
+  );
+});
+
 describe('nobody is let in by what was removed while it was being proven', () => {
   test('a passkey', async () => {
-    const { who } = await member(service);
-    const account = (await findAccountById(service.deps.db, who.id)) as never;
-    const passkeyId = service.deps.random.uuid();
-    const proof = { account, amr: ['hwk', 'mfa'], subject: null, deviceId: null, passkeyId };
-    await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
-      expect.objectContaining({ code: 'invalid_credentials' }),
-    );
+    const [{ who }, other] = [await member(service), await member(service)];
+    const { db, clock, random } = service.deps;
+    const account = (await findAccountById(db, who.id)) as never;
+    const keep = async (owner: Person) => {
+      const id = random.uuid();
+      await db.run(sql`
+        insert into factors (id, user_id, kind, credential, created_at, confirmed_at)
+        values (${id}::uuid, ${owner.id}::uuid, 'passkey', ${JSON.stringify({ id })}::jsonb, ${clock.now()}, ${clock.now()})`);
+      return id;
+    };
+    // Another one of the account proves nothing for the one that is gone, and nor does one of somebody else.
+    await keep(who);
+    for (const passkeyId of [random.uuid(), await keep(other.who)]) {
+      const proof = { account, amr: ['hwk', 'mfa'], subject: null, deviceId: null, passkeyId };
+      await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
+        expect.objectContaining({ code: 'invalid_credentials' }),
+      );
+    }
   });
 
   test('a mailbox', async () => {
@@ -175,12 +198,56 @@ describe('nobody is let in by what was removed while it was being proven', () =>
   });
 
   test("a provider's identity", async () => {
-    const { who } = await member(service);
-    const account = (await findAccountById(service.deps.db, who.id)) as never;
+    const [{ who }, other] = [await member(service), await member(service)];
+    const { db, clock } = service.deps;
+    const account = (await findAccountById(db, who.id)) as never;
+    const link = (owner: Person, { issuer, subject }: { issuer: string; subject: string }) =>
+      db.run(sql`
+        insert into identities (issuer, subject, user_id, provider, created_at)
+        values (${issuer}, ${subject}, ${owner.id}::uuid, 'example', ${clock.now()})`);
     const identity = { issuer: 'https://issuer.example', subject: 'removed' };
+    // Others of the account prove nothing for the one that is gone, and nor does it once it is somebody else's.
+    await link(who, { ...identity, subject: 'another' });
+    await link(who, { ...identity, issuer: 'https://another.example' });
+    await link(other.who, identity);
     const proof = { account, amr: ['fed'], subject: null, deviceId: null, identity };
     await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
       expect.objectContaining({ code: 'invalid_credentials' }),
     );
+  });
+
+  test.each(['a passkey', "a provider's identity"])('%s, as long as its removal is under way', async what => {
+    const { who } = await member(service);
+    const { db, clock, random } = service.deps;
+    const account = (await findAccountById(db, who.id)) as never;
+    const passkeyId = random.uuid();
+    const identity = { issuer: 'https://issuer.example', subject: passkeyId };
+    await db.run(sql`
+      insert into factors (id, user_id, kind, credential, created_at, confirmed_at)
+      values (${passkeyId}::uuid, ${who.id}::uuid, 'passkey', ${JSON.stringify({ id: passkeyId })}::jsonb, ${clock.now()}, ${clock.now()})`);
+    await db.run(sql`
+      insert into identities (issuer, subject, user_id, provider, created_at)
+      values (${identity.issuer}, ${identity.subject}, ${who.id}::uuid, 'example', ${clock.now()})`);
+    const proven = what === 'a passkey' ? { passkeyId } : { identity };
+    const [removed, seen] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const removal = db.transaction(async tx => {
+      await tx.run(sql`delete from factors where user_id = ${who.id}::uuid`);
+      await tx.run(sql`delete from identities where user_id = ${who.id}::uuid`);
+      removed.resolve();
+      await seen.promise;
+    });
+    await removed.promise;
+    const proof = { account, amr: ['hwk'], subject: null, deviceId: null, ...proven };
+    const outcome = letIn(service.deps, caller, proof).then(
+      () => 'let in',
+      ({ code }: Problem) => code,
+    );
+    try {
+      await Promise.race([waitingForLock(db), outcome]);
+    } finally {
+      seen.resolve();
+      await removal;
+    }
+    expect(await outcome).toBe('invalid_credentials');
   });
 });
