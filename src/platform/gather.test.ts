@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { gather } from './gather.ts';
+import { Problem } from './problems.ts';
 
 const PATIENT = 10_000;
 
@@ -97,4 +98,36 @@ test('one that fails takes nobody who waits with it', async () => {
   fails = false;
   expect(await Promise.all(waiting)).toEqual(['b', 'c']);
   expect(sent).toEqual([['a'], ['b', 'c']]);
+});
+
+test('two with one key never go together, and go with others again in the turns after that', async () => {
+  const sent: (readonly string[])[] = [];
+  const together = async (asks: readonly string[]) => {
+    sent.push(asks);
+    return asks;
+  };
+  const alone = async (one: string) => (await together([one]))[0] as string;
+  const ask = gather<string, string>({ together, alone, key: one => one });
+  for (const asks of [
+    ['a', 'b', 'a'],
+    ['b', 'a'],
+  ])
+    expect(await Promise.all(asks.map(ask))).toEqual(asks);
+  expect(sent).toEqual([['a', 'b'], ['a'], ['b', 'a']]);
+});
+
+test('where the database cannot be reached, nobody of a company asks it again', async () => {
+  const unavailable = new Problem('database_unavailable');
+  let alone = 0;
+  const ask = gather<string, string>({
+    together: () => Promise.reject(unavailable),
+    alone: async one => {
+      alone++;
+      return one;
+    },
+  });
+  expect(await Promise.allSettled(['a', 'b', 'c'].map(ask))).toEqual(
+    Array(3).fill({ status: 'rejected', reason: unavailable }),
+  );
+  expect(alone).toBe(0);
 });

@@ -38,6 +38,36 @@ test('what finds the queue full is refused at once with overloaded and a time to
   expect(await queue.run(async () => 'again')).toBe('again');
 });
 
+test('whoever is refused is told to come back when those who wait are done, in a second at least and a minute at most', async () => {
+  const askedBack = async (waitingMax: number, after = 0) => {
+    const queue = openHashQueue(1, waitingMax);
+    for (let job = 0; job < after; job++) await queue.run(async () => {});
+    const gate = deferred();
+    const all = Array.from({ length: 1 + waitingMax }, () => queue.run(() => gate.promise));
+    const refused = await queue.run(async () => {}).catch(({ retryAfter }) => retryAfter);
+    gate.resolve();
+    await Promise.all(all);
+    return refused;
+  };
+  expect([await askedBack(0), await askedBack(25), await askedBack(700)]).toEqual([1, 3, 60]);
+  // Forty that took no time have told that those who wait will not take long.
+  expect(await askedBack(700, 40)).toBe(1);
+});
+
+test('nothing is admitted to a queue that others have filled, however they came there', async () => {
+  const queue = openHashQueue(1, 1);
+  const gate = deferred();
+  const all = [queue.run(() => gate.promise), queue.run(() => gate.promise)];
+  let begun = false;
+  const refused = queue.admit(async () => {
+    begun = true;
+  });
+  await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
+  expect(begun).toBe(false);
+  gate.resolve();
+  await Promise.all(all);
+});
+
 test('no more work is admitted than the queue could hold, and what is refused has not begun', async () => {
   const queue = openHashQueue(1, 2);
   const gate = deferred();
