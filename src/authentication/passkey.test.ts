@@ -122,6 +122,9 @@ describe.skipIf(withoutChromium)('in Chromium', () => {
     });
     expect(answered.status, JSON.stringify(answered.body)).toBe(200);
     expect(amrOf(answered)).toEqual(['pwd', 'hwk', 'mfa']);
+    // By itself it is both.
+    const alone = await world.call('/token/passkey', { response: await world.assertion(page) });
+    expect(amrOf(alone)).toEqual(['hwk', 'mfa']);
   });
 
   test('a passkey renews the session that it belongs to', async () => {

@@ -106,6 +106,11 @@ test('introspection needs tokens:introspect, and says of what is not good only t
     error: 'insufficient_scope',
     permission: 'tokens:introspect',
   });
+  expect(
+    await world.deps.db.rows(
+      sql`select type, outcome, reason from audit_events where actor_id = ${other.id}::uuid and type like 'permission.%'`,
+    ),
+  ).toEqual([{ type: 'permission.denied', outcome: 'refusal', reason: 'tokens:introspect' }]);
   const active = (
     await post(resource, '/introspect', { token, token_type_hint: 'refresh_token', junk: '1' })
   ).json();

@@ -121,6 +121,23 @@ test('a password that the policy refuses today lets in, is flagged, and is not o
   expect((await login(ada.email, PASSWORD)).json()).not.toHaveProperty('password_weak');
 });
 
+test('the right password of a disabled account is answered as a wrong one, before anything else would be asked', async () => {
+  const ada = await person(world);
+  await world.deps.db.run(
+    sql`update users set disabled_at = created_at, mfa_enabled = true where id = ${ada.id}::uuid`,
+  );
+  const [right, wrong] = [await login(ada.email, PASSWORD), await login(ada.email, 'wrong')];
+  expect(right.statusCode).toBe(401);
+  expect({ ...right.json(), request_id: null }).toEqual({ ...wrong.json(), request_id: null });
+  const reasons = await world.deps.db.rows(
+    sql`select type, reason from audit_events where user_id = ${ada.id}::uuid order by created_at, id`,
+  );
+  expect(reasons).toEqual([
+    { type: 'login.failed', reason: 'account_disabled' },
+    { type: 'login.failed', reason: 'wrong_password' },
+  ]);
+});
+
 test('of a failed login the trail keeps the name that somebody has, or an address, and no password in its place', async () => {
   const admin = await member(world, { roles: ['admin'] });
   const ada = await person(world);

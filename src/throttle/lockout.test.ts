@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
+import { login as logInVerb } from '../passwords/login.ts';
 import { sql } from '../platform/sql.ts';
 import { checkOrGiveBack, lockoutsOf, takeAttempt, takeUnknownAttempt, unlockAccount } from './lockout.ts';
 import { sweepLockouts } from './sweep.ts';
@@ -149,4 +150,27 @@ test('a counter that is still written is not swept, and one that remembers nothi
   expect(await sweep()).toBe(1);
   clock.advance(86_400);
   expect(await sweep()).toBe(0);
+});
+
+test('without a limit nothing is counted, and nobody is locked', async () => {
+  const { id, email } = await signedIn(service);
+  const config = { ...service.deps.config, lockout: { ...service.deps.config.lockout, attempts: 0 } };
+  const deps = { ...service.deps, config };
+  const before = await counters(id);
+  const tryToLogIn = (password: string) =>
+    logInVerb(
+      deps,
+      { requestId: 'unlimited', ip: '192.0.2.1', userAgent: 'test' },
+      { name: email, password, devices: [] },
+    );
+  for (let count = 0; count < 7; count++) {
+    const attempts = [
+      await takeAttempt(deps, deps.db, { userId: id }),
+      await takeUnknownAttempt(deps, deps.db, 'x'),
+    ];
+    expect(attempts).toMatchObject(Array(2).fill({ allowed: true, lockedUntil: null }));
+    await expect(tryToLogIn('wrong')).rejects.toMatchObject({ code: 'invalid_credentials' });
+  }
+  expect(await tryToLogIn('Correct-horse-7')).toHaveProperty('access_token');
+  expect(await counters(id)).toEqual(before);
 });
