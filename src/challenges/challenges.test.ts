@@ -218,6 +218,10 @@ test('two go within the cooldown, and the third waits for the older of them, als
   deps.clock.advance(20);
   expect(await send()).toBe(0);
   expect(await send()).toBe(40);
+  const unlimited = { ...deps, config: { ...deps.config, rateLimit: 'off' as const } };
+  expect(
+    await deps.db.transaction(tx => resendWait(unlimited, tx, { purpose: 'verify-email', userId })),
+  ).toBe(0);
   const at = deps.clock.now();
   deps.clock.advance(1);
   expect(await sendTo(await newUser())).toBe(0);

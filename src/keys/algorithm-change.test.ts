@@ -5,7 +5,7 @@ import { sql } from '../platform/sql.ts';
 import { listKeys } from './list.ts';
 import { listLiveKeys } from './queries.ts';
 import { buildState, signingKeyAt } from './ring-state.ts';
-import { ensureSigningKey, PUBLISH_LEAD, rotateKeys } from './rotate.ts';
+import { ensureSigningKey, PUBLISH_LEAD, replaceKeys, rotateKeys } from './rotate.ts';
 
 const SECRET = 'sixty-four bytes or more of a shared secret, enough for HS512 too!';
 const command = { actor: { kind: 'operator' }, caller: null, reason: 'command' } as const;
@@ -76,6 +76,11 @@ test('a key that a change of ALGORITHM overtook while it waited is not taken for
 test('a shared secret that signs again after another algorithm starts over, and goes on when it would have ended before', async () => {
   const deps = await walk(['HS256', 'EdDSA', 'HS256']);
   const again = world.clock.now();
+  // Nor does who rotates or replaces keys take those away that still verify: there is none to make.
+  const before = await listKeys(deps);
+  expect(before.map(({ algorithm }) => algorithm)).toContain('EdDSA');
+  expect([await rotateKeys(deps, command), await replaceKeys(deps, command)]).toEqual([null, null]);
+  expect(await listKeys(deps)).toEqual(before);
   world.clock.advance(deps.config.tokens.accessLifetime + 120);
   expect(await listKeys(deps)).toMatchObject([
     { algorithm: 'HS256', state: 'signing', signsFrom: again, signsUntil: null, verifiesUntil: null },

@@ -212,6 +212,8 @@ test("a user's token is active with the roles of this moment, and inactive once 
     amr: ['pwd'],
   });
   await deps.db.run(sql`delete from user_roles where user_id = ${person.id} and role_name <> 'user'`);
+  // However long ago it was that the person proved who they are.
+  deps.clock.advance(deps.config.sessions.reauthAge + 1);
   const later = (await post(resource, '/introspect', { token: person.accessToken })).json();
   expect([later.roles, later.permissions, later.scope]).toEqual([['user'], [], '']);
   await deps.db.run(sql`update users set disabled_at = ${deps.clock.now()} where id = ${person.id}`);
