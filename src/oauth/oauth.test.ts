@@ -222,50 +222,6 @@ test("a user's token is active with the roles of this moment, and inactive once 
   }
 });
 
-test('a refresh token is active until it is rotated, and revoking it ends its session (RFC 7009 §2.1)', async () => {
-  const powerful = await makeClient('tokens:introspect', 'sessions:revoke');
-  const weak = await makeClient('tokens:introspect');
-  const person = await signedIn(world);
-  const active = (await post(powerful, '/introspect', { token: person.refreshToken })).json();
-  expect(active).toMatchObject({ active: true, sub: person.id, token_type: 'refresh_token' });
-  const rotated = await world.call('POST', '/refresh-token', {
-    body: { refresh_token: person.refreshToken },
-  });
-  const fresh = rotated.json();
-  const { iat, exp } = (await post(powerful, '/introspect', { token: fresh.refresh_token })).json();
-  const { idleLifetime } = world.deps.config.sessions;
-  expect(exp - iat).toBe(idleLifetime);
-  expect((await post(powerful, '/introspect', { token: person.refreshToken })).body).toBe('{"active":false}');
-  expect((await post(weak, '/revoke', { token: fresh.refresh_token })).json().permission).toBe(
-    'sessions:revoke',
-  );
-  expect((await world.call('GET', '/users/me', { token: fresh.access_token })).statusCode).toBe(200);
-  expect((await post(powerful, '/revoke', { token: fresh.refresh_token })).statusCode).toBe(200);
-  expect((await world.call('GET', '/users/me', { token: fresh.access_token })).json().code).toBe(
-    'token_revoked',
-  );
-  const dead = await world.call('POST', '/refresh-token', { body: { refresh_token: fresh.refresh_token } });
-  expect(dead.json().code).toBe('invalid_refresh_token');
-});
-
-test('a session that is refreshed again and again ends when it is as old as it may be, and its refresh token says so', async () => {
-  const resource = await makeClient('tokens:introspect');
-  const person = await signedIn(world);
-  const { deps } = world;
-  const { idleLifetime, maxAge } = deps.config.sessions;
-  const end = Math.floor(deps.clock.now().getTime() / 1000) + maxAge;
-  let token = person.refreshToken;
-  const refresh = () => world.call('POST', '/refresh-token', { body: { refresh_token: token } });
-  for (let age = idleLifetime - 1; age < maxAge; age += idleLifetime - 1) {
-    deps.clock.advance(idleLifetime - 1);
-    token = (await refresh()).json().refresh_token;
-  }
-  expect((await post(resource, '/introspect', { token })).json()).toMatchObject({ active: true, exp: end });
-  deps.clock.set(new Date(end * 1000));
-  expect((await post(resource, '/introspect', { token })).json()).toEqual({ active: false });
-  expect((await refresh()).json().code).toBe('invalid_refresh_token');
-});
-
 test('an access token that is revoked dies alone: its session refreshes on', async () => {
   const powerful = await makeClient('tokens:introspect', 'sessions:revoke');
   const person = await signedIn(world);

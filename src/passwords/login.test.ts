@@ -182,8 +182,16 @@ test('an expired password lets nobody in, and the answer carries the way to a ne
     expect((await login(ada.email, PASSWORD, strict)).statusCode).toBe(200);
     strict.deps.clock.advance(90 * 86_400 + 1);
     expect((await login(ada.email, 'wrong', strict)).json().code).toBe('invalid_credentials');
+    // Whose password is right is not guessing, however often.
+    for (let turn = 0; turn < 5; turn++)
+      expect((await login(ada.email, PASSWORD, strict)).statusCode).toBe(403);
     const expired = await login(ada.email, PASSWORD, strict);
     expect(expired.statusCode).toBe(403);
+    expect(
+      await strict.deps.db.row(sql`
+        select count(*) as n from audit_events
+        where user_id = ${ada.id}::uuid and type = 'login.refused' and reason = 'password_expired'`),
+    ).toEqual({ n: 6 });
     expect(expired.json()).toMatchObject({
       code: 'password_expired',
       reset_token: expect.stringMatching(/^[\w-]{43}$/),
