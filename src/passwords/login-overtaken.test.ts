@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
+import { openHasher } from '../platform/hasher.ts';
+import type { Problem } from '../platform/problems.ts';
+import { sql } from '../platform/sql.ts';
+import { login as loginVerb } from './login.ts';
+import { setPassword } from './set.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+/** A login that has checked its password and comes to what follows while another one takes its place. */
+async function overtaken({ deps }: TestApp, ada: Person) {
+  const [checked, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gated: typeof deps = {
+    ...deps,
+    hasher: {
+      ...deps.hasher,
+      async compare(...args) {
+        const compared = await deps.hasher.compare(...args);
+        checked.resolve();
+        await go.promise;
+        return compared;
+      },
+    },
+  };
+  const attempt = loginVerb(
+    gated,
+    { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+    { name: ada.email, password: PASSWORD, devices: [] },
+  );
+  let outcome: string | null = null;
+  const settled = attempt
+    .then(
+      () => 'let in',
+      (error: Problem) => error.code,
+    )
+    .then(word => {
+      outcome = word;
+    });
+  await checked.promise;
+  deps.clock.advance(1);
+  await deps.db.transaction(async tx => {
+    await setPassword(deps, tx, { userId: ada.id, hash: await deps.hasher.hash('Entirely-other-7') });
+    go.resolve();
+    // The login has come to its last statement, and waits for this transaction.
+    const waiting = sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while (outcome === null && (await deps.db.row(waiting)) === null);
+  });
+  await settled;
+  return outcome;
+}
+
+test('a login whose password is replaced while it is checked starts no session', async () => {
+  const ada = await person(world);
+  expect(await overtaken(world, ada)).toBe('invalid_credentials');
+  const { db } = world.deps;
+  expect(await db.row(sql`select count(*) as n from sessions where user_id = ${ada.id}::uuid`)).toEqual({
+    n: 0,
+  });
+});
+
+test('an expired password that is replaced, or whose account is disabled, while it is checked gets no way to another one', async () => {
+  const strict = await testApp({ passwords: { maxAgeDays: 90 } });
+  try {
+    const [ada, bob] = [await person(strict), await person(strict)];
+    strict.deps.clock.advance(90 * 86_400 + 1);
+    expect(await overtaken(strict, ada)).toBe('invalid_credentials');
+    const { db, clock, hasher } = strict.deps;
+    const meanwhile: typeof hasher.compare = async (...args) => {
+      const compared = await hasher.compare(...args);
+      await db.run(sql`update users set disabled_at = ${clock.now()} where id = ${bob.id}::uuid`);
+      return compared;
+    };
+    await expect(
+      loginVerb(
+        { ...strict.deps, hasher: { ...hasher, compare: meanwhile } },
+        { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+        { name: bob.email, password: PASSWORD, devices: [] },
+      ),
+    ).rejects.toMatchObject({ code: 'invalid_credentials' });
+    expect(await db.rows(sql`select purpose from challenges`)).toEqual([]);
+  } finally {
+    await strict.close();
+  }
+});
+
+test('a password that is replaced while a login computes a stronger hash of the old one stays the new one', async () => {
+  const ada = await person(world);
+  const { deps } = world;
+  const argon2 = openHasher({ ...deps.config.passwords, hash: 'argon2id' });
+  const weaker = await argon2.hash(PASSWORD);
+  await deps.db.run(sql`update passwords set hash = ${weaker} where user_id = ${ada.id}::uuid`);
+  const NEW = 'Entirely-other-7';
+  const hash: typeof deps.hasher.hash = async password => {
+    const stronger = await deps.hasher.hash(password);
+    deps.clock.advance(1);
+    await setPassword(deps, deps.db as never, { userId: ada.id, hash: await deps.hasher.hash(NEW) });
+    return stronger;
+  };
+  const attempt = loginVerb(
+    { ...deps, hasher: { ...deps.hasher, hash } },
+    { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+    { name: ada.email, password: PASSWORD, devices: [] },
+  );
+  await expect(attempt).rejects.toMatchObject({ code: 'invalid_credentials' });
+  await logIn(world, { ...ada, password: NEW });
+  const events = await deps.db.rows(sql`select type from audit_events where user_id = ${ada.id}::uuid`);
+  expect(events).toEqual(expect.not.arrayContaining([{ type: 'password.rehashed' }]));
+});
