@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
+import { createClient } from '../clients/create.ts';
+
+// What programs that verify tokens by themselves hear of in Redis.
+
+const NEW = 'Entirely-other-7';
+
+let service: TestApp;
+let told: ReturnType<typeof vi.spyOn>;
+let client: { readonly client_id: string; readonly client_secret: string };
+beforeAll(async () => {
+  service = await testApp();
+  told = vi.spyOn(service.deps.cache, 'publishRevocation');
+  const permissions = ['sessions:revoke'];
+  const operator = {
+    kind: 'operator',
+    permissions: new Set(['clients:write', ...permissions]),
+    caller: null,
+  } as const;
+  const { id, secret } = await createClient(service.deps, operator, { name: 'gateway', permissions });
+  client = { client_id: id, client_secret: secret };
+});
+afterAll(() => service.close());
+beforeEach(() => void told.mockClear());
+
+interface Two {
+  readonly who: Person;
+  /** Who does it, and who else is logged in. */
+  readonly here: Session;
+  readonly there: Session;
+}
+type Session = Awaited<ReturnType<typeof session>>;
+
+async function session(who: Person) {
+  const { access_token: token, refresh_token: refresh } = await logIn(service, who);
+  const { sid, jti } = service.deps.keys.verify(token);
+  return { token, refresh, sid: sid ?? '', jti };
+}
+
+const endings: [string, (two: Two) => Promise<unknown>, (two: Two) => [kind: string, id: string][]][] = [
+  [
+    'a logout',
+    ({ here: { token } }) => service.call('POST', '/logout', { token }),
+    ({ here }) => [['sid', here.sid]],
+  ],
+  [
+    'a logout from everywhere',
+    ({ here: { token } }) => service.call('POST', '/logout/all', { token }),
+    ({ who, here, there }) => [
+      ['sid', here.sid],
+      ['sid', there.sid],
+      ['user', who.id],
+    ],
+  ],
+  [
+    'the end of another session',
+    ({ here: { token }, there }) => service.call('DELETE', `/users/me/sessions/${there.sid}`, { token }),
+    ({ there }) => [['sid', there.sid]],
+  ],
+  [
+    'the removal of a device',
+    async ({ here: { token } }) => {
+      const { items } = (await service.call('GET', '/users/me/devices', { token })).json();
+      const { id } = items.find(({ current }: { current: boolean }) => !current);
+      await service.call('DELETE', `/users/me/devices/${id}`, { token });
+    },
+    ({ there }) => [['sid', there.sid]],
+  ],
+  [
+    'the theft of a refresh token',
+    async ({ here: { refresh } }) => {
+      const { refresh_token } = (
+        await service.call('POST', '/refresh-token', { body: { refresh_token: refresh } })
+      ).json();
+      await service.call('POST', '/refresh-token', { body: { refresh_token } });
+      // More than once at the same time.
+      const body = { refresh_token: refresh };
+      await Promise.all([1, 2, 3].map(() => service.call('POST', '/refresh-token', { body })));
+    },
+    ({ here }) => [['sid', here.sid]],
+  ],
+  [
+    'a client that revokes a refresh token',
+    ({ here: { refresh } }) => service.call('POST', '/revoke', { form: { token: refresh, ...client } }),
+    ({ here }) => [['sid', here.sid]],
+  ],
+  [
+    'a client that revokes an access token',
+    ({ here: { token } }) => service.call('POST', '/revoke', { form: { token, ...client } }),
+    ({ here }) => [['jti', here.jti]],
+  ],
+  [
+    'a change of the password',
+    ({ here: { token } }) =>
+      service.call('POST', '/users/me/password', {
+        token,
+        body: { current_password: PASSWORD, new_password: NEW, confirm_new_password: NEW },
+      }),
+    ({ there }) => [['sid', there.sid]],
+  ],
+  [
+    'a reset of the password',
+    async ({ who: { email } }) => {
+      await service.call('POST', '/password-reset/request', { body: { email } });
+      const token = (await mailsTo(service, email)).find(({ secrets }) => secrets.token !== undefined)
+        ?.secrets.token;
+      const body = { token, new_password: NEW, confirm_new_password: NEW };
+      await service.call('POST', '/password-reset/confirm', { body });
+    },
+    ({ here, there }) => [
+      ['sid', here.sid],
+      ['sid', there.sid],
+    ],
+  ],
+];
+
+test.each(endings)(
+  '%s is told, for as long as a token of before could be good',
+  async (_what, end, ended) => {
+    const who = await person(service);
+    const two = { who, here: await session(who), there: await session(who) };
+    await end(two);
+    const lifetime = service.deps.config.tokens.accessLifetime;
+    const sorted = (calls: readonly unknown[]) => calls.map(call => JSON.stringify(call)).toSorted();
+    expect(sorted(told.mock.calls)).toEqual(sorted(ended(two).map(each => [...each, lifetime])));
+  },
+);
