@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
+import { type DeviceClaim, decodeDeviceToken, encodeDeviceToken } from '../throttle/devices.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -57,11 +59,26 @@ test('a device is in the trail when it becomes known, and not when it comes agai
   expect(rows).toEqual([{ device: items[0].id, in_session: true }]);
 });
 
+test('a browser that several people share has a cookie for each', async () => {
+  const cookies = [await browserOf(await person(service)), await browserOf(await person(service))];
+  const names = cookies.map(cookie => cookie.split('=')[0]);
+  expect(new Set(names).size).toBe(2);
+});
+
 test('a device of one account is a stranger to another', async () => {
   const { device } = await known();
   const other = await person(service);
   await lockStrangersOut(other);
   expect((await login(other, { device_token: device })).statusCode).toBe(429);
+});
+
+test('a device that somebody else than this service names is a stranger', async () => {
+  const { who, device } = await known();
+  const claim = decodeDeviceToken(service.deps.secrets, device) as DeviceClaim;
+  const forged = encodeDeviceToken(deriveSecrets('another root secret, 32 bytes or more'), claim);
+  await lockStrangersOut(who);
+  expect((await login(who, { device_token: forged })).statusCode).toBe(429);
+  expect((await login(who, { device_token: device })).statusCode).toBe(200);
 });
 
 test('a device stays known after a logout', async () => {
@@ -178,14 +195,17 @@ test('a session is listed until it ends: by a logout, unused for too long, or as
 
 test('the owner is told of a login on a device that is new, but for the first of all, and one that calls itself as another of theirs', async () => {
   const [ada, bob] = [await person(service), await person(service)];
-  const loginFrom = (who: Person, userAgent: string) =>
+  const loginFrom = (who: Person, userAgent: string, more: Record<string, string> = {}) =>
     service.call('POST', '/token', {
-      form: { username: who.email, password: who.password },
+      form: { username: who.email, password: who.password, ...more },
       headers: { 'user-agent': userAgent },
     });
   await loginFrom(bob, 'Phone/1');
   for (const userAgent of ['Laptop/1', 'Phone/1', 'Laptop/1'])
     expect((await loginFrom(ada, userAgent)).statusCode).toBe(200);
+  const { device_token } = (await loginFrom(ada, 'Laptop/1')).json();
+  // One that is known and was updated.
+  await loginFrom(ada, 'Laptop/2', { device_token });
   const mails = (await mailsTo(service, ada.email)).filter(({ template }) => template === 'new-device');
   expect(mails).toMatchObject([{ params: { userAgent: 'Phone/1' } }]);
 });
