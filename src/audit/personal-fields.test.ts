@@ -9,7 +9,7 @@ import { ensureTrailKey, findPersonKeys } from './key-queries.ts';
 import { ensureTrailKeys, erasePerson, NOBODY } from './personal-fields.ts';
 import { presentEvents } from './present.ts';
 import { findEvents } from './read-queries.ts';
-import { recordEvent } from './record.ts';
+import { recordEvent, recordEvents } from './record.ts';
 
 let deps: TestDeps;
 let userId: string;
@@ -76,6 +76,22 @@ test.each(['commit', 'rollback'] as const)(
     });
   },
 );
+
+test('first events of several people that are written together have a secret for each', async () => {
+  const other = deps.random.uuid();
+  const event = (id: string, ip: string) =>
+    ({
+      type: 'login.succeeded',
+      outcome: 'success',
+      actor: { kind: 'user', id },
+      userId: id,
+      caller: { requestId: ip, ip, userAgent: 'Firefox' },
+    }) as const;
+  await recordEvents(deps, deps.db, [event(userId, '192.0.2.1'), event(other, '192.0.2.2')]);
+  expect(await readable()).toEqual({ '192.0.2.1': '192.0.2.1' });
+  await erasePerson(deps, deps.db, other);
+  expect(await readable()).toEqual({ '192.0.2.1': '192.0.2.1' });
+});
 
 test('an erasure that is under way is waited for, and nothing personal is kept after it', async () => {
   const erasure = await opened(tx => erasePerson(deps, tx, userId));

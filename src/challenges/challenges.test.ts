@@ -222,6 +222,11 @@ test('two go within the cooldown, and the third waits for the older of them, als
   expect(
     await deps.db.transaction(tx => resendWait(unlimited, tx, { purpose: 'verify-email', userId })),
   ).toBe(0);
+  const quota = { purpose: 'verify-email', userId, address: '', limit: 0, busy: 'wait' } as const;
+  const within = (world: typeof deps) => deps.db.transaction(tx => withinQuota(world, tx, quota));
+  expect([await within(deps), await within(unlimited)]).toEqual([false, true]);
+  const waiting = () => deps.db.transaction(tx => withinQuota(deps, tx, { ...quota, limit: 10 }));
+  expect(await together(4, waiting)).toEqual([true, true, true, true]);
   const at = deps.clock.now();
   deps.clock.advance(1);
   expect(await sendTo(await newUser())).toBe(0);
