@@ -15,6 +15,7 @@ beforeAll(async () => {
     oidcProviders: [provider.entry()],
     redirectUris: [CLIENT],
     signInByMail: true,
+    sms: { webhook: { url: 'http://127.0.0.1:9/', secret: 'a secret' } },
     rateLimit: 'on',
   });
 });
