@@ -51,21 +51,17 @@ export function erasePersonKey(database: Sql, userId: string, now: Date): Promis
 }
 
 /**
- * Whose personal fields cannot be read, though nobody removed the account; nobody's key counts as an account's. A removal
- * may have been dropped by retention with the events before it, but for what was written while it happened.
+ * Which of these people, whose events nothing opens, were not removed, as far as the trail says; nobody's key counts as an
+ * account's.
  */
-export async function findLostKeys(
-  database: Sql,
-  { nobody, prunedBefore, limit }: { nobody: string; prunedBefore: Date | null; limit: number },
-): Promise<string[]> {
+export async function findLostKeys(database: Sql, userIds: readonly string[]): Promise<string[]> {
   const rows = await database.rows<{ user_id: string }>(sql`
-    select distinct coalesce(e.user_id, ${nobody}::uuid) as user_id
-    from audit_events e left join audit_keys k on k.user_id = coalesce(e.user_id, ${nobody}::uuid)
-    where e.personal_sealed is not null and k.secret is null and k.key_sealed is null
-      and (k.user_id is null or not exists (
-        select from audit_events d where d.user_id = e.user_id and d.type = 'user.deleted' and d.outcome = 'success'))
-      and (k.erased_at < ${prunedBefore}::timestamptz and e.created_at < k.erased_at + interval '1 hour') is not true
-    limit ${limit}::int`);
+    select closed.user_id
+    from unnest(${userIds}::uuid[]) as closed (user_id) left join audit_keys k on k.user_id = closed.user_id
+    where k.user_id is null or not exists (
+      select from audit_events d
+      where d.user_id = closed.user_id and d.type = 'user.deleted' and d.outcome = 'success')
+    order by closed.user_id`);
   return rows.map(({ user_id }) => user_id);
 }
 
@@ -75,18 +71,31 @@ export interface KeyedEvent extends EventKeys {
   /** When it was, as PostgreSQL writes it: exact, however far away. */
   readonly at: string;
   readonly personal_sealed: Buffer;
+  /**
+   * Nothing opens it, and retention does not explain it: a removal may have been dropped with the events before it, but for
+   * what was written while it happened.
+   */
+  readonly is_closed: boolean;
 }
 
 /** A page of the events with personal fields, the oldest first. */
 export function findKeyedEvents(
   database: Sql,
-  { nobody, after, limit }: { nobody: string; after: KeyedEvent | null; limit: number },
+  {
+    nobody,
+    prunedBefore,
+    after,
+    limit,
+  }: { nobody: string; prunedBefore: Date | null; after: KeyedEvent | null; limit: number },
 ): Promise<KeyedEvent[]> {
   const rest =
     after === null ? sql`` : sql`and (created_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)`;
   return database.rows(sql`
     select e.id, e.created_at::text as at, e.personal_sealed,
-      coalesce(e.user_id, ${nobody}::uuid) as user_id, k.secret, k.key_sealed
+      coalesce(e.user_id, ${nobody}::uuid) as user_id, k.secret, k.key_sealed,
+      k.secret is null and k.key_sealed is null
+        and (k.erased_at < ${prunedBefore}::timestamptz and e.created_at < k.erased_at + interval '1 hour') is not true
+        as is_closed
     from (
       select id, created_at, user_id, personal_sealed from audit_events
       where personal_sealed is not null ${rest} order by created_at, id limit ${limit}::int) e

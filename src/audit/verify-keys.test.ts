@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { writeFormerEvent } from '../../test/support/former-event.ts';
+import { rowsRead } from '../../test/support/plan.ts';
 import { sql } from '../platform/sql.ts';
+import { findKeyedEvents, findLostKeys } from './key-queries.ts';
+import { NOBODY } from './personal-fields.ts';
 import { recordEvent } from './record.ts';
 import { checkKeys } from './verify-keys.ts';
 
@@ -78,4 +81,17 @@ test('more events than a page holds are read, however far away, whose they are a
   expect(await lost()).toEqual([['key_lost', '00000000-0000-0000-0000-000000000000']]);
   await replaceSecret();
   expect(await lost()).toHaveLength(2);
+});
+
+test('no statement reads more than a page, however long the trail is', async () => {
+  await happens();
+  await deps.db.run(sql`
+    insert into audit_events (id, created_at, type, outcome, actor_kind, user_id, personal_sealed)
+    select gen_random_uuid(), created_at + n * interval '1 s', type, outcome, actor_kind, gen_random_uuid(), personal_sealed
+    from audit_events cross join generate_series(1, 5000) as n`);
+  await deps.db.run(sql`analyze audit_events`);
+  const page = { nobody: NOBODY, prunedBefore: null, after: null, limit: 10 };
+  expect(await rowsRead(deps.db, explained => findKeyedEvents(explained, page))).toBeLessThan(100);
+  expect(await rowsRead(deps.db, explained => findLostKeys(explained, [userId]))).toBeLessThan(100);
+  expect(await lost()).toHaveLength(1_000);
 });

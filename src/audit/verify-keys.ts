@@ -15,14 +15,25 @@ export async function checkKeys(
   deps: Pick<Deps, 'db' | 'secrets'>,
   { prunedBefore, spoilt }: { prunedBefore: Date | null; spoilt: ReadonlySet<string> },
 ): Promise<Finding[]> {
-  const lost = await findLostKeys(deps.db, { nobody: NOBODY, prunedBefore, limit: PAGE });
-  const findings = lost.map(userId => findingOf(userId, 'is gone, and no removal of that account says why'));
+  const lost: string[] = [];
+  // Page by page, since a trail may be too long for one statement, and of each person once.
+  const asked = new Set<string>();
   const [nobody] = await findPersonKeys(deps.db, [NOBODY]);
   const trailKey = openKey(deps, nobody);
   const closed = new Set<string>();
   let after: KeyedEvent | null = null;
   for (;;) {
-    const page: KeyedEvent[] = await findKeyedEvents(deps.db, { nobody: NOBODY, after, limit: PAGE });
+    const page: KeyedEvent[] = await findKeyedEvents(deps.db, {
+      nobody: NOBODY,
+      prunedBefore,
+      after,
+      limit: PAGE,
+    });
+    const unheard = new Set(
+      page.flatMap(event => (event.is_closed ? event.user_id : [])).filter(id => !asked.has(id)),
+    );
+    for (const userId of unheard) asked.add(userId);
+    if (unheard.size > 0 && lost.length < PAGE) lost.push(...(await findLostKeys(deps.db, [...unheard])));
     for (const key of page) {
       if ((key.secret === null && key.key_sealed === null) || spoilt.has(key.id)) continue;
       const event = { eventId: key.id, sealed: key.personal_sealed };
@@ -32,7 +43,9 @@ export async function checkKeys(
     after = page.at(-1) ?? null;
   }
   return [
-    ...findings,
+    ...lost
+      .slice(0, PAGE)
+      .map(userId => findingOf(userId, 'is gone, and no removal of that account says why')),
     ...[...closed].map(userId =>
       findingOf(userId, 'was replaced, or sealed under a root secret that is not configured'),
     ),
