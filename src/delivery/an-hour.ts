@@ -2,8 +2,8 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import { takingTurn } from './budget-queries.ts';
 import type { MailTemplate } from './messages.ts';
-import { takingTurn } from './queries.ts';
 
 const HOUR = 3600;
 const FEW = 20;

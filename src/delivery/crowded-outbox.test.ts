@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { rowsRead } from '../../test/support/plan.ts';
 import { addSeconds } from '../platform/clock.ts';
-import { sql } from '../platform/sql.ts';
-import { eraseExpiredSecrets, outboxStats, sweepBudgets, sweepOutbox } from './outbox.ts';
+import type { Db } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { eraseExpiredSecrets, outboxStats, requeue, sweepBudgets, sweepOutbox } from './outbox.ts';
 import { claimDue } from './queries.ts';
 
 const MANY = 1_000;
@@ -55,4 +56,26 @@ test('a sweep that has nothing to do reads neither what was sent, nor dead lette
 test('the metrics count what is not sent, and read nothing else', async () => {
   expect(await outboxStats(deps)).toMatchObject({ waiting: MANY, dead: MANY });
   expect(await reads(outboxStats)).toBeLessThan(MORE);
+});
+
+test('thousands of dead letters are requeued in slices, and one by itself', async () => {
+  const { db, clock } = deps;
+  await db.run(sql`
+    insert into outbox (id, channel, template, recipient, created_at, next_attempt_at, dead_at)
+    select gen_random_uuid(), 'mail', 'sign-in', 'ada@example.com', at, at, at
+    from (select ${clock.now()}::timestamptz as at) as now, generate_series(1, 1500)`);
+  const [one] = await db.rows<{ id: string }>(sql`select id from outbox where dead_at is not null limit 1`);
+  expect(await requeue(deps, { id: one?.id ?? '' })).toBe(1);
+  const slices: number[] = [];
+  const counting: Db = {
+    ...db,
+    async row<Row>(statement: Fragment) {
+      const row = await db.row<Row>(statement);
+      slices.push((row as { count: number }).count);
+      return row;
+    },
+  };
+  expect(await requeue({ ...deps, db: counting }, {})).toBe(MANY + 1500 - 1);
+  expect(slices).toEqual([1_000, 1_000, MANY + 1500 - 1 - 2_000, 0]);
+  expect(await outboxStats(deps)).toMatchObject({ waiting: 2 * MANY + 1500, dead: 0 });
 });

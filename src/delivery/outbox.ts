@@ -1,14 +1,15 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
+import { deleteOldBudgets } from './budget-queries.ts';
 import {
   countEntries,
   deleteOld,
-  deleteOldBudgets,
   eraseExpired,
   listEntries,
   type OutboxEntry,
   type OutboxStats,
   revive,
+  reviveNext,
 } from './queries.ts';
 import { wakeDelivery } from './wake.ts';
 
@@ -18,6 +19,9 @@ const DAY = 86_400;
 // Longer than NOTICE_LIFETIME: a notice is looked up here when its receiver says "this was not me".
 const KEEP_SENT_DAYS = 7;
 const KEEP_OTHERS_DAYS = 30;
+const REVIVED_AT_ONCE = 1_000;
+// Before every id.
+const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** The newest messages, or the newest dead ones; nothing secret is in it. */
 export function listOutbox(
@@ -35,9 +39,22 @@ export async function requeue(
   { db, clock }: OutboxDeps,
   { id = null }: { id?: string | null },
 ): Promise<number> {
-  const count = await revive(db, { id, now: clock.now() });
+  const now = clock.now();
+  const count = id === null ? await reviveAll(db, now) : await revive(db, id, now);
   wakeDelivery(db);
   return count;
+}
+
+// After an outage of days there may be more than one statement has time for.
+async function reviveAll(db: OutboxDeps['db'], now: Date): Promise<number> {
+  let all = 0;
+  let after: string | null = NIL;
+  while (after !== null) {
+    const { count, last } = await reviveNext(db, { after, limit: REVIVED_AT_ONCE, now });
+    all += count;
+    after = last;
+  }
+  return all;
 }
 
 /** For `/metrics` and `outbox list`: how much waits, how long, and how much is dead. */

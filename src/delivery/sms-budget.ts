@@ -2,8 +2,8 @@ import type { Config } from '../platform/config.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { lockBudgets, takeFromBudgets } from './budget-queries.ts';
 import type { TextTemplate } from './messages.ts';
-import { lockBudgets, takeFromBudgets } from './queries.ts';
 
 /**
  * Messages per window in seconds; RATE_LIMIT replaces them under these names, and `off` lifts them. Codes that set a phone

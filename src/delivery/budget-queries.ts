@@ -1,0 +1,71 @@
+import type { Sql } from '../platform/database.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+
+export interface Budget {
+  readonly key: Buffer;
+  readonly points: number;
+  readonly seconds: number;
+}
+
+/** Orders those who spend: whoever holds it reads what the one before has committed. */
+export function lockBudgets(tx: Sql): Promise<unknown> {
+  return tx.row(sql`select pg_advisory_xact_lock(hashtextextended('sms-budgets', 0))`);
+}
+
+/**
+ * Takes one message from every budget, or from none when one of them is spent; `wait` is in seconds. A window that a clock
+ * that was set back since then began later than now is over.
+ */
+export async function takeFromBudgets(
+  tx: Sql,
+  { budgets, now }: { budgets: readonly Budget[]; now: Date },
+): Promise<{ taken: boolean; wait: number }> {
+  const row = await tx.row<{ taken: boolean; wait: number }>(sql`
+    with wanted as (
+      select * from unnest(${budgets.map(({ key }) => key)}::bytea[], ${budgets.map(({ points }) => points)}::int[],
+        ${budgets.map(({ seconds }) => seconds)}::int[]) as wanted (key, points, seconds)),
+    present as (
+      select key, points, sent, window_started_at,
+        window_started_at + make_interval(secs => seconds) as ends_at,
+        coalesce(window_started_at <= ${now}::timestamptz
+          and window_started_at + make_interval(secs => seconds) > ${now}::timestamptz, false) as running
+      from wanted left join sms_budgets using (key)),
+    verdict as (
+      select bool_and(not running or sent < points) as taken,
+        coalesce(max(ceil(extract(epoch from ends_at - ${now}::timestamptz)))
+          filter (where running and sent >= points), 0)::int as wait
+      from present),
+    spent as (
+      insert into sms_budgets (key, window_started_at, sent)
+      select key, case when running then window_started_at else ${now}::timestamptz end,
+        case when running then sent + 1 else 1 end
+      from present where (select taken from verdict)
+      on conflict (key) do update set window_started_at = excluded.window_started_at, sent = excluded.sent)
+    select taken, wait from verdict`);
+  return row ?? { taken: false, wait: 0 };
+}
+
+/**
+ * `insert into sms_budgets … [from source]` that gives a row to so many of N callers at once, and to nobody where as many
+ * got it since then.
+ */
+export function takingTurn(
+  { key, most, since, now }: { key: Fragment; most: number; since: Date; now: Date },
+  source?: Fragment,
+): Fragment {
+  const over = sql`b.window_started_at <= ${since}::timestamptz`;
+  return sql`
+    insert into sms_budgets as b (key, window_started_at, sent) select ${key}, ${now}::timestamptz, 1
+    ${source === undefined ? sql`` : sql`from ${source}`}
+    on conflict (key) do update set
+      window_started_at = case when ${over} then excluded.window_started_at else b.window_started_at end,
+      sent = case when ${over} then 1 else b.sent + 1 end
+    where ${over} or b.sent < ${most}::int
+    returning 1 as turn`;
+}
+
+export function deleteOldBudgets(db: Sql, before: Date, limit: number): Promise<number> {
+  return db.run(sql`delete from sms_budgets where key in (
+    select key from sms_budgets where window_started_at < ${before}::timestamptz
+    order by window_started_at limit ${limit}::int for update skip locked)`);
+}
