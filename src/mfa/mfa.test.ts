@@ -49,6 +49,23 @@ test('a login with an authenticator app needs a code of it, and says so in amr',
   });
   expect(answer.statusCode, answer.body).toBe(200);
   expect(service.deps.keys.verify(answer.json().access_token)).toHaveProperty('amr', ['pwd', 'otp', 'mfa']);
+  const events = await service.deps.db.rows<{ type: string }>(sql`
+    select type from audit_events where user_id = ${who.id}::uuid order by created_at desc, id desc limit 3`);
+  expect(events.map(({ type }) => type)).toEqual(['device.added', 'login.succeeded', 'mfa.challenged']);
+});
+
+test('of several right codes that answer one demand at once, one gets in', async () => {
+  const { who, codes } = await withTotp();
+  const mfa_token = await demand(who);
+  const answers = await Promise.all(
+    codes
+      .slice(0, 3)
+      .map((code: string) =>
+        service.call('POST', '/token/mfa', { body: { mfa_token, factor: 'recovery_code', code } }),
+      ),
+  );
+  const verdicts = answers.map(answer => String(answer.json().code ?? answer.statusCode));
+  expect(verdicts.toSorted()).toEqual(['200', 'invalid_mfa_token', 'invalid_mfa_token']);
 });
 
 test('of ten submits of one code at once, one gets in (RFC 6238 §5.2)', async () => {
