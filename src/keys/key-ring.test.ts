@@ -132,6 +132,8 @@ test('a new key is published before it signs, and the old one verifies until its
   expect(keys.jwks().keys.map(({ kid }) => kid)).toEqual([oldKid, newKid]);
   deps.clock.advance(PUBLISH_LEAD - 1);
   const last = keys.sign(claimsAt(deps));
+  // As only a thief of the key would make it.
+  const lasting = keys.sign({ ...claimsAt(deps), exp: numericDate(deps.clock.now()) + 86_400 });
   expect(headerOf(last).kid).toBe(oldKid);
   deps.clock.advance(1);
   const first = keys.sign(claimsAt(deps));
@@ -142,7 +144,11 @@ test('a new key is published before it signs, and the old one verifies until its
   expect(keys.verify(last).exp).toBeGreaterThan(numericDate(deps.clock.now()));
   deps.clock.advance(1);
   expect(refusalOf(() => keys.verify(last))).toBe('token_expired');
-  deps.clock.advance(62);
+  deps.clock.advance(60);
+  expect(refusalOf(() => keys.verify(lasting))).toBeNull();
+  deps.clock.advance(1);
+  expect(refusalOf(() => keys.verify(lasting))).toBe('invalid_token');
+  deps.clock.advance(1);
   await keys.reload();
   expect(keys.jwks().keys.map(({ kid }) => kid)).toEqual([newKid]);
 });
@@ -275,4 +281,17 @@ test('a key of KEY_ROTATION_DAYS gets a successor by itself, from one of the rep
   );
   expect(reasons).toHaveLength(1);
   expect(headerOf(rings[0]?.sign(claimsAt(deps)) ?? '').kid).toBe(kid);
+});
+
+test('a service whose table of keys somebody emptied makes a key again, and with KEY_ROTATION_DAYS=0 no other', async () => {
+  const { deps } = await world('ES256');
+  const config = { ...deps.config, tokens: { ...deps.config.tokens, keyRotationAge: 0 } };
+  const ring = await openKeyRing({ ...deps, config }, { poll: 0.05 });
+  const before = ring.jwks().keys.map(({ kid }) => kid);
+  await deps.db.run(sql`delete from signing_keys`);
+  const now = () => ring.jwks().keys.map(({ kid }) => kid);
+  await expect.poll(() => now().length === 1 && now()[0] !== before[0]).toBe(true);
+  ring.close();
+  const { kid } = headerOf(ring.sign(claimsAt(deps)));
+  expect(await deps.db.rows(sql`select kid from signing_keys`)).toEqual([{ kid }]);
 });
