@@ -51,6 +51,7 @@ test('a refresh token is active until it is rotated, and revoking it ends its se
     'token_revoked',
   );
   expect((await refresh(fresh.refresh_token)).json().code).toBe('invalid_refresh_token');
+  expect((await post(powerful, '/introspect', { token: fresh.refresh_token })).body).toBe('{"active":false}');
 });
 
 test('a refresh token with another seed, as who knows only the root secret could make it, is none', async () => {
