@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { createClient } from '../clients/create.ts';
+import { sql } from '../platform/sql.ts';
 
 // What programs that verify tokens by themselves hear of in Redis.
 
@@ -117,14 +118,33 @@ const endings: [string, (two: Two) => Promise<unknown>, (two: Two) => [kind: str
   ],
 ];
 
+const trail: Record<string, string[]> = {
+  'a logout': ['session.ended logout'],
+  'a logout from everywhere': ['session.ended logout_everywhere', 'session.ended logout_everywhere'],
+  'the end of another session': ['session.ended ended_by_user'],
+  'the removal of a device': ['device.removed', 'session.ended device_removed'],
+  'the theft of a refresh token': ['session.theft refresh_token_reused'],
+  'a client that revokes a refresh token': ['session.ended revoked_by_client'],
+  'a client that revokes an access token': ['token.revoked'],
+  'a change of the password': ['session.ended password_changed'],
+  'a reset of the password': ['session.ended password_reset', 'session.ended password_reset'],
+};
+
 test.each(endings)(
-  '%s is told, for as long as a token of before could be good',
-  async (_what, end, ended) => {
+  '%s is told, for as long as a token of before could be good, and is in the trail',
+  async (what, end, ended) => {
     const who = await person(service);
     const two = { who, here: await session(who), there: await session(who) };
     await end(two);
-    const lifetime = service.deps.config.tokens.accessLifetime;
+    const { db, config } = service.deps;
     const sorted = (calls: readonly unknown[]) => calls.map(call => JSON.stringify(call)).toSorted();
-    expect(sorted(told.mock.calls)).toEqual(sorted(ended(two).map(each => [...each, lifetime])));
+    expect(sorted(told.mock.calls)).toEqual(
+      sorted(ended(two).map(each => [...each, config.tokens.accessLifetime])),
+    );
+    const events = await db.rows<{ event: string }>(sql`
+      select concat_ws(' ', type, reason) as event from audit_events
+      where user_id = ${who.id}::uuid and type in ('session.ended', 'session.theft', 'device.removed', 'token.revoked')
+      order by 1`);
+    expect(events.map(({ event }) => event)).toEqual(trail[what]);
   },
 );
