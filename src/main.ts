@@ -13,11 +13,15 @@ import type { Config } from './platform/config.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
 import { findFreePort, listen } from './platform/http/listen.ts';
+import { whenLeftBehind } from './platform/left-behind.ts';
 import { type Log, openLog } from './platform/log.ts';
 import { lastWords, StartError } from './platform/start-error.ts';
 import { openWorld, type World } from './world.ts';
 
-/** Serves until SIGTERM, SIGINT or SIGHUP: then finishes the requests in progress, stops what it started, and ends. */
+/**
+ * Serves until SIGTERM, SIGINT or SIGHUP, or the end of the npm that started it: then finishes the requests in progress,
+ * stops what it started, and ends.
+ */
 async function serve(): Promise<void> {
   const { config, warnings } = await configure();
   const log = openLog(config.logLevel);
@@ -40,6 +44,7 @@ async function serve(): Promise<void> {
   };
   // A terminal that is closed says SIGHUP.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, onSignal);
+  whenLeftBehind(() => onSignal('the end of npm'));
 
   let world: World | null = null;
   try {

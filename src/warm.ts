@@ -13,6 +13,7 @@ import { growHeapSlowly } from './platform/heap.ts';
 import './platform/http/certificate.ts';
 import './platform/http/listen.ts';
 import { compileSerializer, compileValidator } from './platform/http/validation.ts';
+import './platform/left-behind.ts';
 import './platform/migrations/upgrade.ts';
 import './platform/redis/redis-cache.ts';
 import './world.ts';

@@ -95,12 +95,16 @@ test('SIGHUP ends the service as SIGTERM does: the embedded server does not outl
   expect(processesHere()).toEqual([]);
 });
 
-// Debian's shell, which npm tells to run the script, would die of the signal alone and leave the service behind.
-test('SIGTERM to npm ends the service, and npm after it', async () => {
+// Debian's shell, which npm tells to run the script, would die of a signal alone; and nobody hands SIGKILL on.
+test.each([
+  ['SIGTERM', 0],
+  ['SIGKILL', null],
+] as const)('%s to the npm that started it ends the service', async (signal, code) => {
   const { child, ended, hear } = start(['start'], { DATA_DIR: dataDir }, 'npm');
   await hear('For production, set');
-  child.kill('SIGTERM');
-  await ended;
+  child.kill(signal);
+  // With the last of those who could still write to its terminal.
+  expect(await ended).toBe(code);
   expect(processesHere()).toEqual([]);
 });
 
