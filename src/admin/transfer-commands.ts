@@ -31,19 +31,24 @@ export function registerTransferCommands(users: Command, open: Open): void {
     )
     .action((file: string, { dryRun, createRoles, format }: ImportFlags) =>
       withFile(open, file, async deps => {
-        const source = file === '-' ? process.stdin : (await openFile(file)).createReadStream();
-        const onBad = (line: number, reason: string) =>
-          process.stderr.write(`line ${line}: ${printable(reason)}\n`);
-        const report = await importUsers(deps, readRecords(decodeUtf8(source), format), {
-          dryRun,
-          createRoles,
-          onBad,
-        });
-        if (report.bad > 0) process.exitCode = 1;
-        const { read, made, present, bad } = report;
-        return [
-          `${read} rows: ${made} ${dryRun ? 'would be taken over' : 'taken over'}, ${present} here already, ${bad} bad.`,
-        ];
+        const opened = file === '-' ? null : await openFile(file);
+        try {
+          const source = opened?.createReadStream() ?? process.stdin;
+          const onBad = (line: number, reason: string) =>
+            process.stderr.write(`line ${line}: ${printable(reason)}\n`);
+          const records = readRecords(decodeUtf8(source), format);
+          const { read, made, present, bad } = await importUsers(deps, records, {
+            dryRun,
+            createRoles,
+            onBad,
+          });
+          if (bad > 0) process.exitCode = 1;
+          return [
+            `${read} rows: ${made} ${dryRun ? 'would be taken over' : 'taken over'}, ${present} here already, ${bad} bad.`,
+          ];
+        } finally {
+          await opened?.close();
+        }
       }),
     );
 
