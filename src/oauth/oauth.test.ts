@@ -3,8 +3,10 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
 import { createClient } from '../clients/create.ts';
 import { symmetricSigner } from '../keys/jwt.ts';
+import { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import type { Granter } from '../rbac/granter.ts';
+import { introspect } from './introspect.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -130,6 +132,17 @@ test('introspection needs tokens:introspect, and says of what is not good only t
   const json = await world.call('POST', '/introspect', { body: { token }, headers: basic(resource) });
   expect(json.json().active).toBe(true);
   expect((await post(resource, '/introspect', {})).statusCode).toBe(422);
+});
+
+test('while the database cannot be reached, introspection says that, and not that a token is dead', async () => {
+  const { accessToken } = await signedIn(world);
+  const { deps } = world;
+  const unreachable = { ...deps.db, read: () => Promise.reject(new Problem('database_unavailable')) };
+  const caller = { requestId: 'gateway', ip: '192.0.2.1', userAgent: 'test' };
+  const resource = { clientId: deps.random.uuid(), permissions: new Set(['tokens:introspect']) };
+  await expect(introspect({ ...deps, db: unreachable }, caller, resource, accessToken)).rejects.toMatchObject(
+    { code: 'database_unavailable' },
+  );
 });
 
 test('introspection tells the claims as the token has them, also one that a holder of the HS256 key made', async () => {

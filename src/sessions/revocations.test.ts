@@ -146,5 +146,11 @@ test.each(endings)(
       where user_id = ${who.id}::uuid and type in ('session.ended', 'session.theft', 'device.removed', 'token.revoked')
       order by 1`);
     expect(events.map(({ event }) => event)).toEqual(trail[what]);
+    // As the export of its owner has it.
+    const kept = await db.rows<{ reason: string }>(sql`
+      select end_reason as reason from sessions where user_id = ${who.id}::uuid and ended_at is not null`);
+    expect(kept.map(({ reason }) => reason)).toEqual(
+      trail[what]?.filter(event => event.startsWith('session.')).map(event => event.split(' ')[1]),
+    );
   },
 );
