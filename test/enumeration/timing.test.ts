@@ -93,7 +93,7 @@ describe('the time of an answer does not tell', () => {
       const { config, db } = moved.deps;
       const earlier = {
         cheaper: { bcryptCost: 4 },
-        costlier: { bcryptCost: 7 },
+        costlier: { bcryptCost: 6 },
         argon2id: { hash: 'argon2id' },
       };
       await person(moved, { email: 'known@example.com' });
