@@ -1,4 +1,5 @@
 import { userBody } from '../accounts/account.ts';
+import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
@@ -17,9 +18,8 @@ import { findUser, listUsers } from './list-users.ts';
 
 const exact = { additionalProperties: false } as const;
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
-const name = Type.String({ pattern: '\\S', maxLength: 100 });
 const fullName = Type.String({ minLength: 1, maxLength: 201 });
-const phone = Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]);
+const phone = Type.Union([phoneText, Type.Null()]);
 const roles = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true });
 const reading = { access: { permission: 'users:read' }, limit: 'admin' } as const;
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
@@ -75,10 +75,10 @@ export function routes(app: App, deps: KeysDeps): void {
           'Without a password: its owner gets a mail with a link that sets one and proves the mailbox. You can give only roles whose permissions you hold.',
         body: Type.Object(
           {
-            email: Type.String({ maxLength: 320, format: 'idn-email' }),
+            email: addressText,
             username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
-            first_name: name,
-            last_name: name,
+            first_name: nameText,
+            last_name: nameText,
             full_name: Type.Optional(fullName),
             phone_number: Type.Optional(phone),
             roles: Type.Optional(roles),
@@ -114,8 +114,8 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             disabled: Type.Optional(Type.Boolean()),
-            first_name: Type.Optional(name),
-            last_name: Type.Optional(name),
+            first_name: Type.Optional(nameText),
+            last_name: Type.Optional(nameText),
             full_name: Type.Optional(fullName),
             phone_number: Type.Optional(phone),
           },

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { settle } from '../../test/support/settle.ts';
+import { writeEvent } from '../../test/support/write-event.ts';
 import type { Db } from '../platform/database.ts';
 import { sql, toStatement } from '../platform/sql.ts';
 import { makePartitions } from './partitions.ts';
 import { pruneTrail } from './prune.ts';
-import { recordEvent } from './record.ts';
 import { sealAll } from './seal.ts';
 import { verifyTrail } from './verify.ts';
 
@@ -17,21 +17,12 @@ beforeEach(async () => {
   await makePartitions(deps);
   for (const at of ['2031-03-05T00:00:00Z', '2031-06-15T00:00:00Z']) {
     deps.clock.set(new Date(at));
-    await write();
+    await writeEvent(deps);
     await settle(deps);
     await sealAll(deps);
   }
 });
 afterEach(() => deps.close());
-
-async function write(): Promise<void> {
-  await recordEvent(deps, deps.db, {
-    type: 'service.bootstrapped',
-    outcome: 'success',
-    actor: { kind: 'system' },
-    caller: null,
-  });
-}
 
 test('tens of thousands of batches go in slices', async () => {
   await deps.db.run(sql`
@@ -71,7 +62,7 @@ test('the keys of thousands who left nothing go in slices, while nobody waits to
     async row(statement) {
       const before = await countKeys();
       // It would wait for a transaction that has taken a month out of the trail.
-      await write();
+      await writeEvent(deps);
       const row = await deps.db.row<never>(statement);
       slices.push(before - (await countKeys()));
       return row;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { person } from '../../test/support/people.ts';
 import { settle } from '../../test/support/settle.ts';
+import { writeEvent } from '../../test/support/write-event.ts';
 import { openDatabase } from '../platform/database.ts';
 import { grantTo } from '../platform/migrations/grants.ts';
 import { Fragment, sql } from '../platform/sql.ts';
@@ -22,15 +23,6 @@ beforeEach(async () => {
 });
 afterEach(() => deps.close());
 
-async function write(): Promise<void> {
-  await recordEvent(deps, deps.db, {
-    type: 'service.bootstrapped',
-    outcome: 'success',
-    actor: { kind: 'system' },
-    caller: null,
-  });
-}
-
 async function seal(): Promise<void> {
   await settle(deps);
   await sealAll(deps);
@@ -46,18 +38,18 @@ async function monthly(): Promise<void> {
   deps.clock.set(new Date('2031-03-05T00:00:00Z'));
   expect(await makePartitions(deps)).toBe(3);
   expect(await makePartitions(deps)).toBe(0);
-  await write();
+  await writeEvent(deps);
   await seal();
-  await write();
+  await writeEvent(deps);
   deps.clock.set(new Date('2031-04-01T00:00:00Z'));
-  await write();
+  await writeEvent(deps);
   await seal();
   deps.clock.set(new Date('2031-05-31T23:59:59Z'));
-  await write();
+  await writeEvent(deps);
   await seal();
   // Without a partition of its own.
   deps.clock.set(new Date('2031-06-15T00:00:00Z'));
-  await write();
+  await writeEvent(deps);
   await seal();
 }
 
@@ -92,7 +84,7 @@ test('retention drops whole months, and the rest still verifies from the signed 
   });
 
   deps.clock.set(new Date('2031-08-02T00:00:00Z'));
-  await write();
+  await writeEvent(deps);
   await seal();
   expect(await pruneTrail(deps, { days: 30, by: 'operator' })).toMatchObject({
     verdict: 'pruned',
@@ -163,7 +155,7 @@ test('a record of pruning that was forged, and a pruning without one, are found'
 
 test('what was never sealed is not dropped', async () => {
   deps.clock.set(new Date('2031-03-05T00:00:00Z'));
-  await write();
+  await writeEvent(deps);
   deps.clock.set(new Date('2031-06-05T00:00:00Z'));
   expect(await pruneTrail(deps, { days: 30, by: 'system' })).toEqual({ verdict: 'unsealed', events: 1 });
 });
@@ -238,12 +230,7 @@ test('a dump that is restored into another database verifies there and goes on',
     execFileSync('psql', ['-q', '-v', 'ON_ERROR_STOP=1', copy.databaseUrl], { input: dump, stdio: 'pipe' });
     const restored = { ...copy, clock: deps.clock };
     expect(await verifyTrail(restored)).toMatchObject({ findings: [], events: 5, pending: 0 });
-    await recordEvent(restored, restored.db, {
-      type: 'service.bootstrapped',
-      outcome: 'success',
-      actor: { kind: 'system' },
-      caller: null,
-    });
+    await writeEvent(restored);
     await settle(restored);
     expect(await sealAll(restored)).toBe(1);
     expect((await verifyTrail(restored)).findings).toEqual([]);

@@ -69,7 +69,8 @@ export async function pruneTrail(
 }
 
 // After the commit, since every writer of an event waits for a transaction that has taken a month out; and a slice at a time,
-// since there is a key for each account. What a stop leaves behind goes with the next month.
+// since there is a key for each account. Nobody writes about their owners meanwhile: the keys are a day old at least, by when a
+// sign-up is over. What a stop leaves behind goes with the next month.
 async function removeKeys({ db }: Deps, horizon: Date): Promise<void> {
   let after: string | null = NOBODY;
   while (after !== null) after = await removeUnusedKeys(db, { horizon, after, limit: KEYS });

@@ -1,4 +1,5 @@
 import { userBody } from '../accounts/account.ts';
+import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
@@ -8,7 +9,6 @@ import { acceptInvitation } from './accept.ts';
 import { invite, listInvitations, revokeInvitation } from './invite.ts';
 
 const exact = { additionalProperties: false } as const;
-const name = Type.String({ pattern: '\\S', maxLength: 100 });
 const password = Type.String({ maxLength: 4096 });
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
 const tags = ['Administration'];
@@ -41,7 +41,7 @@ export function routes(app: App, deps: Deps): void {
           'By a mail with a link that works for seven days, in place of an earlier one to the same address. You can give only roles whose permissions you hold, and you must still hold them when it is accepted.',
         body: Type.Object(
           {
-            email: Type.String({ maxLength: 320, format: 'idn-email' }),
+            email: addressText,
             roles: Type.Optional(
               Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
             ),
@@ -119,11 +119,9 @@ export function routes(app: App, deps: Deps): void {
         body: Type.Object(
           {
             token: opaqueToken(),
-            first_name: name,
-            last_name: name,
-            phone_number: Type.Optional(
-              Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]),
-            ),
+            first_name: nameText,
+            last_name: nameText,
+            phone_number: Type.Optional(Type.Union([phoneText, Type.Null()])),
             password,
             confirm_password: password,
           },

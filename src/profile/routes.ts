@@ -1,4 +1,5 @@
 import { userBody } from '../accounts/account.ts';
+import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
@@ -11,7 +12,6 @@ import { updateProfile } from './update.ts';
 import { sendVerification, verifyEmail } from './verify-email.ts';
 
 const exact = { additionalProperties: false } as const;
-const name = Type.String({ pattern: '\\S', maxLength: 100 });
 const message = Type.Object({ message: Type.String() });
 
 /** One's own account: profile, address, export, closing. */
@@ -31,14 +31,12 @@ export function routes(app: App, deps: KeysDeps): void {
           'What is left out stays. `full_name` follows the two names unless it is given. Another `email` needs a recent login and is `pending_email` until it is confirmed from the new mailbox; the present one calls the change off.',
         body: Type.Object(
           {
-            first_name: Type.Optional(name),
-            last_name: Type.Optional(name),
+            first_name: Type.Optional(nameText),
+            last_name: Type.Optional(nameText),
             full_name: Type.Optional(Type.String({ minLength: 1, maxLength: 201 })),
             username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
-            phone_number: Type.Optional(
-              Type.Union([Type.String({ pattern: '^\\+?[0-9]{10,15}$' }), Type.Null()]),
-            ),
-            email: Type.Optional(Type.String({ maxLength: 320, format: 'idn-email' })),
+            phone_number: Type.Optional(Type.Union([phoneText, Type.Null()])),
+            email: Type.Optional(addressText),
           },
           { ...exact, examples: [{ full_name: 'Ada, Countess of Lovelace', phone_number: '+254712345678' }] },
         ),

@@ -1,4 +1,5 @@
 import { userBody } from '../accounts/account.ts';
+import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
@@ -8,7 +9,6 @@ import { finish } from './finish.ts';
 import { signupCookie, signupTokenFrom, withoutSpentCookie } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
-const name = Type.String({ pattern: '\\S', maxLength: 100 });
 
 /** The two steps of the original's sign-up. */
 export function routes(app: App, deps: Deps): void {
@@ -23,10 +23,10 @@ export function routes(app: App, deps: Deps): void {
           'Gives a token, in the body and as a cookie, that step 2 must bring within a day. Where login needs a verified address, a taken address gets the same answer.',
         body: Type.Object(
           {
-            first_name: name,
-            last_name: name,
-            email: Type.String({ maxLength: 320, format: 'idn-email' }),
-            phone_number: Type.String({ pattern: '^\\+?[0-9]{10,15}$' }),
+            first_name: nameText,
+            last_name: nameText,
+            email: addressText,
+            phone_number: phoneText,
           },
           exact,
         ),

@@ -1,0 +1,10 @@
+import { Type } from '../platform/json-schema.ts';
+
+/** A first or last name in a request; `personName` judges it in full. */
+export const nameText = Type.String({ pattern: '\\S', maxLength: 100 });
+
+/** A mail address in a request, judged in full where it is normalized. */
+export const addressText = Type.String({ maxLength: 320, format: 'idn-email' });
+
+/** A phone number in a request, with or without its plus. */
+export const phoneText = Type.String({ pattern: '^\\+?[0-9]{10,15}$' });
