@@ -95,3 +95,13 @@ test('no statement reads more than a page, however long the trail is', async () 
   expect(await rowsRead(deps.db, explained => findLostKeys(explained, [userId]))).toBeLessThan(100);
   expect(await lost()).toHaveLength(1_000);
 });
+
+test('somebody whose key is gone is named once, however many events they have', async () => {
+  await happens();
+  await deps.db.run(sql`
+    insert into audit_events (id, created_at, type, outcome, actor_kind, user_id, personal_sealed)
+    select gen_random_uuid(), created_at + n * interval '1 s', type, outcome, actor_kind, ${deps.random.uuid()}::uuid,
+      personal_sealed
+    from audit_events cross join generate_series(1, 2500) as n`);
+  expect(await lost()).toHaveLength(1);
+});
