@@ -6,7 +6,7 @@ const PHC = new RegExp(
 );
 
 /**
- * The most that a hash may cost, stored or configured: KiB of memory, of which every core and one more takes so much at once,
+ * The most that a hash may cost, stored or configured: KiB of memory, of which every core takes so much at once,
  * passes, lanes, and KiB times passes, which takes as long as the greatest cost of bcrypt. Who writes a hash into the database
  * must not be able to take the memory or the cores away with it.
  */

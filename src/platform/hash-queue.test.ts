@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openHashQueue } from './hash-queue.ts';
 
 const deferred = () => Promise.withResolvers<void>();
@@ -24,6 +24,45 @@ test('never more than its slots run at once, and the rest start in the order the
   await Promise.all(all);
   expect(started).toEqual([0, 1, 2, 3, 4]);
   expect(queue.stats()).toEqual({ running: 0, waiting: 0, dropped: 0 });
+});
+
+test('while jobs are short, one more than its slots is begun, and no more than those once they are long', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const queue = openHashQueue(2, 10, 50);
+  const started: number[] = [];
+  const begin = () => {
+    const gates = Array.from({ length: 5 }, deferred);
+    const all = gates.map((gate, index) =>
+      queue.run(async () => {
+        started.push(index);
+        await gate.promise;
+      }),
+    );
+    return { gates, all };
+  };
+  // How long they take is not known yet.
+  const first = begin();
+  await settle();
+  expect(started).toEqual([0, 1]);
+  for (const gate of first.gates) gate.resolve();
+  await Promise.all(first.all);
+  const second = begin();
+  await settle();
+  expect(started.slice(5)).toEqual([0, 1, 2]);
+  expect(queue.stats()).toEqual({ running: 3, waiting: 2, dropped: 0 });
+  second.gates[0]?.resolve();
+  await settle();
+  expect(started.slice(5)).toEqual([0, 1, 2, 3]);
+  vi.advanceTimersByTime(300);
+  second.gates[1]?.resolve();
+  await settle();
+  expect(started.slice(5)).toEqual([0, 1, 2, 3]);
+  second.gates[2]?.resolve();
+  await settle();
+  expect(started.slice(5)).toEqual([0, 1, 2, 3, 4]);
+  for (const gate of second.gates) gate.resolve();
+  await Promise.all(second.all);
 });
 
 test('what finds the queue full is refused at once with overloaded and a time to come back', async () => {

@@ -1,7 +1,7 @@
 import { Problem } from './problems.ts';
 
 /**
- * Runs expensive jobs, at most `slots` at once and first come first served, and refuses what would wait too long. Where callers
+ * Runs expensive jobs, so many at once and first come first served, and refuses what would wait too long. Where callers
  * go away while they wait, every other slot goes to whoever came last.
  */
 export interface HashQueue {
@@ -35,8 +35,11 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 // How much the last job weighs in the moving average of durations that Retry-After is made from.
 const WEIGHT = 0.2;
 
-/** An empty queue. `slots` is best one more than the cores: more in flight only slows each, and delays the whole thread pool. */
-export function openHashQueue(slots: number, waitingMax: number): HashQueue {
+/**
+ * An empty queue. While jobs take less than `aheadBelowMs` on the average, one more than `slots` is begun, which the thread pool
+ * keeps until the first of its threads is free: such short ones would leave a core idle until the event loop gives it the next.
+ */
+export function openHashQueue(slots: number, waitingMax: number, aheadBelowMs = 0): HashQueue {
   let running = 0;
   let waiting = 0;
   let oldest: Waiting | null = null;
@@ -47,8 +50,10 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
   let admitted = 0;
   let dropped = 0;
 
+  const limit = () => (averageMs < aheadBelowMs ? slots + 1 : slots);
+
   const overloaded = () => {
-    const seconds = Math.ceil((averageMs * waiting) / slots / 1000);
+    const seconds = Math.ceil((averageMs * waiting) / limit() / 1000);
     return new Problem('overloaded', {
       retryAfter: Math.min(Math.max(seconds, 1), RETRY_AFTER_MAX_SECONDS),
     });
@@ -72,15 +77,21 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
 
   // Where callers go away, whoever waited longest is the next to do so, most often while their job runs. Not every slot goes to
   // the newest: whoever does wait must get their turn.
-  const release = () => {
-    running--;
+  const take = () => {
     tookNewest = impatience && !tookNewest;
     if (tookNewest) impatience = false;
-    const next = tookNewest ? newest : oldest;
-    if (next === null) return;
-    remove(next);
-    running++;
-    next.start();
+    return tookNewest ? newest : oldest;
+  };
+
+  const release = () => {
+    running--;
+    while (running < limit()) {
+      const next = take();
+      if (next === null) return;
+      remove(next);
+      running++;
+      next.start();
+    }
   };
 
   const enter = (signal: AbortSignal | undefined) =>
@@ -109,7 +120,7 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
         dropped++;
         throw signal.reason;
       }
-      if (running < slots) running++;
+      if (running < limit()) running++;
       else if (waiting >= waitingMax) throw overloaded();
       else await enter(signal);
       const startedAt = performance.now();
@@ -121,7 +132,7 @@ export function openHashQueue(slots: number, waitingMax: number): HashQueue {
       }
     },
     async admit(work) {
-      if (waiting >= waitingMax || admitted >= slots + waitingMax) throw overloaded();
+      if (waiting >= waitingMax || admitted >= limit() + waitingMax) throw overloaded();
       admitted++;
       try {
         return await work();

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { isKnownHash, openHasher } from './hasher.ts';
 
 const cheap = { hash: 'bcrypt', bcryptCost: 4, argon2MemoryKib: 64, argon2Passes: 1, queueMax: 128 } as const;
-const SLOTS = Math.min(availableParallelism() + 1, Number(process.env.UV_THREADPOOL_SIZE) - 1);
+const THREADS = Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE));
 const hasher = openHasher(cheap);
 const argon2 = openHasher({ ...cheap, hash: 'argon2id' });
 
@@ -246,7 +246,7 @@ test('of a crowd, few prepare for their hashes at once, and all of them get thei
   };
   await Promise.all(Array.from({ length: 100 }, () => hasher.prepare(work)));
   expect(done).toBe(100);
-  expect(most).toBe(2 * SLOTS);
+  expect(most).toBe(2 * (THREADS + 1));
 });
 
 test('what must be read before a hash is not read for a caller who has gone', async () => {
@@ -260,7 +260,7 @@ test('what must be read before a hash is not read for a caller who has gone', as
 test('behind preparations that never end, a caller is told to come back', async () => {
   const impatient = openHasher(cheap, { patienceMs: 20 });
   const { promise: forever, resolve } = Promise.withResolvers<void>();
-  const held = Array.from({ length: 2 * SLOTS }, () => impatient.prepare(() => forever));
+  const held = Array.from({ length: 2 * (THREADS + 1) }, () => impatient.prepare(() => forever));
   await expect(impatient.prepare(async () => 'too late')).rejects.toMatchObject({ code: 'overloaded' });
   resolve();
   await Promise.all(held);

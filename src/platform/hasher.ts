@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import {
   type Argon2Cost,
   argon2Decoy,
@@ -20,7 +19,7 @@ import type { Config } from './config.ts';
 import { openHashCompany } from './hash-company.ts';
 import { openHashPace } from './hash-pace.ts';
 import { type HashQueue, openHashQueue, type QueueStats } from './hash-queue.ts';
-import { letHashesGiveWay } from './hash-threads.ts';
+import { AHEAD_BELOW_MS, HASH_THREADS, letHashesGiveWay } from './hash-threads.ts';
 import { invalid, Problem } from './problems.ts';
 
 /**
@@ -83,23 +82,23 @@ const PREPARED_PER_SLOT = 2;
 const PREPARATION_PATIENCE_MS = 3_000;
 
 /**
- * Opens the hasher with the configured algorithm and cost, one hash more than there are cores at once unless a `queue` is
- * given. Loads nothing until the first.
+ * Opens the hasher with the configured algorithm and cost, a hash a core at once unless a `queue` is given, and where they are
+ * short, the next one ready in the pool. Loads nothing until the first.
  */
 export function openHasher(
   settings: Settings,
   {
     patienceMs = PREPARATION_PATIENCE_MS,
-    queue = openHashQueue(slots(), settings.queueMax),
+    queue = openHashQueue(HASH_THREADS, settings.queueMax, AHEAD_BELOW_MS),
   }: { readonly patienceMs?: number; readonly queue?: HashQueue } = {},
 ): Hasher {
-  const preparations = openHashQueue(PREPARED_PER_SLOT * slots(), Number.POSITIVE_INFINITY);
+  const preparations = openHashQueue(PREPARED_PER_SLOT * (HASH_THREADS + 1), Number.POSITIVE_INFINITY);
   const argon2: Argon2Cost = { memoryKib: settings.argon2MemoryKib, passes: settings.argon2Passes };
   const prefersBcrypt = settings.hash === 'bcrypt';
   const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
 
   const pace = openHashPace();
-  const company = openHashCompany(slots());
+  const company = openHashCompany(HASH_THREADS);
 
   let gaveWay = false;
   /** What a job makes, and the milliseconds that its caller waited: for a slot before it, and for company after it. */
@@ -195,18 +194,6 @@ export function isHashable(password: string): boolean {
 
 function kindOf(hash: string): string {
   return isBcryptHash(hash) ? bcryptKind(hash) : argon2Kind(hash);
-}
-
-// A hash a core and one more, so that no core waits for the event loop to give it the next; and two threads of libuv's pool
-// left over for files, DNS and WebCrypto, which would wait behind hashes otherwise. The pool reads its size once, when it is
-// first used: after every module has been loaded.
-const HASHES = availableParallelism() + 1;
-const SPARE_THREADS = 2;
-process.env.UV_THREADPOOL_SIZE ??= String(HASHES + SPARE_THREADS);
-
-function slots(): number {
-  const threads = Number(process.env.UV_THREADPOOL_SIZE);
-  return Math.max(1, Math.min(HASHES, threads - 1));
 }
 
 /** Whether a stored hash is of a kind that `verify` knows, and costs no more than a login may. */
