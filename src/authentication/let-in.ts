@@ -70,7 +70,8 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       : sql``;
   const events = newcomer === null ? event : ([event, newcomer] as const);
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
-  const admitted = await db.row<{ roles: string[]; version: string | null }>(sql`
+  const admitted = await db.share<{ roles: string[]; version: string | null }>(
+    sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),
       admitted as (${withProofOf(proof)}),
       session as (${session.insert}),
@@ -78,7 +79,9 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       ${insertEvent(events, sql`admitted`)}
       ${forgiven}
       ${notice}
-    select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`);
+    select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`,
+    account.id,
+  );
   if (admitted === null) throw new Problem('invalid_credentials');
   if (stranger !== null) wakeDelivery(db);
   const grants = await grantsOf(db, { userId: account.id, ...admitted, amr: proof.amr });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What a one-time secret is for. A secret of one purpose never answers for another. */
 export type Purpose =
@@ -35,7 +35,7 @@ export interface Challenge {
 
 /** SHA-256 of a token: what is stored of it. */
 export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /** False for text that cannot be one of our tokens, which then costs no query: 32 bytes in base64url, unpadded. */

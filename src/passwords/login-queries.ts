@@ -54,7 +54,8 @@ export async function readLogin(
           userId: sql`lane.user_id`,
           from: sql`from lane`,
         });
-  const row = (await deps.db.row<Row>(sql`
+  const row = (await deps.db.share<Row>(
+    sql`
     with named as materialized (
       select (select user_id from identifiers where key = ${key} and kind <> 'reserved') as id),
     reading as (
@@ -78,7 +79,9 @@ export async function readLogin(
     attempt as (${attempt})
     select reading.*, lane.subject, (select id from device) as device, attempt.failures, attempt.locked_until,
       attempt.window_started_at, before.locked_until as locked_before
-    from lane left join reading on true left join attempt on true left join lockouts before on before.subject = lane.subject`)) as Row;
+    from lane left join reading on true left join attempt on true left join lockouts before on before.subject = lane.subject`,
+    key,
+  )) as Row;
   const allowed = row.failures !== null;
   return {
     account: row.known === true ? row : null,

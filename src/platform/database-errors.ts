@@ -3,11 +3,11 @@ import { Problem } from './problems.ts';
 
 /**
  * True for what a statement did wrong with its values, which leaves its connection as good as it was: data exceptions,
- * constraints, conflicts with others (classes 22, 23 and 40). After anything else a new one is made, as where a
- * migration has changed what a prepared statement returns, or a pooler has forgotten it.
+ * constraints, conflicts with others (classes 22, 23 and 40), a lock that was not waited for. After anything else a new one is
+ * made, as where a migration has changed what a prepared statement returns, or a pooler has forgotten it.
  */
 export const isRefusal = (error: Error) =>
-  error instanceof pg.DatabaseError && /^(22|23|40)/.test(error.code ?? '');
+  error instanceof pg.DatabaseError && /^(22|23|40|55P03)/.test(error.code ?? '');
 
 /**
  * True where another was in the way, so that a second try finds what it has left: a deadlock, a serialization failure, or

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
-import { type Company, gather } from './gather.ts';
+import { gatherJoint, gatherReadings, gatherShares, type Run, type RunEach } from './in-company.ts';
 import { Problem } from './problems.ts';
 import { type Watch, watchSilence } from './silence.ts';
 import { type Fragment, type Joint, type Reading, type Statement, toStatement } from './sql.ts';
@@ -29,6 +29,12 @@ export interface Db extends Sql {
   read<Ask, Row>(reading: Reading<Ask>, ask: Ask): Promise<Row | null>;
   /** The row of a joint statement for one who asks: in company with others of the same turn, alone where nobody else asks. */
   join<Ask, Row>(statement: Joint<Ask>, ask: Ask): Promise<Row | null>;
+  /**
+   * The first row of a statement that writes, or null. Those of one turn who run the same text share a transaction: one round
+   * trip and one commit, in the order of their keys, so that two companies do not wait for each other in a ring; two with one
+   * key never go together. Where one of them fails, or waits for a lock, each runs by itself.
+   */
+  share<Row>(statement: Fragment, key: string): Promise<Row | null>;
   /**
    * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller
    * throw, because what is thrown inside takes the failure counters and the audit rows with it. Where another was in the
@@ -117,6 +123,7 @@ export function openDatabase({
     ...sqlOver(run),
     read: gatherReadings(run),
     join: gatherJoint(run),
+    share: prepare ? gatherShares(run, oneByOne(server)) : fragment => sqlOver(run).row(fragment),
     transaction: work => givingWay(() => inTransactionOf(server, work)),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     // A command that is ended while it closes what it opened closes it twice.
@@ -157,7 +164,6 @@ async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>):
   }
 }
 
-type Run = (statement: Statement) => Promise<Outcome>;
 type Done<T> = (error: Error | null, result?: T) => void;
 
 function sqlOver(run: Run): Sql {
@@ -172,9 +178,19 @@ function sqlOver(run: Run): Sql {
 
 function overPool(server: Server): Run {
   return server.prepare
-    ? statement => lend(server, (client, done) => client.query(new Execution(statement, done)))
+    ? statement => lend(server, (client, done) => client.query(single(statement, done)))
     : ({ text, values }) =>
         lend<pg.QueryResult>(server, (client, done) => client.query(text, values, done)).then(outcomeOf);
+}
+
+function single(statement: Statement, done: Done<Outcome>): Execution {
+  return new Execution(statement, [statement.values], (error, outcomes) => done(error, outcomes?.[0]));
+}
+
+/** Runs a statement for each of several lists of values, in one transaction. */
+function oneByOne(server: Server): RunEach {
+  return (statement, valueLists) =>
+    lend(server, (client, done) => client.query(new Execution(statement, valueLists, done)));
 }
 
 // The other one sleeps in the server until what we held is free, and has it only once it has woken: who tries again at once
@@ -188,46 +204,6 @@ function givingWay<T>(attempt: () => Promise<T>): Promise<T> {
     await sleep(GIVE_WAY_MS);
     return attempt();
   });
-}
-
-type Found = Record<string, unknown>;
-
-// Those who ask for the same reading go together.
-function gatherReadings(run: Run): Db['read'] {
-  return gatherEach((reading: Reading<unknown>) => ({
-    alone: async one => (await run(toStatement(reading.alone(one)))).rows[0] ?? null,
-    async together(all) {
-      const { rows } = await run(toStatement(reading.together(all)));
-      const found = new Map(rows.map(row => [row.place, row]));
-      return all.map((_, index) => found.get(index + 1) ?? null);
-    },
-  }));
-}
-
-// About as long as a commit takes where the disk is quick. Where it takes longer, PostgreSQL lets several share one.
-const COMMIT_MS = 2;
-
-// Those who ask the same joint statement go together.
-function gatherJoint(run: Run): Db['join'] {
-  return gatherEach((joint: Joint<unknown>) => ({
-    key: joint.key,
-    waitMs: COMMIT_MS,
-    alone: async one => (await run(toStatement(joint.alone(one)))).rows[0] ?? null,
-    async together(all) {
-      const { rows } = await run(toStatement(joint.together(all)));
-      const found = new Map(rows.map(row => [row.key, row]));
-      return all.map(one => found.get(joint.key(one)));
-    },
-  }));
-}
-
-function gatherEach<Kind extends object>(companyOf: (kind: Kind) => Company<unknown, Found | null>) {
-  const askers = new WeakMap<Kind, (ask: unknown) => Promise<Found | null>>();
-  return <Ask, Row>(kind: Kind, ask: Ask): Promise<Row | null> => {
-    let asker = askers.get(kind);
-    if (asker === undefined) askers.set(kind, (asker = gather(companyOf(kind))));
-    return asker(ask).then(found => found as Row | null, asUnavailable);
-  };
 }
 
 // Lends a connection for one use, and takes it back unless what went wrong may be its own fault.
@@ -247,7 +223,7 @@ function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => 
 
 function overClient(server: Server, client: pg.PoolClient): Run {
   return server.prepare
-    ? statement => ask<Outcome>(server, done => client.query(new Execution(statement, done)))
+    ? statement => ask<Outcome>(server, done => client.query(single(statement, done)))
     : async ({ text, values }) =>
         outcomeOf(await ask<pg.QueryResult>(server, done => client.query(text, values, done)));
 }

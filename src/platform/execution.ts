@@ -31,24 +31,36 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
 // What a prepared statement returns cannot change while its connection lives: the server refuses to run it then.
 const described = new WeakMap<Wire, Map<string, Columns>>();
 
+// Nobody who shares a transaction waits longer for a lock: all the others would wait as well.
+const SHARED_LOCK_TIMEOUT = 'set local lock_timeout = 100';
+
 /**
- * A run of a prepared statement, for `client.query`. pg's own Query asks the server on every run what the columns are and
+ * A run of a prepared statement, for `client.query`; with several lists of values, a run for each in one transaction, where
+ * no lock is waited for longer than a tenth of a second. pg's own Query asks the server on every run what the columns are and
  * reads the answer anew, which cost a tenth of the bearer check; this asks once a connection.
  */
 export class Execution {
   readonly name: string;
   readonly text: string;
-  readonly #values: unknown[];
-  readonly #rows: Row[] = [];
-  #count = 0;
+  readonly #valueLists: readonly unknown[][];
+  readonly #outcomes: Outcome[] = [];
+  /** Completions that tell nothing: of the limit to locks. */
+  #unasked: number;
+  #rows: Row[] = [];
   #columns: Columns | undefined;
   #failure: Error | null = null;
-  callback: (error: Error | null, outcome?: Outcome) => void;
+  /** Told what each run returned. */
+  callback: (error: Error | null, outcomes?: readonly Outcome[]) => void;
 
-  constructor({ name, text, values }: Statement, callback: Execution['callback']) {
+  constructor(
+    { name, text }: Pick<Statement, 'name' | 'text'>,
+    valueLists: readonly unknown[][],
+    callback: Execution['callback'],
+  ) {
     this.name = name;
     this.text = text;
-    this.#values = values;
+    this.#valueLists = valueLists;
+    this.#unasked = valueLists.length > 1 ? 1 : 0;
     this.callback = callback;
   }
 
@@ -64,10 +76,15 @@ export class Execution {
   #messages(prepared: boolean): Buffer {
     const messages: Buffer[] = [];
     try {
+      // First: pg takes this name for prepared at whatever is parsed next.
       if (!prepared) messages.push(serialize.parse({ name: this.name, text: this.text }));
-      messages.push(serialize.bind({ statement: this.name, values: this.#values, valueMapper: toParameter }));
-      if (this.#columns === undefined) messages.push(serialize.describe({ type: 'P' }));
-      messages.push(serialize.execute());
+      if (this.#unasked > 0)
+        messages.push(serialize.parse({ text: SHARED_LOCK_TIMEOUT }), serialize.bind(), serialize.execute());
+      for (const [index, values] of this.#valueLists.entries()) {
+        messages.push(serialize.bind({ statement: this.name, values, valueMapper: toParameter }));
+        if (index === 0 && this.#columns === undefined) messages.push(serialize.describe({ type: 'P' }));
+        messages.push(serialize.execute());
+      }
     } catch (error) {
       // A value that cannot be written: nothing is run, and the caller is told when the server is ready for the next one.
       this.#failure = error as Error;
@@ -100,7 +117,9 @@ export class Execution {
   }
 
   handleCommandComplete({ text }: { text: string }, connection: unknown): void {
-    this.#count = Number(text.slice(text.lastIndexOf(' ') + 1)) || 0;
+    if (this.#unasked-- > 0) return;
+    this.#outcomes.push({ rows: this.#rows, count: Number(text.slice(text.lastIndexOf(' ') + 1)) || 0 });
+    this.#rows = [];
     const wire = connection as Wire;
     let columns = described.get(wire);
     if (columns === undefined) described.set(wire, (columns = new Map()));
@@ -109,7 +128,7 @@ export class Execution {
 
   handleReadyForQuery(): void {
     if (this.#failure !== null) this.callback(this.#failure);
-    else this.callback(null, { rows: this.#rows, count: this.#count });
+    else this.callback(null, this.#outcomes);
   }
 
   handleError(error: Error): void {

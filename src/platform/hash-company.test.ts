@@ -24,12 +24,12 @@ test('nobody waits where nobody waits for a slot', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('while others wait, as many go on together as still wait, and eight at most', async () => {
-  join('a', { ...short, waiting: 3 });
-  join('b', { ...short, waiting: 3 });
+test('while others wait, those who are done go on together once nobody does, or eight at a time', async () => {
+  join('a', { ...short, waiting: 2 });
+  join('b', { ...short, waiting: 1 });
   await settle();
   expect(gone).toEqual([]);
-  join('c', { ...short, waiting: 3 });
+  join('c', { ...short, waiting: 0 });
   await settle();
   expect(gone).toEqual(['a', 'b', 'c']);
   // Nobody who comes later is hurried by the time that these would have waited.

@@ -1,8 +1,8 @@
 /** Where those whose hash has ended wait for each other. */
 export interface HashCompany {
   /**
-   * Resolves at once unless `waiting` others wait for a slot; else when as many have joined as pays off, a tenth of a second
-   * later at most. `milliseconds` is what the hash took.
+   * Resolves at once unless `waiting` others wait for a slot; else when nobody waits any more or as many have joined as pays
+   * off, a tenth of a second later at most. `milliseconds` is what the hash took.
    */
   join(hash: { milliseconds: number; waiting: number }): Promise<void>;
 }
@@ -32,7 +32,7 @@ export function openHashCompany(slots: number): HashCompany {
       new Promise(resolve => {
         const endWithinPatience = (PATIENCE_MS * slots) / milliseconds;
         held.push(resolve);
-        if (held.length >= Math.min(COMPANY, waiting, endWithinPatience)) leave();
+        if (waiting === 0 || held.length >= Math.min(COMPANY, endWithinPatience)) leave();
         else patience ??= setTimeout(leave, PATIENCE_MS);
       }),
   };

@@ -113,6 +113,7 @@ export async function createFrom(
     data: { method },
   });
   const created = await finishSignup<Account | { id: null }>(deps.db, {
+    key: row.key,
     claimed: spent,
     account: accountCtes(row, sql`pending`),
     rest: [

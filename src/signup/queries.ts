@@ -1,7 +1,7 @@
 import { type EventRow, insertEvent } from '../audit/record.ts';
 import { insertChallenge } from '../challenges/issue.ts';
 import { insertMail } from '../delivery/enqueue.ts';
-import type { Sql } from '../platform/database.ts';
+import type { Db } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 /**
@@ -10,7 +10,7 @@ import { type Fragment, sql } from '../platform/sql.ts';
  * CTE `taken`. Returns whose it is; null where it is free.
  */
 export async function beginSignup(
-  database: Sql,
+  database: Db,
   {
     key,
     now,
@@ -31,25 +31,31 @@ export async function beginSignup(
       ? sql``
       : sql`, turn as (${notice.turn}),
         told as (${insertMail(notice.mail, sql`taken cross join turn where taken.kind = 'email'`)})`;
-  const row = await database.row<{ taken: string | null }>(sql`
+  const row = await database.share<{ taken: string | null }>(
+    sql`
     with taken as (
       select u.id, u.email, i.kind from identifiers i join users u on u.id = i.user_id
       where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)),
     pending as (${insertChallenge(challenge, source)}),
     ${insertEvent(event, source)}
     ${told}
-    select (select id from taken) as taken`);
+    select (select id from taken) as taken`,
+    key,
+  );
   return row?.taken ?? null;
 }
 
 /** One statement out of the CTEs that finish a sign-up: what of it came about. */
 export function finishSignup<Row>(
-  database: Sql,
-  parts: { claimed: Fragment; account: Fragment; rest: readonly Fragment[] },
+  database: Db,
+  parts: { key: string; claimed: Fragment; account: Fragment; rest: readonly Fragment[] },
 ): Promise<(Row & { readonly open: boolean }) | null> {
-  return database.row(sql`
+  return database.share(
+    sql`
     with pending as (${parts.claimed}),
     ${parts.account}
     ${parts.rest.reduce((left, part) => sql`${left}, ${part}`, sql``)}
-    select account.*, exists (select from pending) as open from (select) as one left join account on true`);
+    select account.*, exists (select from pending) as open from (select) as one left join account on true`,
+    parts.key,
+  );
 }

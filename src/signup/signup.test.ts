@@ -199,6 +199,10 @@ test('the whole flow costs three statements, and no transaction', async () => {
     row: counted('row'),
     rows: counted('rows'),
     run: counted('run'),
+    share: (statement, key) => {
+      statements.push('share');
+      return deps.db.share(statement, key);
+    },
     transaction: work => {
       statements.push('transaction');
       return deps.db.transaction(work);

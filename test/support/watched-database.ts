@@ -37,6 +37,7 @@ export function watchedDatabase(url: string): WatchedDatabase {
       watch(reading.alone(ask), () => pool.read<Ask, Row>(reading, ask)),
     join: <Ask, Row>(joint: Joint<Ask>, ask: Ask) =>
       watch(joint.alone(ask), () => pool.join<Ask, Row>(joint, ask)),
+    share: <Row>(statement: Fragment, key: string) => watch(statement, () => pool.share<Row>(statement, key)),
   };
   return { db, statements, hooks };
 }
