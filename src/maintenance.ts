@@ -71,7 +71,8 @@ export async function sweep(
       try {
         if ((await batch()) >= BATCH) full.push([what, batch]);
       } catch (error) {
-        log.warn({ err: error, what }, 'maintenance failed; it is tried again in a minute');
+        const again = what === 'devices' ? 'an hour' : 'a minute';
+        log.warn({ err: error, what }, `maintenance failed; it is tried again in ${again}`);
       }
       // Requests that wait for a connection or for the event loop go first.
       await setImmediate();
