@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { openHasher } from '../platform/hasher.ts';
@@ -63,6 +63,66 @@ test('a login whose password is replaced while it is checked starts no session',
   expect(await db.row(sql`select count(*) as n from sessions where user_id = ${ada.id}::uuid`)).toEqual({
     n: 0,
   });
+});
+
+test('of logins that go on together, those alone are refused whose account was disabled or whose password was replaced', async () => {
+  const { deps } = world;
+  const people: Person[] = [];
+  for (let n = 0; n < 6; n++) people.push(await person(world));
+  const go = Promise.withResolvers<void>();
+  let checked = 0;
+  const together: typeof deps = {
+    ...deps,
+    hasher: {
+      ...deps.hasher,
+      async compare(...args) {
+        const compared = await deps.hasher.compare(...args);
+        checked++;
+        await go.promise;
+        return compared;
+      },
+    },
+  };
+  const attempts = Promise.all(
+    people.map(({ email }) =>
+      loginVerb(
+        together,
+        { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+        { name: email, password: PASSWORD, devices: [] },
+      ).then(
+        () => 'let in',
+        (error: Problem) => error.code,
+      ),
+    ),
+  );
+  await vi.waitUntil(() => checked === people.length, 10_000);
+  deps.clock.advance(1);
+  const [, disabled, replaced] = people as [Person, Person, Person];
+  await deps.db.run(sql`update users set disabled_at = ${deps.clock.now()} where id = ${disabled.id}::uuid`);
+  const hash = await deps.hasher.hash('Entirely-other-7');
+  await deps.db.transaction(tx => setPassword(deps, tx, { userId: replaced.id, hash }));
+  go.resolve();
+  expect(await attempts).toEqual([
+    'let in',
+    'invalid_credentials',
+    'invalid_credentials',
+    'let in',
+    'let in',
+    'let in',
+  ]);
+  const ids = people.map(({ id }) => id);
+  const sessions = await deps.db.rows<{ user_id: string; written: string }>(
+    sql`select user_id, xmin::text as written from sessions where user_id = any(${ids}::uuid[])`,
+  );
+  expect(sessions.map(({ user_id }) => user_id).toSorted()).toEqual(
+    ids.filter(id => id !== disabled.id && id !== replaced.id).toSorted(),
+  );
+  expect(new Set(sessions.map(({ written }) => written)).size).toBe(1);
+  const events = await deps.db.rows<{ user_id: string }>(sql`
+    select user_id from audit_events where type = 'login.succeeded' and user_id = any(${ids}::uuid[])`);
+  expect(events.map(({ user_id }) => user_id).toSorted()).toEqual(
+    sessions.map(({ user_id }) => user_id).toSorted(),
+  );
 });
 
 test('an expired password that is replaced, or whose account is disabled, while it is checked gets no way to another one', async () => {
