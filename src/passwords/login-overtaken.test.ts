@@ -13,21 +13,28 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** A login that has checked its password and comes to what follows while another one takes its place. */
-async function overtaken({ deps }: TestApp, ada: Person) {
-  const [checked, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+/** Dependencies whose logins check their passwords, are counted, and wait there until they may go on. */
+function afterTheHash(deps: TestApp['deps']) {
+  const { promise, resolve: go } = Promise.withResolvers<void>();
+  let checked = 0;
   const gated: typeof deps = {
     ...deps,
     hasher: {
       ...deps.hasher,
       async compare(...args) {
         const compared = await deps.hasher.compare(...args);
-        checked.resolve();
-        await go.promise;
+        checked++;
+        await promise;
         return compared;
       },
     },
   };
+  return { gated, checked: () => checked, go };
+}
+
+/** A login that has checked its password and comes to what follows while another one takes its place. */
+async function overtaken({ deps }: TestApp, ada: Person) {
+  const { gated, checked, go } = afterTheHash(deps);
   const attempt = loginVerb(
     gated,
     { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
@@ -42,11 +49,11 @@ async function overtaken({ deps }: TestApp, ada: Person) {
     .then(word => {
       outcome = word;
     });
-  await checked.promise;
+  await vi.waitUntil(() => checked() === 1, 10_000);
   deps.clock.advance(1);
   await deps.db.transaction(async tx => {
     await setPassword(deps, tx, { userId: ada.id, hash: await deps.hasher.hash('Entirely-other-7') });
-    go.resolve();
+    go();
     // The login has come to its last statement, and waits for this transaction.
     const waiting = sql`
       select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
@@ -69,24 +76,11 @@ test('of logins that go on together, those alone are refused whose account was d
   const { deps } = world;
   const people: Person[] = [];
   for (let n = 0; n < 6; n++) people.push(await person(world));
-  const go = Promise.withResolvers<void>();
-  let checked = 0;
-  const together: typeof deps = {
-    ...deps,
-    hasher: {
-      ...deps.hasher,
-      async compare(...args) {
-        const compared = await deps.hasher.compare(...args);
-        checked++;
-        await go.promise;
-        return compared;
-      },
-    },
-  };
+  const { gated, checked, go } = afterTheHash(deps);
   const attempts = Promise.all(
     people.map(({ email }) =>
       loginVerb(
-        together,
+        gated,
         { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
         { name: email, password: PASSWORD, devices: [] },
       ).then(
@@ -95,13 +89,13 @@ test('of logins that go on together, those alone are refused whose account was d
       ),
     ),
   );
-  await vi.waitUntil(() => checked === people.length, 10_000);
+  await vi.waitUntil(() => checked() === people.length, 10_000);
   deps.clock.advance(1);
   const [, disabled, replaced] = people as [Person, Person, Person];
   await deps.db.run(sql`update users set disabled_at = ${deps.clock.now()} where id = ${disabled.id}::uuid`);
   const hash = await deps.hasher.hash('Entirely-other-7');
   await deps.db.transaction(tx => setPassword(deps, tx, { userId: replaced.id, hash }));
-  go.resolve();
+  go();
   expect(await attempts).toEqual([
     'let in',
     'invalid_credentials',

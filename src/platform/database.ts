@@ -123,7 +123,7 @@ export function openDatabase({
     ...sqlOver(run),
     read: gatherReadings(run),
     join: gatherJoint(run),
-    share: prepare ? gatherShares(run, oneByOne(server)) : fragment => sqlOver(run).row(fragment),
+    share: prepare ? gatherShares(run, eachOverPool(server)) : fragment => sqlOver(run).row(fragment),
     transaction: work => givingWay(() => inTransactionOf(server, work)),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     // A command that is ended while it closes what it opened closes it twice.
@@ -188,7 +188,7 @@ function single(statement: Statement, done: Done<Outcome>): Execution {
 }
 
 /** Runs a statement for each of several lists of values, in one transaction. */
-function oneByOne(server: Server): RunEach {
+function eachOverPool(server: Server): RunEach {
   return (statement, valueLists) =>
     lend(server, (client, done) => client.query(new Execution(statement, valueLists, done)));
 }

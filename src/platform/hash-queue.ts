@@ -1,7 +1,7 @@
 import { Problem } from './problems.ts';
 
 /**
- * Runs expensive jobs, so many at once and first come first served, and refuses what would wait too long. Where callers
+ * Runs expensive jobs, a bounded number at once and first come first served, and refuses what would wait too long. Where callers
  * go away while they wait, every other slot goes to whoever came last.
  */
 export interface HashQueue {
