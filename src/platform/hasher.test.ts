@@ -224,7 +224,8 @@ test('a refusal takes as long whether a hash is of the present kind, of a cheape
     expect(median(taken) / decoy, kind).toBeGreaterThan(0.7);
     expect(median(taken) / decoy, kind).toBeLessThan(1.4);
   }
-});
+  // Each of 150 waits for the slowest hash, and beside other suites that is ten times slower than alone.
+}, 60_000);
 
 test('past the queue a hash is refused with overloaded, and works again once the queue has drained', async () => {
   const small = openHasher({ ...cheap, bcryptCost: 8, queueMax: 2 });
