@@ -10,6 +10,7 @@ import { openKeyRing } from './keys/key-ring.ts';
 import { startMaintenance } from './maintenance.ts';
 import type { LoadedConfig } from './platform/config/load.ts';
 import type { Config } from './platform/config.ts';
+import { sizeThreadPool } from './platform/hash-threads.ts';
 import { growHeapSlowly } from './platform/heap.ts';
 import { followCertificate, readCertificate, type TlsServer } from './platform/http/certificate.ts';
 import { findFreePort, listen } from './platform/http/listen.ts';
@@ -65,6 +66,7 @@ async function serve(): Promise<void> {
 async function configure(): Promise<LoadedConfig> {
   const { env } = process;
   const loaded = readConfiguration(env);
+  sizeThreadPool(loaded.config.passwords.hash);
   const { host, port } = loaded.config.http;
   return port === 0 ? readConfiguration({ ...env, PORT: String(await findFreePort(host)) }) : loaded;
 }

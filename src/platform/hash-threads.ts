@@ -1,22 +1,44 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, setPriority } from 'node:os';
+import type { Config } from './config.ts';
 
 const CORES = availableParallelism();
 
-// With more threads than cores, hashes that follow each other wander from core to core, and those that run at once take each
-// other's caches: a fifth of all logins (ADR 10). What else uses the pool, as DNS and WebCrypto do, waits for one hash then, or
-// for two short ones. The pool reads its size once, when it is first used: after every module has been loaded.
-process.env.UV_THREADPOOL_SIZE ??= String(CORES);
-const THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 1;
+// What a process has that never asked: libuv's own number.
+const THREADS_UNASKED = 4;
 
-/** How many hashes run at once: one a core, or one on each thread of libuv's pool where it has fewer. */
-export const HASH_THREADS = Math.min(CORES, THREADS);
+// For what else uses the pool while bcrypt has every core for a quarter of a second at a time.
+const SPARE_THREADS = 2;
 
 /**
- * Where hashes take less than so many milliseconds, one more is given to the pool, which keeps it until a thread is free: a core
- * would be idle otherwise until the event loop comes to give it the next. None where the pool has a thread for it.
+ * Asks for the threads of libuv's pool, unless UV_THREADPOOL_SIZE says how many. Before anything uses the pool, which reads that
+ * once.
+ *
+ * One a core for Argon2: with more, hashes that follow each other wander from core to core, which costs a fifth of all logins
+ * (ADR 10); what else uses the pool waits for one hash, some ten milliseconds. Bcrypt has nothing in the caches to lose, and takes
+ * long: what else uses the pool has threads of its own then, as the handshake of every connection to PostgreSQL does, whose steps
+ * would each wait for a hash.
  */
-export const AHEAD_BELOW_MS = THREADS > CORES ? 0 : 50;
+export function sizeThreadPool(algorithm: Config['passwords']['hash']): void {
+  process.env.UV_THREADPOOL_SIZE ??= String(algorithm === 'bcrypt' ? CORES + SPARE_THREADS : CORES);
+}
+
+/** How the hashes share the pool. */
+export interface HashThreads {
+  /** How many run at once: one a core, or one on each thread of the pool where it has fewer. */
+  readonly hashes: number;
+  /**
+   * Where hashes take less than so many milliseconds, one more is given to the pool, which keeps it until a thread is free: a
+   * core would be idle otherwise until the event loop comes to give it the next. None where the pool has a thread for it.
+   */
+  readonly aheadBelowMs: number;
+}
+
+/** How hashes share the pool as it was asked for. */
+export function hashThreads(): HashThreads {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? THREADS_UNASKED) || 1;
+  return { hashes: Math.min(CORES, threads), aheadBelowMs: threads > CORES ? 0 : 50 };
+}
 
 // A quarter of the share of a thread that answers requests, where both want the same core.
 const NICE = 6;

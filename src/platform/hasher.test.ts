@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { isKnownHash, openHasher } from './hasher.ts';
 
 const cheap = { hash: 'bcrypt', bcryptCost: 4, argon2MemoryKib: 64, argon2Passes: 1, queueMax: 128 } as const;
-const THREADS = Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE));
+const THREADS = Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE ?? 4));
 const hasher = openHasher(cheap);
 const argon2 = openHasher({ ...cheap, hash: 'argon2id' });
 

@@ -19,7 +19,7 @@ import type { Config } from './config.ts';
 import { openHashCompany } from './hash-company.ts';
 import { openHashPace } from './hash-pace.ts';
 import { type HashQueue, openHashQueue, type QueueStats } from './hash-queue.ts';
-import { AHEAD_BELOW_MS, HASH_THREADS, letHashesGiveWay } from './hash-threads.ts';
+import { hashThreads, letHashesGiveWay } from './hash-threads.ts';
 import { invalid, Problem } from './problems.ts';
 
 /**
@@ -87,18 +87,20 @@ const PREPARATION_PATIENCE_MS = 3_000;
  */
 export function openHasher(
   settings: Settings,
-  {
-    patienceMs = PREPARATION_PATIENCE_MS,
-    queue = openHashQueue(HASH_THREADS, settings.queueMax, AHEAD_BELOW_MS),
-  }: { readonly patienceMs?: number; readonly queue?: HashQueue } = {},
+  options: { readonly patienceMs?: number; readonly queue?: HashQueue } = {},
 ): Hasher {
-  const preparations = openHashQueue(PREPARED_PER_SLOT * (HASH_THREADS + 1), Number.POSITIVE_INFINITY);
+  const { hashes, aheadBelowMs } = hashThreads();
+  const {
+    patienceMs = PREPARATION_PATIENCE_MS,
+    queue = openHashQueue(hashes, settings.queueMax, aheadBelowMs),
+  } = options;
+  const preparations = openHashQueue(PREPARED_PER_SLOT * (hashes + 1), Number.POSITIVE_INFINITY);
   const argon2: Argon2Cost = { memoryKib: settings.argon2MemoryKib, passes: settings.argon2Passes };
   const prefersBcrypt = settings.hash === 'bcrypt';
   const decoy = prefersBcrypt ? bcryptDecoy(settings.bcryptCost) : argon2Decoy(argon2);
 
   const pace = openHashPace();
-  const company = openHashCompany(HASH_THREADS);
+  const company = openHashCompany(hashes);
 
   let gaveWay = false;
   /** What a job makes, and the milliseconds that its caller waited: for a slot before it, and for company after it. */

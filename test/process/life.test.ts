@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
@@ -143,6 +143,26 @@ test('the command line works beside the running service, on the same data', () =
   });
   expect(listed).toMatch(/0 dead/);
 }, 60_000);
+
+// More would take each other's caches; with bcrypt, as up to here, what else uses the pool has two of its own.
+test.runIf(process.platform === 'linux')(
+  'with Argon2 the thread pool has as many threads as cores',
+  async () => {
+    const poolThreads = () => {
+      const threads = `/proc/${service.child.pid}/task`;
+      const names = readdirSync(threads).map(thread =>
+        readFileSync(`${threads}/${thread}/comm`, 'utf8').trim(),
+      );
+      return names.filter(name => name === 'libuv-worker').length;
+    };
+    expect(poolThreads()).toBe(availableParallelism() + 2);
+    await service.stop('SIGTERM');
+    service = await startService({ ...env, PASSWORD_HASH: 'argon2id' });
+    await login('ada');
+    expect(poolThreads()).toBe(availableParallelism());
+  },
+  60_000,
+);
 
 test('SIGTERM ends it with 0, stops the embedded server, and leaves no process', async () => {
   expect(await service.stop('SIGTERM')).toBe(0);
