@@ -120,13 +120,13 @@ test('a name that nobody has costs a login the same hash as one that somebody ha
       await slow.call('POST', '/token', { form: { username, password: 'wrong' } });
       return performance.now() - from;
     };
-    const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] as number;
     const [known, unknown]: [number[], number[]] = [[], []];
-    for (let round = 0; round < 15; round++) {
+    for (let round = 0; round < 20; round++) {
       known.push(await time(ada.email));
       unknown.push(await time(`nobody${round}@example.com`));
     }
-    const ratio = median(unknown) / median(known);
+    // The quickest of each, which other work on the machine held up least.
+    const ratio = Math.min(...unknown) / Math.min(...known);
     expect(ratio).toBeGreaterThan(0.7);
     expect(ratio).toBeLessThan(1.4);
   } finally {
