@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { invalid, Problem } from '../platform/problems.ts';
 
 export interface NormalizedAddress {
@@ -12,6 +12,9 @@ export interface NormalizedAddress {
 }
 
 const LOCAL_PART = /^[^\s@<>()[\],;:\\"\p{C}]{1,64}$/u;
+// What a URL would end its host at, decode or drop, and make another domain of it.
+const FOREIGN_TO_DOMAINS =
+  /[^a-z0-9.\-\u0080-\u{10ffff}]|\s|(?![\u200c\u200d])\p{Default_Ignorable_Code_Point}/iu;
 const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
@@ -22,7 +25,8 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
   const composed = text.normalize('NFKC').trim();
   const at = composed.lastIndexOf('@');
   const local = composed.slice(0, at);
-  const domain = domainToASCII(composed.slice(at + 1)).toLowerCase();
+  const given = composed.slice(at + 1);
+  const domain = domainToASCII(given).toLowerCase();
   const address = `${local}@${domain}`;
   const dots = local.startsWith('.') || local.endsWith('.') || local.includes('..');
   if (
@@ -30,9 +34,12 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
     dots ||
     address.length > 254 ||
     !LOCAL_PART.test(local) ||
+    FOREIGN_TO_DOMAINS.test(given) ||
     !DOMAIN.test(domain) ||
     !domain.includes('.') ||
-    /\.\d+$/.test(domain)
+    /\.\d+$/.test(domain) ||
+    // An A-label that stands for nothing.
+    domainToUnicode(domain).includes('xn--')
   ) {
     throw invalid(member, 'value_error', 'This is not a valid email address.');
   }

@@ -100,7 +100,11 @@ function instantOf(text: string | undefined, member: 'from' | 'to'): Date | unde
   if (at !== null) return at;
   throw new Problem('validation_failed', {
     issues: [
-      { type: 'value_error', loc: ['query', member], msg: 'Input should be a time of the years 1 to 9999' },
+      {
+        type: 'datetime_parsing',
+        loc: ['query', member],
+        msg: 'Input should be a time of the years 1 to 9999',
+      },
     ],
   });
 }

@@ -1,4 +1,5 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { requireSms } from '../mfa/sms.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
@@ -53,6 +54,8 @@ export function routes(app: App, deps: KeysDeps): void {
         oauth: true,
         problems: ['invalid_mfa_token', 'factor_not_found', 'feature_disabled', 'sms_budget_spent'],
       },
+      // Whatever is asked of what is switched off, that is what is wrong with it.
+      preValidation: async () => requireSms(deps),
       schema: {
         tags: ['Tokens'],
         summary: 'Text a login code to my phone',

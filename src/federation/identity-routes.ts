@@ -4,6 +4,7 @@ import { Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { identityBody, listIdentities } from './identities.ts';
 import { beginLink, finishLink } from './link.ts';
+import { findRedirectProvider } from './provider.ts';
 import { codeProof, idOfProvider, pkceChallenge } from './shapes.ts';
 import { unlinkIdentity } from './unlink.ts';
 
@@ -28,6 +29,8 @@ export function routes(app: App, deps: KeysDeps): void {
         recent: true,
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed'],
       },
+      // Whatever is asked of what is switched off, that is what is wrong with it.
+      preValidation: async ({ params }) => void findRedirectProvider(deps.config, params.provider),
       schema: {
         tags,
         summary: 'Begin to link a provider',

@@ -5,7 +5,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
 import { idOfProvider, idTokenProof, signedIn } from './shapes.ts';
 import { signInWithIdentity } from './sign-in.ts';
-import { verifyToken } from './verify-token.ts';
+import { findIdTokenProvider, verifyToken } from './verify-token.ts';
 
 const refusals = [
   'provider_unavailable',
@@ -43,6 +43,8 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['invalid_google_token', ...refusals],
         headers: ['device-cookie'],
       },
+      // Whatever is asked of what is switched off, that is what is wrong with it.
+      preValidation: async () => void findIdTokenProvider(deps.config, 'google'),
       schema: {
         tags: ['Registration'],
         summary: 'Sign up or log in with a Google ID token',
@@ -65,6 +67,7 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['provider_not_found', 'invalid_id_token', 'provider_account_refused', ...refusals],
         headers: ['device-cookie'],
       },
+      preValidation: async ({ params }) => void findIdTokenProvider(deps.config, params.provider),
       schema: {
         tags: ['Federation'],
         summary: 'Sign up or log in with an ID token of a provider',

@@ -21,7 +21,7 @@ export async function verifyToken(
   { token, nonce }: { token: string; nonce?: string | undefined },
 ): Promise<ProvenIdentity> {
   const { config, clock } = deps;
-  const provider = providerOf(config, providerId);
+  const provider = findIdTokenProvider(config, providerId);
   try {
     const claims = await verifyIdToken(deps, provider, token, nonce);
     const { issuer } = await issuerOf(provider, clock).metadata.current();
@@ -41,7 +41,8 @@ export async function verifyToken(
   }
 }
 
-function providerOf(config: KeysDeps['config'], id: string): Provider {
+/** As `findProvider`, for ID tokens. */
+export function findIdTokenProvider(config: KeysDeps['config'], id: string): Provider {
   const provider = findProvider(config, id);
   // GitHub speaks no OpenID Connect, and has no ID tokens.
   if (provider.kind === 'github') throw new Problem('feature_disabled');

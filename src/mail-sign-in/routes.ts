@@ -7,7 +7,7 @@ import { tokenBody } from '../sessions/token.ts';
 import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { signInByMail } from './answer.ts';
-import { requestSignIn } from './request.ts';
+import { requestSignIn, requireSignInByMail } from './request.ts';
 import { requestCookie, requestTokenOf } from './request-token.ts';
 
 const tags = ['Tokens'];
@@ -24,6 +24,8 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['feature_disabled'],
         headers: ['mail-sign-in-cookie'],
       },
+      // Whatever is asked of what is switched off, that is what is wrong with it.
+      preValidation: async () => requireSignInByMail(deps),
       schema: {
         tags,
         summary: 'Mail me a link and a code to sign in with',
@@ -63,6 +65,7 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['feature_disabled', 'invalid_sign_in_code', 'too_many_attempts', 'mfa_required'],
         headers: ['mail-sign-in-cookie', 'device-cookie'],
       },
+      preValidation: async () => requireSignInByMail(deps),
       schema: {
         tags,
         summary: 'Sign in with the mailed code or link',

@@ -7,7 +7,7 @@ import { removeFactor } from './enrolment.ts';
 import { listFactors } from './factors.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
 import { cancelRemoval, plannedRemoval } from './removal.ts';
-import { confirmSms, enrolSms } from './sms.ts';
+import { confirmSms, enrolSms, requireSms } from './sms.ts';
 import { confirmTotp, enrolTotp } from './totp.ts';
 
 const nullable = (schema: ReturnType<typeof Type.String>) => Type.Union([schema, Type.Null()]);
@@ -123,6 +123,8 @@ export function routes(app: App, deps: Deps): void {
         limit: 'mfa',
         problems: ['feature_disabled', 'factor_exists', 'phone_not_allowed', 'sms_budget_spent'],
       },
+      // Whatever is asked of what is switched off, that is what is wrong with it.
+      preValidation: async () => requireSms(deps),
       schema: {
         tags: ['Multi-factor'],
         summary: 'Set up a phone for text messages',
@@ -150,6 +152,7 @@ export function routes(app: App, deps: Deps): void {
           'too_many_attempts',
         ],
       },
+      preValidation: async () => requireSms(deps),
       schema: {
         tags: ['Multi-factor'],
         summary: 'Confirm the phone with the code that it was sent',

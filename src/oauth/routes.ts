@@ -159,7 +159,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         tags: ['OAuth'],
         summary: 'Revoke a token',
         description:
-          "A service client revokes its own tokens; anybody else's need `sessions:revoke`. An access token dies by itself, a refresh token with its session. A token that is unknown or dead already is 200 too.",
+          "A service client revokes its own tokens; anybody else's need `sessions:revoke`, whoever they are: who brings a token could use it. An access token dies by itself, a refresh token with its session. What is none of ours is 200, and so is a dead one of whoever may revoke it; a refusal does not tell whether the token was alive.",
         security: [{ client: [] }],
         consumes: forms,
         body: tokenForm,

@@ -8,8 +8,9 @@ import type { TokenBody } from '../sessions/token.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { checkOrGiveBack, refuseLocked, unknownSubjects } from '../throttle/lockout.ts';
+import { attemptInTurn } from '../throttle/turns.ts';
 import { hasExpired } from './expiry.ts';
-import { type LoginRow, readLogin, replaceHash } from './login-queries.ts';
+import { type LoginReading, type LoginRow, readLogin, replaceHash } from './login-queries.ts';
 import { isWeakPassword } from './policy.ts';
 import { updateWeak } from './queries.ts';
 import { reportUnusable } from './unusable-hash.ts';
@@ -33,15 +34,23 @@ export function login(deps: KeysDeps, caller: Caller, credentials: Credentials):
   return deps.hasher.admit(() => tryToLogIn(deps, caller, credentials));
 }
 
-async function tryToLogIn(
+function tryToLogIn(deps: KeysDeps, caller: Caller, credentials: Credentials): Promise<TokenBody> {
+  const key = normalizeLogin(credentials.name);
+  const reading = { key, unknown: unknownSubjects(deps, key), devices: credentials.devices };
+  return attemptInTurn(
+    deps.db,
+    () => deps.hasher.prepare(() => readLogin(deps, reading), caller.hungUp),
+    found => checkPassword(deps, caller, credentials, found),
+  );
+}
+
+async function checkPassword(
   deps: KeysDeps,
   caller: Caller,
-  { name, password, devices }: Credentials,
+  { name, password }: Credentials,
+  found: LoginReading,
 ): Promise<TokenBody> {
   const { hasher } = deps;
-  const key = normalizeLogin(name);
-  const unknown = unknownSubjects(deps, key);
-  const found = await hasher.prepare(() => readLogin(deps, { key, unknown, devices }), caller.hungUp);
   if (!found.allowed) {
     await recordFailure(deps, caller, found, name, 'refusal', 'too_many_attempts');
     refuseLocked(deps, found);
@@ -107,7 +116,7 @@ function reasonOf(account: LoginRow | null, matches: boolean): string {
 async function recordFailure(
   deps: KeysDeps,
   caller: Caller,
-  found: Awaited<ReturnType<typeof readLogin>>,
+  found: LoginReading,
   name: string,
   outcome: 'failure' | 'refusal',
   reason: string,

@@ -43,7 +43,9 @@ export function upsertPassword(
     new as (
       insert into passwords as p (user_id, hash, changed_at)
       select ${userId}::uuid, ${hash}::text, ${now}::timestamptz
-      where ${replacing}::text is null or exists (select from old where hash = ${replacing}::text)
+      -- Reads what is there before it writes, also where anything is replaced: afterwards the statement does not see it.
+      from (select max(old.hash) as hash from old) as present
+      where ${replacing}::text is null or present.hash = ${replacing}::text
       on conflict (user_id) do update set hash = excluded.hash, changed_at = excluded.changed_at, weak = false
       returning p.user_id),
     remembered as (

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, person } from '../../test/support/people.ts';
+import { logIn, PASSWORD, person } from '../../test/support/people.ts';
 import { NEW, resets } from '../../test/support/resets.ts';
 import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
+import { setPassword } from './set.ts';
 
 const SAID = { message: 'If the email exists, a reset link has been sent' };
 
@@ -43,6 +44,8 @@ describe('asking', () => {
     const none = await world.call('POST', '/password-reset/request', { body: {} });
     expect(none.statusCode).toBe(422);
     expect(none.json().detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'email'] });
+    const wrong = await world.call('POST', '/password-reset/request?email=nobody');
+    expect(wrong.json().detail[0]).toMatchObject({ type: 'value_error', loc: ['query', 'email'] });
   });
 
   test('whatever is typed, the mail goes to the mailbox that is stored', async () => {
@@ -170,6 +173,40 @@ describe('confirming', () => {
     const own = await confirm(token, 'AdaLovelace1');
     expect(own.json().detail[0].type).toBe('password_own_words');
     expect((await confirm(token)).statusCode).toBe(200);
+  });
+
+  test('the password that it replaces counts as used, and the next reset refuses it', async () => {
+    const ada = await person(world);
+    expect((await confirm(await linkFor(ada))).statusCode).toBe(200);
+    const token = await linkFor(ada);
+    for (const used of [PASSWORD, NEW])
+      expect((await confirm(token, used)).json().detail[0]).toMatchObject({
+        type: 'password_used_before',
+        loc: ['body', 'new_password'],
+      });
+    expect((await confirm(token, 'Yet-another-one-8')).statusCode).toBe(200);
+    expect((await confirm(await linkFor(ada), NEW)).statusCode).toBe(422);
+  });
+
+  test('so does one that an operator replaces, whom nobody asks for the one before', async () => {
+    const ada = await person(world);
+    const hash = await world.deps.hasher.hash('Set-by-hand-9');
+    const set = await world.deps.db.transaction(tx => setPassword(world.deps, tx, { userId: ada.id, hash }));
+    expect(set).toBe(true);
+    expect((await confirm(await linkFor(ada), PASSWORD)).json().detail[0].type).toBe('password_used_before');
+  });
+
+  test('without a history any password goes, but where passwords expire the expired one', async () => {
+    for (const [maxAgeDays, status] of [
+      [0, 200],
+      [90, 422],
+    ] as const) {
+      const forgetful = await testApp({ passwords: { history: 0, maxAgeDays } });
+      const ada = await person(forgetful);
+      const again = await confirm(await linkFor(ada, forgetful), PASSWORD, PASSWORD, forgetful);
+      expect(again.statusCode, again.body).toBe(status);
+      await forgetful.close();
+    }
   });
 
   test('passwords and tokens in the URL are refused', async () => {

@@ -1,8 +1,9 @@
+import { isAddress } from '../accounts/normalize.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
-import { invalid } from '../platform/problems.ts';
+import { type Issue, invalid, Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { changePassword } from './change.ts';
@@ -14,6 +15,11 @@ import { resetPassword } from './reset.ts';
 const exact = { additionalProperties: false } as const;
 const password = Type.String({ maxLength: 4096 });
 const address = Type.String({ maxLength: 320 });
+const NO_ADDRESS: Issue = {
+  type: 'value_error',
+  loc: ['query', 'email'],
+  msg: 'This is not a valid email address.',
+};
 const message = Type.Object({ message: Type.String() });
 const issue = Type.Object({
   type: Type.String(),
@@ -39,6 +45,8 @@ export function routes(app: App, deps: Deps): void {
     async request => {
       const email = request.body?.email ?? request.query.email;
       if (email === undefined) throw invalid('email', 'missing', 'Field required');
+      if (request.body?.email === undefined && !isAddress(email))
+        throw new Problem('validation_failed', { issues: [NO_ADDRESS] });
       const caller = callerOf(request);
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       await requestReset(deps, caller, email);

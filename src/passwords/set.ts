@@ -37,7 +37,7 @@ export function removePassword(tx: Tx, userId: string): Promise<boolean> {
 
 /**
  * Whether a password is the present one or among the PASSWORD_HISTORY before it. Hashes up to that many plus one times,
- * one after the other; never with a history of 0.
+ * one after the other; never with a history of 0, unless passwords expire: that one is not renewed by itself.
  */
 async function wasUsedBefore(
   { config, hasher }: Pick<Deps, 'config' | 'hasher'>,
@@ -45,8 +45,8 @@ async function wasUsedBefore(
   { hungUp }: Caller,
   { userId, password }: { userId: string; password: string },
 ): Promise<boolean> {
-  const { history } = config.passwords;
-  if (history === 0) return false;
+  const { history, maxAgeDays } = config.passwords;
+  if (history === 0 && maxAgeDays === 0) return false;
   for (const hash of await selectHashes(database, userId, history)) {
     if (await hasher.verify(hash, password, hungUp)) return true;
   }

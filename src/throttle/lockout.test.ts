@@ -37,6 +37,16 @@ test('a login leaves a counter without failures, which nobody is shown, and whic
   ]);
 });
 
+test('right passwords at once all let in, however many: the attempts that others of them hold come back', async () => {
+  const { id, email } = await signedIn(service);
+  for (let count = 0; count < 3; count++) expect((await login(email, 'wrong')).statusCode).toBe(401);
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, async () => (await login(email, 'Correct-horse-7')).statusCode),
+  );
+  expect(statuses).toEqual(statuses.map(() => 200));
+  expect(await counters(id)).toMatchObject([{ failures: 0, locks: 0, locked_until: null }]);
+});
+
 test('who guesses at a name that nobody has locks that name, and no account', async () => {
   service.deps.clock.advance(1);
   const statuses: number[] = [];

@@ -9,14 +9,21 @@ import { logIn, person } from '../support/people.ts';
 let world: TestApp & { judge: Judge };
 let token: string;
 beforeAll(async () => {
-  world = await contractApp();
+  world = await contractApp({
+    signInByMail: true,
+    sms: { webhook: { url: 'http://127.0.0.1:9', secret: 'sixteen bytes or more' } },
+    google: { clientIds: ['web'], clientSecret: 'secret', issuer: 'http://127.0.0.1:9' },
+  });
   token = (await logIn(world, await person(world, { roles: ['admin'] }))).access_token;
 });
 afterAll(() => world.close());
 
 const nameOf = ({ method, path }: Operation) => `${method} ${path}`;
 const urlOf = ({ path }: Operation) =>
-  path.replaceAll(/\{id\}/g, '019300f4-6f00-7000-8000-000000000001').replaceAll(/\{\w+\}/g, 'nonesuch');
+  path
+    .replaceAll(/\{id\}/g, '019300f4-6f00-7000-8000-000000000001')
+    .replaceAll(/\{provider\}/g, 'google')
+    .replaceAll(/\{\w+\}/g, 'nonesuch');
 const send = (operation: Operation, prefix = '', headers: Record<string, string> = {}, payload?: string) =>
   world.app.inject({
     method: operation.method as 'GET',
@@ -29,7 +36,7 @@ test('it stands at the root and under /api/v1 alike', async () => {
   for (const operation of world.judge.operations) {
     const [root, prefixed] = [await send(operation), await send(operation, '/api/v1')];
     expect([nameOf(operation), prefixed.statusCode]).toEqual([nameOf(operation), root.statusCode]);
-    expect(prefixed.json().code).not.toBe('not_found');
+    expect(prefixed.body).not.toContain('"not_found"');
   }
 });
 
@@ -47,8 +54,7 @@ test('an unknown member of a body is refused by its name, except where OAuth say
       loc: ['body', 'is_admin'],
       msg: 'Extra inputs are not permitted',
     };
-    if (!JSON.stringify(answer.json().detail).includes(JSON.stringify(extra)))
-      ignoring.push(nameOf(operation));
+    if (!answer.body.includes(JSON.stringify(extra))) ignoring.push(nameOf(operation));
   }
   expect(ignoring).toEqual(IGNORING);
 });
@@ -60,7 +66,11 @@ test('where no body is asked for, nothing may be said in one, and an empty one i
   expect(bodiless.map(nameOf)).toContain('POST /logout');
   expect(bodiless.map(nameOf)).toContain('DELETE /users/me');
   const extra = { type: 'extra_forbidden', loc: ['body', 'a'], msg: 'Extra inputs are not permitted' };
-  const object = { type: 'object_type', loc: ['body'], msg: 'Input should be a valid object' };
+  const object = {
+    type: 'model_attributes_type',
+    loc: ['body'],
+    msg: 'Input should be a valid dictionary or object to extract fields from',
+  };
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   for (const operation of bodiless) {
     for (const [payload, issue] of [

@@ -109,6 +109,9 @@ test('frozen: readiness is told within two seconds, whatever patience a statemen
     checks: { database: 'The database does not answer in time.' },
   });
   expect(ready.headers['retry-after']).toBe('1');
+  const asked = performance.now();
+  expectProblem(await world.call('GET', '/db-check'), 'database_unavailable');
+  expect(performance.now() - asked).toBeLessThan(2_000);
   world.line.cut();
   world.line.restore();
   await expectRecovered();

@@ -37,7 +37,7 @@ export function toProblem(error: unknown, consumes?: readonly string[]): Problem
       cause: error,
     });
   }
-  // The next try is refused in the words of an account that is not there.
+  // Twice in one request (guard.ts): the next one is refused in the words of what is not there.
   if (isRemovedMeanwhile(error))
     return new Problem('database_unavailable', { message: REMOVED_MEANWHILE, cause: error });
   const known = FROM_FASTIFY[code];

@@ -1,5 +1,12 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+  RouteHandlerMethod,
+} from 'fastify';
 import type { Caller } from '../caller.ts';
+import { isRemovedMeanwhile } from '../database-errors.ts';
 import { Problem } from '../problems.ts';
 import type { RateGroup } from '../rate-groups.ts';
 import type { Access } from './access.ts';
@@ -72,14 +79,34 @@ export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, lim
       else begin(counted);
     };
     route.onRequest = [limitRate, ...hooksOf(route.onRequest)];
-    if (access === 'public') return;
     const admit = async (request: FastifyRequest) => {
+      if (access === 'public') return;
       const caller = callerOf(request);
       request.principal = await authenticate(request.bearer as string, caller, { access, recent });
       if (limit !== 'general') await limitPrincipal(limit, request.principal, caller);
     };
-    route.preValidation = [admit, ...hooksOf(route.preValidation)];
+    if (access !== 'public') route.preValidation = [admit, ...hooksOf(route.preValidation)];
+    route.handler = onceMore(route.handler, admit);
   });
+}
+
+/**
+ * A handler that begins again, bearer and all, where an account was removed between what it read and what it wrote about it:
+ * nothing was written then, and whoever asks is told what there is to say of an account that is not there.
+ */
+function onceMore(
+  handler: RouteHandlerMethod,
+  admit: (request: FastifyRequest) => Promise<void>,
+): RouteHandlerMethod {
+  return function (request, reply) {
+    const answer: unknown = handler.call(this, request, reply);
+    if (!(answer instanceof Promise)) return answer;
+    return answer.catch(async (error: unknown) => {
+      if (!isRemovedMeanwhile(error)) throw error;
+      await admit(request);
+      return handler.call(this, request, reply);
+    });
+  };
 }
 
 function hooksOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {

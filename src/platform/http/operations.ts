@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Db } from '../database.ts';
 import type { Deps } from '../deps.ts';
 import { Type } from '../json-schema.ts';
 import { Problem } from '../problems.ts';
@@ -9,8 +10,8 @@ const readiness = Type.Object({
   status: Type.Literal('ready'),
   checks: Type.Record(Type.String(), Type.String()),
 });
-// Who asks is a load balancer, which waits less long than people do for the answer to a statement.
-const READY_MS = 1_500;
+// Who asks is a load balancer or a monitor, which waits less long than people do for the answer to a statement.
+const PATIENCE_MS = 1_500;
 
 /** Liveness, readiness and the original's two checks. */
 export function routes(app: App, { db }: Deps): void {
@@ -51,7 +52,7 @@ export function routes(app: App, { db }: Deps): void {
       },
     },
     async () => {
-      await db.run(sql`select 1`);
+      await reachDatabase(db);
       return { database: 'connected' as const };
     },
   );
@@ -68,17 +69,24 @@ export function routes(app: App, { db }: Deps): void {
       },
     },
     async () => {
-      const database = await Promise.race([
-        db.run(sql`select 1`).then(
-          () => 'ok',
-          (error: Error) =>
-            error instanceof Problem ? error.message : 'The database does not answer as it should.',
-        ),
-        sleep(READY_MS, 'The database does not answer in time.', { ref: false }),
-      ]);
+      const database = await reachDatabase(db).then(
+        () => 'ok',
+        (error: Error) =>
+          error instanceof Problem ? error.message : 'The database does not answer as it should.',
+      );
       const checks = { database };
       if (database !== 'ok') throw new Problem('not_ready', { members: { status: 'not_ready', checks } });
       return { status: 'ready' as const, checks };
     },
   );
+}
+
+/** Has the database answer. Refuses with `database_unavailable` when it cannot, or not in time. */
+async function reachDatabase(db: Db): Promise<void> {
+  await Promise.race([
+    db.run(sql`select 1`),
+    sleep(PATIENCE_MS, undefined, { ref: false }).then(() => {
+      throw new Problem('database_unavailable', { message: 'The database does not answer in time.' });
+    }),
+  ]);
 }

@@ -50,9 +50,10 @@ export function compileValidator({
   httpPart?: string;
 }): ValidateFunction {
   let compiled: ValidateFunction | null = null;
-  const ids = httpPart === 'body' ? [] : idsOf(schema as ObjectSchema);
+  const [ids, integers] = httpPart === 'body' ? [[], []] : textsOf(schema as ObjectSchema);
   const validate = (data: unknown) => {
     compiled ??= compile(schema as object, httpPart === 'body');
+    if (integers.length > 0) refuseOtherNumbers(data as Record<string, unknown>, integers);
     const valid = compiled(data);
     validate.errors = compiled.errors?.slice(0, MOST_ERRORS) ?? null;
     if (valid && ids.length > 0) spellIds(data as Record<string, unknown>, ids);
@@ -83,11 +84,26 @@ function stringifier(schema: object): (data: unknown) => string {
 
 interface ObjectSchema {
   readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, { readonly const?: unknown; readonly format?: string }>>;
+  readonly properties?: Readonly<
+    Record<string, { readonly const?: unknown; readonly format?: string; readonly type?: string }>
+  >;
 }
 
-function idsOf({ properties = {} }: ObjectSchema): string[] {
-  return Object.keys(properties).filter(name => properties[name]?.format === 'uuid');
+/** The members that are ids, and those that are whole numbers. */
+function textsOf({ properties = {} }: ObjectSchema): [ids: string[], integers: string[]] {
+  const names = Object.keys(properties);
+  return [
+    names.filter(name => properties[name]?.format === 'uuid'),
+    names.filter(name => properties[name]?.type === 'integer'),
+  ];
+}
+
+// Ajv reads 1e2 and 0x10, too.
+function refuseOtherNumbers(values: Record<string, unknown>, integers: readonly string[]): void {
+  for (const name of integers) {
+    const text = values[name];
+    if (typeof text === 'string' && !/^[+-]?\d+$/.test(text)) values[name] = 'no integer';
+  }
 }
 
 function spellIds(values: Record<string, unknown>, ids: readonly string[]): void {
@@ -107,18 +123,40 @@ function constant(schema: object): (() => string) | null {
   return () => text;
 }
 
-const TYPES: Readonly<Record<string, string>> = {
-  minLength: 'string_too_short',
-  maxLength: 'string_too_long',
-  pattern: 'string_pattern_mismatch',
-  minimum: 'greater_than_equal',
-  maximum: 'less_than_equal',
-  exclusiveMinimum: 'greater_than',
-  exclusiveMaximum: 'less_than',
-  minItems: 'too_short',
-  maxItems: 'too_long',
-  uniqueItems: 'not_unique',
-  minProperties: 'too_few_members',
+type Said = readonly [type: string, msg: (limit: number) => string];
+
+// In the words of FastAPI's validator, pydantic, which clients look for.
+const SAID: Readonly<Record<string, Said>> = {
+  minLength: ['string_too_short', limit => `String should have at least ${many(limit, 'character')}`],
+  maxLength: ['string_too_long', limit => `String should have at most ${many(limit, 'character')}`],
+  minimum: ['greater_than_equal', limit => `Input should be greater than or equal to ${limit}`],
+  maximum: ['less_than_equal', limit => `Input should be less than or equal to ${limit}`],
+  exclusiveMinimum: ['greater_than', limit => `Input should be greater than ${limit}`],
+  exclusiveMaximum: ['less_than', limit => `Input should be less than ${limit}`],
+  minItems: ['too_short', limit => `List should have at least ${many(limit, 'item')}`],
+  maxItems: ['too_long', limit => `List should have at most ${many(limit, 'item')}`],
+  uniqueItems: ['not_unique', () => 'List should hold no item twice'],
+  minProperties: ['too_few_members', limit => `Input should have at least ${many(limit, 'member')}`],
+};
+const NOT_OF_TYPE: Readonly<Record<string, readonly [type: string, msg: string]>> = {
+  string: ['string_type', 'Input should be a valid string'],
+  integer: ['int_type', 'Input should be a valid integer'],
+  number: ['float_type', 'Input should be a valid number'],
+  boolean: ['bool_type', 'Input should be a valid boolean'],
+  array: ['list_type', 'Input should be a valid list'],
+  object: ['model_attributes_type', 'Input should be a valid dictionary or object to extract fields from'],
+};
+// Out of a query or a path, which hold text.
+const NOT_READ_AS: Readonly<Record<string, readonly [type: string, msg: string]>> = {
+  integer: ['int_parsing', 'Input should be a valid integer, unable to parse string as an integer'],
+  number: ['float_parsing', 'Input should be a valid number, unable to parse string as a number'],
+  boolean: ['bool_parsing', 'Input should be a valid boolean, unable to interpret input'],
+};
+const NOT_OF_FORMAT: Readonly<Record<string, readonly [type: string, msg: string]>> = {
+  uuid: ['uuid_parsing', 'Input should be a valid UUID'],
+  'date-time': ['datetime_parsing', 'Input should be a valid datetime'],
+  uri: ['url_parsing', 'Input should be a valid URL'],
+  'idn-email': ['value_error', 'This is not a valid email address.'],
 };
 
 /**
@@ -161,7 +199,7 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
   const loc = [part, ...path];
   // At least one character that is no space: one of the lengths, and told as such.
   if (keyword === 'pattern' && params.pattern === '\\S')
-    return { type: 'string_too_short', loc, msg: `String should have at least ${characters(1)}` };
+    return { type: 'string_too_short', loc, msg: `String should have at least ${many(1, 'character')}` };
   switch (keyword) {
     case 'required':
       return { type: 'missing', loc: [...loc, String(params.missingProperty)], msg: 'Field required' };
@@ -174,35 +212,27 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
       };
     case 'type': {
       // Of "this or null", what is said about this is enough.
-      const [type] = String(params.type).split(',');
-      return { type: `${type}_type`, loc, msg: `Input should be a valid ${type}` };
+      const name = String(params.type).split(',')[0] as string;
+      const said = (part === 'body' ? undefined : NOT_READ_AS[name]) ?? NOT_OF_TYPE[name];
+      const [type, msg] = said ?? [`${name}_type`, `Input should be a valid ${name}`];
+      return { type, loc, msg };
     }
-    case 'minLength':
-      return {
-        type: 'string_too_short',
-        loc,
-        msg: `String should have at least ${characters(params.limit)}`,
-      };
-    case 'maxLength':
-      return {
-        type: 'string_too_long',
-        loc,
-        msg: `String should have at most ${characters(params.limit)}`,
-      };
-    case 'format':
-      return {
-        type: 'value_error',
-        loc,
-        msg: params.format === 'idn-email' ? 'This is not a valid email address.' : `Input ${message}`,
-      };
+    case 'pattern':
+      return { type: 'string_pattern_mismatch', loc, msg: `String should match pattern '${params.pattern}'` };
+    case 'format': {
+      const [type, msg] = NOT_OF_FORMAT[params.format as string] ?? ['value_error', `Input ${message}`];
+      return { type, loc, msg };
+    }
     case 'enum':
       return { type: 'literal_error', loc, msg: `Input should be ${choice(params.allowedValues)}` };
-    default:
-      return { type: TYPES[keyword] ?? 'value_error', loc, msg: `Input ${message ?? 'is not valid'}` };
+    default: {
+      const [type, msg] = SAID[keyword] ?? ['value_error', () => `Input ${message ?? 'is not valid'}`];
+      return { type, loc, msg: msg(params.limit as number) };
+    }
   }
 }
 
-const characters = (limit: unknown) => (limit === 1 ? '1 character' : `${String(limit)} characters`);
+const many = (limit: number, what: string) => (limit === 1 ? `1 ${what}` : `${limit} ${what}s`);
 // As pydantic has it. Intl.ListFormat would cost a start 6 MB.
 const choice = (values: readonly unknown[]) =>
   [...new Set(values)]
