@@ -192,7 +192,7 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     ]);
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    expect(page.url()).toMatch(/#main$/);
+    await page.waitForURL(/#main$/);
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.name')).toBe('username');
     await context.close();
