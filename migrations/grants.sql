@@ -11,6 +11,7 @@ begin
   if service = current_user then
     return;
   end if;
+  execute format('revoke all on schema %I from %I', current_schema(), service);
   execute format('grant usage on schema %I to %I', current_schema(), service);
   for entry in
     select format('%I.%I', current_schema(), relname) as name, relname, relkind, relispartition

@@ -69,7 +69,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
         )})`
       : sql``;
   const events = newcomer === null ? event : ([event, newcomer] as const);
-  const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject)})`;
+  const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject, sql`admitted`)})`;
   const admitted = await db.share<{ roles: string[]; version: string | null }>(
     sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),

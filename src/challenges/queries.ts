@@ -205,9 +205,9 @@ export async function countSince(
 /** Removes what expired before then, the oldest first; passes over what another sweep holds. */
 export function deleteExpired(db: Sql, before: Date, limit: number): Promise<number> {
   return db.run(
-    sql`delete from challenges where id in (
+    sql`delete from challenges where id = any(array(
       select id from challenges where expires_at < ${before}::timestamptz
-      order by expires_at limit ${limit}::int for update skip locked)`,
+      order by expires_at limit ${limit}::int for update skip locked))`,
   );
 }
 

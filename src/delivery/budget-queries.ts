@@ -1,3 +1,4 @@
+import { addSeconds } from '../platform/clock.ts';
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
@@ -53,7 +54,8 @@ export function takingTurn(
   { key, most, since, now }: { key: Fragment; most: number; since: Date; now: Date },
   source?: Fragment,
 ): Fragment {
-  const over = sql`b.window_started_at <= ${since}::timestamptz`;
+  // One that begins in the future was begun by a clock that has been set back since; by a minute at least, as clocks differ.
+  const over = sql`(b.window_started_at <= ${since}::timestamptz or b.window_started_at > ${addSeconds(now, 60)}::timestamptz)`;
   return sql`
     insert into sms_budgets as b (key, window_started_at, sent) select ${key}, ${now}::timestamptz, 1
     ${source === undefined ? sql`` : sql`from ${source}`}
@@ -65,7 +67,7 @@ export function takingTurn(
 }
 
 export function deleteOldBudgets(db: Sql, before: Date, limit: number): Promise<number> {
-  return db.run(sql`delete from sms_budgets where key in (
+  return db.run(sql`delete from sms_budgets where key = any(array(
     select key from sms_budgets where window_started_at < ${before}::timestamptz
-    order by window_started_at limit ${limit}::int for update skip locked)`);
+    order by window_started_at limit ${limit}::int for update skip locked))`);
 }

@@ -47,6 +47,28 @@ test('what is due on a channel is found whatever waits on the other', async () =
   expect(await reads(({ db }) => claimDue(db, claim))).toBeLessThan(FEW);
 });
 
+// Of a table that is known to have one row, a plan may ask for the batch once for each.
+test('a claim takes as many as it was asked for, also where the plan was made for one', async () => {
+  const fresh = await testDeps();
+  try {
+    const { db, clock } = fresh;
+    const now = clock.now();
+    const insert = (count: number) =>
+      db.run(sql`
+        insert into outbox (id, channel, template, recipient, created_at, next_attempt_at)
+        select gen_random_uuid(), 'mail', 'sign-in', 'ada@example.com', ${now}::timestamptz, ${now}::timestamptz
+        from generate_series(1, ${count}::int)`);
+    const claim = { channel: 'mail', limit: 4, now, claimedUntil: addSeconds(now, 60) };
+    await insert(1);
+    await db.run(sql`analyze outbox`);
+    for (let time = 0; time < 8; time++) await claimDue(db, claim);
+    await insert(200);
+    expect(await claimDue(db, claim)).toHaveLength(4);
+  } finally {
+    await fresh.close();
+  }
+});
+
 test('a sweep that has nothing to do reads neither what was sent, nor dead letters, nor budgets in use', async () => {
   expect(await reads(eraseExpiredSecrets)).toBeLessThan(FEW);
   expect(await reads(sweepOutbox)).toBeLessThan(FEW);

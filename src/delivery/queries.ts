@@ -41,6 +41,7 @@ const sparing = (now: Date) => sql`
     select from users u where u.id = m.user_id and u.email_verified_at is null and ${UNPROVEN_AN_HOUR}::int <= (
       select count(*) from (
         select from outbox o where o.user_id = u.id and o.created_at > ${addSeconds(now, -3600)}::timestamptz
+          and o.created_at <= ${addSeconds(now, 60)}::timestamptz
         limit ${UNPROVEN_AN_HOUR}::int) as few))`;
 
 export interface Claimed {
@@ -59,6 +60,8 @@ export interface Claimed {
 
 const pending = sql`sent_at is null and dead_at is null`;
 
+// `any(array(…))`, here and wherever rows are taken by the batch: `in (…)` may be planned as a join that asks for the batch anew for
+// each row, and passes over those that it has taken itself.
 /** Takes the lease of what is due on a channel, the longest due first; passes over what another claims. */
 export function claimDue(
   db: Sql,
@@ -66,12 +69,12 @@ export function claimDue(
 ): Promise<Claimed[]> {
   return db.rows(sql`
     update outbox set claimed_until = ${claimedUntil}::timestamptz, attempts = attempts + 1
-    where id in (
+    where id = any(array(
       select id from outbox
       where ${pending} and next_attempt_at <= ${now}::timestamptz
         and (claimed_until is null or claimed_until <= ${now}::timestamptz)
         and channel = ${channel}::text
-      order by next_attempt_at limit ${limit}::int for update skip locked)
+      order by next_attempt_at limit ${limit}::int for update skip locked))
     returning id, channel, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
       created_at as "createdAt", expires_at as "expiresAt", attempts`);
 }
@@ -198,17 +201,17 @@ export async function deleteOld(
   { sentBefore, otherBefore, limit }: { sentBefore: Date; otherBefore: Date; limit: number },
 ): Promise<number> {
   const deleting = (old: Fragment) => sql`
-    delete from outbox where id in (
-      select id from outbox where ${old} order by created_at limit ${limit}::int for update skip locked)`;
+    delete from outbox where id = any(array(
+      select id from outbox where ${old} order by created_at limit ${limit}::int for update skip locked))`;
   const sent = await db.run(deleting(sql`sent_at is not null and created_at < ${sentBefore}::timestamptz`));
   return sent + (await db.run(deleting(sql`sent_at is null and created_at < ${otherBefore}::timestamptz`)));
 }
 
 /** Erases the secrets of what was not sent before it expired, up to `limit`. */
 export function eraseExpired(db: Sql, now: Date, limit: number): Promise<number> {
-  return db.run(sql`update outbox set secrets_sealed = null where id in (
+  return db.run(sql`update outbox set secrets_sealed = null where id = any(array(
     select id from outbox where secrets_sealed is not null and expires_at <= ${now}::timestamptz
-    order by expires_at limit ${limit}::int for update skip locked)`);
+    order by expires_at limit ${limit}::int for update skip locked))`);
 }
 
 export interface MailRow {

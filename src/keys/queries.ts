@@ -27,7 +27,7 @@ export function listLiveKeys(db: Sql, now: Date): Promise<SigningKeyRow[]> {
 
 /** Lets one process at a time decide about keys, until its transaction ends. */
 export async function lockKeys(tx: Tx): Promise<void> {
-  await tx.run(sql`select pg_advisory_xact_lock(7420152)`);
+  await tx.run(sql`select pg_advisory_xact_lock(hashtextextended('keys', 0))`);
 }
 
 /** Stores a key; one that was there before (an HS* marker) starts over. */

@@ -58,7 +58,7 @@ export async function changePassword(
 
   const ended = await db.transaction(async tx => {
     if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
-    if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.hash }))) return null;
+    if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.changed_at }))) return null;
     const actor = { kind: 'user', id: userId } as const;
     // A link that removes the password stays: it was mailed to the owner, and this may be somebody else.
     await voidChallenges(deps, tx, { userId, purposes: ['reset-password', 'mfa'] });

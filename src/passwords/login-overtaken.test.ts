@@ -65,8 +65,14 @@ async function overtaken({ deps }: TestApp, ada: Person) {
 
 test('a login whose password is replaced while it is checked starts no session', async () => {
   const ada = await person(world);
-  expect(await overtaken(world, ada)).toBe('invalid_credentials');
   const { db } = world.deps;
+  for (let count = 0; count < 3; count++)
+    await world.call('POST', '/token', { form: { username: ada.email, password: 'wrong' } });
+  expect(await overtaken(world, ada)).toBe('invalid_credentials');
+  // It is no success that forgives what failed before it.
+  expect(await db.row(sql`select failures from lockouts where user_id = ${ada.id}::uuid`)).toEqual({
+    failures: 4,
+  });
   expect(await db.row(sql`select count(*) as n from sessions where user_id = ${ada.id}::uuid`)).toEqual({
     n: 0,
   });

@@ -92,7 +92,7 @@ async function refreshStored(
   const names = [account.first_name, account.last_name];
   const owner = { email: account.email, username: account.username, names };
   const weak = await isWeakPassword(deps, password, owner);
-  if (weak !== account.password_weak) await updateWeak(db, userId, weak);
+  if (weak !== account.password_weak) await updateWeak(db, { userId, hash, weak });
   if (!hasher.needsRehash(hash, password)) return weak;
   // A full queue is no reason to refuse somebody who is in, nor is their hanging up: the next login tries again.
   const stronger = await hasher.hash(password, caller.hungUp).catch(() => null);

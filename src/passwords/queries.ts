@@ -24,8 +24,8 @@ export async function selectHashes(database: Sql, userId: string, count: number)
 export interface NewPassword {
   readonly userId: string;
   readonly hash: string;
-  /** Only where this hash is the present one. */
-  readonly replacing?: string | null;
+  /** Only where the present one was set then: a login may have made another hash of it meanwhile. */
+  readonly replacing?: Date | null;
   /** The id of the row that the replaced hash becomes. */
   readonly historyId: string;
   /** How many earlier hashes are kept. */
@@ -39,20 +39,20 @@ export function upsertPassword(
   { userId, hash, replacing = null, historyId, kept, now }: NewPassword,
 ): Promise<number> {
   return database.run(sql`
-    with old as (select user_id, hash from passwords where user_id = ${userId}::uuid for update),
+    with old as (select user_id, hash, changed_at from passwords where user_id = ${userId}::uuid for update),
     new as (
       insert into passwords as p (user_id, hash, changed_at)
       select ${userId}::uuid, ${hash}::text, ${now}::timestamptz
       -- Reads what is there before it writes, also where anything is replaced: afterwards the statement does not see it.
-      from (select max(old.hash) as hash from old) as present
-      where ${replacing}::text is null or present.hash = ${replacing}::text
+      from (select max(old.changed_at) as changed_at from old) as present
+      where ${replacing}::timestamptz is null or date_trunc('milliseconds', present.changed_at) = ${replacing}::timestamptz
       on conflict (user_id) do update set hash = excluded.hash, changed_at = excluded.changed_at, weak = false
       returning p.user_id),
     remembered as (
       insert into password_history (id, user_id, hash, created_at)
       select ${historyId}::uuid, old.user_id, old.hash, ${now}::timestamptz from old, new where ${kept}::int > 0),
     forgotten as (
-      delete from password_history where id in (
+      delete from password_history where exists (select from new) and id in (
         select id from password_history where user_id = ${userId}::uuid
         order by created_at desc, id desc offset greatest(${kept}::int - 1, 0)))
     select from new`);
@@ -71,9 +71,13 @@ export async function deletePassword(database: Sql, userId: string): Promise<boo
   return deleted === 1;
 }
 
-export function updateWeak(database: Sql, userId: string, weak: boolean): Promise<number> {
+/** Marks the password of this hash; another one that was set meanwhile is not meant. */
+export function updateWeak(
+  database: Sql,
+  { userId, hash, weak }: { userId: string; hash: string; weak: boolean },
+): Promise<number> {
   return database.run(sql`
-    update passwords set weak = ${weak} where user_id = ${userId}::uuid and weak <> ${weak}`);
+    update passwords set weak = ${weak} where user_id = ${userId}::uuid and hash = ${hash} and weak <> ${weak}`);
 }
 
 /**

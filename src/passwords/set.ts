@@ -7,12 +7,12 @@ import { deletePassword, insertPassword, insertPasswords, selectHashes, upsertPa
 
 /**
  * Stores a password's hash in the caller's transaction; the one before it is remembered, so that it can be refused.
- * False where `replacing` is given and is not the present hash any more: somebody else was faster.
+ * False where `replacing` is given and the present one was not set then: somebody else was faster.
  */
 export async function setPassword(
   { clock, random, config }: Pick<Deps, 'clock' | 'random' | 'config'>,
   tx: Tx,
-  { userId, hash, replacing }: { userId: string; hash: string; replacing?: string | undefined },
+  { userId, hash, replacing }: { userId: string; hash: string; replacing?: Date | undefined },
 ): Promise<boolean> {
   const written = await upsertPassword(tx, {
     userId,

@@ -32,7 +32,8 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
 const described = new WeakMap<Wire, Map<string, Columns>>();
 
 // Nobody who shares a transaction waits longer for a lock: all the others would wait as well.
-const SHARED_LOCK_TIMEOUT = 'set local lock_timeout = 100';
+// As a function, since SET LOCAL warns in the server's log where nobody said BEGIN.
+const SHARED_LOCK_TIMEOUT = "select set_config('lock_timeout', '100', true)";
 
 /**
  * A run of a prepared statement, for `client.query`; with several lists of values, a run for each in one transaction, where
@@ -103,6 +104,7 @@ export class Execution {
   }
 
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
+    if (this.#unasked > 0) return;
     const { names, parsers, blank } = this.#columns as Columns;
     const row = { ...blank };
     try {

@@ -210,11 +210,11 @@ export function findSession(
 /** Removes what can answer nobody any more, a bounded number at a time; returns how many rows went. */
 export async function sweepSessions(database: Sql, before: Date, limit: number): Promise<number> {
   const sessions = await database.run(sql`
-    delete from sessions where id in (
-      select id from sessions where expires_at < ${before}::timestamptz limit ${limit}::int for update skip locked)`);
+    delete from sessions where id = any(array(
+      select id from sessions where expires_at < ${before}::timestamptz limit ${limit}::int for update skip locked))`);
   const tokens = await database.run(sql`
-    delete from revoked_tokens where jti in (
-      select jti from revoked_tokens where expires_at < ${before}::timestamptz limit ${limit}::int for update skip locked)`);
+    delete from revoked_tokens where jti = any(array(
+      select jti from revoked_tokens where expires_at < ${before}::timestamptz limit ${limit}::int for update skip locked))`);
   return sessions + tokens;
 }
 

@@ -70,9 +70,9 @@ export function forgive(database: Sql, { subject }: Pick<Attempt, 'subject'>): P
   return database.run(clearLockout(sql`${subject}::bytea`));
 }
 
-/** `update lockouts …` for a success that is written in one statement with what follows from it. */
-export function forgiveFragment(subject: Buffer): Fragment {
-  return clearLockout(sql`${subject}::bytea`);
+/** `update lockouts …` for a success that is written in one statement with what follows from it; nothing where `source` is empty. */
+export function forgiveFragment(subject: Buffer, source: Fragment): Fragment {
+  return sql`${clearLockout(sql`${subject}::bytea`)} and exists (select from ${source})`;
 }
 
 /**

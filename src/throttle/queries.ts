@@ -219,14 +219,14 @@ export async function selectKnownDevice(
 
 export function deleteForgottenLockouts(database: Sql, now: Date, limit: number): Promise<number> {
   return database.run(sql`
-    delete from lockouts where subject in (
+    delete from lockouts where subject = any(array(
       select subject from lockouts where kept_until < ${now.toISOString().slice(0, 10)}::date
-      limit ${limit}::int for update skip locked)`);
+      limit ${limit}::int for update skip locked))`);
 }
 
 export function deleteOldDevices(database: Sql, before: Date, limit: number): Promise<number> {
   return database.run(sql`
-    delete from known_devices where id in (
+    delete from known_devices where id = any(array(
       select id from known_devices where last_seen_at < ${before}::timestamptz
-      limit ${limit}::int for update skip locked)`);
+      limit ${limit}::int for update skip locked))`);
 }

@@ -203,6 +203,33 @@ describe('a service with a role of its own', () => {
     }
   });
 
+  it('has nothing of its own run with the rights of the owner in the place of what is meant', async () => {
+    await upgrade(await migration(role));
+    const [before] = await database.query<{ version: string }>('select version from role_versions');
+    const { rows } = await on(withDatabase(database.name, role, 'service'), async client => {
+      await client.query(
+        `create temp table audit_events_default as select timestamptz '2033-02-03' as created_at`,
+      );
+      await client.query('create temp table role_versions (version uuid)');
+      await client.query('grant all on audit_events_default, role_versions to public');
+      await client.query("update roles set mfa_required = true where name = 'admin'");
+      return client.query("select ensure_audit_partition('2033-02-01') as made");
+    });
+    // It would have found an event of that month in a table that is not the trail's.
+    expect(rows).toEqual([{ made: true }]);
+    const [after] = await database.query<{ version: string }>('select version from role_versions');
+    expect(after?.version).not.toBe(before?.version);
+    const paths = await database.query(`
+      select distinct proconfig from pg_proc where prosecdef and pronamespace = 'public'::regnamespace`);
+    expect(paths).toEqual([{ proconfig: ['search_path=public, pg_temp'] }]);
+  });
+
+  it('loses what it may create in the schema beside the rest', async () => {
+    await database.query(`grant create on schema public to ${role}`);
+    await upgrade(await migration(role));
+    await expect(asService('create table mine (id int)')).rejects.toThrow('permission denied');
+  });
+
   it('may not migrate, and is told who may', async () => {
     await upgrade(await migration(role));
     const connection = { connectionString: withDatabase(database.name, role, 'service') };

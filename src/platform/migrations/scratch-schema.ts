@@ -18,7 +18,7 @@ export async function inScratchSchema<T>(
   await client.query('begin');
   try {
     await client.query(`create schema ${schema}`).catch(explain);
-    await client.query(`set local search_path to ${schema}`);
+    await client.query(`set local search_path to ${schema}, pg_temp`);
     for (const { up } of revisions) await client.query(up);
     if (serviceRole !== null) await grantTo(client, serviceRole);
     return await look(client);

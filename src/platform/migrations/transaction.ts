@@ -13,8 +13,11 @@ export async function inTransaction(
   await client.query('begin');
   try {
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-    // Only this schema, so that what a function keeps of the path (SET … FROM CURRENT) names nothing else.
-    await client.query("select set_config('search_path', quote_ident(current_schema()), true)");
+    // Only this schema, so that what a function keeps of the path (SET … FROM CURRENT) names nothing else; temporary objects would
+    // come first if they were not named, and whoever calls a function with its owner's rights can make some.
+    await client.query(
+      "select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)",
+    );
     await work();
     await client.query('commit');
   } catch (error) {

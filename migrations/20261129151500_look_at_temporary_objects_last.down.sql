@@ -1,0 +1,2 @@
+-- look at temporary objects last
+-- The functions keep their path: nothing before this needs the former one.
