@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type TestIssuer, testIssuer } from '../../test/support/issuer.ts';
 import { mailedToken } from '../../test/support/mails.ts';
-import { logIn, person } from '../../test/support/people.ts';
+import { logIn, member, person } from '../../test/support/people.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
+import { lockAccount } from '../accounts/find.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -146,6 +148,26 @@ test('a verified account is linked, its sessions end, it keeps its password, and
   expect((await service.call('GET', '/users/me', { token: before.access_token })).statusCode).toBe(401);
   await logIn(service, who);
   expect(await mails('identity-linked')).toContainEqual({ recipient: 'owner@example.com' });
+});
+
+test('a password that is being set while the account is linked ends the sessions too, and can be removed', async () => {
+  const { who, token } = await member(service);
+  const { db, clock } = service.deps;
+  const idToken = await issuer.idToken({ sub: '3004', email: who.email });
+  const { hash } = (await db.row<{ hash: string }>(sql`
+    delete from passwords where user_id = ${who.id}::uuid returning hash`)) as { hash: string };
+  let answer: ReturnType<typeof signUp> | undefined;
+  await db.transaction(async tx => {
+    await lockAccount(tx, who.id);
+    answer = signUp(idToken);
+    await waitingForLock(db);
+    await tx.run(sql`
+      insert into passwords (user_id, hash, changed_at) values (${who.id}::uuid, ${hash}, ${clock.now()})`);
+  });
+  expect((await answer)?.json().id).toBe(who.id);
+  expect((await service.call('GET', '/users/me', { token })).json().code).toBe('token_revoked');
+  const body = { token: await mailedToken(service, 'identity-linked', who.email) };
+  expect((await service.call('POST', '/password/remove', { body })).statusCode).toBe(200);
 });
 
 // The key that addresses are held by folds further than mailboxes do.

@@ -47,13 +47,9 @@ export function selectIdentities(database: Sql, userId: string): Promise<Identit
 }
 
 /** Locks the account of an address until the transaction ends, so that its standing is judged once. */
-export function lockAccountByKey(
-  database: Sql,
-  key: string,
-): Promise<(Account & { has_password: boolean }) | null> {
+export function lockAccountByKey(database: Sql, key: string): Promise<Account | null> {
   return database.row(sql`
-    select ${accountColumns}, exists (select from passwords p where p.user_id = u.id) as has_password
-    from identifiers i join users u on u.id = i.user_id
+    select ${accountColumns} from identifiers i join users u on u.id = i.user_id
     where i.key = ${key} and i.kind = 'email' for update of u`);
 }
 

@@ -8,6 +8,7 @@ import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { claimMailbox } from '../passwords/claim-mailbox.ts';
+import { findStoredPassword } from '../passwords/stored.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import { Problem } from '../platform/problems.ts';
@@ -23,6 +24,7 @@ import { insertIdentity, lockAccountByKey, useIdentity } from './queries.ts';
 const REMOVE_PASSWORD_LIFETIME = 7 * 86_400;
 
 type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
+type Holder = Account & { readonly has_password: boolean };
 interface Linked {
   readonly account: Account;
   readonly ended: Ended;
@@ -104,7 +106,7 @@ async function link(
   email: string,
 ): Promise<Linked | 'address_taken'> {
   const { clock } = deps;
-  const found = await lockAccountByKey(tx, normalizeEmail(email).key);
+  const found = await lockHolder(tx, email);
   // The provider vouches for this mailbox, and for none that folds to the same key: admın@ is not admin@.
   if (found !== null && !isSameAddress(found.email, email)) return refuse(deps, tx, caller, identity, found);
   const { account, ended } =
@@ -127,6 +129,13 @@ async function link(
   });
   if (found !== null) await tellOwner(deps, tx, caller, found, identity);
   return { account, ended };
+}
+
+// The look at the password is a statement of its own because that of the lock began before it was granted.
+async function lockHolder(tx: Tx, email: string): Promise<Holder | null> {
+  const account = await lockAccountByKey(tx, normalizeEmail(email).key);
+  if (account === null) return null;
+  return { ...account, has_password: (await findStoredPassword(tx, account.id)) !== null };
 }
 
 async function refuse(
@@ -173,12 +182,7 @@ async function create(
   return { account, ended: [] };
 }
 
-async function prepare(
-  deps: KeysDeps,
-  tx: Tx,
-  caller: Caller,
-  account: Account & { has_password: boolean },
-): Promise<Linked> {
+async function prepare(deps: KeysDeps, tx: Tx, caller: Caller, account: Holder): Promise<Linked> {
   const actor = { kind: 'user', id: account.id } as const;
   if (account.email_verified_at === null) {
     return { account, ended: await claimMailbox(deps, tx, { account, reason: 'provider', actor, caller }) };
@@ -193,7 +197,7 @@ async function tellOwner(
   deps: KeysDeps,
   tx: Tx,
   caller: Caller,
-  account: Account & { has_password: boolean },
+  account: Holder,
   identity: ProvenIdentity,
 ): Promise<void> {
   // What an unverified account had was removed already.
