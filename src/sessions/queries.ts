@@ -238,7 +238,7 @@ export function findLiveRevocations(
       select id, ended_at from sessions where ended_at > ${since}::timestamptz
       union
       select session_id, max(created_at) from audit_events
-      where type = 'session.ended' and created_at > ${since}::timestamptz and session_id is not null
+      where type in ('session.ended', 'session.theft') and created_at > ${since}::timestamptz and session_id is not null
         and not exists (select from sessions s where s.id = session_id)
       group by session_id)
     select 'sid' as kind, id, ended_at as revoked_at,

@@ -4,6 +4,7 @@ import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { createClient } from '../clients/create.ts';
 import { sql } from '../platform/sql.ts';
+import { liveRevocations } from './live-revocations.ts';
 
 // What programs that verify tokens by themselves hear of in Redis.
 
@@ -152,5 +153,19 @@ test.each(endings)(
     expect(kept.map(({ reason }) => reason)).toEqual(
       trail[what]?.filter(event => event.startsWith('session.')).map(event => event.split(' ')[1]),
     );
+  },
+);
+
+test.each(endings.filter(([what]) => trail[what]?.some(event => event.startsWith('session.'))))(
+  '%s is told again after Redis has lost it, also once the account is removed',
+  async (_what, end, ended) => {
+    const who = await person(service);
+    const two = { who, here: await session(who), there: await session(who) };
+    await end(two);
+    const lost = async () => (await liveRevocations(service.deps)).map(({ kind, id }) => `${kind} ${id}`);
+    const sessions = ended(two).flatMap(([kind, id]) => (kind === 'sid' ? [`${kind} ${id}`] : []));
+    expect(await lost()).toEqual(expect.arrayContaining(sessions));
+    await service.deps.db.run(sql`delete from users where id = ${who.id}::uuid`);
+    expect(await lost()).toEqual(expect.arrayContaining(sessions));
   },
 );
