@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
 import { type DeviceClaim, decodeDeviceToken, encodeDeviceToken } from '../throttle/devices.ts';
@@ -161,6 +162,31 @@ describe('a device is a stranger again', () => {
     expect(rows).toHaveLength(1);
     expect(await statusOf(who, device)).toBe(429);
   });
+});
+
+test('a login on a device that is under way while the device is removed ends with it', async () => {
+  const { who, device } = await known();
+  const { db } = service.deps;
+  const { access_token: token } = await logIn(service, who);
+  const listed = async () => (await service.call('GET', '/users/me/devices', { token })).json().items;
+  const { id } = (await listed()).find(({ current }: { current: boolean }) => !current);
+  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holding = db.transaction(async tx => {
+    await tx.row(sql`select from passwords where user_id = ${who.id}::uuid for update`);
+    held.resolve();
+    await over.promise;
+  });
+  await held.promise;
+  const entering = login(who, { device_token: device });
+  await waitingForLock(db);
+  const removal = service.call('DELETE', `/users/me/devices/${id}`, { token });
+  await Promise.race([removal, waitingForLock(db, 2)]);
+  over.resolve();
+  await holding;
+  expect((await removal).statusCode).toBe(204);
+  const { access_token } = (await entering).json();
+  expect((await service.call('GET', '/users/me', { token: access_token })).json().code).toBe('token_revoked');
+  expect(await listed()).toMatchObject([{ current: true }]);
 });
 
 test("another's device cannot be removed", async () => {

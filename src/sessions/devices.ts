@@ -4,6 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOfUser, forgetDevice } from '../throttle/devices.ts';
 import { endSessionsOf, publishEnded } from './end.ts';
+import { lockOwnAccount } from './own-account.ts';
 import { actorOf, type UserPrincipal } from './principal.ts';
 
 /** The devices that are known for the user's account, the latest first. Refuses a cursor that is not one of ours with 422. */
@@ -25,11 +26,15 @@ export async function listDevices(
   });
 }
 
-/** Makes a device a stranger again and ends its sessions. Refuses with `device_not_found`, also for another's. */
+/**
+ * Makes a device a stranger again and ends its sessions, also that of a login on it which is under way. Refuses with
+ * `token_revoked`, and `device_not_found`, also for another's.
+ */
 export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceId: string): Promise<void> {
   const { userId, caller } = principal;
   const actor = actorOf(principal);
-  const ended = await deps.db.transaction(async tx => {
+  const verdict = await deps.db.transaction(async tx => {
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
     // Sessions first, as everywhere: whoever takes them in another order waits for who waits for it.
     const sessions = await endSessionsOf(deps, tx, {
       userId,
@@ -38,7 +43,7 @@ export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceI
       actor,
       caller,
     });
-    if ((await forgetDevice(tx, { userId, deviceId })) === 0) return null;
+    if ((await forgetDevice(tx, { userId, deviceId })) === 0) return 'device_not_found';
     await recordEvent(deps, tx, {
       type: 'device.removed',
       outcome: 'success',
@@ -49,6 +54,6 @@ export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceI
     });
     return sessions;
   });
-  if (ended === null) throw new Problem('device_not_found');
-  await publishEnded(deps, ended);
+  if (typeof verdict === 'string') throw new Problem(verdict);
+  await publishEnded(deps, verdict);
 }
