@@ -74,7 +74,8 @@ export async function insertNames(
     insert into identifiers as i (key, user_id, kind)
     select key, user_id, kind from unnest(${names.map(({ key }) => key)}::text[],
       ${names.map(({ id }) => id)}::uuid[], ${names.map(({ kind }) => kind)}::text[]) as n (key, user_id, kind)
-    on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null
+    on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
+      verified_at = null
     where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz
     returning i.key`);
   return new Set(claimed.map(({ key }) => key));

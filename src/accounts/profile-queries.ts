@@ -52,7 +52,8 @@ export async function claimKey(
 ): Promise<boolean> {
   const written = await tx.run(sql`
     insert into identifiers as i (key, user_id, kind) values (${key}::text, ${userId}::uuid, ${kind}::text)
-    on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null
+    on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
+      verified_at = null
     where i.user_id = excluded.user_id and i.kind in ('reserved', excluded.kind)
       or i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`);
   return written === 1;

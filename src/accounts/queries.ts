@@ -56,7 +56,8 @@ const insertRoles = (row: AccountRow) => sql`
 
 // A name that was kept for its former owner is free again when its time has come.
 const takeFreedName = (now: Date) => sql`
-  on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null
+  on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
+      verified_at = null
   where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`;
 
 /** CTEs `claimed`, `account` and `granted`: the name first, so that nothing follows where it is taken. */
