@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { acceptInvitation, logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -150,6 +151,29 @@ test('invitations that wait are listed and withdrawn, and a newer one replaces a
     'invitation_not_found',
   );
   expect((await accept(second.token)).json().code).toBe('invitation_invalid');
+});
+
+test('of several invitations of an address at once, the last one works and no other', async () => {
+  const email = fresh();
+  const { db } = service.deps;
+  // So that all of them have begun before the first one is written.
+  const held = Promise.withResolvers<void>();
+  const holding = db.transaction(async tx => {
+    await tx.run(sql`lock table challenges in share row exclusive mode`);
+    await held.promise;
+  });
+  const inviting = [1, 2, 3, 4].map(() =>
+    service.call('POST', '/invitations', { token: admin.token, body: { email } }),
+  );
+  await waitingForLock(db, 4);
+  held.resolve();
+  await holding;
+  expect((await Promise.all(inviting)).map(({ statusCode }) => statusCode)).toEqual([201, 201, 201, 201]);
+  const { items } = (await service.call('GET', '/invitations?limit=200', { token: admin.token })).json();
+  expect(items.filter((each: { email: string }) => each.email === email)).toHaveLength(1);
+  const mails = await mailsTo(service, email);
+  const answers = await Promise.all(mails.map(({ secrets }) => accept(String(secrets.token))));
+  expect(answers.filter(({ statusCode }) => statusCode === 201)).toHaveLength(1);
 });
 
 test('nobody withdraws, or replaces, an invitation that gives more than they hold', async () => {

@@ -3,6 +3,7 @@ import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidSent } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import { oneAtATime } from '../challenges/one-at-a-time.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Tx } from '../platform/database.ts';
@@ -41,7 +42,7 @@ export async function invite(
   granter: Granter,
   { email, roles, name }: { email: string; roles: readonly string[]; name?: string | undefined },
 ): Promise<InvitationBody> {
-  const { address } = normalizeEmail(email);
+  const { address, key } = normalizeEmail(email);
   const given = [...new Set(roles)].sort();
   const actor = inviterOf(granter);
   const matter = {
@@ -56,6 +57,8 @@ export async function invite(
     const claimable =
       owner === null || (owner.email_verified_at === null && isSameAddress(owner.email, address));
     if (!claimable) return new Refusal('email_taken');
+    // Whoever invites holds the grants still together with others, and an earlier invitation may be a moment old.
+    await oneAtATime(tx, { purpose: 'invitation', addressKey: key });
     const earlier = await findWaiting(tx, { sentTo: address, now: deps.clock.now() });
     const outranked = await refuseHigher(tx, held, earlier);
     if (outranked !== null) return outranked;
