@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { settle } from '../../test/support/settle.ts';
+import { watchedDatabase } from '../../test/support/watched-database.ts';
 import { writeEvent } from '../../test/support/write-event.ts';
 import type { Db } from '../platform/database.ts';
 import { sql, toStatement } from '../platform/sql.ts';
@@ -75,4 +76,35 @@ test('the keys of thousands who left nothing go in slices, while nobody waits to
   });
   expect(slices.filter(gone => gone > 0).reduce((sum, gone) => sum + gone, 0)).toBe(2500);
   expect(Math.max(...slices)).toBeLessThanOrEqual(1_000);
+});
+
+test.each(['from audit_prunings', "kind = 'epoch_end'", 'e.epoch <> all'])(
+  'a verification during which retention runs raises no alarm: %s',
+  async text => {
+    const { db, hooks } = watchedDatabase(deps.databaseUrl);
+    const prune = () => pruneTrail(deps, { days: 60, by: 'system' });
+    hooks.push({ text, after: prune });
+    const verdict = await verifyTrail({ ...deps, db });
+    await db.close();
+    expect(hooks).toEqual([]);
+    expect(verdict.findings).toEqual([]);
+    expect(await prune()).toEqual({ verdict: 'nothing' });
+  },
+);
+
+test('what is missing beside what retention dropped is found all the same', async () => {
+  const { db, hooks } = watchedDatabase(deps.databaseUrl);
+  const spoil = async () => {
+    await pruneTrail(deps, { days: 60, by: 'system' });
+    await deps.db.transaction(async tx => {
+      await tx.run(sql`set local session_replication_role = replica`);
+      await tx.run(
+        sql`delete from audit_events where created_at = '2031-06-15T00:00:00Z' and type <> 'audit.pruned'`,
+      );
+    });
+  };
+  hooks.push({ text: 'from audit_prunings', after: spoil });
+  const { findings } = await verifyTrail({ ...deps, db });
+  await db.close();
+  expect(findings.map(({ kind }) => kind)).toEqual(['event_removed']);
 });
