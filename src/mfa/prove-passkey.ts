@@ -1,4 +1,4 @@
-import { findAccountById } from '../accounts/find.ts';
+import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
@@ -62,8 +62,9 @@ export async function provePasskey(
   if (proof === null) return null;
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
   await db.transaction(async tx => {
+    const owner = await lockAccount(tx, userId);
     // Removed meanwhile, it was not copied.
-    if ((await selectByCredential(tx, credential.id)) === null) return;
+    if (owner === null || (await selectByCredential(tx, credential.id)) === null) return;
     await recordEvent(deps, tx, {
       type: 'passkey.cloned',
       outcome: 'refusal',
@@ -73,8 +74,6 @@ export async function provePasskey(
       caller,
       data: { passkey: id, stored: credential.counter, received: proof.counter },
     });
-    const owner = await findAccountById(tx, userId);
-    if (owner === null) return;
     const now = clock.now();
     const mail = prepareMail(deps, {
       template: 'passkey-copied',
@@ -88,7 +87,8 @@ export async function provePasskey(
         at: now.toISOString(),
       },
     });
-    // Once a day: whoever holds the copy could fill the mailbox of its owner otherwise.
+    // Once a day: whoever holds the copy could fill the mailbox of its owner otherwise. Under the account's lock each sees the
+    // mails of those before it.
     const untold = sql`users u where u.id = ${userId}::uuid and not exists (
       select from outbox o where o.user_id = u.id and o.template = 'passkey-copied'
         and o.created_at > ${addSeconds(now, -86_400)}::timestamptz)`;

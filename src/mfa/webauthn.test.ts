@@ -10,8 +10,10 @@ import {
 } from '@peculiar/x509';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, person } from '../../test/support/people.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { logIn, member, person } from '../../test/support/people.ts';
 import { type Habits, softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -98,6 +100,39 @@ test('a passkey that was made in a page of ours is not good in a frame', async (
     body: { response: authenticator.get(asked) },
   });
   expect(answer.json().code).toBe('passkey_refused');
+});
+
+test('of several answers of a copied passkey at once, one is told to its owner and each is in the trail', async () => {
+  const { who, token } = await member(service);
+  const { db } = service.deps;
+  const authenticator = softAuthenticator();
+  const { options } = (await service.call('POST', '/mfa/passkeys/options', { token })).json();
+  const body = { name: 'Laptop', response: authenticator.create(options) };
+  const { id } = (await service.call('POST', '/mfa/passkeys', { token, body })).json();
+  await db.run(sql`
+    update factors set credential = credential || '{"counter": 1000}' where id = ${id}::uuid`);
+  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holding = db.transaction(async tx => {
+    await tx.row(sql`select from users where id = ${who.id}::uuid for update`);
+    held.resolve();
+    await over.promise;
+  });
+  await held.promise;
+  const answers = [1, 2, 3, 4].map(async () => {
+    const asked = (await service.call('POST', '/token/passkey/options')).json().options;
+    const response = authenticator.get(asked);
+    return (await service.call('POST', '/token/passkey', { body: { response } })).json().code;
+  });
+  await waitingForLock(db, 4);
+  over.resolve();
+  await holding;
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 4 }, () => 'passkey_refused'));
+  const mails = (await mailsTo(service, who.email)).filter(({ template }) => template === 'passkey-copied');
+  expect(mails).toHaveLength(1);
+  const events = await db.rows(
+    sql`select from audit_events where user_id = ${who.id}::uuid and type = 'passkey.cloned'`,
+  );
+  expect(events).toHaveLength(4);
 });
 
 describe('the owner that an assertion names (Web Authentication §7.2 step 6)', () => {
