@@ -1,3 +1,5 @@
+import { readInstant } from '../platform/clock.ts';
+
 /** What an import knows of an account, by our own names. */
 export type Column =
   | 'id'
@@ -65,7 +67,10 @@ function isDay(date: string): boolean {
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(date);
 }
 
-/** A time; without a zone it is UTC, as the original wrote it. Null where it is missing, 'invalid' where it is none. */
+/**
+ * A time in the years 1 to 9999; without a zone it is UTC, as the original wrote it. Null where it is missing, 'invalid' where
+ * it is none.
+ */
 export function asTime(value: unknown): Date | null | 'invalid' {
   if (value === null || value === undefined) return null;
   if (typeof value !== 'string') return 'invalid';
@@ -77,8 +82,7 @@ export function asTime(value: unknown): Date | null | 'invalid' {
     ) ?? [];
   if (!isDay(date)) return 'invalid';
   const hours = /^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
-  const at = new Date(`${date}T${time}${/^[+-]/.test(hours) ? hours : 'Z'}`);
-  return Number.isNaN(at.getTime()) ? 'invalid' : at;
+  return readInstant(`${date}T${time}${/^[+-]/.test(hours) ? hours : 'Z'}`) ?? 'invalid';
 }
 
 // In quotes nothing that would have to be undone, and no comma: a role's name needs none of it.

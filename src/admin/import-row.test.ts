@@ -65,7 +65,7 @@ describe('a row of an import', () => {
     ).toEqual(understood.map(([, disabled, verified]) => ({ disabled, verified })));
   });
 
-  test('a time is read as PostgreSQL and JSON write it; a day that no calendar has is a bad row', async () => {
+  test('a time is read as PostgreSQL and JSON write it; a day that no calendar has, or that no list could go on from, is a bad row', async () => {
     const strange = [
       '2024-02-30',
       '2023-02-29',
@@ -76,17 +76,27 @@ describe('a row of an import', () => {
       {},
       [],
       '2024-03-01T25:00',
+      '0000-01-01',
+      '0000-12-31T23:59:59Z',
+      '0001-01-01 00:00:00+05:30',
+      '9999-12-31T23:59:59-01:00',
     ];
     const row = (time: unknown, index: number) =>
       JSON.stringify({ email: `u${index}@example.com`, [index % 2 ? 'last_login' : 'created_at']: time });
-    expect(await run(strange.map(row).join('\n'))).toMatchObject({ made: 0, bad: strange.length });
+    expect(await run(strange.map(row).join('\n'))).toMatchObject({
+      made: 0,
+      reasons: strange.map(
+        (_time, index) =>
+          `${index + 1}: ${index % 2 ? 'last_login' : 'created_at'}: not a time in the years 1 to 9999; write 2024-03-01 or 2024-03-01T12:30:00Z`,
+      ),
+    });
     const understood = {
       '2024-02-29': '2024-02-29T00:00:00.000Z',
       '2024-03-01 12:30:00.123456+05:30': '2024-03-01T07:00:00.123Z',
       '2024-03-01T12:30:00Z': '2024-03-01T12:30:00.000Z',
       '2024-03-01 12:30+02': '2024-03-01T10:30:00.000Z',
       '0001-01-01 00:00:00 UTC': '0001-01-01T00:00:00.000Z',
-      '0000-01-01': '0000-01-01T00:00:00.000Z',
+      '9999-12-31T23:59:59Z': '9999-12-31T23:59:59.000Z',
     };
     const lines = Object.keys(understood).map((created_at, index) =>
       JSON.stringify({ email: `t${index}@example.com`, created_at }),

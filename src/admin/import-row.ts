@@ -155,6 +155,9 @@ function rolesOf(value: unknown): string[] {
 
 function timeOf(column: string, value: unknown): Date | null {
   const at = asTime(value);
-  if (at === 'invalid') throw new BadRow(`${column}: not a time; write 2024-03-01 or 2024-03-01T12:30:00Z`);
+  if (at === 'invalid')
+    throw new BadRow(
+      `${column}: not a time in the years 1 to 9999; write 2024-03-01 or 2024-03-01T12:30:00Z`,
+    );
   return at;
 }

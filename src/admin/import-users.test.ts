@@ -93,7 +93,7 @@ describe('users import', () => {
         '5: the address, username or id of line 2 again',
         '6: the address, username or id of line 2 again',
         '7: roles: nobody made captain (--create-roles makes it)',
-        '8: created_at: not a time; write 2024-03-01 or 2024-03-01T12:30:00Z',
+        '8: created_at: not a time in the years 1 to 9999; write 2024-03-01 or 2024-03-01T12:30:00Z',
         '9: 1 fields where the header has 6',
       ],
     });
