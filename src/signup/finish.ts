@@ -30,9 +30,10 @@ const VERIFICATION_LIFETIME = 86_400;
 
 /**
  * Step 2: creates the account of a pending sign-up with its password, and queues the verification mail, all in one
- * statement after the hash. Refuses with `signup_not_found` whoever did not do step 1 for this address, `email_taken`
- * who lost a race for it, and `validation_failed` a password that breaks the policy or differs from its confirmation;
- * those two leave the sign-up as it was. Null where login needs a verified address: taken or not, the answer is the same.
+ * statement after the hash. Refuses with `signup_not_found` whoever did not do step 1 for this address, with `email_taken`
+ * who lost a race for it, whose sign-up is spent, and with `validation_failed` a password that breaks the policy or differs
+ * from its confirmation, which leaves the sign-up as it was. Null where login needs a verified address: taken or not, the
+ * answer is the same.
  */
 export async function finish(deps: Deps, caller: Caller, choice: Choice): Promise<UserBody | null> {
   if (!isSamePassword(choice.password, choice.confirmation)) {

@@ -85,6 +85,8 @@ describe('the two steps', () => {
     const late = await step2('grace@example.com', early);
     expect(late.statusCode).toBe(400);
     expect(late.json()).toMatchObject({ code: 'email_taken', detail: 'Email already registered' });
+    // That spent the sign-up.
+    expect((await step2('grace@example.com', early)).json().code).toBe('signup_not_found');
     const again = await step1('GRACE@example.com');
     expect(again.statusCode).toBe(400);
     expect(again.json()).toMatchObject({ code: 'email_taken', detail: 'Email already registered' });
