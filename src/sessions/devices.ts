@@ -27,8 +27,8 @@ export async function listDevices(
 }
 
 /**
- * Makes a device a stranger again and ends its sessions, also that of a login on it which is under way. Refuses with
- * `token_revoked`, and `device_not_found`, also for another's.
+ * Makes a device a stranger again and ends its sessions; a login that is being let in on it comes first. Refuses with
+ * `token_revoked`, and with `device_not_found`, also for another's.
  */
 export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceId: string): Promise<void> {
   const { userId, caller } = principal;
