@@ -10,7 +10,13 @@ import { grantsOf, roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 import { newSession } from '../sessions/start.ts';
 import type { TokenBody } from '../sessions/token.ts';
-import { deviceName, isNamedAlready, knownDeviceFragment, newDevice } from '../throttle/devices.ts';
+import {
+  deviceName,
+  isNamedAlready,
+  newDevice,
+  newDeviceFragment,
+  seenDeviceFragment,
+} from '../throttle/devices.ts';
 import { forgiveFragment } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
 
@@ -24,7 +30,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
   const { account, subject } = proof;
   const now = clock.now();
   const stranger = proof.deviceId === null ? newDevice(deps, account.id) : null;
-  const deviceId = stranger?.deviceId ?? proof.deviceId;
+  const deviceId = stranger?.deviceId ?? (proof.deviceId as string);
   const session = newSession(deps, caller, {
     userId: account.id,
     amr: proof.amr,
@@ -52,10 +58,10 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
           caller,
           data: { device: stranger.deviceId },
         });
-  const device = knownDeviceFragment(
-    { deviceId: deviceId as string, name: deviceName(caller), now },
-    sql`admitted`,
-  );
+  const device =
+    stranger === null
+      ? seenDeviceFragment({ deviceId, now }, sql`admitted`)
+      : newDeviceFragment({ deviceId, name: deviceName(caller), now }, sql`admitted`);
   const notice =
     stranger !== null && account.last_login_at !== null
       ? sql`, notice as (${insertMail(

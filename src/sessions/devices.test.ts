@@ -189,6 +189,30 @@ test('a login on a device that is under way while the device is removed ends wit
   expect(await listed()).toMatchObject([{ current: true }]);
 });
 
+test('a device that is removed before a login on it is let in stays removed', async () => {
+  const { who, device } = await known();
+  const { db } = service.deps;
+  const { access_token: token } = await logIn(service, who);
+  const listed = async () => (await service.call('GET', '/users/me/devices', { token })).json().items;
+  const { id } = (await listed()).find(({ current }: { current: boolean }) => !current);
+  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holding = db.transaction(async tx => {
+    await tx.row(sql`select from users where id = ${who.id}::uuid for update`);
+    held.resolve();
+    await over.promise;
+  });
+  await held.promise;
+  const removal = service.call('DELETE', `/users/me/devices/${id}`, { token });
+  await waitingForLock(db);
+  const entering = login(who, { device_token: device });
+  await waitingForLock(db, 2);
+  over.resolve();
+  await holding;
+  expect((await removal).statusCode).toBe(204);
+  expect((await entering).statusCode).toBe(200);
+  expect(await listed()).toMatchObject([{ current: true }]);
+});
+
 test("another's device cannot be removed", async () => {
   const { token } = await known();
   const other = await known();

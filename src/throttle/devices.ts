@@ -7,9 +7,10 @@ import {
   deleteDevice,
   deleteDevicesOf,
   hasNamed,
+  insertDevice,
   selectDevices,
   selectKnownDevice,
-  upsertDevice,
+  touchDevice,
 } from './queries.ts';
 
 /** A device that has logged in to an account before, as its cookie or `device_token` says. */
@@ -48,12 +49,17 @@ export function deviceName({ userAgent }: Caller): string {
   return userAgent === '' ? 'Unknown device' : userAgent.slice(0, 200);
 }
 
-/** `insert into known_devices …` for the statement that lets somebody in, whose source `admitted` has the user's id. */
-export function knownDeviceFragment(
+/** A device that is known from now on, for the statement that lets somebody in: `insert into known_devices …`. */
+export function newDeviceFragment(
   device: { deviceId: string; name: string; now: Date },
   source: Fragment,
 ): Fragment {
-  return upsertDevice(device, source);
+  return insertDevice(device, source);
+}
+
+/** The same for one that was known before: `update known_devices …`, of nothing where it is not any more. */
+export function seenDeviceFragment(device: { deviceId: string; now: Date }, source: Fragment): Fragment {
+  return touchDevice(device, source);
 }
 
 /** Whether a device that calls itself the same has logged in to an account before, as a condition. */

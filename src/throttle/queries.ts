@@ -184,16 +184,21 @@ export function deleteDevicesOf(database: Sql, userId: string): Promise<number> 
   return database.run(sql`delete from known_devices where user_id = ${userId}::uuid`);
 }
 
-/** Writes a device that is new, or when it was last seen; nothing when the source has no row (with a column `id`). */
-export function upsertDevice(
-  device: { deviceId: string; name: string; now: Date },
+/** Writes a device that is new; nothing when the source, with the user's `id`, has no row. */
+export function insertDevice(
+  { deviceId, name, now }: { deviceId: string; name: string; now: Date },
   source: Fragment,
 ): Fragment {
   return sql`
     insert into known_devices (id, user_id, name, created_at, last_seen_at)
-    select ${device.deviceId}::uuid, admitted.id, ${device.name}::text, ${device.now}::timestamptz, ${device.now}::timestamptz
-    from ${source}
-    on conflict (id) do update set last_seen_at = excluded.last_seen_at`;
+    select ${deviceId}::uuid, id, ${name}::text, ${now}::timestamptz, ${now}::timestamptz from ${source}`;
+}
+
+/** Writes when a device was last seen. One that was removed meanwhile stays removed. */
+export function touchDevice({ deviceId, now }: { deviceId: string; now: Date }, source: Fragment): Fragment {
+  return sql`
+    update known_devices set last_seen_at = ${now}::timestamptz
+    where id = ${deviceId}::uuid and exists (select from ${source})`;
 }
 
 /** Which of these devices is one of an account (an expression), as a subselect: found by its id, however many the account has. */
