@@ -32,7 +32,8 @@ beforeAll(async () => {
       ${addSeconds(now, DAY)}::timestamptz
     from ${many}`);
   await db.run(sql`
-    insert into sms_budgets (key, window_started_at, sent) select sha256(n::text::bytea), ${now}::timestamptz, 1 from ${many}`);
+    insert into sms_budgets (key, window_started_at, sent)
+    select sha256(n::text::bytea), ${now}::timestamptz, 1 from generate_series(1, ${MORE}::int) as n`);
   await db.run(sql`analyze outbox, sms_budgets`);
 });
 afterAll(() => deps.close());
