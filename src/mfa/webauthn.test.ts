@@ -111,22 +111,17 @@ test('of several answers of a copied passkey at once, one is told to its owner a
   const { id } = (await service.call('POST', '/mfa/passkeys', { token, body })).json();
   await db.run(sql`
     update factors set credential = credential || '{"counter": 1000}' where id = ${id}::uuid`);
-  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const holding = db.transaction(async tx => {
+  const answers = await db.transaction(async tx => {
     await tx.row(sql`select from users where id = ${who.id}::uuid for update`);
-    held.resolve();
-    await over.promise;
+    const asked = [1, 2, 3, 4].map(async () => {
+      const { options: demanded } = (await service.call('POST', '/token/passkey/options')).json();
+      const response = authenticator.get(demanded);
+      return (await service.call('POST', '/token/passkey', { body: { response } })).json().code;
+    });
+    await waitingForLock(db, 4);
+    return asked;
   });
-  await held.promise;
-  const answers = [1, 2, 3, 4].map(async () => {
-    const asked = (await service.call('POST', '/token/passkey/options')).json().options;
-    const response = authenticator.get(asked);
-    return (await service.call('POST', '/token/passkey', { body: { response } })).json().code;
-  });
-  await waitingForLock(db, 4);
-  over.resolve();
-  await holding;
-  expect(await Promise.all(answers)).toEqual(Array.from({ length: 4 }, () => 'passkey_refused'));
+  expect(await Promise.all(answers)).toEqual(answers.map(() => 'passkey_refused'));
   const mails = (await mailsTo(service, who.email)).filter(({ template }) => template === 'passkey-copied');
   expect(mails).toHaveLength(1);
   const events = await db.rows(

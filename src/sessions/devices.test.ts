@@ -164,53 +164,53 @@ describe('a device is a stranger again', () => {
   });
 });
 
-test('a login on a device that is under way while the device is removed ends with it', async () => {
-  const { who, device } = await known();
-  const { db } = service.deps;
-  const { access_token: token } = await logIn(service, who);
-  const listed = async () => (await service.call('GET', '/users/me/devices', { token })).json().items;
-  const { id } = (await listed()).find(({ current }: { current: boolean }) => !current);
-  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const holding = db.transaction(async tx => {
-    await tx.row(sql`select from passwords where user_id = ${who.id}::uuid for update`);
-    held.resolve();
-    await over.promise;
-  });
-  await held.promise;
-  const entering = login(who, { device_token: device });
-  await waitingForLock(db);
-  const removal = service.call('DELETE', `/users/me/devices/${id}`, { token });
-  await Promise.race([removal, waitingForLock(db, 2)]);
-  over.resolve();
-  await holding;
-  expect((await removal).statusCode).toBe(204);
-  const { access_token } = (await entering).json();
-  expect((await service.call('GET', '/users/me', { token: access_token })).json().code).toBe('token_revoked');
-  expect(await listed()).toMatchObject([{ current: true }]);
-});
+describe('a login on a device that is removed meanwhile', () => {
+  /** A device, and what its owner does elsewhere. */
+  async function device() {
+    const { who, device: device_token } = await known();
+    const { access_token: token } = await logIn(service, who);
+    const listed = async () => (await service.call('GET', '/users/me/devices', { token })).json().items;
+    const { id } = (await listed()).find(({ current }: { current: boolean }) => !current);
+    return {
+      who,
+      listed,
+      enter: () => login(who, { device_token }),
+      remove: () => service.call('DELETE', `/users/me/devices/${id}`, { token }),
+    };
+  }
 
-test('a device that is removed before a login on it is let in stays removed', async () => {
-  const { who, device } = await known();
-  const { db } = service.deps;
-  const { access_token: token } = await logIn(service, who);
-  const listed = async () => (await service.call('GET', '/users/me/devices', { token })).json().items;
-  const { id } = (await listed()).find(({ current }: { current: boolean }) => !current);
-  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const holding = db.transaction(async tx => {
-    await tx.row(sql`select from users where id = ${who.id}::uuid for update`);
-    held.resolve();
-    await over.promise;
+  test('ends with it where it was being let in', async () => {
+    const { who, listed, enter, remove } = await device();
+    const { db } = service.deps;
+    const [entering, removal] = await db.transaction(async tx => {
+      await tx.row(sql`select from passwords where user_id = ${who.id}::uuid for update`);
+      const first = enter();
+      await waitingForLock(db);
+      const second = remove();
+      await Promise.race([second, waitingForLock(db, 2)]);
+      return [first, second];
+    });
+    expect((await removal).statusCode).toBe(204);
+    const { access_token: token } = (await entering).json();
+    expect((await service.call('GET', '/users/me', { token })).json().code).toBe('token_revoked');
+    expect(await listed()).toMatchObject([{ current: true }]);
   });
-  await held.promise;
-  const removal = service.call('DELETE', `/users/me/devices/${id}`, { token });
-  await waitingForLock(db);
-  const entering = login(who, { device_token: device });
-  await waitingForLock(db, 2);
-  over.resolve();
-  await holding;
-  expect((await removal).statusCode).toBe(204);
-  expect((await entering).statusCode).toBe(200);
-  expect(await listed()).toMatchObject([{ current: true }]);
+
+  test('is let in behind it, and does not make it known again', async () => {
+    const { who, listed, enter, remove } = await device();
+    const { db } = service.deps;
+    const [removal, entering] = await db.transaction(async tx => {
+      await tx.row(sql`select from users where id = ${who.id}::uuid for update`);
+      const first = remove();
+      await waitingForLock(db);
+      const second = enter();
+      await waitingForLock(db, 2);
+      return [first, second];
+    });
+    expect((await removal).statusCode).toBe(204);
+    expect((await entering).statusCode).toBe(200);
+    expect(await listed()).toMatchObject([{ current: true }]);
+  });
 });
 
 test("another's device cannot be removed", async () => {
