@@ -10,8 +10,8 @@ import { compare, sample } from './tell-apart.ts';
 
 const MARGIN = 0.05;
 const BY_HAND = Number(process.env.ENUMERATION_SAMPLES ?? 0);
-const SAMPLES = BY_HAND > 0 ? BY_HAND : 250;
-// What chance alone may do to 250 samples on a busy machine, it does not do to six times as many.
+const SAMPLES = BY_HAND > 0 ? BY_HAND : 400;
+// What chance alone may do to 400 samples on a busy machine, it does not do to four times as many.
 const RETRY = BY_HAND > 0 ? 0 : 1_600;
 // These answer no sooner than after a while, which several can wait for at once, as long as the machine keeps up.
 const TOGETHER = BY_HAND > 0 ? 2 : 6;
