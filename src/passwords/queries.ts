@@ -46,7 +46,9 @@ export function upsertPassword(
       -- Reads what is there before it writes, also where anything is replaced: afterwards the statement does not see it.
       from (select max(old.changed_at) as changed_at from old) as present
       where ${replacing}::timestamptz is null or date_trunc('milliseconds', present.changed_at) = ${replacing}::timestamptz
-      on conflict (user_id) do update set hash = excluded.hash, changed_at = excluded.changed_at, weak = false
+      -- Always later than the one before, whatever the clocks say: the instant tells which password it is.
+      on conflict (user_id) do update set hash = excluded.hash, weak = false,
+        changed_at = greatest(excluded.changed_at, p.changed_at + interval '1 millisecond')
       returning p.user_id),
     remembered as (
       insert into password_history (id, user_id, hash, created_at)
