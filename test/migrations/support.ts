@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { REVISIONS_FOLDER } from '../../src/platform/migrations/revisions.ts';
-import { testDatabase } from '../support/database.ts';
+import { makeDatabase } from '../support/database.ts';
 
 // The caller's, or the embedded one of this run.
 const SERVER = process.env.TEST_DATABASE_URL ?? '';
@@ -20,24 +20,29 @@ export interface EmptyDatabase {
 
 /** A database with nothing in it, not even a version table; `options` of CREATE DATABASE, where it shall be another one. */
 export async function emptyDatabase(options = ''): Promise<EmptyDatabase> {
-  const name = `entrecore_migrations_${randomBytes(6).toString('hex')}`;
+  const name = newName();
   await onServer(client => client.query(`create database ${name} template template0 ${options}`));
-  return opened(name, () => onServer(client => client.query(`drop database if exists ${name} with (force)`)));
+  return opened(name);
 }
 
 /** A database at head. */
 export async function migratedDatabase(): Promise<EmptyDatabase> {
-  const { url, close } = await testDatabase();
-  return opened(new URL(url).pathname.slice(1), close);
+  const name = newName();
+  await makeDatabase(name);
+  return opened(name);
 }
 
-function opened(name: string, close: () => Promise<unknown>): EmptyDatabase {
+const newName = () => `entrecore_migrations_${randomBytes(6).toString('hex')}`;
+
+function opened(name: string): EmptyDatabase {
   const connectionString = withDatabase(name);
   return {
     name,
     connection: { connectionString },
     query: (text, values) => on(connectionString, async client => (await client.query(text, values)).rows),
-    close: async () => void (await close()),
+    // At once: a test drops its roles next.
+    close: () =>
+      onServer(async client => void (await client.query(`drop database if exists ${name} with (force)`))),
   };
 }
 

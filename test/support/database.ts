@@ -10,21 +10,34 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** A fresh migrated database, cloned from a template that is made once for each state of the migrations. */
+/**
+ * A fresh migrated database. Its connections end when it is closed; on a caller's server, it is dropped with all the
+ * others of the run (test/support/server.ts).
+ */
 export async function testDatabase(): Promise<TestDatabase> {
-  const template = await ensureTemplate();
-  const name = `entrecore_test_${randomBytes(6).toString('hex')}`;
-  await onServer(client => client.query(`create database ${name} template ${template}`));
-  const url = urlOf(name);
+  const run = process.env.TEST_DATABASE_RUN;
+  const name = `entrecore_test_${run === undefined ? '' : `${run}_`}${randomBytes(6).toString('hex')}`;
+  const url = await makeDatabase(name);
   const db = openDatabase({ connection: { connectionString: url }, poolMax: 8, prepare: true });
   return {
     url,
     db,
     async close() {
       await db.close();
-      await onServer(client => client.query(`drop database if exists ${name} with (force)`));
+      await onServer(client =>
+        run === undefined
+          ? client.query(`drop database if exists ${name} with (force)`)
+          : client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]),
+      );
     },
   };
+}
+
+/** Makes a database at head, cloned from a template that is made once for each state of the migrations; returns its URL. */
+export async function makeDatabase(name: string): Promise<string> {
+  const template = await ensureTemplate();
+  await onServer(client => client.query(`create database ${name} template ${template}`));
+  return urlOf(name);
 }
 
 async function ensureTemplate(): Promise<string> {
