@@ -5,10 +5,12 @@ export default defineConfig({
   test: {
     include: [
       'src/keys/{forgery,key-ring}.test.ts',
+      'src/oauth/*.test.ts',
       'src/sessions/*.test.ts',
       'src/accounts/normalize.test.ts',
       'src/platform/hash-queue.test.ts',
       'test/login.test.ts',
+      'test/faults/lost-answers.test.ts',
       'test/vectors/*.test.ts',
       'test/contract/tokens.test.ts',
     ],

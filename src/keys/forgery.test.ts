@@ -66,6 +66,7 @@ function outcome(ring: KeyRing, token: string): string {
 test('the good token that every forgery starts from is accepted', () => {
   expect(outcome(shared, hs256(header, good()))).toBe('accepted');
   expect(outcome(shared, hs256({ ...header, typ: 'application/at+jwt' }, good()))).toBe('accepted');
+  expect(outcome(shared, hs256(header, { ...good(), aud: ['elsewhere', good().aud] }))).toBe('accepted');
 });
 
 describe('headers (RFC 8725 §3, ASVS 9.1)', () => {
@@ -270,6 +271,14 @@ describe('key pairs', () => {
       sign('sha256', Buffer.from(input), { key, dsaEncoding });
     expect(outcome(asymmetric, token.with(signed(token.input)))).toBe('accepted');
     expect(outcome(asymmetric, token.with(signed(token.input, 'der')))).toBe('invalid_token');
+    const whole = token.with(signed(token.input));
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    for (const stray of [1, 2, 4, 8]) {
+      const last = alphabet[alphabet.indexOf(whole.at(-1) as string) | stray] as string;
+      expect(outcome(asymmetric, whole.slice(0, -1) + last), `stray bit ${stray}`).toBe('invalid_token');
+    }
+    for (const spelled of [`${whole}A`, `${whole}AA`, `${whole}AAA`, `${whole}==`, `${whole}\n`, ` ${whole}`])
+      expect(outcome(asymmetric, spelled), spelled).toBe('invalid_token');
     for (const other of [undefined, null, '', `${kid}x`, [kid], '__proto__', 'constructor']) {
       const named = es256({ alg: 'ES256', typ: 'at+jwt', kid: other }, good());
       expect(outcome(asymmetric, named.with(signed(named.input))), String(other)).toBe('invalid_token');

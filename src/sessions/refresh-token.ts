@@ -32,8 +32,7 @@ export function encodeRefreshToken(secrets: Secrets, { sessionId, generation, se
 export function decodeRefreshToken(secrets: Secrets, token: string): RefreshToken | null {
   if (token.length !== Math.ceil((TOKEN_BYTES * 4) / 3)) return null;
   const bytes = Buffer.from(token, 'base64url');
-  if (bytes.length !== TOKEN_BYTES || bytes[0] !== VERSION || bytes.toString('base64url') !== token)
-    return null;
+  if (bytes[0] !== VERSION || bytes.toString('base64url') !== token) return null;
   const body = bytes.subarray(0, BODY_BYTES);
   if (!secrets.verifyMac('refresh-token', body, bytes.subarray(BODY_BYTES))) return null;
   const id = body.toString('hex', 1, 17);
