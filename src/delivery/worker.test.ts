@@ -14,6 +14,7 @@ import {
   world,
 } from '../../test/support/mailing.ts';
 import { endlessReplies, type SmtpReceiver, smtpReceiver } from '../../test/support/smtp.ts';
+import { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import { enqueueMail } from './enqueue.ts';
 import { outboxStats } from './outbox.ts';
@@ -88,6 +89,32 @@ test('an hour without a mail server loses nothing, and its return empties the ou
   expect(new Set(back.mails.map(mail => mail.to.join()))).toEqual(
     new Set([0, 1, 2, 3, 4].map(index => `user${index}@example.com`)),
   );
+});
+
+test('a database that is silent for two looks at the outbox ends neither the worker nor the process', async () => {
+  const smtp = await receiver();
+  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
+  const unhandled: unknown[] = [];
+  const hear = (reason: unknown) => void unhandled.push(reason);
+  process.on('unhandledRejection', hear);
+  closing.push(async () => process.off('unhandledRejection', hear));
+  let isSilent = true;
+  let asked = 0;
+  const rows: typeof deps.db.rows = async statement => {
+    if (!isSilent) return deps.db.rows(statement);
+    asked++;
+    await new Promise(resolve => setTimeout(resolve, 100));
+    throw new Problem('database_unavailable');
+  };
+  const delivery = deliver({ ...deps, db: { ...deps.db, rows } });
+  await until(async () => {
+    delivery.wake();
+    return asked > 2;
+  });
+  isSilent = false;
+  await queue(deps, 'ada@example.com');
+  await smtp.received(1);
+  expect(unhandled).toEqual([]);
 });
 
 test('two workers send each of many mails once', async () => {

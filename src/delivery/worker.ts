@@ -45,23 +45,22 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
   let pumping: Promise<void> | null = null;
   let pumpAgain = false;
 
-  async function pump(): Promise<void> {
-    if (pumping !== null) {
-      pumpAgain = true;
-      return pumping;
-    }
-    pumping = (async () => {
-      do {
+  function pump(): Promise<void> {
+    pumpAgain = true;
+    return (pumping ??= claimAll().finally(() => {
+      pumping = null;
+    }));
+  }
+
+  // It never throws: of all who wait for it together, each would have to catch that.
+  async function claimAll(): Promise<void> {
+    try {
+      while (pumpAgain && !stopped) {
         pumpAgain = false;
         for (const lane of lanes) await claim(lane);
-      } while (pumpAgain && !stopped);
-    })();
-    try {
-      await pumping;
+      }
     } catch (error) {
       log.warn({ err: error }, 'the outbox could not be read; trying again shortly');
-    } finally {
-      pumping = null;
     }
   }
 
@@ -116,7 +115,7 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
       forget();
       clearInterval(poll);
       for (const timer of timers) clearTimeout(timer);
-      await pumping?.catch(() => {});
+      await pumping;
       const close = () => {
         for (const { channel } of lanes) channel.close();
       };
