@@ -1,4 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { openTurns } from './turns.ts';
 
@@ -40,4 +42,25 @@ test('one that fails to begin keeps nobody else from it', async () => {
   takeTurns(() => begun.push('a'));
   while (begun.length === 0) await nextTurn();
   expect(begun).toEqual(['a']);
+});
+
+test('what has begun is let go of, also where the crowd has no end', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const takeTurns = openTurns(1);
+  let isOver = false;
+  const again = () => {
+    if (!isOver) takeTurns(() => again());
+  };
+  again();
+  again();
+  const begun: string[] = [];
+  const kept = new WeakRef({ name: 'a request' });
+  const begin = (request: { name: string }) => () => void begun.push(request.name);
+  takeTurns(begin(kept.deref() as { name: string }));
+  while (begun.length === 0) await nextTurn();
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+  collect();
+  expect(kept.deref()).toBeUndefined();
+  isOver = true;
 });

@@ -8,18 +8,15 @@ export type Turns = (begin: () => void) => void;
 export function openTurns(perTurn: number): Turns {
   const waiting: (() => void)[] = [];
   let begun = 0;
-  let next = 0;
 
   const turn = () => {
     begun = 0;
-    if (next === waiting.length) {
-      waiting.length = next = 0;
-      return;
-    }
+    if (waiting.length === 0) return;
     setImmediate(turn);
-    while (begun < perTurn && next < waiting.length) {
+    while (begun < perTurn && waiting.length > 0) {
       begun++;
-      (waiting[next++] as () => void)();
+      // Taken out at once: a crowd that never ends would keep every request that was ever one of it.
+      (waiting.shift() as () => void)();
     }
   };
 
