@@ -1,8 +1,7 @@
+import { loadOnce } from '../platform/load-once.ts';
 import { invalid } from '../platform/problems.ts';
 
-// Kept: what is imported again goes through the loader again.
-let loaded: Promise<typeof import('libphonenumber-js/min')> | undefined;
-const library = () => (loaded ??= import('libphonenumber-js/min'));
+const library = loadOnce(() => import('libphonenumber-js/min'));
 
 const WRITTEN = /^\+?[0-9]{10,15}$/;
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { domainToASCII } from 'node:url';
 import type { Transporter, TransportOptions } from 'nodemailer';
+import { loadOnce } from '../platform/load-once.ts';
 import { parseSmtpUrl } from '../platform/smtp-url.ts';
 import type { RenderedMail } from './render.ts';
 import { CONNECTIONS, DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
@@ -42,14 +43,16 @@ export function openSmtp(
   };
   // Loaded by the first mail, since a start does not need it.
   let opening: Promise<Transporter> | null = null;
-  const open = async () => (await import('nodemailer')).createTransport(options as TransportOptions);
+  const open = loadOnce(async () =>
+    (await import('nodemailer')).createTransport(options as TransportOptions),
+  );
   // A header is ASCII where no SMTPUTF8 was agreed on (RFC 5322 §3.6.4, RFC 6532).
   const domain = domainToASCII(/@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
 
   return {
     async send({ id, to, createdAt }, { subject, text, html }) {
       try {
-        opening ??= open();
+        opening = open();
         await (await opening).sendMail({
           from,
           to: { name: '', address: to },
@@ -67,7 +70,11 @@ export function openSmtp(
         throw asFailure(error);
       }
     },
-    close: () => void opening?.then(transport => transport.close({ force: true })),
+    close: () =>
+      void opening?.then(
+        transport => transport.close({ force: true }),
+        () => {},
+      ),
   };
 }
 

@@ -1,3 +1,4 @@
+import { loadOnce } from '../platform/load-once.ts';
 import { type Owner, ownWords } from './own-words.ts';
 
 /** How hard a password is to guess, from 0 (at once) to 4 (very hard), and what would make it harder. */
@@ -14,20 +15,18 @@ const SUBSTITUTIONS_MAX = 10;
 const WORDS_MAX = 12;
 
 type Estimate = (password: string, own: string[]) => Promise<Strength>;
-let loading: Promise<Estimate> | null = null;
 
 /**
  * Estimates a password's strength from its first 64 characters and the twelve longest words of its owner. The first call
  * loads zxcvbn and the common passwords.
  */
 export async function strengthOf(password: string, owner: Owner): Promise<Strength> {
-  loading ??= load();
   // A longer word cannot be in there.
   const words = ownWords(owner).filter(word => word.length <= LENGTH_MAX);
-  return (await loading)(Array.from(password).slice(0, LENGTH_MAX).join(''), words.slice(0, WORDS_MAX));
+  return (await estimate())(Array.from(password).slice(0, LENGTH_MAX).join(''), words.slice(0, WORDS_MAX));
 }
 
-async function load(): Promise<Estimate> {
+const estimate = loadOnce(async (): Promise<Estimate> => {
   const [{ ZxcvbnFactory }, { dictionary, adjacencyGraphs }] = await Promise.all([
     import('@zxcvbn-ts/core'),
     import('@zxcvbn-ts/language-common'),
@@ -44,7 +43,7 @@ async function load(): Promise<Estimate> {
     const advice = keys.flatMap(key => (key === null ? [] : (sentences.get(key) ?? [])));
     return { score, advice: [...new Set(advice)] };
   };
-}
+});
 
 // zxcvbn speaks in keys when it is given no translation; its English would load four more dictionaries.
 const sentences: ReadonlyMap<string, string> = new Map(

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { loadOnce } from './load-once.ts';
 
 const NUMBER = '([1-9]\\d{0,6})';
 const PHC = new RegExp(
@@ -12,9 +13,7 @@ const PHC = new RegExp(
  */
 export const ARGON2_MAX = { memoryKib: 262_144, passes: 64, lanes: 16, work: 4_194_304 } as const;
 
-// Kept: what is imported again goes through the loader again.
-let loaded: Promise<typeof import('@node-rs/argon2')> | undefined;
-const library = () => (loaded ??= import('@node-rs/argon2'));
+const library = loadOnce(() => import('@node-rs/argon2'));
 
 /** What a hash costs: KiB of memory and passes over them. One lane, so that a hash uses one core. */
 export interface Argon2Cost {

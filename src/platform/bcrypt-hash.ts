@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { loadOnce } from './load-once.ts';
 
 // bcrypt reads 72 bytes, one of them the terminator of a shorter password. A password that fills them is hashed as
 // passlib's bcrypt_sha256 instead, so that no two passwords share a hash.
@@ -18,8 +19,7 @@ const SHA256 = (parameters: string) =>
 const SHA256_V2 = SHA256('v=2,t=(2[aby]),r=([4-9]|1[0-6])');
 const SHA256_V1 = SHA256('(2[aby]),([4-9]|1[0-6])');
 
-let loaded: Promise<typeof import('@node-rs/bcrypt')> | undefined;
-const library = () => (loaded ??= import('@node-rs/bcrypt'));
+const library = loadOnce(() => import('@node-rs/bcrypt'));
 
 /**
  * Whether a stored hash is bcrypt's, plain (`$2a$`, `$2b$`, `$2y$`) or passlib's `bcrypt_sha256` of either version, at a

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Gauge } from 'prom-client';
 import type { Deps } from '../deps.ts';
+import { loadOnce } from '../load-once.ts';
 import { Problem } from '../problems.ts';
 import { type App, patternOf } from './app.ts';
 import { bearerIn } from './bearer.ts';
@@ -34,12 +35,11 @@ export function measure(
     done();
   });
 
-  let gauges: ReturnType<typeof openGauges> | null = null;
+  const gauges = loadOnce(() => openGauges({ db, hasher }, readings));
   return scope => {
     scope.get('/metrics', { config: { access: 'public', hidden: true } }, async (request, reply) => {
       if (!isNeighbour(request) && !bears(request, config.http.metricsToken)) throw new Problem('not_found');
-      gauges ??= openGauges({ db, hasher }, readings);
-      const { registry, refreshers } = await gauges;
+      const { registry, refreshers } = await gauges();
       await Promise.all(refreshers.map(refresh => refresh()));
       return reply.type(registry.contentType).send(durations.text() + (await registry.metrics()));
     });
