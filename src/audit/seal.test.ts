@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -255,6 +255,21 @@ test('the background sealer seals, and on stop seals what is left and hands out 
     const [last] = readCheckpoints(readFileSync(checkpointFile, 'utf8')).toReversed();
     expect(last?.batch).toBe((await verifyTrail(deps)).batches);
   } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a clock that is put back keeps no checkpoint waiting for as long', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+  const checkpointFile = join(folder, 'checkpoints');
+  const sealer = startSealer({ ...deps, config: configWith({ audit: { checkpointFile } }) });
+  try {
+    await write(1);
+    deps.clock.advance(-3600);
+    await expect.poll(() => existsSync(checkpointFile), { timeout: 5_000 }).toBe(true);
+  } finally {
+    deps.clock.advance(3600);
+    await sealer.stop();
     rmSync(folder, { recursive: true });
   }
 });

@@ -28,7 +28,7 @@ export function startSealer(deps: Deps): Sealer {
   let nextCheckpoint = clock.now().getTime() + CHECKPOINT_EVERY_MS;
   let nextUpkeep = 0;
   let timer: NodeJS.Timeout | undefined;
-  const said = new Map<string, number>();
+  const sayAgainAt = new Map<string, number>();
 
   const attempt = async (what: string, work: () => Promise<unknown>) => {
     try {
@@ -36,8 +36,8 @@ export function startSealer(deps: Deps): Sealer {
     } catch (error) {
       // A database that is down would otherwise fill the log once a second.
       const now = clock.now().getTime();
-      if (now - (said.get(what) ?? 0) < SAY_EVERY_MS) return;
-      said.set(what, now);
+      if (!isDue(sayAgainAt.get(what) ?? 0, SAY_EVERY_MS, now)) return;
+      sayAgainAt.set(what, now + SAY_EVERY_MS);
       log.warn({ err: error }, what);
     }
   };
@@ -56,12 +56,12 @@ export function startSealer(deps: Deps): Sealer {
   const pass = async () => {
     await attempt('The audit trail could not be sealed', seal);
     const now = clock.now().getTime();
-    if (now >= nextCheckpoint) {
+    if (isDue(nextCheckpoint, CHECKPOINT_EVERY_MS, now)) {
       nextCheckpoint = now + CHECKPOINT_EVERY_MS;
       if (unpublished) await attempt('The audit checkpoint could not be handed out', publish);
       await attempt('The state of the audit trail could not be read', () => warnOfHeldSeal(deps));
     }
-    if (now >= nextUpkeep) {
+    if (isDue(nextUpkeep, UPKEEP_EVERY_MS, now)) {
       nextUpkeep = now + UPKEEP_EVERY_MS;
       await attempt('A partition of the audit trail could not be made', () => makePartitions(deps));
       await attempt('Old audit events could not be dropped: run "audit prune" as the owner', () =>
@@ -87,6 +87,9 @@ export function startSealer(deps: Deps): Sealer {
     },
   };
 }
+
+// Later than an interval from now it was set before the clock was put back.
+const isDue = (at: number, everyMs: number, now: number) => now >= at || at > now + everyMs;
 
 async function prune(deps: Deps): Promise<void> {
   const days = deps.config.audit.retentionDays;

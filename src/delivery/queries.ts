@@ -114,10 +114,10 @@ export function markExpired(db: Sql, claimed: Claimed, now: Date): Promise<numbe
     where ${held(claimed)}`);
 }
 
-/** Makes what waits for a retry due: the outage that it waited for is over. */
+/** Makes what waits for a later time due: the outage that it waited for is over, or the clock was put back. */
 export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
   return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz
-    where ${pending} and channel = ${channel}::text and attempts > 0 and next_attempt_at > ${now}::timestamptz
+    where ${pending} and channel = ${channel}::text and next_attempt_at > ${now}::timestamptz
       and claimed_until is null`);
 }
 

@@ -18,6 +18,8 @@ const POLL_SECONDS = 5;
 const WAKE_DELAYS_MS = [30, 300];
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
+// A clock that was put back by less makes nobody wait for long.
+const STEP_BACK_SECONDS = 60;
 // With what a drain gives to requests, less than the half minute after which a stop is usually not waited for.
 const STOP_MS = 5_000;
 
@@ -26,6 +28,7 @@ interface Lane {
   readonly channel: Channel;
   readonly sending: Set<Promise<void>>;
   pause: { readonly failures: number; readonly until: Date } | null;
+  lookedAt: Date;
 }
 
 /**
@@ -39,6 +42,7 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
     channel,
     sending: new Set(),
     pause: null,
+    lookedAt: clock.now(),
   }));
   const timers = new Set<NodeJS.Timeout>();
   let stopped = false;
@@ -66,6 +70,7 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
 
   async function claim(lane: Lane): Promise<void> {
     const now = clock.now();
+    await forgetFuture(lane, now);
     const limit = CONNECTIONS - lane.sending.size;
     if (stopped || limit <= 0 || (lane.pause !== null && lane.pause.until > now)) return;
     const claimedUntil = addSeconds(now, LEASE_SECONDS);
@@ -79,6 +84,15 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
         });
       lane.sending.add(work);
     }
+  }
+
+  // What waits for a time that the clock had passed would wait for as long as that was put back.
+  async function forgetFuture(lane: Lane, now: Date): Promise<void> {
+    if (addSeconds(now, STEP_BACK_SECONDS) < lane.lookedAt) {
+      lane.pause = null;
+      await hasten(db, lane.channel.name, now);
+    }
+    lane.lookedAt = now;
   }
 
   async function settle(lane: Lane, outcome: Awaited<ReturnType<typeof deliver>>): Promise<void> {
