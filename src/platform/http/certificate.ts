@@ -13,7 +13,7 @@ export interface TlsServer {
   setSecureContext(options: { cert: Buffer; key: Buffer; minVersion: 'TLSv1.2' }): void;
 }
 
-// Where the kernel tells nothing of changes, as on a network file system.
+// Where the kernel tells nothing of changes, as on a network file system, or where others use up all its watches.
 const LOOK_MS = 60_000;
 const SETTLE_MS = 300;
 
@@ -30,7 +30,7 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): { cert
 export function followCertificate(
   server: TlsServer,
   files: CertificateFiles,
-  log: Pick<Log, 'info' | 'error'>,
+  log: Pick<Log, 'info' | 'warn' | 'error'>,
 ): void {
   let served = readCertificate(files);
   let refused = '';
@@ -58,7 +58,15 @@ export function followCertificate(
     clearTimeout(settling);
     settling = setTimeout(look, SETTLE_MS).unref();
   };
-  for (const folder of new Set([dirname(files.certFile), dirname(files.keyFile)]))
-    watch(folder, { persistent: false }, soon).on('error', () => undefined);
+  for (const folder of new Set([dirname(files.certFile), dirname(files.keyFile)])) {
+    try {
+      watch(folder, { persistent: false }, soon).on('error', () => undefined);
+    } catch (error) {
+      log.warn(
+        { err: error },
+        'a new certificate is seen after a minute only, as its folder cannot be watched',
+      );
+    }
+  }
   setInterval(look, LOOK_MS).unref();
 }
