@@ -18,6 +18,20 @@ test('values are parameters, fragments nest, and every statement is prepared by 
   }
 });
 
+test('times are read whatever the database is set to write them as', async () => {
+  const { url, db: other, close } = await testDatabase();
+  await other.run(sql`
+    do $$ begin execute format('alter database %I set datestyle to German', current_database()); end $$`);
+  const db = openDatabase({ connection: { connectionString: url }, poolMax: 1, prepare: true });
+  try {
+    const at = new Date('2026-03-04T05:06:07.089Z');
+    expect(await db.row(sql`select ${at}::timestamptz as at`)).toEqual({ at });
+  } finally {
+    await db.close();
+    await close();
+  }
+});
+
 test('a throw inside a transaction rolls back, a return commits', async () => {
   const { db, close } = await testDatabase();
   try {

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gatherJoint, gatherReadings, gatherShares, type Run, type RunEach } from './in-company.ts';
+import { IsoClient } from './iso-client.ts';
 import { Problem } from './problems.ts';
 import { type Watch, watchSilence } from './silence.ts';
 import { type Fragment, type Joint, type Reading, type Statement, toStatement } from './sql.ts';
@@ -100,6 +101,7 @@ export function openDatabase({
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     ...connection,
+    Client: IsoClient,
     max: poolMax,
     // Kept once they are open: to close one and make another costs the next caller a handshake and all its preparations.
     min: poolMax,
