@@ -2,11 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
+import { type AddressInfo, connect as connectPlainly } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createApp } from '../../src/app.ts';
+import { readCertificate } from '../../src/platform/http/certificate.ts';
+import { testApp } from '../support/app.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import { type ServiceProcess, startService } from '../support/service.ts';
 
@@ -104,6 +108,22 @@ test('TLS 1.1 is refused (RFC 8996), before and after a new certificate', async 
   await expect(shakeHands(old)).rejects.toThrow(/protocol version|unsupported protocol/);
   put('localhost', 'crt', 'key');
   await serves('localhost');
+});
+
+test('whoever does not shake hands in time is cut off', async () => {
+  const world = await testApp();
+  const tls = readCertificate({ certFile: pem('localhost.crt'), keyFile: pem('localhost.key') });
+  const app = await createApp(world.deps, { tls, patience: { headersMs: 200, requestMs: 400 } });
+  try {
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const silent = connectPlainly((app.server.address() as AddressInfo).port, '127.0.0.1');
+    silent.on('error', () => {});
+    const closed = once(silent, 'close').then(() => 'closed');
+    expect(await Promise.race([closed, sleep(3_000).then(() => 'open')])).toBe('closed');
+  } finally {
+    await app.close();
+    await world.close();
+  }
 });
 
 test('certificates that follow each other are served to new handshakes, and the connection under requests goes on', async () => {

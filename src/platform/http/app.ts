@@ -57,7 +57,7 @@ export interface HttpOptions {
   readonly random: Random;
   /** PEM texts; left out, the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
-  /** How long the headers, and the whole request, may take to arrive; a client that is slower is cut off. */
+  /** How long the headers (before them the TLS handshake) and the whole request may take; a client that is slower is cut off. */
   readonly patience?: { readonly headersMs: number; readonly requestMs: number };
 }
 
@@ -100,7 +100,9 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
       void answerProblem(error, request, reply, log);
     },
     rewriteUrl: ({ url = '/' }) => (isPrefixed(url) ? url.slice(API_PREFIX.length) || '/' : url),
-    ...(tls ? { https: { ...tls, minVersion: 'TLSv1.2', ...limits } } : { http: limits }),
+    ...(tls
+      ? { https: { ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersMs, ...limits } }
+      : { http: limits }),
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
 
   // Node would answer an expectation that it does not know with an empty 417, and CONNECT not at all. RFC 9110 §10.1.1 lets
