@@ -41,6 +41,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         summary: 'Log in',
         description:
           'For first-party clients: a username or an address, and a password. Service clients send grant_type=client_credentials.',
+        security: [{}, { client: [] }],
         consumes: ['application/x-www-form-urlencoded', 'application/json'],
         // RFC 6749 §3.2: parameters that are not known are ignored.
         body: Type.Object({

@@ -99,6 +99,18 @@ test('an error names what it adds, and its example shows it', () => {
   });
 });
 
+test('what it says of logging in is what OAuth programs can do', () => {
+  const { document, operations } = world.judge;
+  // A program sends a form with grant_type=refresh_token to a refreshUrl (RFC 6749 §6).
+  expect(document).toHaveProperty('components.securitySchemes.login.flows', {
+    password: { tokenUrl: '/token', scopes: {} },
+  });
+  expect(operations.find(({ operationId }) => operationId === 'postToken')).toHaveProperty('security', [
+    {},
+    { client: [] },
+  ]);
+});
+
 test('what leads a browser on says that it has a Location', () => {
   const answers = world.judge.operations.flatMap(({ responses }) => Object.entries(responses));
   const leading = answers.filter(([status]) => status.startsWith('3'));

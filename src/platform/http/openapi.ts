@@ -73,9 +73,8 @@ export function describeApi(
       securitySchemes: {
         login: {
           type: 'oauth2',
-          flows: {
-            password: { tokenUrl: `${base}/token`, refreshUrl: `${base}/refresh-token`, scopes: {} },
-          },
+          // No refreshUrl: programs send it a form with a grant_type (RFC 6749 §6), which /refresh-token does not take.
+          flows: { password: { tokenUrl: `${base}/token`, scopes: {} } },
         },
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
