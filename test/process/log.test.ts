@@ -68,6 +68,7 @@ test('no password, token, code or secret reaches the log, by whichever door it c
   await fetch(`${service.url}/users/me`, {
     headers: { cookie: 'device=cookie-canary', 'x-request-id': 'trace-of-a-request' },
   });
+  await fetch(`${service.url}/verify-email/%ff`, { headers: { 'x-request-id': 'trace-of-no-text' } });
   secrets.push(guess, 'reset-canary', 'verification-canary', 'code-canary', 'state-canary');
   secrets.push('Y2FuYXJ5OmNhbmFyeQ==', 'cookie-canary');
 
@@ -75,7 +76,7 @@ test('no password, token, code or secret reaches the log, by whichever door it c
   expect(await service.stop('SIGTERM')).toBe(0);
   const log = service.output();
   expect(log).toContain('/refresh-token');
-  expect(log).toContain('"request_id":"trace-of-a-request"');
+  for (const id of ['trace-of-a-request', 'trace-of-no-text']) expect(log).toContain(`"request_id":"${id}"`);
   const leaked = secrets.filter(each => each.length > 0 && log.includes(each));
   expect(leaked).toEqual([]);
   for (const part of secrets.filter(each => each.includes('.')))

@@ -94,12 +94,15 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : random.uuid();
     },
-    // What the router cannot read reaches no hook.
+    // What the router refuses reaches no hook.
     frameworkErrors: (error, request, reply) => {
       securityHeaders(config).call(app, request, reply, () => {});
       void answerProblem(error, request, reply, log);
     },
-    rewriteUrl: ({ url = '/' }) => (isPrefixed(url) ? url.slice(API_PREFIX.length) || '/' : url),
+    rewriteUrl: ({ url = '/' }) => {
+      if (!isReadable(url)) return UNREADABLE;
+      return isPrefixed(url) ? url.slice(API_PREFIX.length) || '/' : url;
+    },
     ...(tls
       ? { https: { ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersMs, ...limits } }
       : { http: limits }),
@@ -130,6 +133,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
       void reply.header('connection', 'close');
       return done(new Problem('malformed_request'));
     }
+    if (request.url === UNREADABLE) return done(new Problem('malformed_request'));
     if (request.url.includes('%00')) return done(unstorable(placeOfNul(request)));
     const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
     done(
@@ -182,6 +186,20 @@ class RequestCaller implements Caller {
 
   get hungUp(): AbortSignal {
     return hungUpSignal(this.#request.socket);
+  }
+}
+
+// No request line can hold it (RFC 9112 §3). The router would refuse what it cannot decode before any hook: neither the log nor
+// the figures would know of the request.
+const UNREADABLE = '/ ';
+
+function isReadable(url: string): boolean {
+  if (!url.includes('%')) return true;
+  try {
+    decodeURI(url.replace(/[?#].*$/s, ''));
+    return true;
+  } catch {
+    return false;
   }
 }
 

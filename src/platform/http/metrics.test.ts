@@ -79,3 +79,12 @@ test('who a believed proxy names does not count, only who speaks', async () => {
   expect(answer.statusCode).toBe(404);
   await behind.close();
 });
+
+test('a request whose path cannot be decoded is counted, too', async () => {
+  const answers = [await open.call('GET', '/users/%ff'), await open.call('GET', '/api/v1/%zz')];
+  for (const answer of answers) expect(answer.json().code).toBe('malformed_request');
+  expect((await open.call('GET', '/%25ff')).statusCode).toBe(404);
+  expect((await read(open, {})).body).toContain(
+    'http_request_duration_seconds_count{method="GET",route="none",status="400"} 2',
+  );
+});
