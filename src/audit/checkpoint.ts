@@ -68,10 +68,14 @@ export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> 
   return checkpoint;
 }
 
-/** The checkpoints of a file, one JSON object a line; log lines that carry one in `checkpoint` are read too. */
+/**
+ * The checkpoints of a file, one JSON object a line; of a log, its lines that carry one in `checkpoint`. Throws where there is
+ * none at all: the file is another one than was meant.
+ */
 export function readCheckpoints(text: string): Checkpoint[] {
-  return text.split('\n').flatMap((line, index) => {
-    if (line.trim() === '') return [];
+  const checkpoints = text.split('\n').flatMap((line, index) => {
+    // A start writes for people, too.
+    if (!line.trimStart().startsWith('{')) return [];
     let parsed: Partial<Checkpoint> & { checkpoint?: Checkpoint };
     try {
       parsed = JSON.parse(line);
@@ -81,6 +85,8 @@ export function readCheckpoints(text: string): Checkpoint[] {
     const checkpoint = parsed.checkpoint ?? parsed;
     return checkpoint.version === 1 && checkpoint.batch !== undefined ? [checkpoint as Checkpoint] : [];
   });
+  if (checkpoints.length === 0) throw new Error('There is no checkpoint in it');
+  return checkpoints;
 }
 
 function messageOf(checkpoint: Omit<Checkpoint, 'signature'>): string {

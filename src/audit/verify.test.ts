@@ -204,6 +204,17 @@ describe('checkpoints that were kept outside', () => {
     expect((await verifyTrail(deps, kept)).findings).toEqual([]);
   });
 
+  test('are found in a log as it was written, and no other file passes for one that holds them', () => {
+    const line = JSON.stringify(checkpoint);
+    const log = `> npm start\n{"msg":"x"}\n\n  Entrecore Auth listens on http://localhost:8000\n\n{"checkpoint":${line}}\n`;
+    expect(readCheckpoints(log)).toEqual([checkpoint]);
+    expect(() => readCheckpoints(`${log}${line.slice(0, 100)}`)).toThrow(
+      'Line 7 of the checkpoints is not JSON',
+    );
+    for (const other of ['', '# A page\n', '{"msg":"x"}\n', 'null\n'])
+      expect(() => readCheckpoints(other)).toThrow('There is no checkpoint in it');
+  });
+
   test('alone reveal that the end was cut off', async () => {
     expect(await foundAfter(cutOff())).toEqual([]);
     expect(await foundAfter(cutOff(), [checkpoint])).toEqual([{ kind: 'trail_cut_off', batch: 3 }]);
