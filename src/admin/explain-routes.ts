@@ -16,7 +16,16 @@ const explanation = Type.Object(
     obstacles: Type.Array(
       Type.Object(
         { code: Type.String(), message: Type.String(), until: orNull(instant) },
-        { title: 'Obstacle' },
+        {
+          title: 'Obstacle',
+          examples: [
+            {
+              code: 'no_password',
+              message: 'There is no password. A provider, or a reset by mail, is the way in.',
+              until: null,
+            },
+          ],
+        },
       ),
     ),
     failures: Type.Array(

@@ -2,7 +2,7 @@ import { userBody } from '../accounts/account.ts';
 import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { saying, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import {
   logoutUser,
@@ -225,7 +225,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Mail somebody a reset link',
         params: byId,
-        response: { 202: Type.Object({ message: Type.String() }) },
+        response: { 202: saying('A reset link is on its way to the owner') },
       },
     },
     async (request, reply) => {

@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { requireSms } from '../mfa/sms.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { saying, Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { deviceCookie } from '../throttle/device-cookie.ts';
 import { answerSecondFactor, textSecondFactor } from './second-factor.ts';
@@ -60,7 +60,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Tokens'],
         summary: 'Text a login code to my phone',
         body: Type.Object({ mfa_token: opaqueToken() }, exact),
-        response: { 202: Type.Object({ message: Type.String() }) },
+        response: { 202: saying('A code is on its way') },
       },
     },
     async (request, reply) => {

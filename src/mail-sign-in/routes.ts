@@ -34,7 +34,7 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object({ email: Type.String({ maxLength: 320 }) }, { additionalProperties: false }),
         response: {
           202: Type.Object({
-            message: Type.String(),
+            message: Type.Literal('If the email exists, a link and a code have been sent'),
             request_token: Type.String(),
             expires_at: Type.String({ format: 'date-time' }),
           }),

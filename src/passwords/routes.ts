@@ -2,7 +2,7 @@ import { isAddress } from '../accounts/normalize.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { saying, Type } from '../platform/json-schema.ts';
 import { type Issue, invalid, Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
@@ -20,7 +20,6 @@ const NO_ADDRESS: Issue = {
   loc: ['query', 'email'],
   msg: 'This is not a valid email address.',
 };
-const message = Type.Object({ message: Type.String() });
 const issue = Type.Object({
   type: Type.String(),
   loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
@@ -39,7 +38,7 @@ export function routes(app: App, deps: Deps): void {
         description: 'Answers the same in the same time, whether the address has an account or not.',
         querystring: Type.Object({ email: Type.Optional(address) }, exact),
         body: Type.Optional(Type.Union([Type.Null(), Type.Object({ email: Type.Optional(address) }, exact)])),
-        response: { 200: message },
+        response: { 200: saying('If the email exists, a reset link has been sent') },
       },
     },
     async request => {
@@ -50,7 +49,7 @@ export function routes(app: App, deps: Deps): void {
       const caller = callerOf(request);
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       await requestReset(deps, caller, email);
-      return { message: 'If the email exists, a reset link has been sent' };
+      return { message: 'If the email exists, a reset link has been sent' as const };
     },
   );
 
@@ -72,7 +71,7 @@ export function routes(app: App, deps: Deps): void {
           { token: opaqueToken(), new_password: password, confirm_new_password: password },
           exact,
         ),
-        response: { 200: message },
+        response: { 200: saying('Password updated successfully') },
       },
     },
     async request => {
@@ -82,7 +81,7 @@ export function routes(app: App, deps: Deps): void {
         password: new_password,
         confirmation: confirm_new_password,
       });
-      return { message: 'Password updated successfully' };
+      return { message: 'Password updated successfully' as const };
     },
   );
 
@@ -128,12 +127,12 @@ export function routes(app: App, deps: Deps): void {
           'For the owner of an account that a provider was linked to: removes the password that was set before, and ends every session.',
         querystring: Type.Object({}, exact),
         body: Type.Object({ token: opaqueToken() }, exact),
-        response: { 200: message },
+        response: { 200: saying('Password removed') },
       },
     },
     async request => {
       await removeByLink(deps, callerOf(request), request.body.token);
-      return { message: 'Password removed' };
+      return { message: 'Password removed' as const };
     },
   );
 

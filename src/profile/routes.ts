@@ -3,7 +3,7 @@ import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { saying, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { exportOwnData } from './export.ts';
 import { closeOwnAccount } from './remove-account.ts';
@@ -12,7 +12,6 @@ import { updateProfile } from './update.ts';
 import { sendVerification, verifyEmail } from './verify-email.ts';
 
 const exact = { additionalProperties: false } as const;
-const message = Type.Object({ message: Type.String() });
 
 /** One's own account: profile, address, export, closing. */
 export function routes(app: App, deps: KeysDeps): void {
@@ -58,7 +57,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Password and email'],
         summary: 'Send another verification mail',
         description: 'To the address that waits for its confirmation, or else to the present one.',
-        response: { 202: message },
+        response: { 202: saying('A verification mail is on its way') },
       },
     },
     async (request, reply) => {
@@ -81,12 +80,12 @@ export function routes(app: App, deps: KeysDeps): void {
         description:
           'Works once, within a day: for the address of a sign-up, and for one that replaces another.',
         params: Type.Object({ token: opaqueToken() }),
-        response: { 200: message },
+        response: { 200: saying('Email verified successfully') },
       },
     },
     async request => {
       await verifyEmail(deps, callerOf(request), request.params.token);
-      return { message: 'Email verified successfully' };
+      return { message: 'Email verified successfully' as const };
     },
   );
 
@@ -100,12 +99,12 @@ export function routes(app: App, deps: KeysDeps): void {
         description:
           'With the token of the mail to the old address, within 72 hours of the change. Every session ends, open links die, and a reset link goes to the old address.',
         body: Type.Object({ token: opaqueToken() }, exact),
-        response: { 200: message },
+        response: { 200: saying('Your address is back, and every session has ended') },
       },
     },
     async request => {
       await undoEmailChange(deps, callerOf(request), request.body.token);
-      return { message: 'Your address is back, and every session has ended' };
+      return { message: 'Your address is back, and every session has ended' as const };
     },
   );
 

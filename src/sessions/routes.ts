@@ -2,7 +2,7 @@ import { presentUser, userBody } from '../accounts/account.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { saying, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { listDevices, removeDevice } from './devices.ts';
 import { endOwnSession } from './end.ts';
@@ -12,8 +12,6 @@ import { bearerOf, userOf } from './principal.ts';
 import { refresh } from './refresh.ts';
 import { tokenBody } from './token.ts';
 import { listenForTries } from './tries.ts';
-
-const message = Type.Object({ message: Type.String() });
 
 const paging = Type.Object(
   {
@@ -94,11 +92,15 @@ export function routes(app: App, deps: KeysDeps): void {
     '/logout',
     {
       config: { access: 'token' },
-      schema: { tags: ['Tokens'], summary: 'End this session', response: { 200: message } },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'End this session',
+        response: { 200: saying('Successfully logged out') },
+      },
     },
     async request => {
       await logout(deps, bearerOf(request));
-      return { message: 'Successfully logged out' };
+      return { message: 'Successfully logged out' as const };
     },
   );
 
@@ -106,11 +108,15 @@ export function routes(app: App, deps: KeysDeps): void {
     '/logout/all',
     {
       config: { access: 'user' },
-      schema: { tags: ['Tokens'], summary: 'End every session of mine', response: { 200: message } },
+      schema: {
+        tags: ['Tokens'],
+        summary: 'End every session of mine',
+        response: { 200: saying('Successfully logged out everywhere') },
+      },
     },
     async request => {
       await logoutEverywhere(deps, userOf(request));
-      return { message: 'Successfully logged out everywhere' };
+      return { message: 'Successfully logged out everywhere' as const };
     },
   );
 

@@ -54,7 +54,7 @@ export function routes(app: App, deps: Deps): void {
         ),
         response: {
           200: userBody,
-          202: Type.Object({ message: Type.String(), email: Type.String() }),
+          202: Type.Object({ message: Type.Literal('Check your mail to finish'), email: Type.String() }),
         },
       },
     },
@@ -71,7 +71,7 @@ export function routes(app: App, deps: Deps): void {
       reply.headers(withoutSpentCookie(token, cookie));
       if (user !== null) return user;
       reply.code(202);
-      return { message: 'Check your mail to finish', email };
+      return { message: 'Check your mail to finish' as const, email };
     },
   );
 }

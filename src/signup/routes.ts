@@ -32,7 +32,7 @@ export function routes(app: App, deps: Deps): void {
         ),
         response: {
           200: Type.Object({
-            message: Type.String(),
+            message: Type.Literal('User information collected'),
             email: Type.String(),
             signup_token: Type.String(),
             expires_at: Type.String({ format: 'date-time' }),
@@ -50,7 +50,7 @@ export function routes(app: App, deps: Deps): void {
       });
       reply.header('set-cookie', signupCookie(begun.token));
       return {
-        message: 'User information collected',
+        message: 'User information collected' as const,
         email: begun.email,
         signup_token: begun.token,
         expires_at: begun.expiresAt.toISOString(),
@@ -83,7 +83,7 @@ export function routes(app: App, deps: Deps): void {
         ),
         response: {
           200: userBody,
-          202: Type.Object({ message: Type.String(), email: Type.String() }),
+          202: Type.Object({ message: Type.Literal('Check your mail to finish'), email: Type.String() }),
         },
       },
     },
@@ -100,7 +100,7 @@ export function routes(app: App, deps: Deps): void {
       reply.headers(withoutSpentCookie(token, cookie));
       if (user !== null) return user;
       reply.code(202);
-      return { message: 'Check your mail to finish', email };
+      return { message: 'Check your mail to finish' as const, email };
     },
   );
 }

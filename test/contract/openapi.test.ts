@@ -90,6 +90,19 @@ test('what the page at /docs fills in can be sent: an example of a request has n
   expect(exampleOf('/signup/set-password')).not.toHaveProperty('signup_token');
 });
 
+test('an answer that only says something is shown with the words that it says', async () => {
+  const sentences = world.judge.operations.flatMap(({ responses }) =>
+    Object.entries(responses).flatMap(([status, { content }]) => {
+      const { message } = (content?.['application/json']?.example ?? {}) as { message?: string };
+      return status.startsWith('2') && message !== undefined ? [message] : [];
+    }),
+  );
+  expect(sentences).toHaveLength(14);
+  expect(sentences.filter(sentence => !/ /.test(sentence))).toEqual([]);
+  const said = await world.call('POST', '/password-reset/request', { body: { email: 'ada@example.com' } });
+  expect(sentences).toContain(said.json().message);
+});
+
 test('an error names what it adds, and its example shows it', () => {
   const { document, operations } = world.judge;
   expect(document).toHaveProperty('components.schemas.Error.properties.mfa_token');

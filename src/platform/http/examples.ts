@@ -24,7 +24,6 @@ const BY_NAME: Readonly<Record<string, unknown>> = {
   ip: '203.0.113.7',
   user_agent: 'Mozilla/5.0',
   grant_type: 'password',
-  message: 'Done',
   code_verifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
   code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
   disabled: false,
