@@ -57,6 +57,17 @@ test('keys rotate publishes a key and keys list says who signs until when', asyn
   expect((await run(deps, 'list')).trim().split('\n')).toHaveLength(1);
 });
 
+test('keys rotate before the first start makes the key that signs from then on, and says so', async () => {
+  const deps = await testDeps({ tokens: { algorithm: 'EdDSA' } });
+  worlds.push(deps);
+  expect(await run(deps, 'rotate')).toMatch(/ is published and signs from 2026-11-23T12:00:00.000Z\.\n/);
+  (await openKeyRing(deps)).close();
+  expect((await run(deps, 'list')).split('\n').map(line => line.split('  ')[2])).toEqual([
+    'signing',
+    undefined,
+  ]);
+});
+
 test('under HS256 keys rotate says what to do instead, and fails', async () => {
   const deps = await world('HS256');
   expect(await run(deps, 'rotate')).toContain('JWT_SECRET_KEY_PREVIOUS');

@@ -47,7 +47,10 @@ export async function rotateKeys(
   lead = PUBLISH_LEAD,
 ): Promise<Rotation | null> {
   if (isSymmetric(deps.config.tokens.algorithm)) return null;
-  const waiting = waitingKey(deps, await listLiveKeys(deps.db, deps.clock.now()));
+  const rows = await listLiveKeys(deps.db, deps.clock.now());
+  // Before the first start there is nobody to succeed: the service would sign with this key at once, whatever it says.
+  if (rows.length === 0) return firstKey(deps, { ...cause, reason: 'algorithm' });
+  const waiting = waitingKey(deps, rows);
   if (waiting !== null) return { made: false, key: waiting };
   return succeed(deps, cause, lead, rows => waitingKey(deps, rows));
 }
@@ -58,11 +61,17 @@ export async function rotateKeys(
  * before stay good until they expire.
  */
 export async function ensureSigningKey(deps: Deps): Promise<void> {
-  const { algorithm } = deps.config.tokens;
-  const current = (rows: readonly SigningKeyRow[]) =>
-    rows.find(row => row.algorithm === algorithm && row.signsUntil === null) ?? null;
-  if (current(await listLiveKeys(deps.db, deps.clock.now())) !== null) return;
-  await succeed(deps, { actor: { kind: 'system' }, caller: null, reason: 'algorithm' }, 0, current);
+  if (currentKey(deps, await listLiveKeys(deps.db, deps.clock.now())) !== null) return;
+  await firstKey(deps, { actor: { kind: 'system' }, caller: null, reason: 'algorithm' });
+}
+
+function firstKey(deps: Deps, cause: RotationCause): Promise<Rotation> {
+  return succeed(deps, cause, 0, rows => currentKey(deps, rows));
+}
+
+function currentKey({ config }: Deps, rows: readonly SigningKeyRow[]): SigningKeyRow | null {
+  const { algorithm } = config.tokens;
+  return rows.find(row => row.algorithm === algorithm && row.signsUntil === null) ?? null;
 }
 
 /**
