@@ -1,6 +1,5 @@
 import { findAccountById } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import { findChallenge } from '../challenges/consume.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { listPasskeys } from '../mfa/passkeys.ts';
 import { askForPasskey, provePasskey } from '../mfa/prove-passkey.ts';
@@ -13,7 +12,7 @@ import { renewSession } from '../sessions/renew.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
 import { completeAuthentication } from './complete.ts';
-import { answerPending } from './second-factor.ts';
+import { answerPending, findPendingLogin } from './second-factor.ts';
 
 /** What a user-verified passkey adds to `amr`: something held and something known or inherent, so both factors. */
 const AMR = ['hwk', 'mfa'] as const;
@@ -78,9 +77,9 @@ export async function signInNewAccount(deps: KeysDeps, caller: Caller, userId: s
 
 /** Asks for a passkey of whoever an `mfa_token` stands for. Refuses with `invalid_mfa_token`. */
 export async function beginPasskeySecondFactor(deps: KeysDeps, mfaToken: string): Promise<RequestOptions> {
-  const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
-  if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
-  return askForPasskey(deps, { for: 'second-factor', userId: asked.userId });
+  const pending = await findPendingLogin(deps, mfaToken);
+  if (pending === null) throw new Problem('invalid_mfa_token');
+  return askForPasskey(deps, { for: 'second-factor', userId: pending.userId });
 }
 
 /** Answers the demand for a second factor with a passkey. Refuses as `answerSecondFactor`, with `passkey_refused`. */

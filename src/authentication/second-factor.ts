@@ -76,6 +76,16 @@ export function answerSecondFactor(
   });
 }
 
+/** The login that an `mfa_token` stands for, as long as it can still be answered; spends nothing. */
+export async function findPendingLogin(
+  deps: Pick<KeysDeps, 'clock' | 'db'>,
+  mfaToken: string,
+): Promise<{ loginId: string; userId: string } | null> {
+  const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
+  if (asked === null || asked.userId === null || asked.attempts >= MFA_TOKEN_TRIES) return null;
+  return { loginId: asked.id, userId: asked.userId };
+}
+
 interface Answer {
   readonly factor: AnsweredFactor | 'passkey';
   /** What it adds to `amr`, beside `mfa`. */
@@ -129,7 +139,7 @@ export async function answerPending(
  */
 export async function textSecondFactor(deps: KeysDeps, caller: Caller, mfaToken: string): Promise<void> {
   requireSms(deps);
-  const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
-  if (asked === null || asked.userId === null) throw new Problem('invalid_mfa_token');
-  await textLoginCode(deps, { userId: asked.userId, loginId: asked.id, caller });
+  const pending = await findPendingLogin(deps, mfaToken);
+  if (pending === null) throw new Problem('invalid_mfa_token');
+  await textLoginCode(deps, { ...pending, caller });
 }

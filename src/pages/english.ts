@@ -20,7 +20,7 @@ const problems: Partial<Record<ProblemCode, string>> = {
   address_taken: 'This address belongs to another account.',
   signup_not_found: 'This sign-up was started elsewhere, or too long ago. Please begin again.',
   invalid_credentials: 'That name and password do not match an account.',
-  invalid_mfa_token: 'This sign-in took too long. Please begin again.',
+  invalid_mfa_token: 'This sign-in took too long, or too many codes were wrong. Please begin again.',
   invalid_mfa_code: 'That code is not right, or was used before.',
   passwords_differ: 'The two passwords differ.',
   wrong_password: 'That is not your current password.',

@@ -1,7 +1,7 @@
 import type { AnsweredFactor } from '../authentication/answer-factor.ts';
 import { answerWithPasskey, beginPasskeySecondFactor } from '../authentication/passkey.ts';
-import { answerSecondFactor, textSecondFactor } from '../authentication/second-factor.ts';
-import { findChallenge } from '../challenges/consume.ts';
+import { answerSecondFactor, findPendingLogin, textSecondFactor } from '../authentication/second-factor.ts';
+import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { factorKindsOf, secondFactorsOf } from '../mfa/factors.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
@@ -19,6 +19,7 @@ import { page, show } from './prepare.ts';
 import { resetPage } from './reset-page.ts';
 import { chosenFactor, secondFactorPage } from './second-factor-page.ts';
 import { keepPending } from './sign-in.ts';
+import { signInPage } from './sign-in-page.ts';
 import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/sign-in/second-factor';
@@ -30,15 +31,15 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
 
   /** What the account can answer with; null where no sign-in waits. */
   const kindsFor = async (token: string): Promise<AnsweredFactor[] | null> => {
-    const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token });
-    if (asked === null || asked.userId === null) return null;
-    return (await factorKindsOf(deps.db, asked.userId)) as AnsweredFactor[];
+    const pending = await findPendingLogin(deps, token);
+    if (pending === null) return null;
+    return (await factorKindsOf(deps.db, pending.userId)) as AnsweredFactor[];
   };
 
   const passkeyFor = async (view: View, token: string, next: string) => {
-    const asked = await findChallenge(deps, deps.db, { purpose: 'mfa', token });
-    if (asked === null || asked.userId === null) return null;
-    if (!(await secondFactorsOf(deps.db, asked.userId)).includes('passkey')) return null;
+    const pending = await findPendingLogin(deps, token);
+    if (pending === null) return null;
+    if (!(await secondFactorsOf(deps.db, pending.userId)).includes('passkey')) return null;
     return passkeyForm(view, {
       action: `${PATH}/passkey`,
       submit: html`${passkeyIcon}${view.words.passkeys.confirm}`,
@@ -83,7 +84,11 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
         if (expired !== null) return show(reply, expired, 403);
         const failure = failureOf(view.words, error, ['code']);
         // The fifth wrong code burns the token: then there is nothing left to answer.
-        if ((await kindsFor(token)) === null) return reply.redirect('/account/sign-in', 303);
+        if ((await kindsFor(token)) === null) {
+          keepPending(deps, reply, '');
+          const over = beginAgain(deps, view, next, error);
+          return show(reply, over.body, over.status);
+        }
         const passkey = await passkeyFor(view, token, next);
         const body = secondFactorPage(view, { action: PATH, next, kinds, factor, failure, passkey });
         return show(reply, body, failure.status);
@@ -102,12 +107,24 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error);
       const kinds = await kindsFor(token);
-      if (kinds === null) return reply.redirect('/account/sign-in', 303);
+      if (kinds === null) {
+        const over = beginAgain(deps, view, next, error);
+        return show(reply, over.body, over.status);
+      }
       const body = secondFactorPage(view, { action: PATH, next, kinds, factor: 'sms', failure });
       return show(reply, body, failure.status);
     }
     return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
   });
+}
+
+/** The sign-in page, which says why a sign-in that waited is over. */
+function beginAgain({ config }: KeysDeps, view: View, next: string, error: unknown) {
+  const locked = error instanceof Problem && error.code === 'too_many_attempts';
+  const failure = failureOf(view.words, locked ? error : new Problem('invalid_mfa_token'));
+  const providers = providersOf(config).filter(canRedirect);
+  const body = signInPage(view, { next, failure, providers, byMail: config.signInByMail });
+  return { body, status: failure.status };
 }
 
 type Request = PageRequest & Parameters<typeof callerOf>[0];

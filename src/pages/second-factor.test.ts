@@ -1,0 +1,54 @@
+import { Secret, TOTP } from 'otpauth';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { Browser } from '../../test/support/browser.ts';
+import { type Person, person } from '../../test/support/people.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp({ lockout: { attempts: 0 } });
+});
+afterAll(() => world.close());
+
+const AGAIN = 'This sign-in took too long, or too many codes were wrong. Please begin again.';
+
+/** A browser that has proven the password of somebody who has an authenticator app, and the codes of that app. */
+async function halfSignedIn(ada: Person) {
+  const token = (
+    await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } })
+  ).json().access_token;
+  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
+  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
+  const code = () => totp.generate({ timestamp: world.deps.clock.now().getTime() });
+  await world.call('POST', '/mfa/totp/confirm', { token, body: { code: code() } });
+  world.deps.clock.advance(30);
+  const browser = new Browser(world);
+  const page = await browser.submitAndFollow(await browser.get('/account/sign-in?next=/account/sessions'), {
+    username: ada.email,
+    password: ada.password,
+  });
+  return { browser, page, code };
+}
+
+test('the fifth wrong code leads back to signing in, which says so; no code is asked for after it', async () => {
+  const { browser, page, code } = await halfSignedIn(await person(world));
+  for (let turn = 0; turn < 4; turn++)
+    expect((await browser.submit(page, { code: '000000' })).body).toContain('id="code-error"');
+
+  const burnt = await browser.submit(page, { code: '000000' });
+
+  expect(burnt.statusCode).toBe(401);
+  expect(burnt.body).toContain(AGAIN);
+  expect(burnt.body).toContain('action="/account/sign-in"');
+  expect(burnt.body).toContain('name="next" value="/account/sessions"');
+  expect((await browser.get('/account/sign-in/second-factor')).headers.location).toBe('/account/sign-in');
+  expect((await browser.submit(page, { code: code() })).body).toContain(AGAIN);
+});
+
+test('a code that comes after ten minutes leads back to signing in, which says so', async () => {
+  const { browser, page, code } = await halfSignedIn(await person(world));
+  world.deps.clock.advance(601);
+  const late = await browser.submit(page, { code: code() });
+  expect(late.statusCode).toBe(401);
+  expect(late.body).toContain(AGAIN);
+});
