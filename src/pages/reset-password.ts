@@ -6,9 +6,10 @@ import { Problem } from '../platform/problems.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage, gonePage } from './gone-page.ts';
+import type { Html } from './html.ts';
 import { page, show } from './prepare.ts';
 import { resetPage } from './reset-page.ts';
-import { viewOf } from './view.ts';
+import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/reset-password';
 const FIELDS = ['new_password', 'confirm_new_password'];
@@ -18,7 +19,7 @@ export function resetPasswordPages(app: App, deps: Deps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const { token } = request.query as { token?: unknown };
-    const address = await addressOf(deps, token);
+    const address = await addressOfReset(deps, token);
     if (address === null) return show(reply, gonePage(view), 410);
     return show(reply, resetPage(view, { token: String(token), address, failure: null }));
   });
@@ -34,7 +35,7 @@ export function resetPasswordPages(app: App, deps: Deps): void {
       });
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
-      const address = isGone(error) ? null : await addressOf(deps, token);
+      const address = isGone(error) ? null : await addressOfReset(deps, token);
       if (address === null) return show(reply, gonePage(view), 410);
       return show(reply, resetPage(view, { token, address, failure }), failure.status);
     }
@@ -49,9 +50,25 @@ export function resetPasswordPages(app: App, deps: Deps): void {
   });
 }
 
+/**
+ * The same form for somebody who proved a password that has expired, with the status to answer; null for any other
+ * refusal.
+ */
+export async function expiredPasswordPage(
+  deps: Deps,
+  view: View,
+  error: unknown,
+): Promise<{ body: Html; status: number } | null> {
+  if (!(error instanceof Problem) || error.code !== 'password_expired') return null;
+  const token = String(error.members.reset_token);
+  const failure = failureOf(view.words, error);
+  const address = (await addressOfReset(deps, token)) ?? '';
+  return { body: resetPage(view, { token, address, failure }), status: failure.status };
+}
+
 const isGone = (error: unknown) => error instanceof Problem && error.code === 'invalid_reset_token';
 
-async function addressOf(deps: Deps, token: unknown): Promise<string | null> {
+async function addressOfReset(deps: Deps, token: unknown): Promise<string | null> {
   if (typeof token !== 'string') return null;
   return (await findChallenge(deps, deps.db, { purpose: 'reset-password', token }))?.sentTo ?? null;
 }

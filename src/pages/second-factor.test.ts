@@ -6,7 +6,7 @@ import { type Person, person } from '../../test/support/people.ts';
 
 let world: TestApp;
 beforeAll(async () => {
-  world = await testApp({ lockout: { attempts: 0 } });
+  world = await testApp({ lockout: { attempts: 0 }, passwords: { maxAgeDays: 30 } });
 });
 afterAll(() => world.close());
 
@@ -51,4 +51,34 @@ test('a code that comes after ten minutes leads back to signing in, which says s
   const late = await browser.submit(page, { code: code() });
   expect(late.statusCode).toBe(401);
   expect(late.body).toContain(AGAIN);
+});
+
+test('an expired password is replaced on a page that says whose it is', async () => {
+  const ada = await person(world);
+  const { browser, code } = await halfSignedIn(ada);
+  world.deps.clock.advance(31 * 86_400);
+  const asked = await browser.submitAndFollow(await browser.get('/account/sign-in'), {
+    username: ada.email,
+    password: ada.password,
+  });
+  const expired = await browser.submit(asked, { code: code() });
+  expect(expired.statusCode).toBe(403);
+  expect(expired.body).toContain(`name="username" value="${ada.email}"`);
+  expect(expired.body).toContain(`data-email="${ada.email}"`);
+});
+
+test('an expired password of somebody who signs in by username is held to the address, too', async () => {
+  const ada = await person(world);
+  const token = (
+    await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } })
+  ).json().access_token;
+  await world.call('PUT', '/users/me', { token, body: { username: 'countess' } });
+  world.deps.clock.advance(31 * 86_400);
+  const browser = new Browser(world);
+  const expired = await browser.submit(await browser.get('/account/sign-in'), {
+    username: 'countess',
+    password: ada.password,
+  });
+  expect(expired.statusCode).toBe(403);
+  expect(expired.body).toContain(`data-email="${ada.email}"`);
 });

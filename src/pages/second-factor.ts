@@ -16,7 +16,7 @@ import { passkeyIcon } from './icons.ts';
 import { assertionIn, passkeyForm } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { resetPage } from './reset-page.ts';
+import { expiredPasswordPage } from './reset-password.ts';
 import { chosenFactor, secondFactorPage } from './second-factor-page.ts';
 import { keepPending } from './sign-in.ts';
 import { signInPage } from './sign-in-page.ts';
@@ -80,8 +80,8 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
       try {
         keepTokens(deps, reply, await answer(deps, request, { token, factor }));
       } catch (error) {
-        const expired = passwordExpired(view, error);
-        if (expired !== null) return show(reply, expired, 403);
+        const expired = await expiredPasswordPage(deps, view, error);
+        if (expired !== null) return show(reply, expired.body, expired.status);
         const failure = failureOf(view.words, error, ['code']);
         // The fifth wrong code burns the token: then there is nothing left to answer.
         if ((await kindsFor(token)) === null) {
@@ -143,10 +143,4 @@ function answerWithCode(deps: KeysDeps, request: Request, { token, factor }: Pen
 
 async function answerWithKey(deps: KeysDeps, request: Request, { token }: Pending) {
   return answerWithPasskey(deps, callerOf(request), { mfaToken: token, response: assertionIn(request) });
-}
-
-function passwordExpired(view: View, error: unknown) {
-  if (!(error instanceof Problem) || error.code !== 'password_expired') return null;
-  const failure = failureOf(view.words, error);
-  return resetPage(view, { token: String(error.members.reset_token), address: '', failure });
 }

@@ -14,7 +14,7 @@ import { textOf } from './form.ts';
 import { mailedSignInPage } from './mail-sign-in-page.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { resetPage } from './reset-page.ts';
+import { expiredPasswordPage } from './reset-password.ts';
 import { signInPage } from './sign-in-page.ts';
 import { viewOf } from './view.ts';
 
@@ -48,11 +48,9 @@ export function signInPages(app: App, deps: KeysDeps): void {
         keepPending(deps, reply, String(error.members.mfa_token));
         return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
       }
+      const expired = await expiredPasswordPage(deps, view, error);
+      if (expired !== null) return show(reply, expired.body, expired.status);
       const failure = failureOf(view.words, error, ['username', 'password']);
-      if (error instanceof Problem && error.code === 'password_expired') {
-        const token = String(error.members.reset_token);
-        return show(reply, resetPage(view, { token, address: name, failure }), failure.status);
-      }
       return show(reply, signInPage(view, { next, name, failure, providers, byMail }), failure.status);
     }
     return reply.redirect(next, 303);
