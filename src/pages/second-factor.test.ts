@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { type Person, person } from '../../test/support/people.ts';
+import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -27,7 +28,7 @@ async function halfSignedIn(ada: Person) {
     username: ada.email,
     password: ada.password,
   });
-  return { browser, page, code };
+  return { browser, page, code, token };
 }
 
 test('the fifth wrong code leads back to signing in, which says so; no code is asked for after it', async () => {
@@ -81,4 +82,20 @@ test('an expired password of somebody who signs in by username is held to the ad
   });
   expect(expired.statusCode).toBe(403);
   expect(expired.body).toContain(`data-email="${ada.email}"`);
+});
+
+test('whoever is refused a text message is still offered the passkey', async () => {
+  const ada = await person(world);
+  const { browser, token } = await halfSignedIn(ada);
+  const { options } = (await world.call('POST', '/mfa/passkeys/options', { token })).json();
+  const body = { name: 'Mine', response: softAuthenticator().create(options) };
+  expect((await world.call('POST', '/mfa/passkeys', { token, body })).statusCode).toBe(201);
+  const page = await browser.get('/account/sign-in/second-factor');
+  expect(page.body).toContain('action="/account/sign-in/second-factor/passkey"');
+  const form = { form_token: /name="form_token" value="([^"]+)"/.exec(page.body)?.[1] as string };
+
+  const refused = await browser.request('POST', '/account/sign-in/second-factor/text', form);
+
+  expect(refused.statusCode).toBeGreaterThanOrEqual(400);
+  expect(refused.body).toContain('action="/account/sign-in/second-factor/passkey"');
 });

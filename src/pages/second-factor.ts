@@ -111,7 +111,8 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
         const over = beginAgain(deps, view, next, error);
         return show(reply, over.body, over.status);
       }
-      const body = secondFactorPage(view, { action: PATH, next, kinds, factor: 'sms', failure });
+      const passkey = await passkeyFor(view, token, next);
+      const body = secondFactorPage(view, { action: PATH, next, kinds, factor: 'sms', failure, passkey });
       return show(reply, body, failure.status);
     }
     return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
