@@ -47,6 +47,15 @@ export async function enrolTotp(
   return { factor_id: id, secret: totp.secret.base32, otpauth_uri: uri, qr_svg: renderSVG(uri) };
 }
 
+/** Whether an enrolment waits to be confirmed still: a later one replaces it, and a confirmed one is over. */
+export async function isNewestTotp(
+  { db }: Pick<Deps, 'db'>,
+  { userId }: Pick<UserPrincipal, 'userId'>,
+  factorId: string,
+): Promise<boolean> {
+  return (await selectFactor(db, { userId, kind: 'totp', confirmed: false }))?.id === factorId;
+}
+
 /** Confirms the app with a code of it, and returns ten recovery codes. Refuses with `factor_not_found`, `invalid_mfa_code`. */
 export async function confirmTotp(deps: Deps, principal: UserPrincipal, code: string): Promise<string[]> {
   const factor = await selectFactor(deps.db, { userId: principal.userId, kind: 'totp', confirmed: false });

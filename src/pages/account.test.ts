@@ -260,6 +260,23 @@ describe('the account', () => {
     expect(removed.body).toContain('It was removed.');
   });
 
+  test('an app that was set up from an older page is told to scan the newer code, and of two pages one ends it', async () => {
+    const browser = await signIn(await person(world));
+    const path = '/account/security/authenticator';
+    const [older, newer] = [await browser.get(path), await browser.get(path)];
+
+    const replaced = await browser.submit(older, { code: codeOf(older.body)() }, {}, path);
+
+    expect(replaced.statusCode).toBe(409);
+    expect(replaced.body).toContain('Scan the one above');
+    const done = await browser.submit(replaced, { code: codeOf(replaced.body)() }, {}, path);
+    expect(done.body).toContain('Your authenticator app is on.');
+    const late = await browser.submit(newer, { code: codeOf(newer.body)() }, {}, path);
+    expect(late.statusCode).toBe(409);
+    expect(late.body).toContain('This is set up already.');
+    expect(late.body).toContain('<h1>Security</h1>');
+  });
+
   test('shows what happened, hands everything out, and closes', async () => {
     const ada = await person(world);
     const browser = await signIn(ada);

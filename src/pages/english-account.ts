@@ -93,6 +93,8 @@ export const englishAccount = {
     enter: '2. Enter the code that it shows',
     code: 'Six-digit code',
     submit: 'Turn it on',
+    replaced:
+      'Setting up was begun once more since, and only the latest code counts. Scan the one above, and delete the former entry from your app.',
   },
   phone: {
     title: 'Set up text messages',

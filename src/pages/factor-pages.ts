@@ -1,4 +1,5 @@
 import { renderSVG } from 'uqr';
+import type { TotpEnrolment } from '../mfa/totp.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { accountPage, section } from './account-page.ts';
 import type { Failure } from './failure.ts';
@@ -14,7 +15,12 @@ const back = ({ words }: View) => html`<p><a href="${CURRENT}">${words.security.
 export function authenticatorPage(
   view: View,
   principal: UserPrincipal,
-  { secret, uri, failure }: { secret: string; uri: string; failure: Failure | null },
+  {
+    factor_id,
+    secret,
+    otpauth_uri: uri,
+    failure,
+  }: Omit<TotpEnrolment, 'qr_svg'> & { readonly failure: Failure | null },
 ): Html {
   const { authenticator: words } = view.words;
   const qr = renderSVG(uri, { border: 2 });
@@ -35,7 +41,7 @@ ${section({
   body: form(view, {
     action: '/account/security/authenticator',
     submit: words.submit,
-    hidden: { uri },
+    hidden: { factor_id, uri },
     failure,
     fields: codeField(view, failure),
   }),

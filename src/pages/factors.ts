@@ -2,16 +2,17 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { removeFactor } from '../mfa/enrolment.ts';
 import { newRecoveryCodes } from '../mfa/recovery-codes.ts';
 import { confirmSms, enrolSms, requireSms } from '../mfa/sms.ts';
-import { confirmTotp, enrolTotp } from '../mfa/totp.ts';
+import { confirmTotp, enrolTotp, isNewestTotp } from '../mfa/totp.ts';
 import type { App } from '../platform/http/app.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
 import { personOf } from './browser-session.ts';
 import { authenticatorPage, phoneCodePage, phonePage, recoveryCodesPage } from './factor-pages.ts';
-import { failureOf } from './failure.ts';
+import { type Failure, failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { page, show } from './prepare.ts';
 import { securityPage } from './security.ts';
 import { phoneOf } from './sign-up-page.ts';
-import { viewOf } from './view.ts';
+import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/security';
 const config = { ...page, limit: 'mfa' } as const;
@@ -48,34 +49,49 @@ export function factorPages(app: App, deps: KeysDeps): void {
   }
 }
 
+type HtmlReply = Parameters<typeof show>[0];
+
 function authenticatorPages(app: App, deps: KeysDeps): void {
   const path = `${PATH}/authenticator`;
 
+  const begin = async (reply: HtmlReply, view: View, principal: UserPrincipal, failure: Failure | null) => {
+    try {
+      const enrolment = await enrolTotp(deps, principal);
+      return show(reply, authenticatorPage(view, principal, { ...enrolment, failure }), failure?.status);
+    } catch (error) {
+      const refusal = failureOf(view.words, error);
+      return show(reply, await securityPage(deps, view, principal, { failure: refusal }), refusal.status);
+    }
+  };
+
   // Nothing is asked of the new secret before it is confirmed, so a GET that is repeated changes nothing that counts.
   app.get(path, { config }, async (request, reply) => {
-    const view = viewOf(deps, request, reply);
     const principal = await personOf(deps, request, reply, recent);
-    try {
-      const { secret, otpauth_uri: uri } = await enrolTotp(deps, principal);
-      return show(reply, authenticatorPage(view, principal, { secret, uri, failure: null }));
-    } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
-    }
+    return begin(reply, viewOf(deps, request, reply), principal, null);
   });
 
   app.post(path, { config }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const principal = await personOf(deps, request, reply, recent);
+    const factor_id = textOf(request, 'factor_id', 64);
+    // Another tab has replaced the secret that this page shows: no code of it can be right any more.
+    if (!(await isNewestTotp(deps, principal, factor_id)))
+      return begin(reply, view, principal, {
+        status: 409,
+        summary: view.words.authenticator.replaced,
+        fields: {},
+        first: null,
+      });
     try {
       const codes = await confirmTotp(deps, principal, textOf(request, 'code', 64));
       return show(reply, recoveryCodesPage(view, principal, codes, 'totp'));
     } catch (error) {
       const failure = failureOf(view.words, error, ['code']);
-      const uri = textOf(request, 'uri', 1000);
-      const secret = /^otpauth:\/\/totp\/.*[?&]secret=([A-Z2-7]+)/.exec(uri)?.[1];
+      const otpauth_uri = textOf(request, 'uri', 1000);
+      const secret = /^otpauth:\/\/totp\/.*[?&]secret=([A-Z2-7]+)/.exec(otpauth_uri)?.[1];
       if (secret === undefined) return reply.redirect(path, 303);
-      return show(reply, authenticatorPage(view, principal, { secret, uri, failure }), failure.status);
+      const body = authenticatorPage(view, principal, { factor_id, secret, otpauth_uri, failure });
+      return show(reply, body, failure.status);
     }
   });
 }
