@@ -38,7 +38,7 @@ export const englishWaysIn = {
     linkTitle: 'Sign in',
     linkIntro: 'You opened the link of our mail. Go on to sign in, in this browser.',
     elsewhere:
-      'You asked for this in another browser. Open the link there, or type the code of the mail there.',
+      'This link works once, for ten minutes, and only in the browser that asked for it. If that is another one, open the link there, or type the code of the mail there.',
   },
   invitation: {
     title: (brand: string) => `Welcome to ${brand}`,

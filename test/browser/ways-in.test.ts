@@ -156,7 +156,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     const { link } = await ask();
     const stranger = (await visit(width)).page;
     await stranger.goto(link);
-    expect(await stranger.getByText('You asked for this in another browser.').isVisible()).toBe(true);
+    expect(await stranger.getByText('only in the browser that asked for it').isVisible()).toBe(true);
     await page.goto(link);
     await expectSound(page);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
