@@ -3,7 +3,7 @@ import { toProblem } from '../platform/http/errors.ts';
 import { HungUp } from '../platform/http/hang-up.ts';
 import { Problem } from '../platform/problems.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
-import { sayProblem } from './failure.ts';
+import { failureOf, sayProblem } from './failure.ts';
 import { html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { confirmPath, signInPath } from './paths.ts';
@@ -51,9 +51,11 @@ export function answerFailure(
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfter)));
   const absent = problem.status === 404;
   const busy = problem.status === 429;
+  // No field stands on this page that a mark could be at.
+  const said = problem.issues === undefined ? sayProblem(words, problem) : failureOf(words, problem).summary;
   const body = cardPage(view, {
     title: absent ? words.error.missing : busy ? words.error.busy : words.error.title,
-    body: html`<p>${sayProblem(words, problem)}</p>
+    body: html`<p>${said}</p>
 ${!absent && !busy && html`<p class="hint">${words.error.reference} <code>${request.id}</code></p>`}
 <p><a class="button quiet" href="/account">${words.error.home}</a></p>`,
   });

@@ -35,3 +35,12 @@ test('a lock, and a limit, say when to try again', async () => {
     await tight.close();
   }
 });
+
+test('what is too long for any form is said on the page about it, and not to be marked on another', async () => {
+  const browser = new Browser(world);
+  const page = await browser.get('/account/sign-in');
+  const refused = await browser.submit(page, { username: 'a'.repeat(321), password: 'x' });
+  expect(refused.statusCode).toBe(422);
+  expect(refused.body).toContain('Use at most 320 characters.');
+  expect(refused.body).not.toContain('marked below');
+});
