@@ -32,6 +32,9 @@ export interface Field {
 export function field({ words }: View, failure: Failure | null, options: Field): Html {
   const { name, label, type = 'text', value = '', hint, judged } = options;
   const error = failure?.fields[name];
+  // type="email" lets nothing but ASCII stand before the @ (HTML §4.10.5.1.5), where mail does (RFC 6531).
+  const shown = type === 'email' ? 'text' : type;
+  const inputmode = type === 'email' ? 'email' : options.inputmode;
   const about = [hint && `${name}-hint`, judged && `${name}-strength`, error && `${name}-error`]
     .filter(Boolean)
     .join(' ');
@@ -40,7 +43,7 @@ export function field({ words }: View, failure: Failure | null, options: Field):
     error === undefined ? options.autofocus === true && failure === null : failure?.first === name;
   return html`<div class="field">
 <label for="${name}">${label}${options.optional === true && html` <span class="optional">${words.form.optional}</span>`}</label>
-<input id="${name}" name="${name}" type="${type}"${type === 'password' ? null : html` value="${value}"`}${attribute('autocomplete', options.autocomplete)}${attribute('inputmode', options.inputmode)}${attribute('maxlength', options.maxLength)}${attribute('aria-describedby', about)}${error !== undefined && html` aria-invalid="true"`}${options.optional !== true && html` required`}${focus && html` autofocus`}${judgedBy(judged)}${isName(options) && html` spellcheck="false" autocapitalize="none" autocorrect="off"`}>
+<input id="${name}" name="${name}" type="${shown}"${type === 'password' ? null : html` value="${value}"`}${attribute('autocomplete', options.autocomplete)}${attribute('inputmode', inputmode)}${attribute('maxlength', options.maxLength)}${attribute('aria-describedby', about)}${error !== undefined && html` aria-invalid="true"`}${options.optional !== true && html` required`}${focus && html` autofocus`}${judgedBy(judged)}${isName(options) && html` spellcheck="false" autocapitalize="none" autocorrect="off"`}>
 ${hint && html`<p class="hint" id="${name}-hint">${hint}</p>`}
 ${judged && html`<p class="strength" id="${name}-strength" data-strength-of="${name}" data-words="${JSON.stringify(words.strength)}" role="status" hidden></p>`}
 ${error !== undefined && html`<p class="error" id="${name}-error">${error}</p>`}

@@ -127,6 +127,19 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await context.close();
   });
 
+  test('an address with letters beyond ASCII before the @ is kept out of no form', async () => {
+    const ada = await person(world, { email: 'zoë@example.com' });
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${origin}/account/forgot-password`);
+    await page.getByLabel('Email').fill(ada.email);
+    await page.getByRole('button', { name: 'Send the link' }).click();
+    await page.getByRole('heading', { name: 'Check your mail' }).waitFor({ timeout: 5000 });
+    await page.goto(await mailed(ada.email, 'reset-password'));
+    expect(await page.getByText(ada.email).isVisible()).toBe(true);
+    await context.close();
+  });
+
   test('moments are told in the time zone of whoever reads', async () => {
     const context = await browser.newContext({ timezoneId: 'Pacific/Auckland' });
     const page = await context.newPage();
