@@ -114,6 +114,48 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     },
   );
 
+  test('a page that has been open for longer than a challenge works still takes a passkey, and makes none in vain', async () => {
+    const ada = await person(world);
+    const { page } = await visit(1280);
+    const authenticator = await addAuthenticator(page);
+    const { cdp, id: authenticatorId } = authenticator;
+    const setPresence = (enabled: boolean) =>
+      cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
+    const made = async () => (await cdp.send('WebAuthn.getCredentials', { authenticatorId })).credentials;
+    const wait = async (seconds: number) => {
+      world.deps.clock.advance(seconds);
+      await page.clock.fastForward(seconds * 1000);
+    };
+    await page.clock.install();
+    await page.goto(`${origin}/account/sign-in`);
+    await page.getByLabel('Email or username').fill(ada.email);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.goto(`${origin}/account/security/passkeys`);
+    await page.getByLabel('Name of the passkey').fill('My desk');
+    await wait(301);
+    await page.getByRole('button', { name: 'Create the passkey' }).click();
+    await page.getByText('That passkey was not accepted.').waitFor();
+    expect(await made()).toHaveLength(0);
+    expect(await page.getByLabel('Name of the passkey').inputValue()).toBe('My desk');
+    await page.getByRole('button', { name: 'Create the passkey' }).click();
+    await page.waitForURL(`${origin}/account/security?done=passkey_added`);
+    expect(await made()).toHaveLength(1);
+
+    await setPresence(false);
+    await page.addInitScript(`{
+      const { credentials } = navigator;
+      const get = credentials.get.bind(credentials);
+      credentials.get = options => ((window.offered = true), get(options));
+    }`);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.waitForFunction('window.offered');
+    await setPresence(true);
+    await wait(301);
+    await page.waitForURL(`${origin}/account`, { timeout: 10_000 });
+    await page.context().close();
+  });
+
   test('a browser without passkeys is offered none, and signs up with a password', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();

@@ -3,6 +3,10 @@
 const known = typeof PublicKeyCredential?.parseRequestOptionsFromJSON === 'function';
 let waiting = null;
 
+// A challenge works five minutes, and pages stay open for longer.
+const FRESH_MS = 240_000;
+const opened = Date.now();
+
 /** Shows the passkey forms of the page, and offers passkeys in its name field. */
 export function enablePasskeys() {
   if (!known) return;
@@ -22,14 +26,31 @@ async function offer(form) {
   if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
   const options = await optionsOf(form).catch(() => null);
   if (options === null) return;
-  waiting = new AbortController();
+  const offering = new AbortController();
+  waiting = offering;
+  const renewal = setTimeout(() => {
+    offering.abort();
+    whenSeen(() => void offer(form));
+  }, FRESH_MS);
   const credential = await navigator.credentials
-    .get({ publicKey: options, mediation: 'conditional', signal: waiting.signal })
+    .get({ publicKey: options, mediation: 'conditional', signal: offering.signal })
     .catch(() => null);
+  clearTimeout(renewal);
   if (credential !== null) send(form, credential);
 }
 
+// A page that nobody looks at asks for nothing.
+function whenSeen(act) {
+  if (document.hidden) document.addEventListener('visibilitychange', act, { once: true });
+  else act();
+}
+
 async function answer(form) {
+  // The server refuses what comes too late, and gives a new challenge: a passkey made for the old one would be left over.
+  if (!form.dataset.optionsFrom && Date.now() - opened > FRESH_MS) {
+    form.submit();
+    return;
+  }
   const alert = form.querySelector('[role="alert"]');
   const button = form.querySelector('button');
   alert.hidden = true;
