@@ -67,6 +67,17 @@ export function deleteIdentity(
           where user_id = ${userId}::uuid and (issuer, subject) <> (${issuer}, ${subject})))`);
 }
 
+/** Unties the identities of a person that were linked since then, whatever else lets them in; returns their providers. */
+export async function deleteIdentitiesSince(
+  database: Sql,
+  { userId, since }: { userId: string; since: Date },
+): Promise<string[]> {
+  const removed = await database.rows<{ provider: string }>(sql`
+    delete from identities where user_id = ${userId}::uuid and created_at > ${since}::timestamptz
+    returning provider`);
+  return removed.map(({ provider }) => provider);
+}
+
 /** Whose an identity is, or null. */
 export async function ownerOfIdentity(
   database: Sql,

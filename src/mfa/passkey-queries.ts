@@ -84,6 +84,17 @@ export function deletePasskey(
     returning ${columns}`);
 }
 
+/** Removes the passkeys of a person that were added since then, whatever else lets them in; returns their ids. */
+export async function deletePasskeysSince(
+  database: Sql,
+  { userId, since }: { userId: string; since: Date },
+): Promise<string[]> {
+  const removed = await database.rows<{ id: string }>(sql`
+    delete from factors where user_id = ${userId}::uuid and kind = 'passkey' and created_at > ${since}::timestamptz
+    returning id`);
+  return removed.map(({ id }) => id);
+}
+
 /**
  * Notes a use, if the signature counter went up; 0 and 0 is an authenticator that does not count (Web Authentication
  * §6.1.1). Of two uses with one counter at once, one gets through.

@@ -15,6 +15,7 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { closeRecentWaysIn } from '../profile/close-recent-ways-in.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 
 /** What was done about a notice that its receiver disowned. */
@@ -39,8 +40,9 @@ const WAYS_IN: readonly Purpose[] = [
 
 /**
  * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours),
- * voids open links and half-finished sign-ins, and mails a link for a new password. Second factors stay and are asked for
- * as ever. Once per notice, by the token in its mail; refuses with `invalid_link`.
+ * removes the passkeys and unlinks the providers of that time, voids open links and half-finished sign-ins, and mails a link
+ * for a new password. Second factors stay and are asked for as ever. Once per notice, by the token in its mail; refuses
+ * with `invalid_link`.
  */
 export async function disownNotice(deps: Deps, caller: Caller, token: string): Promise<Disowned> {
   const { db } = deps;
@@ -75,6 +77,7 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
   const actor = { kind: 'user', id: userId } as const;
   await voidChallenges(deps, tx, { userId, ...(!addressRestored && { purposes: WAYS_IN }) });
   await cancelRemoval(deps, tx, { userId, reason: 'notice_disowned', caller });
+  await closeRecentWaysIn(deps, tx, { userId, reason: 'notice_disowned', caller });
   const ended = await endSessionsOf(deps, tx, {
     userId,
     reason: 'notice_disowned',

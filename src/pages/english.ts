@@ -101,6 +101,7 @@ export const english = {
       about: (address: string) => ['Your account goes back to ', address, '.'] as const,
       consequences: [
         'Every device is signed out.',
+        'Passkeys and other sign-ins that were added in the last 72 hours are removed.',
         'Open links that were mailed for this account stop working.',
         'You get a mail to choose a new password.',
       ],
@@ -130,7 +131,7 @@ export const english = {
         ] as const,
       consequences: [
         'Every device is signed out and forgotten.',
-        'A change of your address in the last 72 hours is undone.',
+        'A change of your address in the last 72 hours is undone, and passkeys and other sign-ins that were added in them are removed.',
         'Open links and half-finished sign-ins stop working.',
         'You get a mail to choose a new password. Your second factor stays as it is.',
       ],

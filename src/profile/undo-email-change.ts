@@ -9,12 +9,13 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { FormerAddress } from './change-email.ts';
+import { closeRecentWaysIn } from './close-recent-ways-in.ts';
 
 /**
  * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
- * back, as verified as it was, every session ends, devices are strangers again, every open link dies, and a reset link
- * goes to it, because whoever changed it may know the password. No second factor is touched. Refuses with
- * `invalid_verification_token`, also when the 72 hours are over.
+ * back, as verified as it was, every session ends, devices are strangers again, every open link dies, the passkeys and
+ * providers that were added in the last 72 hours go, and a reset link goes to it, because whoever changed it may know the
+ * password. No second factor is touched. Refuses with `invalid_verification_token`, also when the 72 hours are over.
  */
 export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
   const purpose = 'undo-email-change';
@@ -32,6 +33,7 @@ export async function undoEmailChange(deps: Deps, caller: Caller, token: string)
 
     const actor = { kind: 'user', id: account.id } as const;
     await voidChallenges(deps, tx, { userId: account.id });
+    await closeRecentWaysIn(deps, tx, { userId: account.id, reason: 'email_change_undone', caller });
     const ended = await endSessionsOf(deps, tx, {
       userId: account.id,
       reason: 'email_change_undone',
