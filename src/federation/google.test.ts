@@ -59,6 +59,15 @@ test.each([
   expect(answer.json()).toMatchObject({ code: 'invalid_google_token', detail: 'Invalid Google token' });
 });
 
+test.each(['at+jwt', 'application/at+JWT', 'logout+jwt', 'secevent+jwt'])(
+  'a token of the issuer that says it is of another kind is no ID token: %s',
+  async typ => {
+    const token = await issuer.idToken({ sub: '2006', email: 'typed@example.com' }, { typ });
+    const answer = await signUp(token);
+    expect([answer.statusCode, answer.json().code]).toEqual([401, 'invalid_google_token']);
+  },
+);
+
 test.each([
   'ada@localhost',
   'ada@',

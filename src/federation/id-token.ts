@@ -23,8 +23,8 @@ const ALGORITHMS = [
 export const SKEW_SECONDS = 60;
 
 /**
- * Verifies an ID token (OpenID Connect Core §3.1.3.7): signature by a key of the issuer, `iss`, `aud`, `azp`, `exp`,
- * `iat`, and the nonce where one is expected. Returns its claims; throws jose's errors, a TypeError, or
+ * Verifies an ID token (OpenID Connect Core §3.1.3.7): signature by a key of the issuer, `typ` where it names another
+ * kind of token, `iss`, `aud`, `azp`, `exp`, `iat`, and the nonce where one is expected. Returns its claims; throws jose's errors, a TypeError, or
  * `KeysUnavailable`.
  */
 export async function verifyIdToken(
@@ -43,6 +43,9 @@ export async function verifyIdToken(
     currentDate: clock.now(),
     requiredClaims: ['iss', 'sub', 'iat', 'exp'],
   });
+  // RFC 8725 §3.11: an access, logout or security event token of the issuer (`at+jwt`, …) may name us and the person, too.
+  if (protectedHeader.typ?.toLowerCase().endsWith('+jwt') === true)
+    throw new TypeError('typ is another kind of token');
   const { issuer } = await metadata.current();
   const names = issuerNames(provider, issuer, payload);
   if (!names.includes(payload.iss as string)) throw new TypeError('iss is another issuer');
