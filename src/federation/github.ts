@@ -1,5 +1,5 @@
 import { fetchAny, fetchJson } from './bounded-fetch.ts';
-import { emailOf, namesIn, type ProvenIdentity } from './identity.ts';
+import { domainOf, emailOf, namesIn, type ProvenIdentity, refuseForeignDomain } from './identity.ts';
 import type { IssuerMetadata } from './issuer.ts';
 import type { Provider } from './provider.ts';
 
@@ -17,7 +17,7 @@ export function githubMetadata({ issuer }: Provider): IssuerMetadata {
 
 /**
  * Who an access token of GitHub belongs to: the number of the account, which outlives its name, and the primary address
- * where GitHub has verified it. Throws `ProviderUnavailable`.
+ * where GitHub has verified it. Throws `ProviderUnavailable`, and `provider_account_refused` as `identityOf` does.
  */
 export async function githubIdentity(provider: Provider, accessToken: string): Promise<ProvenIdentity> {
   const { issuer } = provider;
@@ -37,12 +37,14 @@ export async function githubIdentity(provider: Provider, accessToken: string): P
   if (!Number.isSafeInteger(user.id)) throw new TypeError('GitHub names no account');
   const primary = (Array.isArray(emails) ? emails : []).find(entry => entry?.primary === true);
   const email = emailOf({ email: primary?.email });
+  const emailVerified = email !== null && primary.verified === true;
+  refuseForeignDomain(provider, emailVerified && domainOf(email));
   return {
     provider: provider.id,
     issuer,
     subject: String(user.id),
     email,
-    emailVerified: email !== null && primary.verified === true,
+    emailVerified,
     ...namesIn({ name: user.name ?? user.login }),
   };
 }

@@ -28,13 +28,8 @@ export function identityOf(provider: Provider, issuer: string, claims: Claims): 
   if (provider.kind === 'microsoft') return entraIdentity(provider, claims);
   const email = emailOf(claims);
   const emailVerified = email !== null && isTrue(claims.email_verified);
-  if (provider.allowedDomains.length > 0) {
-    // The parameter `hd` of the request is a hint that anybody can change; the claim is Google's word.
-    const domain =
-      provider.kind === 'google' ? claims.hd : emailVerified ? email.slice(email.lastIndexOf('@') + 1) : null;
-    if (typeof domain !== 'string' || !provider.allowedDomains.includes(domain.toLowerCase()))
-      throw new Problem('provider_account_refused');
-  }
+  // The parameter `hd` of the request is a hint that anybody can change; the claim is Google's word.
+  refuseForeignDomain(provider, provider.kind === 'google' ? claims.hd : emailVerified && domainOf(email));
   return {
     provider: provider.id,
     issuer,
@@ -55,12 +50,7 @@ function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
   if (provider.allowedTenants.length > 0 && !isNamed) throw new Problem('provider_account_refused');
   const email = emailOf(claims);
   const emailVerified = email !== null && (isNamed || isTrue(claims.xms_edov));
-  const domain = email?.slice(email.lastIndexOf('@') + 1).toLowerCase();
-  if (
-    provider.allowedDomains.length > 0 &&
-    !(emailVerified && provider.allowedDomains.includes(domain ?? ''))
-  )
-    throw new Problem('provider_account_refused');
+  refuseForeignDomain(provider, emailVerified && domainOf(email));
   return {
     provider: provider.id,
     issuer: iss as string,
@@ -69,6 +59,21 @@ function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
     emailVerified,
     ...namesIn(claims),
   };
+}
+
+/**
+ * Refuses with `provider_account_refused` whoever is of none of the domains that a provider is limited to; `domain` is what it
+ * vouches for, and anything but a text where it vouches for none.
+ */
+export function refuseForeignDomain({ allowedDomains }: Provider, domain: unknown): void {
+  if (allowedDomains.length === 0) return;
+  if (typeof domain !== 'string' || !allowedDomains.includes(domain.toLowerCase()))
+    throw new Problem('provider_account_refused');
+}
+
+/** The domain of an address. */
+export function domainOf(email: string): string {
+  return email.slice(email.lastIndexOf('@') + 1);
 }
 
 /** First and last name out of standard claims (OpenID Connect Core §5.1). */

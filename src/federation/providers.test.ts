@@ -29,6 +29,7 @@ beforeAll(async () => {
         allowed_tenants: [HOME],
       }),
       provider.entry({ id: 'github', type: 'github' }),
+      provider.entry({ id: 'github-acme', type: 'github', allowed_domains: ['Acme.example'] }),
       provider.entry({
         id: 'apple',
         type: 'apple',
@@ -190,6 +191,17 @@ test('GitHub: an unverified primary address makes no account, and an outage of t
   expect((await exchange(await redirect('github', iss))).json().code).toBe('identity_linking_refused');
   provider.lie({ answers: { '/api/v3/user': response => response.writeHead(502).end() } });
   expect((await redirect('github', iss)).client.error).toBe('temporarily_unavailable');
+});
+
+test('GitHub: a domain is checked on the verified primary address', async () => {
+  const iss = { iss: `${provider.issuer}/login/oauth` };
+  const as = async (id: number, email: string, verified: boolean) => {
+    provider.lie(github({ id, login: 'x' }, [{ email, primary: true, verified }]));
+    return (await redirect('github-acme', iss)).client;
+  };
+  expect(await as(2, 'octo@elsewhere.example', true)).toMatchObject({ error: 'access_denied' });
+  expect(await as(3, 'octo@acme.example', false)).toMatchObject({ error: 'access_denied' });
+  expect(await as(4, 'octo@ACME.example', true)).toHaveProperty('code');
 });
 
 test('Apple: the secret is signed, the answer is a posted form, and the name comes along once', async () => {
