@@ -1,5 +1,12 @@
 import { fetchAny, fetchJson } from './bounded-fetch.ts';
-import { domainOf, emailOf, namesIn, type ProvenIdentity, refuseForeignDomain } from './identity.ts';
+import {
+  domainOf,
+  emailOf,
+  namesIn,
+  type ProvenIdentity,
+  refuseForeignDomain,
+  refuseForeignTenant,
+} from './identity.ts';
 import type { IssuerMetadata } from './issuer.ts';
 import type { Provider } from './provider.ts';
 
@@ -38,6 +45,7 @@ export async function githubIdentity(provider: Provider, accessToken: string): P
   const primary = (Array.isArray(emails) ? emails : []).find(entry => entry?.primary === true);
   const email = emailOf({ email: primary?.email });
   const emailVerified = email !== null && primary.verified === true;
+  refuseForeignTenant(provider, undefined);
   refuseForeignDomain(provider, emailVerified && domainOf(email));
   return {
     provider: provider.id,

@@ -26,6 +26,7 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export function identityOf(provider: Provider, issuer: string, claims: Claims): ProvenIdentity {
   if (provider.kind === 'microsoft') return entraIdentity(provider, claims);
+  refuseForeignTenant(provider, claims.tid);
   const email = emailOf(claims);
   const emailVerified = email !== null && isTrue(claims.email_verified);
   // The parameter `hd` of the request is a hint that anybody can change; the claim is Google's word.
@@ -46,8 +47,8 @@ function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
   const { tid, oid, iss } = claims;
   if (typeof tid !== 'string' || typeof oid !== 'string' || !GUID.test(tid) || !GUID.test(oid))
     throw new TypeError('tid or oid is missing');
+  refuseForeignTenant(provider, tid);
   const isNamed = provider.allowedTenants.includes(tid);
-  if (provider.allowedTenants.length > 0 && !isNamed) throw new Problem('provider_account_refused');
   const email = emailOf(claims);
   const emailVerified = email !== null && (isNamed || isTrue(claims.xms_edov));
   refuseForeignDomain(provider, emailVerified && domainOf(email));
@@ -68,6 +69,13 @@ function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
 export function refuseForeignDomain({ allowedDomains }: Provider, domain: unknown): void {
   if (allowedDomains.length === 0) return;
   if (typeof domain !== 'string' || !allowedDomains.includes(domain.toLowerCase()))
+    throw new Problem('provider_account_refused');
+}
+
+/** The same for tenants; `tid` is the claim of an Entra token, and nothing where a provider has none. */
+export function refuseForeignTenant({ allowedTenants }: Provider, tid: unknown): void {
+  if (allowedTenants.length === 0) return;
+  if (typeof tid !== 'string' || !allowedTenants.includes(tid.toLowerCase()))
     throw new Problem('provider_account_refused');
 }
 

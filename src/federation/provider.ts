@@ -19,7 +19,7 @@ export interface Provider {
   readonly scopes: readonly string[];
   /** Empty: every domain. */
   readonly allowedDomains: readonly string[];
-  /** Entra tenants that are admitted, and whose addresses are believed; empty: every tenant, none believed. */
+  /** Tenants that are admitted, and for Entra whose addresses are believed; empty: every tenant, none believed. */
   readonly allowedTenants: readonly string[];
   readonly apple: { readonly teamId: string; readonly keyId: string } | null;
 }

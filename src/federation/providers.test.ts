@@ -28,6 +28,7 @@ beforeAll(async () => {
         issuer: `${provider.issuer}/${HOME}/v2.0`,
         allowed_tenants: [HOME],
       }),
+      provider.entry({ id: 'tenants', allowed_tenants: [HOME.toUpperCase()] }),
       provider.entry({ id: 'github', type: 'github' }),
       provider.entry({ id: 'github-acme', type: 'github', allowed_domains: ['Acme.example'] }),
       provider.entry({
@@ -135,6 +136,16 @@ test('Entra: a tenant that is named is admitted and believed, every other one is
   expect(known.json()).toMatchObject({ email: 'home@example.com', email_verified: true });
   const foreign = await signIn('entra-home', await entra(GUEST, { email: 'x@example.com', xms_edov: true }));
   expect(foreign.json().code).toBe('invalid_id_token');
+});
+
+test('tenants are held against tid also where the host of the issuer does not say that it is Microsoft', async () => {
+  const refusal = async (claims: object) => {
+    const answer = await signIn('tenants', await provider.idToken({ sub: 'of a tenant', ...claims }));
+    return answer.json().code;
+  };
+  for (const claims of [{}, { tid: GUEST }, { tid: [HOME] }])
+    expect(await refusal(claims)).toBe('provider_account_refused');
+  expect(await refusal({ tid: HOME })).toBeUndefined();
 });
 
 test('Entra: the redirect flow reads the tenant out of an endpoint of many', async () => {
