@@ -20,6 +20,9 @@ export interface Issuer {
 
 const FRESH_MS = 60 * 60_000;
 
+// Where we, or people on our word, go.
+const ASKED = ['authorization_endpoint', 'token_endpoint', 'userinfo_endpoint', 'jwks_uri'];
+
 // One for each world and issuer: the world is what a test replaces.
 const known = new WeakMap<Clock, Map<string, Issuer>>();
 
@@ -41,9 +44,10 @@ async function discover(issuer: string, isMicrosoft: boolean): Promise<IssuerMet
   const named = metadata.issuer;
   if (typeof named !== 'string' || !(isMicrosoft ? isSameOrigin(named, issuer) : isSame(named, issuer)))
     throw new ProviderUnavailable(`${issuer} describes another issuer`);
-  for (const [name, value] of Object.entries(metadata)) {
-    // Everything that is fetched or sent on is as private as the issuer itself.
-    const isPlain = typeof value === 'string' && /_(uri|endpoint)$/.test(name) && !value.startsWith('https:');
+  for (const name of ASKED) {
+    // What is asked is as private as the issuer itself; its terms of use, say, may be a page anywhere.
+    const value = metadata[name];
+    const isPlain = typeof value === 'string' && !value.startsWith('https:');
     if (isPlain && issuer.startsWith('https:')) throw new ProviderUnavailable(`${issuer}: ${name} lacks TLS`);
   }
   if (typeof metadata.jwks_uri !== 'string') throw new ProviderUnavailable(`${issuer} names no jwks_uri`);
