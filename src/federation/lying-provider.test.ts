@@ -172,6 +172,34 @@ test('metadata of another issuer, and an outage from the start, never reach the 
   }
 });
 
+test('what the ID token does not say of the address, the userinfo endpoint is asked (OpenID Connect Core §5.4)', async () => {
+  const other = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
+  other.deps.clock.set(new Date());
+  const metadata = { userinfo_endpoint: `${provider.issuer}/userinfo` };
+  const signIn = async (claims: Record<string, unknown>, said: object) => {
+    provider.lie({ metadata });
+    const begun = await begin(other, 'liar');
+    provider.lie({ claims, answers: { '/userinfo': response => json(response, said) } });
+    const answer = { state: begun.state, iss: provider.issuer, code: provider.codeFor(begun.nonce) };
+    const { code, error } = told(await comeBack(other, 'liar', answer, begun.cookie));
+    if (code === undefined) return error;
+    const body = { code, code_verifier: begun.verifier };
+    const tokens = (await other.call('POST', '/oauth/exchange', { body })).json();
+    if (tokens.access_token === undefined) return tokens.code;
+    return (await other.call('GET', '/users/me', { token: tokens.access_token })).json().email;
+  };
+  const email = 'told@example.com';
+  const silent = { email: null, email_verified: null, sub: '1' };
+  expect(await signIn(silent, { sub: '1', email, email_verified: true })).toBe(email);
+  // Okta's token names the address alone.
+  const half = { email: 'half@example.com', email_verified: null, sub: '2' };
+  expect(await signIn(half, { sub: '2', email: half.email, email_verified: true })).toBe(half.email);
+  const unproven = { email: 'unproven@example.com', email_verified: null, sub: '3' };
+  expect(await signIn(unproven, { sub: '3', email: unproven.email })).toBe('identity_linking_refused');
+  expect(await signIn(unproven, { sub: '1', email, email_verified: true })).toBe('server_error');
+  await other.close();
+});
+
 test('every refusal is in the trail, and nothing of the answer is', async () => {
   await attempt({ forged: true });
   const [event] = await service.deps.db.rows<{ type: string; reason: string; data: object }>(

@@ -69,7 +69,9 @@ export async function redeem(
   // openid-client trusts TLS for the signature (Core §3.1.3.7); we check it, as for a token from a stranger.
   const verified = await verifyIdToken(deps, provider, tokens.id_token as string, binding.nonce);
   const { userinfo_endpoint, issuer } = configuration.serverMetadata();
-  const isSilent = verified.email === undefined && provider.kind === 'oidc';
+  // Core §5.4: beside an access token both may be told there alone. Okta leaves only the second one out of its tokens.
+  const isSilent =
+    provider.kind === 'oidc' && (verified.email === undefined || verified.email_verified === undefined);
   const more =
     isSilent && userinfo_endpoint !== undefined
       ? await client.fetchUserInfo(configuration, tokens.access_token, verified.sub as string)
