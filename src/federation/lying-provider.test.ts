@@ -172,6 +172,25 @@ test('metadata of another issuer, and an outage from the start, never reach the 
   }
 });
 
+test('a provider that names two ways to authenticate, and takes one, is shown the secret in the other way too', async () => {
+  const other = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
+  other.deps.clock.set(new Date());
+  const signIn = async (lies: Lies, code?: string) => {
+    const metadata = { token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'] };
+    provider.lie({ metadata, ...lies });
+    const begun = await begin(other, 'liar');
+    const asked = provider.received.length;
+    const right = { state: begun.state, iss: provider.issuer, code: code ?? provider.codeFor(begun.nonce) };
+    const client = told(await comeBack(other, 'liar', right, begun.cookie));
+    const shown = provider.received.slice(asked).map(({ form }) => (form.client_secret ? 'post' : 'basic'));
+    return [client.error ?? 'signed in', ...shown];
+  };
+  expect(await signIn({})).toEqual(['signed in', 'post']);
+  expect(await signIn({ basicOnly: true })).toEqual(['signed in', 'post', 'basic']);
+  expect(await signIn({}, 'made up')).toEqual(['server_error', 'post']);
+  await other.close();
+});
+
 test('what the ID token does not say of the address, the userinfo endpoint is asked (OpenID Connect Core §5.4)', async () => {
   const other = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
   other.deps.clock.set(new Date());

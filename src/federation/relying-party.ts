@@ -27,7 +27,7 @@ export async function authorizationUrl(
   { verifier, nonce }: Binding,
 ): Promise<string> {
   const client = await load();
-  const configuration = await configure(deps, provider);
+  const [configuration] = await configure(deps, provider);
   const [domain, ...more] = provider.allowedDomains;
   const url = client.buildAuthorizationUrl(configuration, {
     redirect_uri: callbackUrl(deps, provider),
@@ -54,17 +54,18 @@ export async function redeem(
   { state, binding }: { state: string; binding: Binding },
 ): Promise<ProvenIdentity> {
   const client = await load();
-  const configuration = await configure(deps, provider);
+  const [configuration, other] = await configure(deps, provider);
   const isOpenId = provider.kind !== 'github';
-  const tokens = await client.authorizationCodeGrant(
-    configuration,
-    new URL(`${callbackUrl(deps, provider)}?${answer.toString()}`),
-    {
+  const grant = (by: Configuration) =>
+    client.authorizationCodeGrant(by, new URL(`${callbackUrl(deps, provider)}?${answer.toString()}`), {
       expectedState: state,
       pkceCodeVerifier: binding.verifier,
       ...(isOpenId && { expectedNonce: binding.nonce, idTokenExpected: true }),
-    },
-  );
+    });
+  const tokens = await grant(configuration).catch((error: unknown) => {
+    if (other === undefined || !refusesClient(error)) throw error;
+    return grant(other);
+  });
   if (!isOpenId) return githubIdentity(provider, tokens.access_token);
   // openid-client trusts TLS for the signature (Core §3.1.3.7); we check it, as for a token from a stranger.
   const verified = await verifyIdToken(deps, provider, tokens.id_token as string, binding.nonce);
@@ -83,7 +84,17 @@ export async function redeem(
   });
 }
 
-async function configure(deps: Deps, provider: RedirectProvider): Promise<Configuration> {
+// RFC 6749 §5.2: the client was judged before its code, which is as good as it was.
+function refusesClient(error: unknown): boolean {
+  const { error: word, status } = error as { error?: unknown; status?: unknown };
+  return word === 'invalid_client' || status === 401;
+}
+
+// One for each way to authenticate that the provider names: which of them a client was registered with, it does not say.
+async function configure(
+  deps: Deps,
+  provider: RedirectProvider,
+): Promise<[Configuration, Configuration | undefined]> {
   const client = await load();
   const metadata =
     provider.kind === 'github'
@@ -92,29 +103,40 @@ async function configure(deps: Deps, provider: RedirectProvider): Promise<Config
   // For an issuer of Microsoft's own host the library reads {tenantid}; this makes it so for its other clouds too.
   const server =
     provider.kind === 'microsoft' ? 'https://login.microsoftonline.com/common/v2.0' : metadata.issuer;
-  const authentication = await authenticationOf(deps, provider, metadata);
   const details = {
     client_secret: provider.clientSecret,
     [client.clockTolerance]: SKEW_SECONDS,
   };
-  const configuration = await client.discovery(new URL(server), provider.clientId, details, authentication, {
-    // What was fetched and remembered already, under limits of our own.
-    [client.customFetch]: async () => Response.json(metadata),
-    execute: [client.allowInsecureRequests],
-  });
-  configuration[client.customFetch] = boundedFetch as never;
-  return configuration;
+  const configureBy = async (authentication: ClientAuth) => {
+    const configuration = await client.discovery(
+      new URL(server),
+      provider.clientId,
+      details,
+      authentication,
+      {
+        // What was fetched and remembered already, under limits of our own.
+        [client.customFetch]: async () => Response.json(metadata),
+        execute: [client.allowInsecureRequests],
+      },
+    );
+    configuration[client.customFetch] = boundedFetch as never;
+    return configuration;
+  };
+  const [first, second] = await authenticationsOf(deps, provider, metadata);
+  return [await configureBy(first), second && (await configureBy(second))];
 }
 
-async function authenticationOf(
+async function authenticationsOf(
   deps: Deps,
   provider: RedirectProvider,
   metadata: Readonly<Record<string, unknown>>,
-): Promise<ClientAuth> {
+): Promise<[ClientAuth, ClientAuth?]> {
   const client = await load();
-  if (provider.apple !== null) return client.ClientSecretPost(await appleClientSecret(deps, provider));
+  if (provider.apple !== null) return [client.ClientSecretPost(await appleClientSecret(deps, provider))];
   const methods = metadata.token_endpoint_auth_methods_supported;
-  return Array.isArray(methods) && methods.includes('client_secret_post')
-    ? client.ClientSecretPost(provider.clientSecret)
-    : client.ClientSecretBasic(provider.clientSecret);
+  const basic = client.ClientSecretBasic(provider.clientSecret);
+  if (!Array.isArray(methods) || !methods.includes('client_secret_post')) return [basic];
+  const post = client.ClientSecretPost(provider.clientSecret);
+  // Not every provider decodes what HTTP Basic encodes (RFC 6749 §2.3.1), and some take nothing but it.
+  return methods.includes('client_secret_basic') ? [post, basic] : [post];
 }

@@ -16,6 +16,8 @@ export interface Lies {
   readonly answers?: Record<string, (response: ServerResponse) => unknown>;
   /** Signs with a key that is not published. */
   readonly forged?: boolean;
+  /** Its client is registered for `client_secret_basic` alone. */
+  readonly basicOnly?: boolean;
   /** Milliseconds until the token endpoint answers. */
   readonly delay?: number;
   /** Seconds that its clock is ahead. */
@@ -91,6 +93,8 @@ export async function lyingProvider(): Promise<LyingProvider> {
     if (path !== '/token' && path !== '/login/oauth/access_token') return void json({}, 404);
     const form = Object.fromEntries(new URLSearchParams(await text(request)));
     received.push({ form, authorization: request.headers.authorization });
+    if (lies.basicOnly === true && request.headers.authorization === undefined)
+      return void json({ error: 'invalid_client' }, 401);
     const nonce = codes.get(form.code ?? '');
     codes.delete(form.code ?? '');
     if (nonce === undefined) return void json({ error: 'invalid_grant' }, 400);
