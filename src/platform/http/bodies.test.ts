@@ -59,3 +59,19 @@ test('no JSON of which each object has its members once is refused for it', asyn
     { numRuns: 300 },
   );
 });
+
+test.each([
+  'application/x-www-form-urlencoded',
+  'text/plain;charset=UTF-8',
+  'application/octet-stream',
+  'application/json',
+  'none at all',
+])('an empty body is none, also where it is said to be %s', async type => {
+  const send = (url: string, payload: string) =>
+    service.app.inject({ method: 'POST', url, headers: { 'content-type': type }, payload });
+  expect((await send('/password-reset/request?email=ada@example.com', '')).statusCode).toBe(200);
+  expect((await send('/refresh-token?token=x', '')).json().code).toBe('invalid_refresh_token');
+  expect((await send('/logout', '')).json().code).toBe('not_authenticated');
+  expect((await send('/token', '')).json().code).toBe('validation_failed');
+  if (type !== 'application/json') expect((await send('/refresh-token?token=x', ' ')).statusCode).toBe(415);
+});

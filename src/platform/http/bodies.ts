@@ -9,9 +9,17 @@ export const BODY_LIMIT = 64 * 1024;
 
 /**
  * Reads JSON bodies: UTF-8 only, no `__proto__`, no member twice in one object, no U+0000 and no lone surrogate, which
- * PostgreSQL could not store. An empty body is none. Other media types are refused with `unsupported_media_type`.
+ * PostgreSQL could not store. An empty body is none, whatever it is said to be. Other media types are refused with
+ * `unsupported_media_type`.
  */
 export function readJsonBodies(app: FastifyInstance): void {
+  // Many clients name a media type with every POST, also where there is nothing to send: `curl -d ''`.
+  app.addHook('onRequest', ({ headers }, _reply, done) => {
+    const length = headers['content-length'];
+    if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
+      delete headers['content-type'];
+    done();
+  });
   app.removeAllContentTypeParsers();
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
