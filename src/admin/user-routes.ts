@@ -2,6 +2,7 @@ import { userBody } from '../accounts/account.ts';
 import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
+import { optional } from '../platform/http/optional.ts';
 import { saying, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import {
@@ -76,20 +77,28 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             email: addressText,
-            username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
+            username: optional(Type.String({ minLength: 1, maxLength: 320 })),
             first_name: nameText,
             last_name: nameText,
-            full_name: Type.Optional(fullName),
-            phone_number: Type.Optional(phone),
-            roles: Type.Optional(roles),
+            full_name: optional(fullName),
+            phone_number: optional(phoneText),
+            roles: optional(roles),
           },
           exact,
         ),
         response: { 201: userBody },
       },
     },
-    async (request, reply) =>
-      reply.code(201).send(await createUser(deps, principalOf(request), request.body)),
+    async (request, reply) => {
+      const { username, full_name, roles: given, ...person } = request.body;
+      const user = {
+        ...person,
+        username: username ?? undefined,
+        full_name: full_name ?? undefined,
+        roles: given ?? undefined,
+      };
+      return reply.code(201).send(await createUser(deps, principalOf(request), user));
+    },
   );
 
   app.get(

@@ -26,7 +26,7 @@ export function routes(app: App, deps: KeysDeps): void {
     { token, nonce, device_token }: Static<typeof idTokenProof>,
   ) => {
     const caller = callerOf(request);
-    const identity = await verifyToken(deps, caller, provider, { token, nonce });
+    const identity = await verifyToken(deps, caller, provider, { token, nonce: nonce ?? undefined });
     const devices = devicesOf(deps, request.headers.cookie, device_token);
     const answer = await signInWithIdentity(deps, caller, identity, devices);
     if (answer.device_token !== undefined)

@@ -1,5 +1,6 @@
 import { userBody } from '../accounts/account.ts';
 import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
+import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 
@@ -30,7 +31,7 @@ export const codeProof = Type.Object(
 export const idTokenProof = Type.Object(
   {
     token: Type.String({ minLength: 1, maxLength: 8192 }),
-    nonce: Type.Optional(Type.String({ maxLength: 256 })),
+    nonce: optional(Type.String({ maxLength: 256 })),
     device_token: optionalToken(),
   },
   { additionalProperties: false },

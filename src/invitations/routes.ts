@@ -3,6 +3,7 @@ import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { acceptInvitation } from './accept.ts';
@@ -42,7 +43,7 @@ export function routes(app: App, deps: Deps): void {
         body: Type.Object(
           {
             email: addressText,
-            roles: Type.Optional(
+            roles: optional(
               Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
             ),
           },
@@ -52,10 +53,10 @@ export function routes(app: App, deps: Deps): void {
       },
     },
     async (request, reply) => {
-      const { email, roles = ['user'] } = request.body;
+      const { email, roles } = request.body;
       const principal = principalOf(request);
       const name = principal.kind === 'user' ? principal.account.full_name : undefined;
-      return reply.code(201).send(await invite(deps, principal, { email, roles, name }));
+      return reply.code(201).send(await invite(deps, principal, { email, roles: roles ?? ['user'], name }));
     },
   );
 

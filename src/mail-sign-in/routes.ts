@@ -1,6 +1,7 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
+import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { tokenBody } from '../sessions/token.ts';
@@ -73,7 +74,7 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             request_token: optionalToken({ description: 'Left out: the cookie of the request.' }),
-            code: Type.Optional(Type.String({ maxLength: 16 })),
+            code: optional(Type.String({ maxLength: 16 })),
             token: optionalToken({ description: 'That of the mailed link.' }),
             device_token: optionalToken(),
           },
@@ -84,7 +85,7 @@ export function routes(app: App, deps: KeysDeps): void {
     },
     async (request, reply) => {
       const { request_token, code, token, device_token } = request.body;
-      const proof = code !== undefined ? { code } : typeof token === 'string' ? { token } : null;
+      const proof = typeof code === 'string' ? { code } : typeof token === 'string' ? { token } : null;
       if (proof === null) {
         const issue = { type: 'missing', loc: ['body', 'code'], msg: 'Field required' };
         throw new Problem('validation_failed', { issues: [issue] });

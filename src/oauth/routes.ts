@@ -4,7 +4,8 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { JWKS_MAX_AGE } from '../keys/rotate.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { readFormBodies, withValues } from '../platform/http/bodies.ts';
-import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optionalToken } from '../platform/http/opaque-token.ts';
+import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
 import { introspect } from './introspect.ts';
 import { describeServer } from './metadata.ts';
@@ -67,9 +68,9 @@ const introspectionBody = Type.Object(
 // Unknown parameters are ignored (RFC 6749 §3.2). A token that is longer than any of ours is inactive, not an error.
 const tokenForm = Type.Object({
   token: Type.String({ minLength: 1 }),
-  token_type_hint: Type.Optional(Type.String()),
-  client_id: Type.Optional(Type.String({ maxLength: 200 })),
-  client_secret: Type.Optional(opaqueToken()),
+  token_type_hint: optional(Type.String()),
+  client_id: optional(Type.String({ maxLength: 200 })),
+  client_secret: optionalToken(),
 });
 const forms = ['application/x-www-form-urlencoded', 'application/json'];
 const cacheable = `public, max-age=${JWKS_MAX_AGE}`;

@@ -3,6 +3,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { readFormBodies, withValues } from '../platform/http/bodies.ts';
 import { optionalToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
+import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
@@ -12,7 +13,7 @@ import { limitAccount } from '../throttle/rate-limits.ts';
 import { login } from './login.ts';
 import { reauthenticate } from './reauthenticate.ts';
 
-const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+const text = (maxLength: number) => optional(Type.String({ maxLength }));
 
 /** `POST /token`, the one place where a password becomes tokens. */
 export async function routes(app: App, deps: KeysDeps): Promise<void> {
@@ -65,10 +66,10 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       }
       if (grant_type !== 'password') throw new Problem('unsupported_grant_type');
       const issues = [
-        ...(username === undefined ? [missing('username')] : []),
-        ...(password === undefined ? [missing('password')] : []),
+        ...(typeof username !== 'string' ? [missing('username')] : []),
+        ...(typeof password !== 'string' ? [missing('password')] : []),
       ];
-      if (username === undefined || password === undefined)
+      if (typeof username !== 'string' || typeof password !== 'string')
         throw new Problem('validation_failed', { issues });
       const caller = callerOf(request);
       await limitAccount(deps, 'login', { ip: caller.ip, account: username });
@@ -106,7 +107,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         body: Type.Object(
           {
             password: text(4096),
-            factor: Type.Optional(
+            factor: optional(
               Type.Union([Type.Literal('totp'), Type.Literal('sms'), Type.Literal('recovery_code')]),
             ),
             code: text(64),
@@ -118,11 +119,11 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     },
     request => {
       const { password, factor, code } = request.body;
-      if (factor !== undefined && code !== undefined)
+      if (typeof factor === 'string' && typeof code === 'string')
         return reauthenticate(deps, userOf(request), { factor, code });
-      if (password === undefined) {
+      if (typeof password !== 'string') {
         throw new Problem('validation_failed', {
-          issues: [missing(factor === undefined ? 'password' : 'code')],
+          issues: [missing(typeof factor === 'string' ? 'code' : 'password')],
         });
       }
       return reauthenticate(deps, userOf(request), { password });

@@ -123,8 +123,48 @@ test('null where a token may be left out is none', async () => {
   const cookie = String(asked.headers['set-cookie']).split(';')[0] as string;
   const { code } = (await mailsTo(world, ada.email)).at(-1)?.secrets ?? {};
   const answer = { request_token: null, token: null, device_token: null, code };
+  const byLink = { ...answer, code: null, token: 'x' };
+  expectProblem(await world.call('POST', '/token/email/verify', { body: byLink }), 'invalid_sign_in_code');
   const mailed = await world.call('POST', '/token/email/verify', { body: answer, headers: { cookie } });
   expect(mailed.statusCode, mailed.body).toBe(200);
+});
+
+test('null is nothing in any other member that may be left out, where it could mean nothing else', async () => {
+  const post = (url: string, body: object, token?: string) => world.call('POST', url, { body, token });
+  const name = { username: ada.email, password: ada.password };
+  const none = { grant_type: null, client_id: null, client_secret: null, scope: null };
+  const login = await post('/token', { ...name, ...none });
+  expect(login.statusCode, login.body).toBe(200);
+  expectIssues(await post('/token', { username: null }), 'body.username missing', 'body.password missing');
+
+  const again = await post(
+    '/token/reauthenticate',
+    { password: ada.password, factor: null, code: null },
+    login.json().access_token,
+  );
+  expect(again.statusCode, again.body).toBe(200);
+  const { access_token: admin } = await logIn(world, await person(world, { roles: ['admin'] }));
+  const factor = { password: null, factor: 'totp', code: null };
+  expectIssues(await post('/token/reauthenticate', factor, admin), 'body.code missing');
+
+  const client = (
+    await post('/clients', { name: 'nothing', permissions: ['tokens:introspect'] }, admin)
+  ).json();
+  const credentials = { client_id: client.id, client_secret: client.secret };
+  const grant = { grant_type: 'client_credentials', username: null, password: null };
+  expect((await post('/token', { ...grant, ...credentials })).statusCode).toBe(200);
+  for (const url of ['/introspect', '/revoke'])
+    expect((await post(url, { token: 'x', token_type_hint: null, ...credentials })).statusCode).toBe(200);
+
+  const made = { email: 'none@example.com', first_name: 'N', last_name: 'One' };
+  const nothing = { username: null, full_name: null, phone_number: null, roles: null };
+  expect((await post('/users', { ...made, ...nothing }, admin)).json()).toMatchObject({
+    username: 'none@example.com',
+    full_name: 'N One',
+    roles: ['user'],
+  });
+  expect((await post('/invitations', { email, roles: null }, admin)).json().roles).toEqual(['user']);
+  expectProblem(await post('/oauth/liar/id-token', { token: 'x', nonce: null }), 'invalid_id_token');
 });
 
 test('a path takes as long a token as a body', async () => {

@@ -84,9 +84,9 @@ export async function readFormBodies(app: FastifyInstance): Promise<void> {
 /** Those parameters of an OAuth request that have a value: one that is sent without is as if omitted (RFC 6749 §3.2). */
 export function withValues<Parameters extends Readonly<Record<string, unknown>>>(
   parameters: Parameters,
-): Partial<Parameters> {
-  const entries = Object.entries(parameters).filter(([, value]) => value !== '');
-  return Object.fromEntries(entries) as Partial<Parameters>;
+): { [Name in keyof Parameters]?: Exclude<Parameters[Name], null> } {
+  const entries = Object.entries(parameters).filter(([, value]) => value !== '' && value !== null);
+  return Object.fromEntries(entries) as { [Name in keyof Parameters]?: Exclude<Parameters[Name], null> };
 }
 
 function parseForm(text: string): Record<string, string> {

@@ -1,4 +1,5 @@
 import { Type } from '../json-schema.ts';
+import { optional } from './optional.ts';
 
 /** What a slot for an opaque token takes at most, in characters: more than any token of ours or a usual JWT has. */
 export const TOKEN_MAX = 4096;
@@ -10,6 +11,6 @@ export const TOKEN_MAX = 4096;
 export const opaqueToken = (options: { readonly description?: string } = {}) =>
   Type.String({ maxLength: TOKEN_MAX, ...options });
 
-/** The same for a slot that may stay empty: many clients say `null` for what they do not have. */
+/** The same for a slot that may stay empty. */
 export const optionalToken = (options: { readonly description?: string } = {}) =>
-  Type.Optional(Type.Union([opaqueToken(options), Type.Null()]));
+  optional(opaqueToken(options));
