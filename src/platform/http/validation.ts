@@ -176,15 +176,18 @@ export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] 
     .slice(0, MOST_ISSUES);
 }
 
-// A member that must be one of several words fails for each of them: that is one issue, which names them all.
+// A member that must be one of several words fails for each of them, and for the type of each: that is one issue, which
+// names them all.
 function oneOfEach(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const words = Map.groupBy(
     errors.filter(({ keyword }) => keyword === 'const'),
     ({ instancePath }) => instancePath,
   );
   return errors.flatMap(error => {
-    const alike = error.keyword === 'const' ? words.get(error.instancePath) : undefined;
+    const alike = words.get(error.instancePath);
     if (alike === undefined) return [error];
+    if (error.keyword === 'type') return [];
+    if (error.keyword !== 'const') return [error];
     const allowedValues = alike.map(({ params }) => params.allowedValue);
     return error === alike[0] ? [{ ...error, keyword: 'enum', params: { allowedValues } }] : [];
   });
