@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticatedClient, authenticateClient } from '../clients/authenticate.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { JWKS_MAX_AGE } from '../keys/rotate.ts';
@@ -91,8 +91,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     (_request, reply) => {
-      // Every origin may read public keys: verifiers also run in browsers.
-      reply.headers({ 'cache-control': cacheable, 'cross-origin-resource-policy': 'cross-origin' });
+      publish(reply);
       return { keys: deps.keys.jwks().keys.map(key => ({ ...key })) };
     },
   );
@@ -109,7 +108,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         },
       },
       (_request, reply) => {
-        reply.headers({ 'cache-control': cacheable, 'cross-origin-resource-policy': 'cross-origin' });
+        publish(reply);
         return describeServer(deps.config);
       },
     );
@@ -175,6 +174,13 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       return {};
     },
   );
+}
+
+// Every origin may read public keys and metadata, without credentials: verifiers also run in browsers.
+function publish(reply: FastifyReply): void {
+  reply.headers({ 'cache-control': cacheable, 'cross-origin-resource-policy': 'cross-origin' });
+  if (reply.hasHeader('access-control-allow-origin')) return;
+  reply.header('access-control-allow-origin', '*').removeHeader('access-control-allow-credentials');
 }
 
 // Who asks is judged before what is asked (RFC 7662 §2.1, RFC 7009 §2.1): what is wrong with the body waits for that.

@@ -67,6 +67,21 @@ describe('web clients elsewhere', () => {
     expect(headers).not.toHaveProperty('access-control-allow-origin');
   });
 
+  test.each([
+    '/.well-known/jwks.json',
+    '/.well-known/openid-configuration',
+    '/.well-known/oauth-authorization-server',
+  ])('any may read %s, but without credentials', async url => {
+    const stranger = await secure.call('GET', url, { headers: { origin: 'https://elsewhere.example' } });
+    expect(stranger.headers['access-control-allow-origin']).toBe('*');
+    expect(stranger.headers).not.toHaveProperty('access-control-allow-credentials');
+    expect(stranger.headers.vary).toContain('Origin');
+    expect((await secure.call('GET', url)).headers['access-control-allow-origin']).toBe('*');
+    const known = await secure.call('GET', url, { headers: { origin: friend } });
+    expect(known.headers['access-control-allow-origin']).toBe(friend);
+    expect(known.headers['access-control-allow-credentials']).toBe('true');
+  });
+
   const preflight = (origin: string) =>
     secure.call('OPTIONS', '/users/me', {
       headers: {
