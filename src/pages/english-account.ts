@@ -77,6 +77,7 @@ export const englishAccount = {
     identities: 'Linked accounts',
     identitiesText: 'Accounts elsewhere that sign you in here.',
     link: 'Link',
+    linkFailed: 'It was not finished there. Please try again.',
     unlink: 'Unlink',
     recovery: 'Recovery codes',
     recoveryLeft: (left: number) =>

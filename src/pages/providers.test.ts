@@ -49,6 +49,23 @@ test("a provider's button signs somebody in, and leads to the page that was aske
   expect(kept.body).toContain('This is the only way into your account');
 });
 
+test('whoever cancels at the provider is back where they were: at linking, or signing in to go on', async () => {
+  const browser = new Browser(world);
+  const path = '/account/sign-in/with/acme?next=%2Faccount%2Fsessions';
+  const cancelled = await throughProvider(browser, path, null);
+  expect(cancelled.body).toContain('name="next" value="/account/sessions"');
+
+  const ada = await person(world);
+  const page = await browser.get('/account/sign-in');
+  await browser.submit(page, { username: ada.email, password: ada.password });
+  const security = await browser.get('/account/security');
+  const link = linkOf(security.body, '/account/security/identities/acme');
+  const unlinked = await throughProvider(browser, link, null);
+  expect(unlinked.statusCode).toBe(400);
+  expect(unlinked.body).toContain('<h1>Security</h1>');
+  expect(unlinked.body).toContain('It was not finished there. Please try again.');
+});
+
 test('a sign-in that is cancelled, or comes back to another browser, signs nobody in', async () => {
   const browser = new Browser(world);
   const cancelled = await throughProvider(browser, '/account/sign-in/with/acme', null);

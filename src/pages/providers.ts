@@ -63,8 +63,14 @@ export function providerPages(app: App, deps: KeysDeps): void {
     const { code, state } = request.query as { code?: unknown; state?: unknown };
     const codeVerifier = readCookie(deps.config, request.headers.cookie, 'provider');
     reply.header('set-cookie', writeCookie(deps.config, 'provider', '', 0));
-    if (typeof code !== 'string' || codeVerifier === null)
-      return show(reply, failedPage(deps, view, view.words.signIn.providerFailed), 400);
+    const next = nextPage(state);
+    if (typeof code !== 'string' || codeVerifier === null) {
+      const { signIn, security } = view.words;
+      if (state !== LINKING) return show(reply, failedPage(deps, view, next, signIn.providerFailed), 400);
+      const principal = await personOf(deps, request, reply);
+      const failure = { status: 400, summary: security.linkFailed, fields: {}, first: null };
+      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+    }
     const proof = { code, codeVerifier };
 
     if (state === LINKING) {
@@ -77,7 +83,6 @@ export function providerPages(app: App, deps: KeysDeps): void {
       }
       return reply.redirect('/account/security?done=linked', 303);
     }
-    const next = nextPage(state);
     try {
       await signInWithCode(deps, request, reply, proof);
     } catch (error) {
@@ -86,9 +91,9 @@ export function providerPages(app: App, deps: KeysDeps): void {
         return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
       }
       if (error instanceof Problem && error.code === 'account_disabled')
-        return show(reply, failedPage(deps, view, error.message), error.status);
+        return show(reply, failedPage(deps, view, next, error.message), error.status);
       const { status, summary } = failureOf(view.words, error);
-      return show(reply, failedPage(deps, view, summary ?? view.words.signIn.providerFailed), status);
+      return show(reply, failedPage(deps, view, next, summary ?? view.words.signIn.providerFailed), status);
     }
     return reply.redirect(next, 303);
   });
@@ -123,9 +128,9 @@ function keepVerifier({ config: { http }, random }: KeysDeps, reply: PageReply):
   return createHash('sha256').update(verifier).digest('base64url');
 }
 
-function failedPage(deps: KeysDeps, view: View, summary: string) {
+function failedPage(deps: KeysDeps, view: View, next: string, summary: string) {
   return signInPage(view, {
-    next: '/account',
+    next,
     failure: { status: 400, summary, fields: {}, first: null },
     providers: providersOf(deps.config).filter(canRedirect),
     byMail: deps.config.signInByMail,
