@@ -5,6 +5,7 @@ import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
+import { undoEmailChange } from '../profile/undo-email-change.ts';
 import { disownNotice } from './disown.ts';
 
 let world: TestApp;
@@ -112,6 +113,40 @@ test("a mailbox that is not the account's, a token after 72 hours and a forged o
   await expect(disownNotice(world.deps, caller, forged)).rejects.toMatchObject({ code: 'invalid_link' });
   world.deps.clock.advance(72 * 3600 + 1);
   await expect(disownNotice(world.deps, caller, token)).rejects.toMatchObject({ code: 'invalid_link' });
+});
+
+test('who takes an account back gets the link, however many a thief had asked for; those are void', async () => {
+  const tight = await testApp({ rateLimit: 'on' });
+  try {
+    const ada = await person(tight);
+    const { access_token } = await logIn(tight, ada);
+    const email = `thief-${ada.email}`;
+    await tight.call('PUT', '/users/me', { token: access_token, body: { email } });
+    for (let turn = 0; turn < 6; turn++)
+      await tight.call('POST', '/password-reset/request', { body: { email: ada.email } });
+    const links = async () => {
+      const mails = await readMailbox(tight.deps, { to: ada.email });
+      return mails.filter(({ template }) => template === 'reset-password').length;
+    };
+    expect(await links()).toBe(5);
+    const [notice] = (await readMailbox(tight.deps, { to: ada.email })).filter(
+      ({ template }) => template === 'email-change-notice',
+    );
+    const tokenIn = (page: string) =>
+      new URL(notice?.links.find(url => url.includes(`/account/${page}?`)) ?? '').searchParams.get('token');
+
+    await disownNotice(tight.deps, caller, tokenIn('not-me') ?? '');
+    expect(await links()).toBe(6);
+
+    const { access_token: again } = await logIn(tight, ada);
+    await tight.call('PUT', '/users/me', { token: again, body: { email: `2-${email}` } });
+    const [second] = await readMailbox(tight.deps, { to: ada.email });
+    const undo = second?.links.find(url => url.includes('/account/undo-email-change?')) ?? '';
+    await undoEmailChange(tight.deps, caller, new URL(undo).searchParams.get('token') ?? '');
+    expect(await links()).toBe(7);
+  } finally {
+    await tight.close();
+  }
 });
 
 test('a second factor stays, and is still asked for', async () => {

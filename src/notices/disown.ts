@@ -22,7 +22,7 @@ import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 export interface Disowned {
   /** A former address is back. */
   readonly addressRestored: boolean;
-  /** A link to choose a new password is on its way; false for a disabled account, or after too many mails. */
+  /** A link to choose a new password is on its way; false for a disabled account. */
   readonly resetSent: boolean;
 }
 
@@ -94,7 +94,8 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
     caller,
     data: { address_restored: addressRestored },
   });
-  const resetSent = account.disabled_at === null && (await sendReset(deps, tx, { account, actor, caller }));
+  const resetSent =
+    account.disabled_at === null && (await sendReset(deps, tx, { account, actor, caller, owed: true }));
   return { ended, done: { addressRestored, resetSent } };
 }
 

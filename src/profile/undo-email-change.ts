@@ -49,7 +49,8 @@ export async function undoEmailChange(deps: Deps, caller: Caller, token: string)
       caller,
       personal: { from: newerAddress(account), to: email },
     });
-    if (restored.disabled_at === null) await sendReset(deps, tx, { account: restored, actor, caller });
+    if (restored.disabled_at === null)
+      await sendReset(deps, tx, { account: restored, actor, caller, owed: true });
     return ended;
   });
   if (verdict !== null) return publishEnded(deps, verdict);
