@@ -260,6 +260,18 @@ describe('the account', () => {
     expect(removed.body).toContain('It was removed.');
   });
 
+  test('a wrong first code of an app is told to whoever has a long name in another script, too', async () => {
+    const ada = await person(world);
+    const token = (
+      await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } })
+    ).json().access_token;
+    await world.call('PUT', '/users/me', { token, body: { username: '名'.repeat(150) } });
+    const browser = await signIn(ada);
+    const path = '/account/security/authenticator';
+    const wrong = await browser.submit(await browser.get(path), { code: '000000' }, {}, path);
+    expect(wrong.body).toContain('id="code-error"');
+  });
+
   test('an app that was set up from an older page is told to scan the newer code, and of two pages one ends it', async () => {
     const browser = await signIn(await person(world));
     const path = '/account/security/authenticator';

@@ -49,6 +49,9 @@ export function factorPages(app: App, deps: KeysDeps): void {
   }
 }
 
+/** What a QR code holds, in bytes: a letter of a name may take nine. */
+const LONGEST_URI = 2953;
+
 type HtmlReply = Parameters<typeof show>[0];
 
 function authenticatorPages(app: App, deps: KeysDeps): void {
@@ -87,7 +90,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
       return show(reply, recoveryCodesPage(view, principal, codes, 'totp'));
     } catch (error) {
       const failure = failureOf(view.words, error, ['code']);
-      const otpauth_uri = textOf(request, 'uri', 1000);
+      const otpauth_uri = textOf(request, 'uri', LONGEST_URI);
       const secret = /^otpauth:\/\/totp\/.*[?&]secret=([A-Z2-7]+)/.exec(otpauth_uri)?.[1];
       if (secret === undefined) return reply.redirect(path, 303);
       const body = authenticatorPage(view, principal, { factor_id, secret, otpauth_uri, failure });
