@@ -29,7 +29,8 @@ const problems: Partial<Record<ProblemCode, string>> = {
   invalid_sign_in_code: 'That code or link is not right, was used before, or is too old.',
   passkey_refused: 'That passkey was not accepted. Try again, or go on another way.',
   passkey_limit_reached: 'You have as many passkeys as an account can have. Remove one first.',
-  email_not_verified: 'Confirm your email address first: we sent you a mail with a link.',
+  email_not_verified:
+    'Confirm your email address first: we sent you a mail with a link. If it is lost or too old, ask for a new password: that mail confirms the address, too.',
   invalid_reset_token: 'This link was used before, or is too old.',
   invalid_verification_token: 'This link was used before, or is too old.',
   invalid_link: 'This link was used before, or is too old.',

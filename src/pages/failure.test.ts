@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser } from '../../test/support/browser.ts';
+import { mailsTo } from '../../test/support/mails.ts';
 import { person } from '../../test/support/people.ts';
 
 let world: TestApp;
@@ -43,4 +44,26 @@ test('what is too long for any form is said on the page about it, and not to be 
   expect(refused.statusCode).toBe(422);
   expect(refused.body).toContain('Use at most 320 characters.');
   expect(refused.body).not.toContain('marked below');
+});
+
+test('whoever must confirm an address, and lost the mail, is told the way that the page has for it', async () => {
+  const strict = await testApp({ requireVerifiedEmail: true });
+  try {
+    const ada = await person(strict, { verified: false });
+    const browser = new Browser(strict);
+    const form = { username: ada.email, password: ada.password };
+    const refused = await browser.submit(await browser.get('/account/sign-in'), form);
+    expect(refused.statusCode).toBe(403);
+    expect(refused.body).toContain('ask for a new password: that mail confirms the address, too');
+
+    await browser.submit(await browser.get('/account/forgot-password'), { email: ada.email });
+    const [mail] = await mailsTo(strict, ada.email);
+    const reset = await browser.get(`/account/reset-password?token=${mail?.secrets.token}`);
+    const password = 'Another-horse-battery-2';
+    await browser.submit(reset, { new_password: password, confirm_new_password: password });
+    const done = await browser.submit(await browser.get('/account/sign-in'), { ...form, password });
+    expect(done.headers.location).toBe('/account');
+  } finally {
+    await strict.close();
+  }
 });
