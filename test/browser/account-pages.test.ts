@@ -272,6 +272,9 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await page.getByText('Strong').waitFor();
     await page.getByRole('button', { name: 'Show' }).first().click();
     expect(await input.getAttribute('type')).toBe('text');
+    // Its name says what it does next: "Hide, pressed" would be the contrary (ARIA 1.2, aria-pressed).
+    const hide = page.getByRole('button', { name: 'Hide' });
+    expect(await hide.getAttribute('aria-pressed')).toBe(null);
     expect(faults).toEqual([]);
     await context.close();
   });

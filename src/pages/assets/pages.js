@@ -24,7 +24,6 @@ function addReveal(input) {
   const label = () => {
     const hidden = input.type === 'password';
     button.textContent = hidden ? show : hide;
-    button.setAttribute('aria-pressed', String(!hidden));
   };
   button.addEventListener('click', () => {
     input.type = input.type === 'password' ? 'text' : 'password';
