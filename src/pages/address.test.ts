@@ -29,3 +29,16 @@ test('a phone leaves what somebody signs in with as it was typed', async () => {
     ' spellcheck="false" autocapitalize="none" autocorrect="off"',
   );
 });
+
+test('a logo lies where BRAND_LOGO_URL says, on the origin, also where the pages stand under a path of it', async () => {
+  const logoUrl = '/logo.svg';
+  const under = await testApp({ http: { publicUrl: 'https://example.com/auth' }, brand: { logoUrl } });
+  try {
+    const { body } = await new Browser(under).get('/account/sign-in');
+    expect(body).toContain('<img src="https://example.com/logo.svg"');
+    expect(body).toContain('<link rel="icon" href="https://example.com/logo.svg"');
+    expect(body).toContain('href="/auth/account/assets/pages.css"');
+  } finally {
+    await under.close();
+  }
+});

@@ -1,5 +1,7 @@
 import { brandOf } from '../delivery/render.ts';
+import type { Config } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
+import { basePathOf } from '../platform/http/base-path.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { formTokenOf } from './form-token.ts';
 import { type Words, wordsFor } from './words.ts';
@@ -17,10 +19,15 @@ export function viewOf(
   request: PageRequest,
   reply: PageReply,
 ): View {
-  const { brand } = deps.config;
   return {
     words: wordsFor(request.headers['accept-language']),
-    brand: { name: brandOf(deps.config), logoUrl: brand.logoUrl },
+    brand: { name: brandOf(deps.config), logoUrl: logoOf(deps.config) },
     formToken: formTokenOf(deps, request, reply),
   };
+}
+
+// A path of the origin stands whole where we are under another one: what begins at ours gets ours (prepare.ts).
+function logoOf({ brand: { logoUrl }, http: { publicUrl } }: Config): string | null {
+  if (logoUrl === null || basePathOf(publicUrl) === '') return logoUrl;
+  return new URL(logoUrl, publicUrl).href;
 }
