@@ -62,8 +62,7 @@ test.each([
 test.each(['at+jwt', 'application/at+JWT', 'logout+jwt', 'secevent+jwt'])(
   'a token of the issuer that says it is of another kind is no ID token: %s',
   async typ => {
-    const token = await issuer.idToken({ sub: '2006', email: 'typed@example.com' }, { typ });
-    const answer = await signUp(token);
+    const answer = await signUp(await issuer.idToken({ sub: '2006', email: 'typed@example.com' }, { typ }));
     expect([answer.statusCode, answer.json().code]).toEqual([401, 'invalid_google_token']);
   },
 );
@@ -130,6 +129,24 @@ test('an address that Google did not verify links and makes nothing', async () =
     await issuer.idToken({ sub: '2004', email: 'unproven@example.com', email_verified: false }),
   );
   expect(answer.json().code).toBe('identity_linking_refused');
+});
+
+test('the trail says why an address that the provider vouches for, or does not, opened no account', async () => {
+  const refusals = () =>
+    service.deps.db.rows<{ reason: string; data: object; user_id: string | null }>(sql`
+      select reason, data, user_id from audit_events where type = 'identity.refused' order by id`);
+  const before = (await refusals()).length;
+  await signUp(await issuer.idToken({ sub: '2007', email: 'unproven@example.com', email_verified: false }));
+  await signUp(await issuer.idToken({ sub: '2007', email: 'ada@localhost' }));
+  const who = await person(service, { email: 'left@shared.example' });
+  const { access_token: token } = await logIn(service, who);
+  await service.call('PUT', '/users/me', { token, body: { email: 'gone@shared.example' } });
+  const confirm = await mailedToken(service, 'email-change-confirm', 'gone@shared.example');
+  await service.call('POST', `/verify-email/${confirm}`);
+  await signUp(await issuer.idToken({ sub: '2008', email: who.email }));
+  const refused = (reason: string) => ({ reason, data: { provider: 'google' }, user_id: null });
+  const unproven = refused('identity_linking_refused');
+  expect((await refusals()).slice(before)).toEqual([unproven, unproven, refused('address_taken')]);
 });
 
 test('pre-hijack: everything that was set on an unverified account is gone once Google proves the mailbox', async () => {

@@ -10,8 +10,8 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { claimMailbox } from '../passwords/claim-mailbox.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
 import type { Caller } from '../platform/caller.ts';
-import type { Tx } from '../platform/database.ts';
-import { Problem } from '../platform/problems.ts';
+import type { Sql, Tx } from '../platform/database.ts';
+import { Problem, type ProblemCode } from '../platform/problems.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { TokenBody } from '../sessions/token.ts';
@@ -71,8 +71,10 @@ export async function signInWithIdentity(
 // Two tabs may bring one identity at once: the primary key lets one link it, and the other finds it linked.
 async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIdentity): Promise<Account> {
   // An address that nobody can have here (ada@localhost) is no member of the request that could be called wrong.
-  if (identity.email === null || !identity.emailVerified || !isAddress(identity.email))
+  if (identity.email === null || !identity.emailVerified || !isAddress(identity.email)) {
+    await recordRefusal(deps, deps.db, caller, identity, { reason: 'identity_linking_refused' });
     throw new Problem('identity_linking_refused', unverified);
+  }
   const { email } = identity;
   for (let tries = 0; tries < 3; tries++) {
     const linked = await deps.db.transaction(tx => link(deps, tx, caller, identity, email)).catch(lostRace);
@@ -85,6 +87,7 @@ async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIden
     if (known !== null) return known;
   }
   // Nobody has the address and nobody can take it: a former owner may still undo the change that left it.
+  await recordRefusal(deps, deps.db, caller, identity, { reason: 'address_taken' });
   throw new Problem('address_taken');
 }
 
@@ -108,7 +111,10 @@ async function link(
   const { clock } = deps;
   const found = await lockHolder(tx, email);
   // The provider vouches for this mailbox, and for none that folds to the same key: admın@ is not admin@.
-  if (found !== null && !isSameAddress(found.email, email)) return refuse(deps, tx, caller, identity, found);
+  if (found !== null && !isSameAddress(found.email, email)) {
+    await recordRefusal(deps, tx, caller, identity, { reason: 'address_taken', userId: found.id });
+    return 'address_taken';
+  }
   const { account, ended } =
     found === null
       ? await create(deps, tx, caller, identity, email)
@@ -138,23 +144,22 @@ async function lockHolder(tx: Tx, email: string): Promise<Holder | null> {
   return { ...account, has_password: (await findStoredPassword(tx, account.id)) !== null };
 }
 
-async function refuse(
+function recordRefusal(
   deps: KeysDeps,
-  tx: Tx,
+  sql: Sql,
   caller: Caller,
   { provider }: ProvenIdentity,
-  holder: Account,
-): Promise<'address_taken'> {
-  await recordEvent(deps, tx, {
+  { reason, userId = null }: { reason: ProblemCode; userId?: string | null },
+): Promise<void> {
+  return recordEvent(deps, sql, {
     type: 'identity.refused',
     outcome: 'refusal',
-    reason: 'address_taken',
+    reason,
     actor: anonymous,
-    userId: holder.id,
+    userId,
     caller,
     data: { provider },
   });
-  return 'address_taken';
 }
 
 async function create(
