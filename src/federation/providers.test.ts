@@ -79,6 +79,13 @@ test('an ID token of any provider signs in, for its web client and its mobile pr
   expect((await signIn('github', 'x')).json().code).toBe('feature_disabled');
 });
 
+test('an ID token may name as many groups as Entra puts into one', async () => {
+  const groups = Array.from({ length: 200 }, () => OID);
+  const token = await provider.idToken({ sub: 'of many groups', email: 'many@acme.example', groups });
+  const answer = await signIn('plain', token);
+  expect(answer.statusCode, answer.body).toBe(200);
+});
+
 test.each([
   [{ email: 'eve@other.example' }],
   [{ email: 'eve@acme.example', email_verified: false }],

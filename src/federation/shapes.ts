@@ -27,10 +27,10 @@ export const codeProof = Type.Object(
   { additionalProperties: false },
 );
 
-/** An ID token that a client obtained by itself. */
+/** An ID token that a client obtained by itself. Entra writes up to 200 groups into one, which makes some 11 KiB. */
 export const idTokenProof = Type.Object(
   {
-    token: Type.String({ minLength: 1, maxLength: 8192 }),
+    token: Type.String({ minLength: 1, maxLength: 32_768 }),
     nonce: optional(Type.String({ maxLength: 256 })),
     device_token: optionalToken(),
   },
