@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -48,6 +57,22 @@ test('with the embedded database both secrets are made once, for their owner onl
   expect(readdirSync(dataDir).sort()).toEqual(['auth-root-secret', 'jwt-secret-key']);
   for (const name of readdirSync(dataDir)) expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
 });
+
+// Nobody may change the mode of a file of /proc, root neither.
+test.skipIf(process.platform !== 'linux').each(['auth-root-secret', 'jwt-secret-key'])(
+  'a kept secret that others read, and whose mode is not ours to change, is told with what to do: %s',
+  async name => {
+    await complete(bare());
+    unlinkSync(join(dataDir, name));
+    symlinkSync('/proc/self/status', join(dataDir, name));
+    await expect(complete(bare())).rejects.toThrow(
+      expect.objectContaining({
+        expected: true,
+        message: expect.stringMatching(/cannot be kept from others \(EPERM\).*give it back to the user/),
+      }),
+    );
+  },
+);
 
 test('processes that start at once get the same secrets', async () => {
   const script = `

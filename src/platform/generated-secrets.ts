@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -88,7 +88,7 @@ async function completeRoots(config: Config, db: Sql, clock: Clock, notices: str
   const { root, previousRoots } = config.secrets;
   const inDatabase = config.database.url !== null;
   const kept = await keptRoot(config, db);
-  if (!inDatabase && kept !== null) chmodSync(resolve(config.dataDir, ROOT_FILE), 0o600);
+  if (!inDatabase && kept !== null) keepPrivate(resolve(config.dataDir, ROOT_FILE));
   if (root !== null) {
     if (inDatabase && kept !== null && kept !== root) {
       notices.push(
@@ -154,7 +154,7 @@ function secretInFolder(dataDir: string, name: string, notices: string[]): strin
   const path = resolve(dataDir, name);
   const existing = readSecret(path);
   if (existing !== null) {
-    chmodSync(path, 0o600);
+    keepPrivate(path);
     return existing;
   }
   inDataDir(dataDir, () => makeSecretFile(dataDir, name, path, notices));
@@ -183,15 +183,29 @@ function readSecret(path: string): string | null {
   } catch (error) {
     const { code } = error as { code?: string };
     if (code === 'ENOENT') return null;
-    throw new StartError(
-      `${path} cannot be read (${code}). It holds a secret of this database: give it back to the user that runs the service, 0600, or restore it from a backup.`,
-      { cause: error },
-    );
+    throw notOurs(path, `cannot be read (${code})`, error);
   }
   if (text.length < LEAST_LENGTH) {
     throw new StartError(`${path} is damaged: it holds ${text.length} characters. Restore it from a backup.`);
   }
   return text;
+}
+
+// Where it is private already nothing is changed: its file system may be read-only.
+function keepPrivate(path: string): void {
+  if ((statSync(path).mode & 0o777) === 0o600) return;
+  try {
+    chmodSync(path, 0o600);
+  } catch (error) {
+    throw notOurs(path, `cannot be kept from others (${(error as { code?: string }).code})`, error);
+  }
+}
+
+function notOurs(path: string, what: string, cause: unknown): StartError {
+  return new StartError(
+    `${path} ${what}. It holds a secret of this database: give it back to the user that runs the service, 0600, or restore it from a backup.`,
+    { cause },
+  );
 }
 
 const newSecret = () => randomBytes(SECRET_BYTES).toString('base64url');
