@@ -1,6 +1,8 @@
 // A process that holds the embedded database until it is told on its standard input what to do; see
 // src/platform/embedded/open.test.ts.
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { openLog } from '../../src/platform/log.ts';
@@ -19,6 +21,20 @@ for await (const line of createInterface({ input: process.stdin })) {
     break;
   }
   if (line === 'write') void writeForever();
+  if (line === 'exhaust') await holdEveryDescriptor();
+}
+
+/** Takes every descriptor that this process may have, for as long as the watch on the server takes to look several times. */
+async function holdEveryDescriptor(): Promise<void> {
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    // There is none left.
+  }
+  await sleep(1_500);
+  for (const descriptor of taken) closeSync(descriptor);
+  say({ event: 'freed' });
 }
 
 /** Commits rows one by one and says which were acknowledged. */

@@ -80,10 +80,18 @@ export async function openEmbedded({
   let released: Promise<void> | null = null;
   let restarting = false;
   const watch = setInterval(() => {
-    const found = readPidFile(folders.cluster);
-    const serves = found?.pid === running.pid && found.alive && found.status !== 'stopping';
-    if (!restarting && !serves) void restart();
+    if (!restarting && !serves()) void restart();
   }, WATCH_MS).unref();
+
+  function serves(): boolean {
+    try {
+      const found = readPidFile(folders.cluster);
+      return found?.pid === running.pid && found.alive && found.status !== 'stopping';
+    } catch {
+      // While every descriptor is in use nothing can be read: it is looked at again.
+      return true;
+    }
+  }
 
   async function restart(): Promise<void> {
     restarting = true;

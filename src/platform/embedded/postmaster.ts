@@ -35,7 +35,7 @@ export function readPidFile(cluster: string): PidFile | null {
   };
 }
 
-/** True while the process runs. One that ended and was not reaped by its parent does not. */
+/** True while the process runs, or may run. One that ended and was not reaped by its parent does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -45,10 +45,13 @@ export function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return process.platform !== 'linux';
+  } catch (error) {
+    return process.platform !== 'linux' || !isGone(error);
   }
 }
+
+// Whatever else keeps a file from being read, such as that every descriptor is in use, tells nothing of its process.
+const isGone = (error: unknown) => ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /**
  * Makes the pid file of a dead server harmless. PostgreSQL refuses to start while the pid in it belongs to any process,
@@ -75,7 +78,7 @@ function worksIn(pid: number, cluster: string): boolean {
 function wasStartedFor(pid: number, cluster: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster);
-  } catch {
-    return false;
+  } catch (error) {
+    return !isGone(error);
   }
 }
