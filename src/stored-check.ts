@@ -109,7 +109,7 @@ function standingInWords(behind: number, head: string | undefined, migrateOnStar
 }
 
 async function* describeRoots(config: Config, db: Db): AsyncGenerator<Finding> {
-  const { root, previousRoots } = await keptRoots(config, db);
+  const { root, previousRoots, notice } = await keptRoots(config, db);
   if (root === null) {
     const places = await sealedOutside(db, []);
     yield places.length === 0
@@ -119,6 +119,7 @@ async function* describeRoots(config: Config, db: Db): AsyncGenerator<Finding> {
         );
     return;
   }
+  if (notice !== null) yield line(`warning: ${notice}`);
   const secrets = deriveSecrets(root, previousRoots);
   yield* describeSeals(db, secrets);
   yield await describeCodes(db, secrets);

@@ -74,14 +74,21 @@ interface Roots {
   readonly previousRoots: readonly string[];
 }
 
+interface KeptRoots {
+  readonly root: string | null;
+  readonly previousRoots: readonly string[];
+  /** What the operator must hear of them; null where nothing. */
+  readonly notice: string | null;
+}
+
 /** The roots in force: those that are configured, and the one that was made at an earlier start. Makes none: null. */
-export async function keptRoots(
-  config: Config,
-  db: Sql,
-): Promise<{ readonly root: string | null; readonly previousRoots: readonly string[] }> {
+export async function keptRoots(config: Config, db: Sql): Promise<KeptRoots> {
   const { root, previousRoots } = config.secrets;
   const kept = await keptRoot(config, db);
-  return root === null ? { root: kept, previousRoots } : ringOf(root, previousRoots, kept);
+  const notice = noticeOf(config, kept);
+  return root === null
+    ? { root: kept, previousRoots, notice }
+    : { ...ringOf(root, previousRoots, kept), notice };
 }
 
 async function completeRoots(config: Config, db: Sql, clock: Clock, notices: string[]): Promise<Roots> {
@@ -89,22 +96,24 @@ async function completeRoots(config: Config, db: Sql, clock: Clock, notices: str
   const inDatabase = config.database.url !== null;
   const kept = await keptRoot(config, db);
   if (!inDatabase && kept !== null) keepPrivate(resolve(config.dataDir, ROOT_FILE));
+  const notice = noticeOf(config, kept);
   if (root !== null) {
-    if (inDatabase && kept !== null && kept !== root) {
-      notices.push(
-        'A generated root secret is still in the database: run "npm run cli -- keys rewrap" now, and "keys forget-root" after REFRESH_TOKEN_EXPIRE_DAYS; recovery codes from its time end with it (docs/keys.md).',
-      );
-    }
+    if (notice !== null) notices.push(notice);
     return ringOf(root, previousRoots, kept);
   }
   const found = kept ?? (await foundMeanwhile(config, db));
-  if (inDatabase) {
-    notices.push(
-      'AUTH_ROOT_SECRET is not set: the one in the database is used, so whoever copies the database can read what it encrypts. Set it: openssl rand -base64 48',
-    );
-    return { root: found ?? (await makeStoredRoot(db, clock)), previousRoots };
-  }
+  if (notice !== null) notices.push(notice);
+  if (inDatabase) return { root: found ?? (await makeStoredRoot(db, clock)), previousRoots };
   return { root: found ?? secretInFolder(config.dataDir, ROOT_FILE, notices), previousRoots };
+}
+
+// With a server alone: under DATA_DIR the secret lies where it belongs, and its file is told of when it is made.
+function noticeOf({ database, secrets: { root } }: Config, kept: string | null): string | null {
+  if (database.url === null) return null;
+  if (root === null)
+    return 'AUTH_ROOT_SECRET is not set: the one in the database is used, so whoever copies the database can read what it encrypts. Set it: openssl rand -base64 48';
+  if (kept === null || kept === root) return null;
+  return 'A generated root secret is still in the database: run "npm run cli -- keys rewrap" now, and "keys forget-root" after REFRESH_TOKEN_EXPIRE_DAYS; recovery codes from its time end with it (docs/keys.md).';
 }
 
 // Null where nothing was ever sealed here, so that a root may be made.

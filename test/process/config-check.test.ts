@@ -63,6 +63,19 @@ test('a root secret that is not there yet is said, and not made', async () => {
   expect(await rootsKept()).toEqual([]);
 });
 
+test('a root secret that lies in the database is warned of as a start does, also once another took its place', async () => {
+  const value = Buffer.from('a root secret that was made at the first start, and lies in the database');
+  await database.db.run(sql`
+    insert into service_secrets (name, value, created_at) values ('auth-root-secret', ${value}::bytea, now())`);
+  const env = { DATABASE_URL: database.url, JWT_SECRET_KEY };
+  const unset = await check(env);
+  const replaced = await check({ ...env, AUTH_ROOT_SECRET: 'the root secret that took the place of it' });
+  await database.db.run(sql`delete from service_secrets`);
+  expect(unset.out).toMatch(/\nwarning: AUTH_ROOT_SECRET is not set: the one in the database is used/);
+  expect(replaced.out).toMatch(/\nwarning: A generated root secret is still in the database: .*keys rewrap/);
+  expect([unset.code, replaced.code]).toEqual([0, 0]);
+});
+
 test('a root secret that is missing, and one that is not the right one, are faults', async () => {
   const sealed = deriveSecrets('the root secret that the service runs with').seal('signing_keys:one', 'key');
   await database.db.run(sql`
