@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -43,6 +44,19 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     expect(await server.client.ttl(KEY)).toBeGreaterThan(1797);
     await cache.publishRevocation('jti', 'abc', 0.2);
     expect(await server.client.ttl('{entrecore}:revoked:jti:abc')).toBe(1);
+  });
+
+  test('the ACL of docs/redis.md permits all that is asked', async () => {
+    const page = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8');
+    const rules = /An ACL needs `([^`]+)`/.exec(page)?.[1]?.split(/\s+/) ?? [];
+    await server.client.call('ACL', 'SETUSER', 'auth', 'on', '>pw', ...rules);
+    const restricted = await open(server.url.replace('redis://', 'redis://auth:pw@'));
+    await restricted.publishRevocation('sid', SID, 1800);
+    expect(await restricted.hit('login', 60)).toMatchObject({ count: 1 });
+    await restricted.broadcast('keys-changed', 'x');
+    await restricted.close();
+    expect(await server.client.call('ACL', 'LOG')).toEqual([]);
+    expect(await server.client.exists(KEY)).toBe(1);
   });
 
   test('two replicas count together', async () => {
