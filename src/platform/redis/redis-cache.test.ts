@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   freePort,
   hasRedisServer,
@@ -46,17 +46,28 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     expect(await server.client.ttl('{entrecore}:revoked:jti:abc')).toBe(1);
   });
 
-  test('the ACL of docs/redis.md permits all that is asked', async () => {
+  test('the ACL of docs/redis.md permits all that is asked, of one server and of a cluster', async () => {
     const page = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8');
-    const rules = /An ACL needs `([^`]+)`/.exec(page)?.[1]?.split(/\s+/) ?? [];
-    await server.client.call('ACL', 'SETUSER', 'auth', 'on', '>pw', ...rules);
-    const restricted = await open(server.url.replace('redis://', 'redis://auth:pw@'));
-    await restricted.publishRevocation('sid', SID, 1800);
-    expect(await restricted.hit('login', 60)).toMatchObject({ count: 1 });
-    await restricted.broadcast('keys-changed', 'x');
-    await restricted.close();
-    expect(await server.client.call('ACL', 'LOG')).toEqual([]);
-    expect(await server.client.exists(KEY)).toBe(1);
+    const [, rules = '', more = ''] = /An ACL needs `([^`]+)`, in a cluster also `([^`]+)`/.exec(page) ?? [];
+    const cluster = await startRedis('--cluster-enabled yes', '--cluster-announce-ip 127.0.0.1');
+    onTestFinished(() => cluster.close());
+    await cluster.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await until(async () =>
+      String(await cluster.client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
+    );
+    for (const [{ client, url }, scheme, acl] of [
+      [server, 'redis', rules],
+      [cluster, 'redis+cluster', `${rules} ${more}`],
+    ] as const) {
+      await client.call('ACL', 'SETUSER', 'auth', 'on', '>pw', ...acl.split(/\s+/));
+      const restricted = await open(url.replace('redis://', `${scheme}://auth:pw@`));
+      await restricted.publishRevocation('sid', SID, 1800);
+      expect(await restricted.hit('login', 60)).toMatchObject({ count: 1 });
+      await restricted.broadcast('keys-changed', 'x');
+      await restricted.close();
+      expect(await client.call('ACL', 'LOG'), scheme).toEqual([]);
+      expect(await client.exists(KEY), scheme).toBe(1);
+    }
   });
 
   test('two replicas count together', async () => {
