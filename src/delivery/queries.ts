@@ -18,7 +18,7 @@ export interface OutboxRow {
 const UNPROVEN_AN_HOUR = 20;
 
 // Mails that have a budget of their own, and by which the owner of a mailbox takes or proves the account.
-const ALWAYS = ['reset-password', 'sign-in', 'verify-email'];
+const ALWAYS = ['email-change-confirm', 'reset-password', 'sign-in', 'verify-email'];
 
 /**
  * `insert into outbox … [from source]`, a message for each row of the source; none where a mailbox that nobody has proven got

@@ -66,6 +66,16 @@ test('an unproven mailbox gets twenty notices an hour, a reset all the same, and
   expect(await notices(true)).toEqual([32, 1]);
 });
 
+test('an account whose unproven mailbox got its notices can still move to the right one', async () => {
+  const { token } = await member(world, { verified: false });
+  for (let count = 0; count < 11; count++) {
+    world.deps.clock.advance(45);
+    const email = `moved-${count}@example.net`;
+    expect((await world.call('PUT', '/users/me', { token, body: { email } })).statusCode).toBe(200);
+    expect(await mailsTo(world, email), email).toHaveLength(1);
+  }
+});
+
 test('a link that proves the mailbox is sent twenty times an hour, and the next one is told when to come back', async () => {
   const email = 'unproven@example.net';
   // Two accounts after one another: what one of them may ask for in ten minutes is less.
