@@ -237,8 +237,13 @@ describe('users', () => {
     expect(emails).toEqual([4, 3, 2, 1, 0].map(count => `paged${count}@list.example`));
     const admins = (await as(admin, 'GET', '/users?role=admin')).json().items;
     expect(admins.map(({ id }: { id: string }) => id)).toContain(admin.who.id);
-    expect((await as(admin, 'GET', '/users?disabled=true')).json().items).toEqual([]);
+    const disabled = async (value: string) =>
+      (await as(admin, 'GET', `/users?q=paged&disabled=${value}`)).json().items.length;
+    for (const yes of ['true', 'True', 'TRUE', '1', 'yes', 'on']) expect(await disabled(yes), yes).toBe(0);
+    for (const no of ['false', 'False', '0', 'no', 'off']) expect(await disabled(no), no).toBe(5);
     for (const query of [
+      'disabled=',
+      'disabled=1&disabled=1',
       'limit=0',
       'limit=201',
       'limit=x',

@@ -50,10 +50,11 @@ export function compileValidator({
   httpPart?: string;
 }): ValidateFunction {
   let compiled: ValidateFunction | null = null;
-  const [ids, integers] = httpPart === 'body' ? [[], []] : textsOf(schema as ObjectSchema);
+  const [ids, integers, booleans] = httpPart === 'body' ? [[], [], []] : textsOf(schema as ObjectSchema);
   const validate = (data: unknown) => {
     compiled ??= compile(schema as object, httpPart === 'body');
     if (integers.length > 0) refuseOtherNumbers(data as Record<string, unknown>, integers);
+    if (booleans.length > 0) readBooleans(data as Record<string, unknown>, booleans);
     const valid = compiled(data);
     validate.errors = compiled.errors?.slice(0, MOST_ERRORS) ?? null;
     if (valid && ids.length > 0) spellIds(data as Record<string, unknown>, ids);
@@ -89,12 +90,13 @@ interface ObjectSchema {
   >;
 }
 
-/** The members that are ids, and those that are whole numbers. */
-function textsOf({ properties = {} }: ObjectSchema): [ids: string[], integers: string[]] {
+/** The members that are ids, those that are whole numbers, and those that are true or false. */
+function textsOf({ properties = {} }: ObjectSchema): [ids: string[], integers: string[], booleans: string[]] {
   const names = Object.keys(properties);
   return [
     names.filter(name => properties[name]?.format === 'uuid'),
     names.filter(name => properties[name]?.type === 'integer'),
+    names.filter(name => properties[name]?.type === 'boolean'),
   ];
 }
 
@@ -103,6 +105,15 @@ function refuseOtherNumbers(values: Record<string, unknown>, integers: readonly 
   for (const name of integers) {
     const text = values[name];
     if (typeof text === 'string' && !/^[+-]?\d+$/.test(text)) values[name] = 'no integer';
+  }
+}
+
+// Python writes True. As pydantic has it, and so the original did.
+function readBooleans(values: Record<string, unknown>, booleans: readonly string[]): void {
+  for (const name of booleans) {
+    const text = String(values[name]);
+    if (/^(?:1|t|true|y|yes|on)$/i.test(text)) values[name] = true;
+    else if (/^(?:0|f|false|n|no|off)$/i.test(text)) values[name] = false;
   }
 }
 
