@@ -202,7 +202,7 @@ function readSecret(path: string): string | null {
 
 // Where it is private already nothing is changed: its file system may be read-only.
 function keepPrivate(path: string): void {
-  if ((statSync(path).mode & 0o777) === 0o600) return;
+  if ((statSync(path).mode & 0o077) === 0) return;
   try {
     chmodSync(path, 0o600);
   } catch (error) {
