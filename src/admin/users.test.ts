@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { readMailbox } from '../delivery/mailbox.ts';
 import { sql } from '../platform/sql.ts';
 
 let world: TestApp;
@@ -108,6 +109,8 @@ describe('accounts by an administrator', () => {
 
     expect((await at('password-reset')).statusCode).toBe(202);
     expect((await mailsTo(world, ada.who.email)).at(-1)?.template).toBe('reset-password');
+    const [mail] = await readMailbox(world.deps, { to: ada.who.email, limit: 1 });
+    expect(mail?.text).toContain('Somebody, most likely you or an administrator, asked for a new password');
 
     const gone = await world.call('DELETE', `/users/${ada.who.id}`, { token: admin.token });
     expect(gone.statusCode).toBe(204);

@@ -28,12 +28,12 @@ export const englishLinks = {
   'reset-password': ({ token }, { brand, validFor }) => ({
     subject: `Password reset for your ${brand} account`,
     paragraphs: [
-      'Somebody, most likely you, asked to reset the password of your account. Choose a new one here.',
+      'Somebody, most likely you or an administrator, asked for a new password for your account. Choose it here.',
     ],
     action: { label: 'Choose a new password', page: 'reset-password', token },
     closing: [
       `The link works once, within ${validFor}. Choosing a new password signs you out everywhere.`,
-      'If it was not you, do nothing: your password stays as it is. Never pass this link on.',
+      'If you did not expect this, do nothing: your account stays as it is. Never pass this link on.',
     ],
   }),
   'email-change-confirm': ({ token }, { brand, validFor }) => ({
