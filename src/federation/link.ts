@@ -80,17 +80,15 @@ async function tie(
   const { clock, config } = deps;
   const account = await lockOwnAccount(tx, principal);
   if (account === null) return 'token_revoked';
-  if (!(await insertIdentity(tx, { ...identity, userId, now: clock.now() })))
-    return (await ownerOfIdentity(tx, identity)) === userId ? null : 'identity_taken';
-  await recordEvent(deps, tx, {
-    type: 'identity.linked',
-    outcome: 'success',
-    reason: identity.provider,
-    actor: actorOf(principal),
-    userId,
-    sessionId,
-    caller,
-  });
+  const written = { actor: actorOf(principal), userId, sessionId, caller } as const;
+  if (!(await insertIdentity(tx, { ...identity, userId, now: clock.now() }))) {
+    if ((await ownerOfIdentity(tx, identity)) === userId) return null;
+    const refused = { type: 'identity.refused', outcome: 'refusal', reason: 'identity_taken' } as const;
+    await recordEvent(deps, tx, { ...refused, ...written, data: { provider: identity.provider } });
+    return 'identity_taken';
+  }
+  const linked = { type: 'identity.linked', outcome: 'success', reason: identity.provider } as const;
+  await recordEvent(deps, tx, { ...linked, ...written });
   await enqueueMail(deps, tx, {
     template: 'identity-linked',
     to: account.email,

@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type RealProvider, realProvider } from '../../test/support/oidc-provider.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../test/support/sign-in-flow.ts';
+import { sql } from '../platform/sql.ts';
 
 let provider: RealProvider;
 let service: TestApp;
@@ -275,6 +276,9 @@ test('linking needs a recent login, and an identity of somebody else is not take
     body: { code, code_verifier: verifier },
   });
   expect(answer.json().code).toBe('identity_taken');
+  const refused = await service.deps.db.row(sql`
+    select reason, data from audit_events where user_id = ${who.id}::uuid and type = 'identity.refused'`);
+  expect(refused).toEqual({ reason: 'identity_taken', data: { provider: 'acme' } });
   service.deps.clock.advance(601);
   expect((await service.call('POST', '/users/me/identities/acme', { token, body })).json().code).toBe(
     'reauthentication_required',
