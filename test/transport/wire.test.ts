@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -114,6 +115,25 @@ test('an expectation that nobody knows is passed over, and CONNECT is refused in
   expect(statuses(connecting.text)).toEqual([400]);
   expect(connecting.text).toContain('"code":"malformed_request"');
   expect(connecting.closed).toBe(true);
+});
+
+test('a CONNECT whose client resets the connection before it is refused ends nobody but itself', async () => {
+  const uncaught: unknown[] = [];
+  const hear = (error: unknown) => void uncaught.push(error);
+  process.on('uncaughtException', hear);
+  try {
+    for (let tries = 0; tries < 50; tries++) {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+      socket.write('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n');
+      socket.resetAndDestroy();
+    }
+    expect(statuses((await send(SMUGGLED)).text)).toEqual([200]);
+    expect(uncaught).toEqual([]);
+  } finally {
+    process.off('uncaughtException', hear);
+  }
 });
 
 test('headers of more than 16 KiB are refused', async () => {

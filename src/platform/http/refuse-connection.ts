@@ -14,6 +14,8 @@ const TEXTS: Readonly<Record<string, readonly [status: number, text: string]>> =
  */
 export function refuseConnection(random: Random) {
   return (error: Error & { code?: string }, socket: Socket): void => {
+    // Of a CONNECT, Node gives the connection away with nobody who listens: a reset would end the process.
+    socket.on('error', () => socket.destroy());
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
       socket.destroy();
       return;
