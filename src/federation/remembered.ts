@@ -15,6 +15,9 @@ export interface Remembered<T> {
 const KEPT_MS = 24 * 60 * 60_000;
 const COOLDOWN_MS = 30_000;
 
+// The clock may have been put back since: what was done then counts as long ago, and not as just now.
+const apart = (now: number, then: number) => Math.abs(now - then);
+
 /** Remembers what `load` gives for `freshMs`, and through an outage for a day; several callers share one fetch. */
 export function remember<T>(load: () => Promise<T>, clock: Clock, freshMs: number): Remembered<T> {
   let kept: { readonly value: T; readonly at: number } | null = null;
@@ -36,15 +39,15 @@ export function remember<T>(load: () => Promise<T>, clock: Clock, freshMs: numbe
   return {
     async current() {
       const now = clock.now().getTime();
-      if (kept !== null && now - kept.at < freshMs) return kept.value;
-      const usable = kept !== null && now - kept.at < KEPT_MS ? kept : null;
+      if (kept !== null && apart(now, kept.at) < freshMs) return kept.value;
+      const usable = kept !== null && apart(now, kept.at) < KEPT_MS ? kept : null;
       if (usable === null) return fetchNow();
-      return now - triedAt < COOLDOWN_MS ? usable.value : fetchNow().catch(() => usable.value);
+      return apart(now, triedAt) < COOLDOWN_MS ? usable.value : fetchNow().catch(() => usable.value);
     },
     newerThan(known) {
       if (kept !== null && kept.value !== known) return Promise.resolve(kept.value);
       if (fetching !== null) return fetching;
-      return clock.now().getTime() - triedAt < COOLDOWN_MS ? null : fetchNow();
+      return apart(clock.now().getTime(), triedAt) < COOLDOWN_MS ? null : fetchNow();
     },
   };
 }
