@@ -7,7 +7,7 @@ import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.
 export const identityBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    provider: Type.String(),
+    provider: Type.String({ examples: ['google'] }),
     email: Type.Union([Type.String(), Type.Null()], {
       description: "The provider's, when it was linked; not necessarily the account's.",
     }),

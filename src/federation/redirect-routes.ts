@@ -28,7 +28,14 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       schema: {
         tags,
         summary: 'List the providers that people can sign in with',
-        response: { 200: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })) },
+        response: {
+          200: Type.Array(
+            Type.Object({
+              id: Type.String({ examples: ['google'] }),
+              name: Type.String({ examples: ['Google'] }),
+            }),
+          ),
+        },
       },
     },
     () =>

@@ -64,9 +64,9 @@ export const optionsBody = Type.Object(
 export const passkeyBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    name: Type.String(),
+    name: Type.String({ examples: ['My phone'] }),
     aaguid: Type.String({ description: 'The model of the authenticator; zeros where it does not say.' }),
-    transports: Type.Array(Type.String()),
+    transports: Type.Array(Type.String(), { examples: [['internal', 'hybrid']] }),
     device_type: Type.Union([Type.Literal('single_device'), Type.Literal('multi_device')]),
     backed_up: Type.Boolean({
       description: 'Whether a copy of it was kept elsewhere when it was last used.',

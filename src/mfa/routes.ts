@@ -23,7 +23,7 @@ const factorsBody = Type.Object(
     factors: Type.Array(
       Type.Object({
         id: Type.String({ format: 'uuid' }),
-        kind: Type.String(),
+        kind: Type.String({ examples: ['totp'] }),
         phone_number: nullable(Type.String()),
         created_at: Type.String({ format: 'date-time' }),
         last_used_at: nullable(Type.String({ format: 'date-time' })),

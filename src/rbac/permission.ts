@@ -15,7 +15,11 @@ import { describe, permissionName } from './role.ts';
 
 /** A permission as its administrators see it. */
 export const permissionBody = Type.Object(
-  { name: Type.String(), description: Type.String(), built_in: Type.Boolean() },
+  {
+    name: Type.String({ examples: ['reports:read'] }),
+    description: Type.String({ examples: ['Read the reports'] }),
+    built_in: Type.Boolean(),
+  },
   { title: 'Permission' },
 );
 

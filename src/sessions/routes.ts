@@ -29,7 +29,7 @@ const sessionBody = Type.Object(
     created_at: Type.String({ format: 'date-time' }),
     last_seen_at: Type.String({ format: 'date-time', description: 'The last refresh.' }),
     expires_at: Type.String({ format: 'date-time' }),
-    amr: Type.Array(Type.String()),
+    amr: Type.Array(Type.String(), { examples: [['pwd']] }),
     current: Type.Boolean(),
   },
   { title: 'Session' },
@@ -38,7 +38,7 @@ const sessionBody = Type.Object(
 const deviceBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    name: Type.String({ description: 'What it said of itself: its user agent.' }),
+    name: Type.String({ description: 'What it said of itself: its user agent.', examples: ['Mozilla/5.0'] }),
     created_at: Type.String({ format: 'date-time' }),
     last_seen_at: Type.String({ format: 'date-time', description: 'The last login.' }),
     current: Type.Boolean(),

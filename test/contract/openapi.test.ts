@@ -103,6 +103,17 @@ test('an answer that only says something is shown with the words that it says', 
   expect(sentences).toContain(said.json().message);
 });
 
+test('an example of an answer is one that the route can give', () => {
+  const shown = (path: string, method: string, status: string) =>
+    world.judge.operations.find(each => each.path === path && each.method === method)?.responses[status]
+      ?.content?.['application/json']?.example;
+  expect(shown('/permissions', 'POST', '201')).toMatchObject({ name: 'reports:read' });
+  expect(shown('/oauth/providers', 'GET', '200')).toEqual([{ id: 'google', name: 'Google' }]);
+  expect(shown('/users/me/sessions', 'GET', '200')).toMatchObject({ items: [{ amr: ['pwd'] }] });
+  expect(shown('/mfa', 'GET', '200')).toMatchObject({ factors: [{ kind: 'totp' }] });
+  expect(shown('/users/me/identities', 'GET', '200')).toMatchObject([{ provider: 'google' }]);
+});
+
 test('an error names what it adds, and its example shows it', () => {
   const { document, operations } = world.judge;
   expect(document).toHaveProperty('components.schemas.Error.properties.mfa_token');
