@@ -11,6 +11,7 @@ import {
   lockNames,
   reserveAddress,
   returnTo,
+  selectReserved,
   writeAddress,
   writePending,
 } from './profile-queries.ts';
@@ -61,8 +62,18 @@ export async function replaceAddress(
   return (await writeAddress(tx, { userId: account.id, address, verifiedAt: now, now })) as Account;
 }
 
+/** The former addresses that are kept for an account, by their keys. */
+export async function keptAddresses(
+  { clock }: ClockDeps,
+  tx: Tx,
+  userId: string,
+): Promise<ReadonlySet<string>> {
+  return new Set(await selectReserved(tx, userId, clock.now()));
+}
+
 /**
- * Puts a former address back, as verified as it was: every address that came after it is free again. One that nobody had
+ * Puts a former address back, as verified as it was: every address that came after it is free again, and what came before
+ * it is kept for its owner as long as it was, since this may be the thief's who took the account from there. One that nobody had
  * proven stays so, although its owner has just read a mail: whoever set the account up may be somebody else, and it is
  * the mailed reset that takes the account from them with all that they set (docs/accounts.md). Null when it is not kept any
  * more.

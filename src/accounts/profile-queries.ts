@@ -79,10 +79,19 @@ export function findReserved(
       and reserved_until > ${now}::timestamptz for update`);
 }
 
-/** Drops every address of the account but this one, which becomes its address again. */
+/** The former addresses that are still kept for the account. */
+export async function selectReserved(tx: Tx, userId: string, now: Date): Promise<string[]> {
+  const rows = await tx.rows<{ key: string }>(sql`
+    select key from identifiers where user_id = ${userId}::uuid and kind = 'reserved' and reserved_until > ${now}::timestamptz`);
+  return rows.map(({ key }) => key);
+}
+
+/** Drops every address of the account that came after this one, which becomes its address again. */
 export async function returnTo(tx: Tx, userId: string, key: string): Promise<void> {
   await tx.run(sql`
-    delete from identifiers where user_id = ${userId}::uuid and kind in ('email', 'reserved') and key <> ${key}::text`);
+    delete from identifiers i using identifiers former
+    where former.key = ${key}::text and i.user_id = ${userId}::uuid and i.key <> former.key
+      and (i.kind = 'email' or i.kind = 'reserved' and i.reserved_until > former.reserved_until)`);
   await tx.run(sql`
     update identifiers set kind = 'email', reserved_until = null, verified_at = null
     where key = ${key}::text and user_id = ${userId}::uuid`);

@@ -167,7 +167,7 @@ test('voiding ends the named purposes of one person and nothing else', async () 
   const kept = await issue(ada, 'reset-password');
   const verify = await issue(ada, 'verify-email');
   const others = await issue(bob, 'reset-password');
-  const options = { userId: ada, purposes: ['reset-password'] as const, exceptId: kept.id };
+  const options = { userId: ada, purposes: ['reset-password'] as const, exceptIds: [kept.id] };
   expect(await deps.db.transaction(tx => voidChallenges(deps, tx, options))).toBe(1);
   const find = (purpose: 'reset-password' | 'verify-email', { token }: { token: string }) =>
     findChallenge(deps, deps.db, { purpose, token });

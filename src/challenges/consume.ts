@@ -2,7 +2,7 @@ import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import { type Challenge, hashToken, isToken, type Purpose } from './challenge.ts';
-import { consuming, findNewestOpen, findOpen, takeOne, voidOf, voidOpen } from './queries.ts';
+import { consuming, findEveryOpen, findNewestOpen, findOpen, takeOne, voidOf, voidOpen } from './queries.ts';
 
 type ClockDeps = Pick<Deps, 'clock'>;
 
@@ -58,13 +58,26 @@ export async function takeTry(
   return isToken(token) ? takeOne(tx, purpose, hashToken(token), maxAttempts, clock.now()) : null;
 }
 
-/** Kills the open challenges of a person, of these purposes or of all; returns how many there were. */
+/** The open challenges of a person for one purpose. */
+export function openChallenges(
+  { clock }: ClockDeps,
+  db: Sql,
+  { purpose, userId }: { purpose: Purpose; userId: string },
+): Promise<Challenge[]> {
+  return findEveryOpen(db, purpose, userId, clock.now());
+}
+
+/** Kills the open challenges of a person, of these purposes or of all, but for some; returns how many there were. */
 export function voidChallenges(
   { clock }: ClockDeps,
   tx: Sql,
-  { userId, purposes, exceptId }: { userId: string; purposes?: readonly Purpose[]; exceptId?: string },
+  {
+    userId,
+    purposes = null,
+    exceptIds = [],
+  }: { userId: string; purposes?: readonly Purpose[] | null; exceptIds?: readonly string[] },
 ): Promise<number> {
-  return voidOpen(tx, { userId, purposes: purposes ?? null, exceptId: exceptId ?? null, now: clock.now() });
+  return voidOpen(tx, { userId, purposes, exceptIds, now: clock.now() });
 }
 
 /**

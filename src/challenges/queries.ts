@@ -81,6 +81,14 @@ export function findNewestOpen(
   );
 }
 
+/** A person's open challenges for a purpose. */
+export function findEveryOpen(db: Sql, purpose: Purpose, userId: string, now: Date): Promise<Challenge[]> {
+  return db.rows(
+    sql`select ${columns} from challenges
+      where user_id = ${userId}::uuid and purpose = ${purpose}::text and ${open(now)}`,
+  );
+}
+
 /** Counts one answer to a token's challenge, as long as fewer than `maxAttempts` were taken. */
 export function takeOne(
   db: Sql,
@@ -126,18 +134,18 @@ export function answerOne(
   );
 }
 
-/** Spends the challenges of a person, of these purposes or (null) of all, but for one; returns how many. */
+/** Spends the challenges of a person, of these purposes or (null) of all, but for some; returns how many. */
 export function voidOpen(
   db: Sql,
   {
     userId,
     purposes,
-    exceptId,
+    exceptIds,
     now,
   }: {
     userId: string;
     purposes: readonly Purpose[] | null;
-    exceptId: string | null;
+    exceptIds: readonly string[];
     now: Date;
   },
 ): Promise<number> {
@@ -145,7 +153,7 @@ export function voidOpen(
     sql`update challenges set consumed_at = ${now}::timestamptz
       where user_id = ${userId}::uuid and consumed_at is null
         and (${purposes}::text[] is null or purpose = any(${purposes}::text[]))
-        and (${exceptId}::uuid is null or id <> ${exceptId}::uuid)`,
+        and id <> all(${[...exceptIds]}::uuid[])`,
   );
 }
 

@@ -93,6 +93,26 @@ test('a notice to the former address puts it back within 72 hours, and the new m
   expect(await templates(email)).not.toContain('reset-password');
 });
 
+test('a thief who disowns a change of their own does not cut the owner off', async () => {
+  const ada = await person(world);
+  const { access_token } = await logIn(world, ada);
+  const [stolen, third] = [`thief-${ada.email}`, `third-${ada.email}`];
+  for (const email of [stolen, third]) {
+    await world.call('PUT', '/users/me', { token: access_token, body: { email } });
+    const [confirm] = (await mailsTo(world, email)).filter(
+      ({ template }) => template === 'email-change-confirm',
+    );
+    await world.call('POST', `/verify-email/${confirm?.secrets.token}`);
+    world.deps.clock.advance(60);
+  }
+  const back = { addressRestored: true, resetSent: true };
+  expect(await disownNotice(world.deps, caller, await notice(ada, stolen))).toEqual(back);
+  const [undo] = (await mailsTo(world, ada.email)).filter(({ template }) => template === 'email-changed');
+  const answer = await world.call('POST', '/email-change/undo', { body: { token: undo?.secrets.token } });
+  expect(answer.statusCode, answer.body).toBe(200);
+  await logIn(world, ada);
+});
+
 test('a change that waits is called off', async () => {
   const ada = await person(world);
   const { access_token } = await logIn(world, ada);

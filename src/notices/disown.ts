@@ -16,6 +16,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { closeRecentWaysIn } from '../profile/close-recent-ways-in.ts';
+import { voidLinks } from '../profile/void-links.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 
 /** What was done about a notice that its receiver disowned. */
@@ -75,7 +76,8 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
 
   const addressRestored = account.email !== found?.email;
   const actor = { kind: 'user', id: userId } as const;
-  await voidChallenges(deps, tx, { userId, ...(!addressRestored && { purposes: WAYS_IN }) });
+  if (addressRestored) await voidLinks(deps, tx, userId);
+  else await voidChallenges(deps, tx, { userId, purposes: WAYS_IN });
   await cancelRemoval(deps, tx, { userId, reason: 'notice_disowned', caller });
   await closeRecentWaysIn(deps, tx, { userId, reason: 'notice_disowned', caller });
   const ended = await endSessionsOf(deps, tx, {

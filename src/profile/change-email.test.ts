@@ -134,6 +134,45 @@ describe('a change of address', () => {
     await person(world, { email: third });
   });
 
+  describe('whoever took the account over cannot cut its owner off by undoing a change of their own', () => {
+    async function takenOver() {
+      const ada = await member();
+      const stolen = fresh();
+      await put(ada, { email: stolen });
+      await world.call('POST', `/verify-email/${await mailed('email-change-confirm', stolen)}`);
+      const third = fresh();
+      await put(ada, { email: third });
+      return { ada, stolen, third };
+    }
+    const undo = async (template: string, to: string) => {
+      const body = { token: await mailed(template, to) };
+      return (await world.call('POST', '/email-change/undo', { body })).statusCode;
+    };
+    const owned = async ({ who }: Member) => {
+      const { access_token: token } = await logIn(world, who);
+      return (await me({ who, token })).email;
+    };
+
+    test('that waits', async () => {
+      const { ada, stolen } = await takenOver();
+      expect(await undo('email-change-notice', stolen)).toBe(200);
+      expect(await undo('email-changed', ada.who.email)).toBe(200);
+      expect(await owned(ada)).toBe(ada.who.email);
+    });
+
+    test('that was confirmed, and the later address is free', async () => {
+      const { ada, stolen, third } = await takenOver();
+      await world.call('POST', `/verify-email/${await mailed('email-change-confirm', third)}`);
+      world.deps.clock.advance(3600);
+      expect(await undo('email-changed', stolen)).toBe(200);
+      await person(world, { email: third });
+      await expect(person(world, { email: ada.who.email })).rejects.toThrow('email_taken');
+      expect(await undo('email-changed', ada.who.email)).toBe(200);
+      expect(await owned(ada)).toBe(ada.who.email);
+      await person(world, { email: stolen });
+    });
+  });
+
   test('after 72 hours the old address is free, and the link that undoes is worth nothing', async () => {
     const ada = await member();
     const next = fresh();

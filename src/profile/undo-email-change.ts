@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
+import { consumeChallenge, findChallenge } from '../challenges/consume.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -10,10 +10,11 @@ import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { FormerAddress } from './change-email.ts';
 import { closeRecentWaysIn } from './close-recent-ways-in.ts';
+import { voidLinks } from './void-links.ts';
 
 /**
  * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
- * back, as verified as it was, every session ends, devices are strangers again, every open link dies, the passkeys and
+ * back, as verified as it was, every session ends, devices are strangers again, open links die (`voidLinks`), the passkeys and
  * providers that were added in the last 72 hours go, and a reset link goes to it, because whoever changed it may know the
  * password. No second factor is touched. Refuses with `invalid_verification_token`, also when the 72 hours are over.
  */
@@ -32,7 +33,7 @@ export async function undoEmailChange(deps: Deps, caller: Caller, token: string)
     if (restored === null) return null;
 
     const actor = { kind: 'user', id: account.id } as const;
-    await voidChallenges(deps, tx, { userId: account.id });
+    await voidLinks(deps, tx, account.id);
     await closeRecentWaysIn(deps, tx, { userId: account.id, reason: 'email_change_undone', caller });
     const ended = await endSessionsOf(deps, tx, {
       userId: account.id,
