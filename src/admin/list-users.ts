@@ -1,5 +1,4 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
-import { foldCase } from '../accounts/normalize.ts';
 import { decodeCursor, INSTANT, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -19,7 +18,7 @@ export async function listUsers(
   { db }: Pick<Deps, 'db'>,
   { q, role, disabled, limit, cursor }: UserQuery,
 ): Promise<Page<UserBody>> {
-  const prefix = foldCase((q ?? '').normalize('NFKC').trim());
+  const prefix = (q ?? '').normalize('NFC').trim();
   const rows = await selectUsers(db, {
     filter: { prefix: prefix === '' ? null : prefix, role: role ?? null, disabled: disabled ?? null },
     after: decodeCursor(cursor, [INSTANT, UUID]),

@@ -1,4 +1,5 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
+import { foldCase } from '../accounts/normalize.ts';
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { rolesOf } from '../rbac/effective.ts';
@@ -8,7 +9,7 @@ export interface ListedUser extends Account {
 }
 
 export interface UserFilter {
-  /** How an address, a username or a name begins, case-folded. */
+  /** How an address, a username or a name begins, in any case. */
   readonly prefix: string | null;
   readonly role: string | null;
   readonly disabled: boolean | null;
@@ -21,16 +22,24 @@ export function selectUser(database: Sql, id: string): Promise<ListedUser | null
 }
 
 // A range under text_pattern_ops rather than LIKE: an index serves it with any parameter. U+10FFFF sorts after all.
-const begins = (column: Fragment, prefix: string) =>
-  sql`${column} ~>=~ ${prefix}::text and ${column} ~<~ ${`${prefix}\u{10FFFF}`}::text`;
+const LAST = '\u{10FFFF}';
+
+function keyBegins(prefix: string): Fragment {
+  const key = foldCase(prefix.normalize('NFKC'));
+  return sql`i.key ~>=~ ${key}::text and i.key ~<~ ${key + LAST}::text`;
+}
+
+// In the lower case of the database, which their index is in: folded, ß would be ss, and a σ where the text ends a ς.
+const nameBegins = (name: Fragment, prefix: string) =>
+  sql`lower(${name}) ~>=~ lower(${prefix}::text) and lower(${name}) ~<~ lower(${prefix + LAST}::text)`;
 
 // Past this many, the newest that match are found sooner by walking the newest.
 const MANY = 5000;
 
 const matches = (prefix: string) => [
-  sql`select i.user_id as id from identifiers i where ${begins(sql`i.key`, prefix)} and i.kind <> 'reserved'`,
-  sql`select n.id from users n where ${begins(sql`lower(n.full_name)`, prefix)}`,
-  sql`select n.id from users n where ${begins(sql`lower(n.last_name)`, prefix)}`,
+  sql`select i.user_id as id from identifiers i where ${keyBegins(prefix)} and i.kind <> 'reserved'`,
+  sql`select n.id from users n where ${nameBegins(sql`n.full_name`, prefix)}`,
+  sql`select n.id from users n where ${nameBegins(sql`n.last_name`, prefix)}`,
 ];
 
 // An array and no `in`: of that, PostgreSQL may think too many, and read all accounts for a few.
@@ -54,8 +63,8 @@ async function namedBy(database: Sql, prefix: string): Promise<Fragment> {
       (${byKey} limit ${MANY}::int) union all (${byFullName} limit ${MANY}::int)
       union all (${byLastName} limit ${MANY}::int)) as m`);
   if ((counted?.n ?? 0) < MANY) return among(sql`${byKey} union ${byFullName} union ${byLastName}`);
-  return sql`and (${begins(sql`lower(u.full_name)`, prefix)} or ${begins(sql`lower(u.last_name)`, prefix)}
-    or exists (select from identifiers i where i.user_id = u.id and ${begins(sql`i.key`, prefix)} and i.kind <> 'reserved'
+  return sql`and (${nameBegins(sql`u.full_name`, prefix)} or ${nameBegins(sql`u.last_name`, prefix)}
+    or exists (select from identifiers i where i.user_id = u.id and ${keyBegins(prefix)} and i.kind <> 'reserved'
       offset 0))`;
 }
 

@@ -169,6 +169,21 @@ describe('accounts by an administrator', () => {
     expect(idsOf(await list('disabled=false&q=zuse'))).toEqual(ids.slice(1));
     expect((await world.call('GET', '/users?cursor=bogus', { token: admin.token })).statusCode).toBe(422);
   });
+
+  test('a name is found by its beginning in any script, as it is written', async () => {
+    const { token } = admin;
+    const make = async (first_name: string, last_name: string) => {
+      const body = { email: `${world.deps.random.uuid()}@example.com`, first_name, last_name };
+      return (await world.call('POST', '/users', { token, body })).json().full_name as string;
+    };
+    const [jorg, konstantin] = [await make('Jörg', 'Weiß'), await make('Κωνσταντίνος', 'ΠΑΠΠΑΣ')];
+    const found = async (q: string) => {
+      const answer = await world.call('GET', `/users?q=${encodeURIComponent(q)}`, { token });
+      return answer.json().items.map(({ full_name }: { full_name: string }) => full_name);
+    };
+    for (const q of ['Weiß', 'weiß', 'jörg weiß']) expect([q, await found(q)]).toEqual([q, [jorg]]);
+    for (const q of ['Κωνσ', 'ΚΩΝΣΤ', 'ΠΑΠΠΑΣ']) expect([q, await found(q)]).toEqual([q, [konstantin]]);
+  });
 });
 
 describe('nobody acts on somebody who holds more', () => {
