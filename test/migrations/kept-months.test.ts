@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkDatabase } from '../../src/platform/migrations/check.ts';
+import { readRevisions } from '../../src/platform/migrations/revisions.ts';
+import { type EmptyDatabase, migratedDatabase } from './support.ts';
+
+// Months that retention took out of the trail and kept, as `audit prune --keep-tables` does.
+
+const KEPT = 'audit_events_203001';
+
+let database: EmptyDatabase;
+beforeEach(async () => {
+  database = await migratedDatabase();
+  await database.query("select ensure_audit_partition('2030-01-01')");
+  await database.query(`insert into audit_events (id, created_at, type, outcome, actor_kind)
+    values (gen_random_uuid(), '2030-01-10', 'login.succeeded', 'success', 'user')`);
+  await database.query(`alter table audit_events detach partition ${KEPT}`);
+});
+afterEach(() => database.close());
+
+const migration = async () => ({
+  connection: database.connection,
+  revisions: await readRevisions(),
+  say: () => {},
+});
+
+test('the check finds nothing wrong with them, and something with a table that only resembles them', async () => {
+  expect((await checkDatabase(await migration())).faults).toEqual([]);
+  await database.query('create table audit_batches_203001 ()');
+  expect((await checkDatabase(await migration())).faults).toEqual([
+    'table audit_batches_203001 is not in any revision',
+  ]);
+});
