@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkDatabase } from '../../src/platform/migrations/check.ts';
+import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
+import { upgrade } from '../../src/platform/migrations/upgrade.ts';
 import { type EmptyDatabase, migratedDatabase } from './support.ts';
 
 // Months that retention took out of the trail and kept, as `audit prune --keep-tables` does.
@@ -29,4 +31,13 @@ test('the check finds nothing wrong with them, and something with a table that o
   expect((await checkDatabase(await migration())).faults).toEqual([
     'table audit_batches_203001 is not in any revision',
   ]);
+});
+
+test('the way back to nothing is open, and leaves them with their rows', async () => {
+  await downgrade(await migration(), 'base');
+  expect(await database.query(`select type, outcome, actor_kind from ${KEPT}`)).toEqual([
+    { type: 'login.succeeded', outcome: 'success', actor_kind: 'user' },
+  ]);
+  await upgrade(await migration());
+  expect((await checkDatabase(await migration())).faults).toEqual([]);
 });
