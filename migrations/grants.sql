@@ -18,8 +18,9 @@ begin
     from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'S')
   loop
     execute format('revoke all on %s from %I', entry.name, service);
-    if entry.relispartition then
-      continue; -- reached through its parent only
+    -- Reached through its parent only; or a month that retention took out of the trail and kept (--keep-tables).
+    if entry.relispartition or entry.relname ~ '^audit_events_[0-9]{6}$' then
+      continue;
     end if;
     execute format('grant %s on %s to %I', case
       when entry.relkind = 'S' then 'usage'

@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkDatabase } from '../../src/platform/migrations/check.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
-import { type EmptyDatabase, migratedDatabase } from './support.ts';
+import { type EmptyDatabase, migratedDatabase, onServer } from './support.ts';
 
 // Months that retention took out of the trail and kept, as `audit prune --keep-tables` does.
 
@@ -19,10 +20,11 @@ beforeEach(async () => {
 });
 afterEach(() => database.close());
 
-const migration = async () => ({
+const migration = async (serviceRole: string | null = null) => ({
   connection: database.connection,
   revisions: await readRevisions(),
   say: () => {},
+  serviceRole,
 });
 
 test('the check finds nothing wrong with them, and something with a table that only resembles them', async () => {
@@ -40,4 +42,20 @@ test('the way back to nothing is open, and leaves them with their rows', async (
   ]);
   await upgrade(await migration());
   expect((await checkDatabase(await migration())).faults).toEqual([]);
+});
+
+test('a lesser role of the service can neither change nor remove what is in them', async () => {
+  const role = `kept_test_${randomBytes(4).toString('hex')}`;
+  await onServer(async client => void (await client.query(`create role ${role}`)));
+  try {
+    await upgrade(await migration(role));
+    const rights = await database.query(
+      `select privilege_type from information_schema.role_table_grants where grantee = $1 and table_name = $2`,
+      [role, KEPT],
+    );
+    expect(rights).toEqual([]);
+  } finally {
+    await database.query(`drop owned by ${role}`);
+    await onServer(async client => void (await client.query(`drop role ${role}`)));
+  }
 });
