@@ -101,6 +101,13 @@ describe('an address', () => {
   });
 });
 
+test.each(['\u7528\u6237\uff20\u4f8b\u3048.jp', 'ada\uff20example\u3002com', 'ada\ufe6bb\u00fccher.example'])(
+  '%s logs in as it was signed up with',
+  text => {
+    expect(normalizeLogin(text)).toBe(normalizeEmail(text).key);
+  },
+);
+
 describe('a username', () => {
   test.each([
     ['Ada', 'ada'],

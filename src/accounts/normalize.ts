@@ -101,10 +101,12 @@ export function normalizeUsername(
 
 /** What a username or an address typed at login is looked up by; never refuses. */
 export function normalizeLogin(text: string): string {
+  const name = text.normalize('NFKC').trim();
   try {
-    return text.includes('@') ? normalizeEmail(text).key : foldCase(text.normalize('NFKC').trim());
+    // Looked for after NFKC: some keyboards write another @.
+    return name.includes('@') ? normalizeEmail(name).key : foldCase(name);
   } catch {
-    return foldCase(text.normalize('NFKC').trim());
+    return foldCase(name);
   }
 }
 
