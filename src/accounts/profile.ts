@@ -40,7 +40,7 @@ export async function normalizeProfile(change: ProfileChange): Promise<ProfileRo
 
 function wholeName(text: string): string {
   const name = personName(text, 'full_name');
-  if (name.length > FULL_NAME_MAX)
+  if (Array.from(name).length > FULL_NAME_MAX)
     throw invalid('full_name', 'string_too_long', `String should have at most ${FULL_NAME_MAX} characters`);
   return name;
 }

@@ -36,6 +36,14 @@ describe('PUT /users/me', () => {
     });
   });
 
+  test('a full name that follows two long ones in a script beyond the BMP can be sent back', async () => {
+    const ada = await member();
+    const name = '\u{1e900}'.repeat(100);
+    const { full_name } = (await put(ada, { first_name: name, last_name: name })).json();
+    const answer = await put(ada, { full_name });
+    expect([answer.statusCode, answer.json().full_name], answer.body).toEqual([200, `${name} ${name}`]);
+  });
+
   test.each([
     { roles: ['admin'] },
     { disabled: false },
