@@ -1,9 +1,9 @@
 import type { Account } from '../accounts/account.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
-import { voidChallenges } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { setPassword } from '../passwords/set.ts';
+import { voidWaysIn } from '../passwords/void-ways-in.ts';
 import type { Deps } from '../platform/deps.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
@@ -23,10 +23,7 @@ export async function setPasswordOf(
   const ended = await deps.db.transaction(async tx => {
     await lockAccount(tx, userId);
     await setPassword(deps, tx, { userId, hash });
-    await voidChallenges(deps, tx, {
-      userId,
-      purposes: ['reset-password', 'remove-password', 'mfa', 'sign-in'],
-    });
+    await voidWaysIn(deps, tx, userId);
     await unlockAccount(tx, userId);
     await recordEvent(deps, tx, { type: 'password.set', outcome: 'success', actor, userId, caller: null });
     await enqueueMail(deps, tx, { template: 'password-changed', to: account.email, userId });

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
+import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
+import type { Account } from '../accounts/account.ts';
+import { findAccountById } from '../accounts/find.ts';
+import { setPasswordOf } from '../admin/set-password.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 
 let world: TestApp;
@@ -31,6 +34,30 @@ test('the mailed link removes the password once, ends every session, and tells t
   const login = await call('POST', '/token', { form: { username: ada.email, password: PASSWORD } });
   expect(login.json().code).toBe('invalid_credentials');
   expect((await mailsTo(world, ada.email)).map(({ template }) => template)).toContain('password-removed');
+});
+
+test('a change of address that a thief has begun ends with the password, by the link or by the operator', async () => {
+  const { deps, call } = world;
+  const remove = async ({ id, email }: Person) => {
+    const link = { purpose: 'remove-password', userId: id, sentTo: email, lifetime: 60 } as const;
+    const { token } = await issueChallenge(deps, deps.db, link);
+    return call('POST', '/password/remove', { body: { token } });
+  };
+  const set = async ({ id }: Person) => {
+    const account = (await findAccountById(deps.db, id)) as Account;
+    const hash = await deps.hasher.hash('Another-horse-9');
+    return setPasswordOf(deps, { kind: 'operator', caller: null, permissions: new Set() }, { account, hash });
+  };
+  for (const takeBack of [remove, set]) {
+    const ada = await person(world);
+    const { access_token } = await logIn(world, ada);
+    const email = `thief-${ada.email}`;
+    await call('PUT', '/users/me', { token: access_token, body: { email } });
+    await takeBack(ada);
+    expect((await findAccountById(deps.db, ada.id))?.pending_email).toBeNull();
+    const token = await mailedToken(world, 'email-change-confirm', email);
+    expect((await call('POST', `/verify-email/${token}`)).statusCode).toBe(404);
+  }
 });
 
 test('a link that went to a former address, or is of another purpose, removes nothing', async () => {

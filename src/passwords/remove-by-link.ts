@@ -1,12 +1,13 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
-import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
+import { consumeChallenge, findChallenge } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { removePassword } from './set.ts';
+import { voidWaysIn } from './void-ways-in.ts';
 
 /**
  * Removes a password with the link that its owner was mailed when a provider was linked (docs/accounts.md):
@@ -23,10 +24,7 @@ export async function removeByLink(deps: Deps, caller: Caller, token: string): P
     if (account === null || challenge?.sentTo !== account.email) return null;
     const actor = { kind: 'user', id: userId } as const;
     if (!(await removePassword(tx, userId))) return [];
-    await voidChallenges(deps, tx, {
-      userId,
-      purposes: ['reset-password', 'mfa', 'sms-login', 'sign-in', 'oauth-code', 'change-email'],
-    });
+    await voidWaysIn(deps, tx, userId);
     await recordEvent(deps, tx, {
       type: 'password.removed',
       outcome: 'success',

@@ -1,9 +1,8 @@
 import type { Account } from '../accounts/account.ts';
 import { findAccountById, lockAccount } from '../accounts/find.ts';
-import { clearPendingEmail } from '../accounts/mailbox.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import type { Challenge, Purpose } from '../challenges/challenge.ts';
-import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
+import type { Challenge } from '../challenges/challenge.ts';
+import { consumeChallenge, findChallenge } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
@@ -14,23 +13,13 @@ import { unlockAccount } from '../throttle/lockout.ts';
 import { claimMailbox } from './claim-mailbox.ts';
 import { isSamePassword, requirePolicy } from './policy.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
+import { voidWaysIn } from './void-ways-in.ts';
 
 export interface Reset {
   readonly token: string;
   readonly password: string;
   readonly confirmation: string;
 }
-
-// Ways in, or half-way in, that somebody else may hold: they end with the old password. Links that undo stay.
-const VOIDED: readonly Purpose[] = [
-  'reset-password',
-  'remove-password',
-  'mfa',
-  'sms-login',
-  'sign-in',
-  'oauth-code',
-  'change-email',
-];
 
 /**
  * Sets a new password with a reset token. Ends every session, forgets known devices, lifts a lock, and voids the other
@@ -95,8 +84,7 @@ async function replace(
         forgetDevices: true,
       });
   await setPassword(deps, tx, { userId, hash });
-  await voidChallenges(deps, tx, { userId, purposes: VOIDED });
-  await clearPendingEmail(deps, tx, userId);
+  await voidWaysIn(deps, tx, userId);
   if ((await unlockAccount(tx, userId)) > 0) {
     await recordEvent(deps, tx, {
       type: 'lockout.lifted',
