@@ -4,7 +4,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode, type ProblemOptions } from '../platform/problems.ts';
 import { actorOfGranter, type Granter } from './granter.ts';
-import { lockGrants, mayStillAct, readClientPermissions, readUserPermissions } from './queries.ts';
+import { lockGrants, mayStillAct, readClientPermissions, readPresentPermissions } from './queries.ts';
 
 /** A verdict: what was asked for may not be done, for this reason. */
 export class Refusal {
@@ -74,7 +74,7 @@ async function presentPermissions(tx: Tx, granter: Granter): Promise<ReadonlySet
   if (granter.kind === 'user' && !(await mayStillAct(tx, granter))) return null;
   const held =
     granter.kind === 'user'
-      ? await readUserPermissions(tx, granter.userId)
+      ? await readPresentPermissions(tx, granter)
       : await readClientPermissions(tx, granter.clientId);
   return new Set(held.filter(permission => granter.permissions.has(permission)));
 }

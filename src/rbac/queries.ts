@@ -20,6 +20,22 @@ export function readUserPermissions(database: Sql, userId: string): Promise<stri
   );
 }
 
+/** What the roles of a user permit this session now; where there is none, as if a second factor had been given. */
+export function readPresentPermissions(
+  tx: Tx,
+  { userId, sessionId }: { userId: string; sessionId: string | null },
+): Promise<string[]> {
+  return names(
+    tx.rows(sql`
+      select distinct rp.permission_name as name
+      from user_roles ur join roles r on r.name = ur.role_name join role_permissions rp on rp.role_name = ur.role_name
+      where ur.user_id = ${userId}::uuid
+        and (not r.mfa_required or ${sessionId}::uuid is null
+          or exists (select from sessions s where s.id = ${sessionId}::uuid and 'mfa' = any(s.amr)))
+      order by 1`),
+  );
+}
+
 /** Whether a user is enabled, and the session, where there is one, has not ended. */
 export async function mayStillAct(
   tx: Tx,
