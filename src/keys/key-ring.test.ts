@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { watchedDatabase } from '../../test/support/watched-database.ts';
 import { numericDate } from '../platform/clock.ts';
 import type { Algorithm } from '../platform/config.ts';
 import { openMemoryCache } from '../platform/memory-cache.ts';
@@ -294,4 +295,28 @@ test('a service whose table of keys somebody emptied makes a key again, and with
   ring.close();
   const { kid } = headerOf(ring.sign(claimsAt(deps)));
   expect(await deps.db.rows(sql`select kid from signing_keys`)).toEqual([{ kid }]);
+});
+
+test('whoever asks for the keys of now gets them, although an older look is still under way', async () => {
+  const { deps, ring } = await world('ES256');
+  const { db, hooks } = watchedDatabase(deps.databaseUrl);
+  const replica = await ring({ db });
+  const leaked = replica.sign(claimsAt(deps));
+  const seen = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  hooks.push({
+    text: 'from signing_keys',
+    after: async () => {
+      seen.resolve();
+      await held.promise;
+    },
+  });
+  const older = replica.reload();
+  await seen.promise;
+  await replaceKeys(deps, { actor: { kind: 'operator' }, caller: null });
+  const told = replica.reload();
+  held.resolve();
+  await Promise.all([older, told]);
+  expect(refusalOf(() => replica.verify(leaked))).toBe('invalid_token');
+  await db.close();
 });

@@ -61,6 +61,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
   let state = buildState(deps, await listLiveKeys(db, clock.now()));
   let lookedAt = clock.now().getTime();
   let looking: Promise<void> | null = null;
+  let following: Promise<void> | null = null;
 
   const expected = { issuer: config.http.publicUrl, audience: config.tokens.audience };
   let verifiedTokens = openVerified<RingKey>();
@@ -73,7 +74,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
     if (typeof claims !== 'string') verifiedTokens.keep(token, found);
     return claims;
   };
-  const reload = () =>
+  const look = () =>
     (looking ??= listLiveKeys(db, clock.now())
       .then(rows => {
         state = buildState(deps, rows, state);
@@ -84,6 +85,16 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
       .finally(() => {
         looking = null;
       }));
+  // A look that is under way may have read before what the caller knows of: all who ask meanwhile share the one behind it.
+  const reload = () => {
+    if (looking === null) return look();
+    return (following ??= looking
+      .catch(() => {})
+      .then(() => {
+        following = null;
+        return look();
+      }));
+  };
 
   const follow = async () => {
     await reload();
@@ -120,7 +131,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
       if (claims !== 'unknown key') return verified(claims);
       const rested = clock.now().getTime() - lookedAt >= cooldown * 1000;
       if (!rested && looking === null) return verified(claims);
-      return reload().then(() => verified(check(token)));
+      return look().then(() => verified(check(token)));
     },
     jwks: () => ({ keys: publicKeys(state) }),
     reload,
