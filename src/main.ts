@@ -1,4 +1,5 @@
 import './platform/process-guard.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bootstrapAdmin } from './admin/bootstrap.ts';
 import { createApp } from './app.ts';
 import { ensureTrailKeys } from './audit/personal-fields.ts';
@@ -90,9 +91,12 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   const drain = async () => {
     setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();
     await app.close();
-    await Promise.all(workers.map(worker => worker.stop()));
+    const stopped = Promise.all(workers.map(worker => worker.stop())).then(() => true);
+    const inTime = await Promise.race([stopped, sleep(WORKERS_MS, false)]);
     keys.close();
-    await world.close();
+    // What waits for a silent database would be waited for three times over; all of it is done by whoever starts next.
+    if (!inTime) log.warn('stopping without the answers that the database owes');
+    await (inTime ? world.close() : world.abandon());
     log.info('stopped');
     // The hashes of those who were cut off, or went away, would keep the process for as long as their queue is.
     process.exit(0);
@@ -107,6 +111,8 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
 
 /** How long requests in progress may go on after a signal. */
 const DRAIN_MS = 20_000;
+/** How long mails under way and the last seal may then take: with the requests, less than half a minute. */
+const WORKERS_MS = 8_000;
 
 serve().catch((error: unknown) => {
   process.stderr.write(`${lastWords(error)}\n`);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { operator, recordEvent } from '../../src/audit/record.ts';
 import { takeExclusive } from '../../src/platform/embedded/lock.ts';
@@ -10,8 +11,10 @@ import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
 import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
+import { testDatabase } from '../support/database.ts';
 import { testDeps } from '../support/deps.ts';
 import { freePort, startService } from '../support/service.ts';
+import { tcpProxy } from '../support/tcp-proxy.ts';
 
 // How programs end before they are done: by a signal, a closed terminal, or a reader that has gone.
 
@@ -74,6 +77,29 @@ test('the service that waits for its database says so, and SIGTERM ends it at on
   expect(await ended).toBe(0);
   expect(performance.now() - asked).toBeLessThan(5_000);
   expect(said()).toContain('stopping before the start is done');
+});
+
+test('SIGTERM ends the service within half a minute, also where its database answers nothing any more', async () => {
+  const database = await testDatabase();
+  const url = new URL(database.url);
+  const host = url.searchParams.get('host') ?? decodeURIComponent(url.hostname);
+  const port = Number(url.port === '' ? 5432 : url.port);
+  const line = await tcpProxy(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
+  const through = new URL(`postgres://127.0.0.1:${line.port}${url.pathname}?sslmode=disable`);
+  Object.assign(through, { username: url.username, password: url.password });
+  const service = await startService({ DATABASE_URL: through.href, DATA_DIR: dataDir, ...SECRETS });
+  try {
+    line.freeze();
+    // The next look at the trail has begun.
+    await sleep(1_500);
+    const asked = performance.now();
+    expect(await service.stop('SIGTERM'), service.output()).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(10_000);
+  } finally {
+    await service.stop('SIGKILL');
+    await line.close();
+    await database.close();
+  }
 });
 
 test.each([
