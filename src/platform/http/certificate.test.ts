@@ -3,7 +3,10 @@ import { expect, test, vi } from 'vitest';
 import { openLog } from '../log.ts';
 import { followCertificate } from './certificate.ts';
 
-vi.mock('node:fs', async original => ({ ...(await original<typeof import('node:fs')>()), watch: vi.fn() }));
+vi.mock('node:fs', async original => ({
+  ...(await original<typeof import('node:fs')>()),
+  watch: vi.fn<() => never>(),
+}));
 
 test('a kernel that has no watch left is told, and keeps nobody from serving', () => {
   vi.mocked(watch).mockImplementation(() => {
