@@ -44,6 +44,9 @@ test('a client is made with a secret that is told once and stored as its SHA-256
   expect(row?.whole).not.toContain(client.secret);
   expect((await introspectAs(client, client.secret)).statusCode).toBe(200);
   expect((await create([], admin, 'billing')).json().code).toBe('client_exists');
+  const refusals = await world.deps.db.rows(sql`
+    select type, data ->> 'name' as name from audit_events where reason = 'client_exists'`);
+  expect(refusals).toEqual([{ type: 'client.created', name: 'billing' }]);
 });
 
 test('nobody gives a client what they do not hold, and only holders of clients:write make one', async () => {

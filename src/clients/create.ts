@@ -1,8 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
-import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
-import { invalid, Problem } from '../platform/problems.ts';
-import { decide } from '../rbac/decide.ts';
+import { invalid } from '../platform/problems.ts';
+import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refusePermissions } from '../rbac/refuse-permissions.ts';
 import { type ClientBody, presentClient } from './client.ts';
@@ -35,7 +34,7 @@ export async function createClient(
     async (tx, held) => {
       const refused = await refusePermissions(tx, held, permissions);
       if (refused !== null) return refused;
-      await insertClient(tx, client);
+      if (!(await insertClient(tx, client))) return new Refusal('client_exists');
       const names = await grantToClient(tx, client.id, permissions);
       await recordEvent(deps, tx, {
         ...event,
@@ -45,10 +44,7 @@ export async function createClient(
       });
       return names;
     },
-  ).catch((error: unknown) => {
-    if (isUniqueViolation(error, 'clients_name_key')) throw new Problem('client_exists', { cause: error });
-    throw error;
-  });
+  );
   const times = { created_at: client.now, last_used_at: null, previous_secret_expires_at: null };
   return { ...presentClient({ id: client.id, name: trimmed, permissions: granted, ...times }), secret };
 }

@@ -52,12 +52,15 @@ export function findClientSecrets(database: Sql, clientId: string): Promise<Clie
     select ${columns}, c.secret_hash, c.previous_secret_hash from clients c where c.id = ${clientId}::uuid`);
 }
 
-export function insertClient(
+/** False when a client of this name exists. */
+export async function insertClient(
   tx: Tx,
   client: { id: string; name: string; secretHash: Buffer; now: Date },
-): Promise<number> {
-  return tx.run(sql`insert into clients (id, name, secret_hash, created_at)
-    values (${client.id}, ${client.name}, ${client.secretHash}, ${client.now})`);
+): Promise<boolean> {
+  const written = await tx.run(sql`insert into clients (id, name, secret_hash, created_at)
+    values (${client.id}, ${client.name}, ${client.secretHash}, ${client.now})
+    on conflict (name) do nothing`);
+  return written === 1;
 }
 
 /** Grants the client those of the named permissions that exist; returns their names. */
