@@ -1,14 +1,33 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../platform/clock.ts';
 import { issuerOf } from './issuer.ts';
 
-afterEach(() => vi.unstubAllGlobals());
+const pem = (name: string) =>
+  readFileSync(new URL(`../../test/support/tls/${name}`, import.meta.url), 'utf8');
+const trusted = getCACertificates('default');
+
+let server: Server;
+beforeAll(async () => {
+  const cert = pem('localhost.crt');
+  setDefaultCACertificates([cert]);
+  server = createServer({ cert, key: pem('localhost.key') }).listen(0, '127.0.0.1');
+  await new Promise(resolve => server.once('listening', resolve));
+});
+afterAll(() => {
+  setDefaultCACertificates(trusted);
+  server.closeAllConnections();
+  server.close();
+});
 
 let made = 0;
 
 /** What is made of the metadata of an issuer that has TLS. */
 function metadataWith(members: object) {
-  const issuer = `https://op-${++made}.example`;
+  const issuer = `https://localhost:${(server.address() as AddressInfo).port}/op-${++made}`;
   const metadata = {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
@@ -17,7 +36,9 @@ function metadataWith(members: object) {
     jwks_uri: `${issuer}/keys`,
     ...members,
   };
-  vi.stubGlobal('fetch', async () => Response.json(metadata));
+  server.removeAllListeners('request').on('request', (_request, response) => {
+    response.end(JSON.stringify(metadata));
+  });
   return issuerOf({ issuer, kind: 'oidc' }, systemClock).metadata.current();
 }
 
