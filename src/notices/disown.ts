@@ -42,8 +42,8 @@ const WAYS_IN: readonly Purpose[] = [
 /**
  * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours),
  * removes the passkeys and unlinks the providers of that time, voids open links and half-finished sign-ins, and mails a link
- * for a new password. Second factors stay and are asked for as ever. Once per notice, by the token in its mail; refuses
- * with `invalid_link`.
+ * for a new password. What is only asked for besides a password stays, and is asked for as ever. Once per notice, by the
+ * token in its mail; refuses with `invalid_link`.
  */
 export async function disownNotice(deps: Deps, caller: Caller, token: string): Promise<Disowned> {
   const { db } = deps;

@@ -132,9 +132,10 @@ export const english = {
         ] as const,
       consequences: [
         'Every device is signed out and forgotten.',
-        'A change of your address in the last 72 hours is undone, and passkeys and other sign-ins that were added in them are removed.',
+        'A change of your address in the last 72 hours is undone.',
+        'Passkeys and other sign-ins that were added in the last 72 hours are removed.',
         'Open links and half-finished sign-ins stop working.',
-        'You get a mail to choose a new password. Your second factor stays as it is.',
+        'You get a mail to choose a new password. Authenticator app, phone and recovery codes stay as they are.',
       ],
       submit: 'It was not me, secure my account',
       doneTitle: 'Your account is secured',

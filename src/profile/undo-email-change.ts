@@ -16,7 +16,7 @@ import { voidLinks } from './void-links.ts';
  * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
  * back, as verified as it was, every session ends, devices are strangers again, open links die (`voidLinks`), the passkeys and
  * providers that were added in the last 72 hours go, and a reset link goes to it, because whoever changed it may know the
- * password. No second factor is touched. Refuses with `invalid_verification_token`, also when the 72 hours are over.
+ * password. What is only asked for besides it stays. Refuses with `invalid_verification_token`, also when the 72 hours are over.
  */
 export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
   const purpose = 'undo-email-change';
