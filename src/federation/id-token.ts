@@ -24,8 +24,8 @@ export const SKEW_SECONDS = 60;
 
 /**
  * Verifies an ID token (OpenID Connect Core §3.1.3.7): signature by a key of the issuer, `typ` where it names another
- * kind of token, `iss`, `aud`, `azp`, `exp`, `iat`, and the nonce where one is expected. Returns its claims; throws jose's errors, a TypeError, or
- * `KeysUnavailable`.
+ * kind of token, `iss`, `aud`, `azp`, `exp`, `iat`, and the nonce where one is expected. Returns its claims; throws jose's
+ * errors, a TypeError, or `KeysUnavailable`.
  */
 export async function verifyIdToken(
   { clock }: { clock: Clock },
