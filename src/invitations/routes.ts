@@ -122,7 +122,7 @@ export function routes(app: App, deps: Deps): void {
             token: opaqueToken(),
             first_name: nameText,
             last_name: nameText,
-            phone_number: Type.Optional(Type.Union([phoneText, Type.Null()])),
+            phone_number: optional(phoneText),
             password,
             confirm_password: password,
           },
