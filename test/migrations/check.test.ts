@@ -136,6 +136,18 @@ describe('check', () => {
     expect(faults).toEqual([expect.stringContaining(`partition ${month?.name} of audit_events is missing`)]);
   });
 
+  it('misses it whatever the database is set to write times as', async () => {
+    const other = await migratedDatabase();
+    try {
+      await other.query(`alter database ${other.name} set datestyle to German`);
+      await other.query(`drop table audit_events_${new Date().toISOString().slice(0, 7).replace('-', '')}`);
+      const { faults } = await checkDatabase({ ...(await migration()), connection: other.connection });
+      expect(faults).toEqual([expect.stringContaining('is missing')]);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('accepts the partitions that time brings and takes', async () => {
     expect(await faultsAfter("select ensure_audit_partition('2031-01-01')")).toEqual([]);
     const [last] = await database.query<{ name: string }>(

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { AWAY } from '../database-errors.ts';
+import { IsoClient } from '../iso-client.ts';
 import { MigrationError } from './migration-error.ts';
 
 export type Say = (message: string) => void;
@@ -74,7 +75,7 @@ const WHO = 'DATABASE_URL, or DB_USER and DB_PASSWORD (for migrations MIGRATE_DA
 // It reads the certificates that the URL names at once.
 function newClient(connection: pg.ClientConfig, connectionTimeoutMillis: number): pg.Client {
   try {
-    const client = new pg.Client({
+    const client = new IsoClient({
       application_name: 'entrecore-auth migrations',
       keepAlive: true,
       connectionTimeoutMillis,
