@@ -123,7 +123,7 @@ export async function answerPending(
   await keepUsedFactors(deps, { userId, caller });
   return finishAuthentication(deps, caller, {
     account,
-    amr: [...pending.amr, amr, 'mfa'],
+    amr: [...new Set([...pending.amr, amr, 'mfa'])],
     subject: attempt.subject,
     deviceId: pending.deviceId,
     passwordExpired: pending.passwordExpired,

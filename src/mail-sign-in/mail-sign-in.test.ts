@@ -1,3 +1,4 @@
+import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
@@ -205,6 +206,21 @@ test('a second factor is asked after it, and a disabled account gets nothing', a
   const mails = (await mailsTo(service, bob.email)).length;
   await ask(bob.email);
   expect(await mailsTo(service, bob.email)).toHaveLength(mails);
+});
+
+test('the tokens name each way of proof once, also where an app shows a code after the mailed one', async () => {
+  const ada = await person(service);
+  const { access_token: token } = await logIn(service, ada);
+  const { secret } = (await service.call('POST', '/mfa/totp', { token })).json();
+  const { clock, keys } = service.deps;
+  const shown = () => new TOTP({ secret }).generate({ timestamp: clock.now().getTime() });
+  await service.call('POST', '/mfa/totp/confirm', { token, body: { code: shown() } });
+  clock.advance(60);
+  const { request_token, code } = await ask(ada.email);
+  const { mfa_token } = (await verify({ request_token, code })).json();
+  const body = { mfa_token, factor: 'totp', code: shown() };
+  const answer = await service.call('POST', '/token/mfa', { body });
+  expect(keys.verify(answer.json().access_token)).toHaveProperty('amr', ['otp', 'mfa']);
 });
 
 test('it is off by default', async () => {
