@@ -1,6 +1,5 @@
 import type { Account } from '../accounts/account.ts';
 import { closeAccount } from '../accounts/close.ts';
-import { lockAccount } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { erasePerson } from '../audit/personal-fields.ts';
 import { recordEvent } from '../audit/record.ts';
@@ -14,6 +13,7 @@ import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
 /**
@@ -53,7 +53,7 @@ async function tellOwner(
   wakeDelivery(deps.db);
 }
 
-/** Closes the caller's own account for good. Refuses with `last_administrator`. */
+/** Closes the caller's own account for good. Refuses with `token_revoked` and `last_administrator`. */
 export async function closeOwnAccount(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId } = principal;
   const ended = await decide(
@@ -61,8 +61,9 @@ export async function closeOwnAccount(deps: Deps, principal: UserPrincipal): Pro
     principal,
     { lock: 'change', event: { type: 'user.deleted', userId } },
     async tx => {
-      const account = await lockAccount(tx, userId);
-      if (account === null) return new Refusal('invalid_token');
+      // `decide` has looked at the session too, but before whoever takes the account back let go of it.
+      const account = await lockOwnAccount(tx, principal);
+      if (account === null) return new Refusal('token_revoked');
       const last = await refuseLastAdministrator(tx, account);
       return last ?? removeAccount(deps, tx, { account, granter: principal });
     },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findAccountById } from '../../src/accounts/find.ts';
+import { findAccountById, lockAccount } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
 import { letIn } from '../../src/authentication/let-in.ts';
 import { beginPasskeySignIn, signInNewAccount, signInWithPasskey } from '../../src/authentication/passkey.ts';
@@ -11,9 +11,11 @@ import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
 import { changePassword } from '../../src/passwords/change.ts';
 import type { Problem } from '../../src/platform/problems.ts';
 import { sql } from '../../src/platform/sql.ts';
+import { closeOwnAccount } from '../../src/profile/remove-account.ts';
 import { updateProfile } from '../../src/profile/update.ts';
 import { sendVerification } from '../../src/profile/verify-email.ts';
 import { authenticate } from '../../src/sessions/authenticate.ts';
+import { endSessionsOf } from '../../src/sessions/end.ts';
 import type { UserPrincipal } from '../../src/sessions/principal.ts';
 import { insertRevokedToken } from '../../src/sessions/queries.ts';
 import { type TestApp, testApp } from '../support/app.ts';
@@ -100,6 +102,22 @@ describe('nothing is written, and token_revoked says so, where the session ended
     );
     await expect(write(principal)).rejects.toThrow(expect.objectContaining({ code: 'token_revoked' }));
   });
+});
+
+test('nor is an account closed by a session that ends while the closing waits for who takes the account back', async () => {
+  const { who, token } = await member(service);
+  const { deps } = service;
+  const principal = await letInOnce(token);
+  let closing: Promise<unknown> | undefined;
+  await deps.db.transaction(async tx => {
+    await lockAccount(tx, who.id);
+    closing = closeOwnAccount(deps, principal).catch(({ code }: Problem) => code);
+    await waitingForLock(deps.db);
+    const actor = { kind: 'user', id: who.id } as const;
+    await endSessionsOf(deps, tx, { userId: who.id, reason: 'password_reset', actor, caller });
+  });
+  expect(await closing).toBe('token_revoked');
+  expect(await findAccountById(deps.db, who.id)).toMatchObject({ email: who.email });
 });
 
 test('nor where the token was revoked by itself after the request was let in', async () => {
