@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
+import { heldHasher } from '../../test/support/held-hasher.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
+import { authenticate } from '../sessions/authenticate.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
+import { changePassword } from './change.ts';
 import { removePassword } from './set.ts';
 
 const NEW = 'Entirely-other-7';
@@ -39,6 +43,31 @@ test('a change ends every other session, keeps this one, voids reset links and t
     body: { token, new_password: `${NEW}8`, confirm_new_password: `${NEW}8` },
   });
   expect(reset.json().code).toBe('invalid_reset_token');
+});
+
+test('whoever got another address while the hash was made is told at that one', async () => {
+  const ada = await person(world);
+  const { access_token: token } = await logIn(world, ada);
+  const next = `next-${ada.email}`;
+  await world.call('PUT', '/users/me', { token, body: { email: next } });
+  const confirm = await mailedToken(world, 'email-change-confirm', next);
+  const held = heldHasher(world.deps.config.passwords);
+  const deps = { ...world.deps, hasher: held.hasher };
+  const caller = { requestId: 'held', ip: '127.0.0.1', userAgent: 'test' };
+  const principal = await authenticate(deps, token, caller, { access: 'user', recent: false });
+  let changing: Promise<void> | undefined;
+  await held.whileBusy(async () => {
+    changing = changePassword(deps, principal as UserPrincipal, {
+      current: PASSWORD,
+      password: NEW,
+      confirmation: NEW,
+    });
+    expect((await world.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(200);
+  });
+  await changing;
+  const told = async (to: string) =>
+    (await mailsTo(world, to)).some(({ template }) => template === 'password-changed');
+  expect([await told(ada.email), await told(next)]).toEqual([false, true]);
 });
 
 test('a wrong current password changes nothing and counts on the account’s attempts', async () => {

@@ -57,7 +57,8 @@ export async function changePassword(
   const hash = await hasher.hash(password, caller.hungUp);
 
   const ended = await db.transaction(async tx => {
-    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    const present = await lockOwnAccount(tx, principal);
+    if (present === null) return 'token_revoked';
     if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.changed_at }))) return null;
     const actor = { kind: 'user', id: userId } as const;
     // A link that removes the password stays: it was mailed to the owner, and this may be somebody else.
@@ -72,10 +73,10 @@ export async function changePassword(
     });
     await enqueueMail(deps, tx, {
       template: 'password-changed',
-      to: account.email,
+      to: present.email,
       userId,
       params: {
-        name: account.first_name,
+        name: present.first_name,
         ip: caller.ip,
         userAgent: caller.userAgent,
         at: deps.clock.now().toISOString(),
