@@ -2,7 +2,16 @@ import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import { type Challenge, hashToken, isToken, type Purpose } from './challenge.ts';
-import { consuming, findEveryOpen, findNewestOpen, findOpen, takeOne, voidOf, voidOpen } from './queries.ts';
+import {
+  consuming,
+  findEveryOpen,
+  findNewestOpen,
+  findOpen,
+  removing,
+  takeOne,
+  voidOf,
+  voidOpen,
+} from './queries.ts';
 
 type ClockDeps = Pick<Deps, 'clock'>;
 
@@ -16,16 +25,18 @@ export async function consumeChallenge(
   tx: Sql,
   { purpose, token }: { purpose: Purpose; token: string },
 ): Promise<Challenge | null> {
-  const statement = consumption(deps, { purpose, token });
-  return statement === null ? null : tx.row(statement);
+  return isToken(token) ? tx.row(consuming(purpose, hashToken(token), deps.clock.now())) : null;
 }
 
-/** The spending `UPDATE … RETURNING` as a fragment for a CTE; null for text that cannot be a token. */
-export function consumption(
+/**
+ * The spending of a token as a fragment for a CTE, a `DELETE … RETURNING`: for a challenge whose data are a person's and which
+ * is nobody's account's, so that it would outlive what comes of it. Null for text that cannot be a token.
+ */
+export function removal(
   { clock }: ClockDeps,
   { purpose, token }: { purpose: Purpose; token: string },
 ): Fragment | null {
-  return isToken(token) ? consuming(purpose, hashToken(token), clock.now()) : null;
+  return isToken(token) ? removing(purpose, hashToken(token), clock.now()) : null;
 }
 
 /** The open challenge of a token; spends nothing, so a page may look before its form is sent. */

@@ -33,6 +33,13 @@ export function consuming(purpose: Purpose, secretHash: Buffer, now: Date): Frag
     returning ${columns}`;
 }
 
+/** `delete from challenges … returning …`: the same, and nothing of it is left behind. */
+export function removing(purpose: Purpose, secretHash: Buffer, now: Date): Fragment {
+  return sql`delete from challenges
+    where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
+    returning ${columns}`;
+}
+
 /** The challenge of this hash while it is open: neither spent nor expired. */
 export function findOpen(
   db: Sql,

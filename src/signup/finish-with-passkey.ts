@@ -1,7 +1,7 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import type { Challenge } from '../challenges/challenge.ts';
-import { consumption, findChallenge } from '../challenges/consume.ts';
+import { findChallenge, removal } from '../challenges/consume.ts';
 import { passkeyName } from '../mfa/passkeys.ts';
 import { beginSignUpPasskey, isRegistered, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
 import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
@@ -45,7 +45,7 @@ export async function finishWithPasskey(
   // Before the ceremony is spent, so that a better name goes with the same passkey.
   const given = passkeyName(name);
   const pending = await pendingOf(deps, signup);
-  const spent = consumption(deps, { purpose: 'signup', token: signup.token });
+  const spent = removal(deps, { purpose: 'signup', token: signup.token });
   if (pending === null || spent === null) throw new Problem('signup_not_found');
   const credential = await verifySignUpPasskey(deps, pending.id, response);
   if (credential === null) throw new Problem('passkey_refused');

@@ -2,7 +2,7 @@ import { type Account, presentUser, type UserBody } from '../accounts/account.ts
 import { accountCtes, prepareAccount } from '../accounts/create.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, insertEvent, prepareEvent, recordEvent } from '../audit/record.ts';
-import { consumption, findChallenge } from '../challenges/consume.ts';
+import { findChallenge, removal } from '../challenges/consume.ts';
 import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
 import { fewAnHour } from '../delivery/an-hour.ts';
 import { insertMail, prepareMail } from '../delivery/enqueue.ts';
@@ -42,7 +42,7 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   const { key } = normalizeEmail(choice.email);
   const { token } = choice;
   const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
-  const spent = consumption(deps, { purpose: 'signup', token });
+  const spent = removal(deps, { purpose: 'signup', token });
   const person = pending?.data as PendingSignup | undefined;
   // Nothing to tell of, and whoever makes tokens up must not fill the trail.
   if (pending === null || spent === null || person?.key !== key) throw new Problem('signup_not_found');

@@ -78,6 +78,18 @@ describe('the two steps', () => {
     ).toEqual([{ type: 'signup.started' }, { type: 'signup.completed' }]);
   });
 
+  test('who signed up leaves nothing of it behind when they close their account', async () => {
+    const email = 'gone@example.com';
+    const { signup_token } = (await step1(email)).json();
+    expect((await step2(email, signup_token)).statusCode).toBe(200);
+    const form = { username: email, password: PASSWORD };
+    const { access_token: token } = (await world.call('POST', '/token', { form })).json();
+    expect((await world.call('DELETE', '/users/me', { token })).statusCode).toBe(204);
+    expect(
+      await world.deps.db.rows(sql`select purpose, data from challenges where lower(sent_to) = ${email}`),
+    ).toEqual([]);
+  });
+
   test('a taken address is refused at step 1 and, when it was taken meanwhile, at step 2', async () => {
     const early = (await step1('grace@example.com')).json().signup_token;
     const first = (await step1('Grace@Example.com')).json().signup_token;
