@@ -2,7 +2,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type TestIssuer, testIssuer } from '../../test/support/issuer.ts';
-import { mailedToken } from '../../test/support/mails.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, member, person } from '../../test/support/people.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { lockAccount } from '../accounts/find.ts';
@@ -155,6 +155,9 @@ test('pre-hijack: everything that was set on an unverified account is gone once 
   const answer = await signUp(await issuer.idToken({ sub: '3001', email: 'Victim@example.com' }));
   expect(answer.statusCode, answer.body).toBe(200);
   expect(answer.json()).toMatchObject({ id: who.id, email_verified: true });
+  // Nor is the victim greeted by a name that the attacker typed.
+  const told = (await mailsTo(service, who.email)).find(({ template }) => template === 'identity-linked');
+  expect(told?.params).not.toHaveProperty('name');
   expect((await service.call('GET', '/users/me', { token: attacker.access_token })).statusCode).toBe(401);
   expect(
     (await service.call('POST', '/refresh-token', { body: { refresh_token: attacker.refresh_token } }))

@@ -1,3 +1,4 @@
+import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
@@ -94,7 +95,7 @@ async function tie(
     to: account.email,
     userId,
     params: {
-      name: account.first_name,
+      ...toldName(account),
       provider: providerName(config, identity.provider),
       ip: caller.ip,
       userAgent: caller.userAgent,

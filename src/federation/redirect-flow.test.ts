@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailsTo } from '../../test/support/mails.ts';
 import { type RealProvider, realProvider } from '../../test/support/oidc-provider.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../test/support/sign-in-flow.ts';
@@ -193,7 +194,7 @@ test('the keys that the provider signs with may change between two sign-ins', as
 });
 
 test('a person links a provider, sees it, and unlinks it; never the last way in', async () => {
-  const who = await person(service, { email: 'linker@example.com' });
+  const who = await person(service, { email: 'linker@example.com', verified: false });
   const { access_token: token } = await logIn(service, who);
   const verifier = 'v'.repeat(43);
   const ticket = await service.call('POST', '/users/me/identities/acme', {
@@ -223,6 +224,14 @@ test('a person links a provider, sees it, and unlinks it; never the last way in'
   const url = `/users/me/identities/${linked.json().id}`;
   expect((await service.call('DELETE', url, { token })).statusCode).toBe(204);
   expect((await service.call('DELETE', url, { token })).json().code).toBe('identity_not_found');
+  // An unproven mailbox may be a stranger's.
+  const notices = (await mailsTo(service, who.email)).filter(({ template }) =>
+    template.startsWith('identity-'),
+  );
+  expect(notices.map(({ template, params }) => [template, params.name])).toEqual([
+    ['identity-linked', undefined],
+    ['identity-unlinked', undefined],
+  ]);
 
   const alone = await signInAs('alone');
   const only = (await exchange(alone.client.code, alone.begun.verifier)).json().access_token;

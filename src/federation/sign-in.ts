@@ -2,6 +2,7 @@ import { type Account, presentUser, type UserBody } from '../accounts/account.ts
 import { createAccount } from '../accounts/create.ts';
 import { findAccountById } from '../accounts/find.ts';
 import { isAddress, isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
+import { toldName } from '../accounts/told-name.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import { issueChallenge } from '../challenges/issue.ts';
@@ -220,7 +221,7 @@ async function tellOwner(
     to: account.email,
     userId: account.id,
     params: {
-      name: account.first_name,
+      ...toldName(account),
       provider: providerName(deps.config, identity.provider),
       ip: caller.ip,
       userAgent: caller.userAgent,

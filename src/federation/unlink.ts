@@ -1,3 +1,4 @@
+import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -34,7 +35,7 @@ export async function unlinkIdentity(deps: Deps, principal: UserPrincipal, id: s
       to: account.email,
       userId,
       params: {
-        name: account.first_name,
+        ...toldName(account),
         provider: providerName(deps.config, found.provider),
         ip: caller.ip,
         userAgent: caller.userAgent,

@@ -1,6 +1,7 @@
 import type { Account } from '../accounts/account.ts';
 import { findAccountByAddress } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
+import { toldName } from '../accounts/told-name.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { issueCode } from '../challenges/issue.ts';
 import { withinQuota } from '../challenges/quota.ts';
@@ -51,7 +52,7 @@ export async function requestSignIn(deps: Deps, caller: Caller, email: string): 
           template: 'sign-in',
           to: known.email,
           userId: known.id,
-          params: known.email_verified_at === null ? {} : { name: known.first_name },
+          params: toldName(known),
           secrets: { code, token: linkToken(id, code) },
           expiresAt,
         });

@@ -70,6 +70,15 @@ test('whoever got another address while the hash was made is told at that one', 
   expect([await told(ada.email), await told(next)]).toEqual([false, true]);
 });
 
+test('an unproven mailbox is not told the name that whoever signed up with it typed', async () => {
+  for (const verified of [true, false]) {
+    const ada = await person(world, { verified });
+    await change((await logIn(world, ada)).access_token, PASSWORD, NEW);
+    const notice = (await mailsTo(world, ada.email)).find(({ template }) => template === 'password-changed');
+    expect(notice?.params.name).toBe(verified ? 'Ada' : undefined);
+  }
+});
+
 test('a wrong current password changes nothing and counts on the account’s attempts', async () => {
   const ada = await person(world);
   const { access_token, device_token } = await logIn(world, ada);

@@ -1,3 +1,4 @@
+import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
@@ -76,7 +77,7 @@ export async function changePassword(
       to: present.email,
       userId,
       params: {
-        name: present.first_name,
+        ...toldName(present),
         ip: caller.ip,
         userAgent: caller.userAgent,
         at: deps.clock.now().toISOString(),

@@ -1,6 +1,7 @@
 import type { Account } from '../accounts/account.ts';
 import { findAccountByAddress } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
+import { toldName } from '../accounts/told-name.ts';
 import { type Actor, anonymous, recordEvent } from '../audit/record.ts';
 import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
 import { withinQuota } from '../challenges/quota.ts';
@@ -95,8 +96,7 @@ async function mailReset(deps: Deps, tx: Tx, account: Account): Promise<void> {
     template: 'reset-password',
     to: account.email,
     userId: account.id,
-    // An unproven mailbox may be a stranger's: it is not told what somebody typed as a name.
-    params: account.email_verified_at === null ? {} : { name: account.first_name },
+    params: toldName(account),
     secrets: { token: issued.token },
     expiresAt: issued.expiresAt,
   });
