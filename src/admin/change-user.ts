@@ -1,10 +1,10 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { normalizeProfile, type ProfileChange, setDisabled, writeProfile } from '../accounts/profile.ts';
 import { recordEvent } from '../audit/record.ts';
-import { voidChallenges } from '../challenges/consume.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { changedMembers } from '../profile/update.ts';
+import { voidLinks } from '../profile/void-links.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
@@ -72,6 +72,6 @@ async function switchLogin(
     caller,
   });
   if (!disabled) return [];
-  await voidChallenges(deps, tx, { userId: account.id });
+  await voidLinks(deps, tx, account.id);
   return endSessionsOf(deps, tx, { userId: account.id, reason: 'disabled', actor, caller });
 }

@@ -160,6 +160,15 @@ describe('a change of address', () => {
       expect(await owned(ada)).toBe(ada.who.email);
     });
 
+    test('and an administrator who stops them does not either', async () => {
+      const { ada } = await takenOver();
+      const { token } = await member({ roles: ['admin'] });
+      for (const disabled of [true, false])
+        await world.call('PATCH', `/users/${ada.who.id}`, { token, body: { disabled } });
+      expect(await undo('email-changed', ada.who.email)).toBe(200);
+      expect(await owned(ada)).toBe(ada.who.email);
+    });
+
     test('that was confirmed, and the later address is free', async () => {
       const { ada, stolen, third } = await takenOver();
       await world.call('POST', `/verify-email/${await mailed('email-change-confirm', third)}`);

@@ -5,9 +5,9 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 
 /**
- * Voids the open links of an account whose address was put back, or whose change was stopped: all but those that put back an
- * address which came before it and is still kept. Whoever took the account over may do so to a change of their own, and the
- * owner's link must outlive that.
+ * Voids the open links of an account that was disabled, whose address was put back, or whose change was stopped: all but those
+ * that put back an address which came before the present one and is still kept. Whoever took the account over may undo a change
+ * of their own, or be stopped by an administrator, and the owner's link must outlive that.
  */
 export async function voidLinks(deps: Deps, tx: Tx, userId: string): Promise<void> {
   const kept = await keptAddresses(deps, tx, userId);
