@@ -84,7 +84,12 @@ export function routes(app: App, deps: Deps): void {
     {
       config: {
         ...writing,
-        problems: ['permission_not_found', 'permission_built_in', 'grant_exceeds_own'],
+        problems: [
+          'permission_not_found',
+          'permission_built_in',
+          'grant_exceeds_own',
+          'target_outranks_caller',
+        ],
       },
       schema: {
         tags: ['Roles'],

@@ -7,6 +7,7 @@ import { actorOfGranter, type Granter } from './granter.ts';
 import {
   deletePermissionRow,
   insertPermission,
+  isHeldBeyond,
   type PermissionRow,
   selectPermission,
   selectPermissions,
@@ -56,8 +57,9 @@ export function createPermission(
 }
 
 /**
- * Removes a permission from every role and client. Refuses with `permission_not_found`, `permission_built_in`, or
- * `grant_exceeds_own` for one that the granter lacks: it would act on everybody who has it.
+ * Removes a permission from every role and client. Refuses with `permission_not_found`, `permission_built_in`,
+ * `grant_exceeds_own` for one that the granter lacks, and `target_outranks_caller` where a role other than `admin`, or a
+ * client, holds it beside one that the granter lacks.
  */
 export async function deletePermission(deps: Deps, granter: Granter, name: string): Promise<void> {
   const event = { type: 'permission.deleted', data: { permission: name } } as const;
@@ -69,6 +71,10 @@ export async function deletePermission(deps: Deps, granter: Granter, name: strin
       return new Refusal('grant_exceeds_own', {
         message: 'You cannot remove a permission that you do not hold.',
         members: { permissions: [name] },
+      });
+    if (await isHeldBeyond(tx, name, [...held]))
+      return new Refusal('target_outranks_caller', {
+        message: 'A role or a client that has it holds a permission that you lack.',
       });
     await deletePermissionRow(tx, name);
     await recordEvent(deps, tx, {

@@ -220,6 +220,22 @@ export async function insertPermission(
   return written === 1;
 }
 
+/**
+ * Whether a role or a client has a permission beside one that is not in `held`; apart from `admin`, which has whatever there
+ * is.
+ */
+export async function isHeldBeyond(tx: Tx, name: string, held: readonly string[]): Promise<boolean> {
+  const row = await tx.row(sql`
+    select 1 from role_permissions rp join role_permissions beside on beside.role_name = rp.role_name
+    where rp.permission_name = ${name}::text and rp.role_name <> 'admin'
+      and beside.permission_name <> all(${[...held]}::text[])
+    union all
+    select 1 from client_permissions cp join client_permissions beside on beside.client_id = cp.client_id
+    where cp.permission_name = ${name}::text and beside.permission_name <> all(${[...held]}::text[])
+    limit 1`);
+  return row !== null;
+}
+
 export function deletePermissionRow(tx: Tx, name: string): Promise<number> {
   return tx.run(sql`delete from permissions where name = ${name}::text and not built_in`);
 }

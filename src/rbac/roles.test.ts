@@ -163,6 +163,25 @@ describe('roles', () => {
     expect((await eventsOf('role.created')).some(({ reason }) => reason === 'grant_exceeds_own')).toBe(true);
   });
 
+  test('nobody takes a permission from a role or a client that holds what they do not', async () => {
+    const { token } = admin;
+    await world.call('POST', '/permissions', { token, body: { name: 'safe:open' } });
+    const teller = await holderOf('teller', ['roles:write', 'safe:open']);
+    const remove = async () => {
+      const answer = await world.call('DELETE', '/permissions/safe:open', { token: teller.token });
+      return [answer.statusCode, answer.statusCode === 204 ? null : answer.json().code];
+    };
+    const body = { name: 'guard', permissions: ['keys:rotate', 'safe:open'] };
+    await make(body);
+    expect(await remove()).toEqual([403, 'target_outranks_caller']);
+    await world.call('DELETE', '/roles/guard', { token });
+    const client = (await world.call('POST', '/clients', { token, body })).json();
+    expect(await remove()).toEqual([403, 'target_outranks_caller']);
+    await world.call('DELETE', `/clients/${client.id}`, { token });
+    // Of `admin` it goes as well, which holds whatever there is.
+    expect(await remove()).toEqual([204, null]);
+  });
+
   test('a permission that nobody made is refused by its place in the list', async () => {
     const answer = await make({ name: 'ghost', permissions: ['users:read', 'no:such'] });
     expect([answer.statusCode, answer.json().detail]).toEqual([

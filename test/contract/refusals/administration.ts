@@ -126,6 +126,14 @@ export const administration: Recipes = {
     await send(world, await admin(world), 'POST', '/permissions', { name: 'invoices:pay' });
     return '/permissions/invoices:pay';
   }),
+  'DELETE /permissions/{name} target_outranks_caller': async ({ world }) => {
+    const chief = await admin(world);
+    await send(world, chief, 'POST', '/permissions', { name: 'ledger:close' });
+    const permissions = ['ledger:close', 'keys:rotate'];
+    await send(world, chief, 'POST', '/roles', { name: 'controller', permissions });
+    const writer = await holderOf(world, 'roles:write', 'ledger:close');
+    return send(world, writer, 'DELETE', '/permissions/ledger:close');
+  },
   'POST /roles role_exists': by('POST', '/roles', { name: 'user' }),
   'POST /roles grant_exceeds_own': byWriter('POST', () => '/roles', more()),
   'GET /roles/{name} role_not_found': by('GET', '/roles/nonesuch'),
