@@ -33,7 +33,7 @@ function keyBegins(prefix: string): Fragment {
 const nameBegins = (name: Fragment, prefix: string) =>
   sql`lower(${name}) ~>=~ lower(${prefix}::text) and lower(${name}) ~<~ lower(${prefix + LAST}::text)`;
 
-// Past this many, the newest that match are found sooner by walking the newest.
+// Of whom more than this many match, those among as many of the newest are looked for first: a page is full there as a rule.
 const MANY = 5000;
 
 const matches = (prefix: string) => [
@@ -42,30 +42,41 @@ const matches = (prefix: string) => [
   sql`select n.id from users n where ${nameBegins(sql`n.last_name`, prefix)}`,
 ];
 
+/** A condition on `u`: by the ids that an index gives, or row by row. */
+interface Condition {
+  readonly few: boolean;
+  readonly byIds: Fragment;
+  readonly byRow: Fragment;
+}
+
 // An array and no `in`: of that, PostgreSQL may think too many, and read all accounts for a few.
 const among = (few: Fragment) => sql`and u.id = any(array(${few}))`;
 
-/** The condition on `u` of a role: by the ids of its holders, or row by row when those are many. */
-async function holding(database: Sql, role: string): Promise<Fragment> {
+async function holding(database: Sql, role: string): Promise<Condition> {
   const holders = sql`select ur.user_id from user_roles ur where ur.role_name = ${role}::text`;
   const counted = await database.row<{ n: number }>(
     sql`select count(*) as n from (${holders} limit ${MANY}::int) as h`,
   );
-  if ((counted?.n ?? 0) < MANY) return among(holders);
-  return sql`and exists (select from user_roles ur where ur.user_id = u.id and ur.role_name = ${role}::text offset 0)`;
+  return {
+    few: (counted?.n ?? 0) < MANY,
+    byIds: among(holders),
+    byRow: sql`and exists (select from user_roles ur where ur.user_id = u.id and ur.role_name = ${role}::text offset 0)`,
+  };
 }
 
-/** The condition on `u` of a prefix: by the ids that the indexes give, or row by row when those are many. */
-async function namedBy(database: Sql, prefix: string): Promise<Fragment> {
+async function namedBy(database: Sql, prefix: string): Promise<Condition> {
   const [byKey, byFullName, byLastName] = matches(prefix);
   const counted = await database.row<{ n: number }>(sql`
     select count(*) as n from (
       (${byKey} limit ${MANY}::int) union all (${byFullName} limit ${MANY}::int)
       union all (${byLastName} limit ${MANY}::int)) as m`);
-  if ((counted?.n ?? 0) < MANY) return among(sql`${byKey} union ${byFullName} union ${byLastName}`);
-  return sql`and (${nameBegins(sql`u.full_name`, prefix)} or ${nameBegins(sql`u.last_name`, prefix)}
-    or exists (select from identifiers i where i.user_id = u.id and ${keyBegins(prefix)} and i.kind <> 'reserved'
-      offset 0))`;
+  return {
+    few: (counted?.n ?? 0) < MANY,
+    byIds: among(sql`${byKey} union ${byFullName} union ${byLastName}`),
+    byRow: sql`and (${nameBegins(sql`u.full_name`, prefix)} or ${nameBegins(sql`u.last_name`, prefix)}
+      or exists (select from identifiers i where i.user_id = u.id and ${keyBegins(prefix)} and i.kind <> 'reserved'
+        offset 0))`,
+  };
 }
 
 /** Accounts that match, the newest first. */
@@ -77,16 +88,29 @@ export async function selectUsers(
     limit,
   }: { filter: UserFilter; after: readonly string[] | null; limit: number },
 ): Promise<ListedUser[]> {
-  const named = prefix === null ? sql`` : await namedBy(database, prefix);
-  const held = role === null ? sql`` : await holding(database, role);
-  return database.rows(sql`
-    select ${accountColumns}, ${roles} as roles
-    from users u
-    where true ${named} ${held}
+  const conditions = [
+    ...(prefix === null ? [] : [await namedBy(database, prefix)]),
+    ...(role === null ? [] : [await holding(database, role)]),
+  ];
+  const newest = (most: number) => sql`
       ${disabled === null ? sql`` : disabled ? sql`and u.disabled_at is not null` : sql`and u.disabled_at is null`}
       ${after === null ? sql`` : sql`and (u.created_at, u.id) < (${after[0]}::timestamptz, ${after[1]}::uuid)`}
     order by u.created_at desc, u.id desc
-    limit ${limit}::int`);
+    limit ${most}::int`;
+  const find = (users: Fragment, byIds: readonly Condition[]) => {
+    const where = conditions.map(condition =>
+      byIds.includes(condition) ? condition.byIds : condition.byRow,
+    );
+    return database.rows<ListedUser>(sql`
+    select ${accountColumns}, ${roles} as roles
+    from ${users} u
+    where true ${where.reduce((all, next) => sql`${all} ${next}`, sql``)} ${newest(limit)}`);
+  };
+  const few = conditions.filter(condition => condition.few);
+  if (conditions.length === 0 || few.length > 0) return find(sql`users`, few);
+  const found = await find(sql`(select * from users u where true ${newest(MANY)})`, []);
+  // Those of an old role, or of a name that was imported once, stand behind all the others.
+  return found.length === limit ? found : find(sql`users`, conditions.slice(0, 1));
 }
 
 export interface ExportedUser {
