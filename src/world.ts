@@ -61,6 +61,7 @@ export async function openWorld(
       poolMax,
       prepare,
       onIdleError: error => log.warn({ err: error }, 'an idle database connection was lost'),
+      onSettingsRefused: () => log.warn(SETTINGS_REFUSED),
     });
     closing.push(() => db.close());
 
@@ -95,6 +96,11 @@ export async function openWorld(
     throw error;
   }
 }
+
+const SETTINGS_REFUSED =
+  'The pooler before the database takes no time limits from a client, so the server keeps none for this service. Set them ' +
+  "for its role (alter role … set statement_timeout = '15s'; alter role … set idle_in_transaction_session_timeout = '30s'), " +
+  'and let the pooler pass over them: ignore_startup_parameters = statement_timeout, idle_in_transaction_session_timeout';
 
 // Loaded where it is needed: production has a server elsewhere.
 async function openServer({ dataDir }: Config, log: Log, signal?: AbortSignal): Promise<Embedded> {

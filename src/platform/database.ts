@@ -3,8 +3,9 @@ import pg from 'pg';
 import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gatherJoint, gatherReadings, gatherShares, type Run, type RunEach } from './in-company.ts';
-import { IsoClient } from './iso-client.ts';
 import { Problem } from './problems.ts';
+import { leaveOutSettings, refusesSettings, SERVER_SETTINGS, type WithSettings } from './server-settings.ts';
+import { ServiceClient } from './service-client.ts';
 import { type Watch, watchSilence } from './silence.ts';
 import { type Fragment, type Joint, type Reading, type Statement, toStatement } from './sql.ts';
 
@@ -56,6 +57,8 @@ export interface DatabaseOptions {
   /** Named prepared statements; false behind a pooler that cannot keep them. */
   readonly prepare: boolean;
   readonly onIdleError?: (error: Error) => void;
+  /** Hears, once, that a pooler in between does not pass on what the server is asked to keep. */
+  readonly onSettingsRefused?: () => void;
   readonly patience?: Patience;
 }
 
@@ -93,20 +96,21 @@ export function openDatabase({
   poolMax,
   prepare,
   onIdleError,
+  onSettingsRefused,
   patience = PATIENCE,
 }: DatabaseOptions): Db {
-  const pool = new pg.Pool({
+  const options: pg.PoolConfig & WithSettings = {
     application_name: 'entrecore-auth',
-    statement_timeout: 15_000,
-    idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     ...connection,
-    Client: IsoClient,
+    Client: ServiceClient,
     max: poolMax,
     // Kept once they are open: to close one and make another costs the next caller a handshake and all its preparations.
     min: poolMax,
     connectionTimeoutMillis: patience.connectionMs,
-  });
+    settings: SERVER_SETTINGS,
+  };
+  const pool = new pg.Pool(options);
   let closed: Promise<void> | undefined;
   // A client that the pool is closing may hear that the server stops; and in the log, all of a client is 6 kB.
   pool.on('error', error => {
@@ -117,7 +121,7 @@ export function openDatabase({
   // process with it; its next statement fails anyway.
   pool.on('connect', client => client.on('error', () => {}));
 
-  const server = { pool, prepare, watch: watchSilence(patience.statementMs) };
+  const server = { pool, prepare, watch: watchSilence(patience.statementMs), onSettingsRefused };
   const alone = overPool(server);
   // A statement by itself is a transaction, and gives way like one.
   const run: Run = statement => givingWay(() => alone(statement));
@@ -139,11 +143,14 @@ interface Server {
   readonly prepare: boolean;
   /** Each answer is waited for so long. */
   readonly watch: Watch;
+  readonly onSettingsRefused: (() => void) | undefined;
 }
 
 async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const client = await server.pool.connect().catch((refused: Error) => {
-    throw asUnreachable(refused);
+  const client = await new Promise<pg.PoolClient>((resolve, reject) => {
+    connectTo(server, (refused, connected) =>
+      connected === undefined ? reject(asUnreachable(refused as Error)) : resolve(connected),
+    );
   });
   const run = overClient(server, client);
   const say = (text: string) => ask(server, done => client.query(text, done));
@@ -211,7 +218,7 @@ function givingWay<T>(attempt: () => Promise<T>): Promise<T> {
 // Lends a connection for one use, and takes it back unless what went wrong may be its own fault.
 function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    server.pool.connect((refused, client, release) => {
+    connectTo(server, (refused, client, release) => {
       if (client === undefined) return reject(asUnreachable(refused as Error));
       const done = once<T>(server, (error, result) => {
         release(error === null || isRefusal(error) ? undefined : error);
@@ -220,6 +227,16 @@ function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => 
       });
       use(client, done);
     });
+  });
+}
+
+type Connected = Parameters<pg.Pool['connect']>[0];
+
+function connectTo(server: Server, done: Connected, again = true): void {
+  server.pool.connect((refused, client, release) => {
+    if (refused === undefined || !again || !refusesSettings(refused)) return done(refused, client, release);
+    if (leaveOutSettings(server.pool)) server.onSettingsRefused?.();
+    connectTo(server, done, false);
   });
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { AWAY } from '../database-errors.ts';
-import { IsoClient } from '../iso-client.ts';
+import { ServiceClient } from '../service-client.ts';
 import { MigrationError } from './migration-error.ts';
 
 export type Say = (message: string) => void;
@@ -75,7 +75,7 @@ const WHO = 'DATABASE_URL, or DB_USER and DB_PASSWORD (for migrations MIGRATE_DA
 // It reads the certificates that the URL names at once.
 function newClient(connection: pg.ClientConfig, connectionTimeoutMillis: number): pg.Client {
   try {
-    const client = new IsoClient({
+    const client = new ServiceClient({
       application_name: 'entrecore-auth migrations',
       keepAlive: true,
       connectionTimeoutMillis,

@@ -1,0 +1,24 @@
+import type pg from 'pg';
+
+/** What the server is asked to keep for a connection, with its first message: how long a statement and an idle transaction last. */
+export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
+  statement_timeout: '15000',
+  idle_in_transaction_session_timeout: '30000',
+};
+
+/** Options of a pool of `ServiceClient`. */
+export interface WithSettings extends pg.ClientConfig {
+  settings?: Readonly<Record<string, string>>;
+}
+
+/** True for a pooler that cannot pass these settings on: pgbouncer refuses what it is not told to ignore. */
+export const refusesSettings = ({ message }: Error) =>
+  Object.keys(SERVER_SETTINGS).some(name => message.includes(`unsupported startup parameter: ${name}`));
+
+/** Opens the pool's further connections without them; false where they are left out already. */
+export function leaveOutSettings({ options }: pg.Pool): boolean {
+  const asked = options as WithSettings;
+  const had = asked.settings !== undefined;
+  delete asked.settings;
+  return had;
+}
