@@ -11,6 +11,7 @@ import { openCache } from './platform/open-cache.ts';
 import { systemRandom } from './platform/random.ts';
 import { refuseLostRoot } from './platform/sealed-columns.ts';
 import { deriveSecrets } from './platform/secrets.ts';
+import { SERVER_SETTINGS } from './platform/server-settings.ts';
 import { liveRevocations } from './sessions/live-revocations.ts';
 
 /** The real world of a process: its database, its secrets and whatever else a verb needs, and how to leave it. */
@@ -100,7 +101,8 @@ export async function openWorld(
 const SETTINGS_REFUSED =
   'The pooler before the database takes no time limits from a client, so the server keeps none for this service. Set them ' +
   "for its role (alter role … set statement_timeout = '15s'; alter role … set idle_in_transaction_session_timeout = '30s'), " +
-  'and let the pooler pass over them: ignore_startup_parameters = statement_timeout, idle_in_transaction_session_timeout';
+  'and let the pooler pass over them: ignore_startup_parameters = ' +
+  Object.keys(SERVER_SETTINGS).join(', ');
 
 // Loaded where it is needed: production has a server elsewhere.
 async function openServer({ dataDir }: Config, log: Log, signal?: AbortSignal): Promise<Embedded> {

@@ -156,7 +156,7 @@ async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>):
   const say = (text: string) => ask(server, done => client.query(text, done));
   let broken: Error | undefined;
   try {
-    await say('begin');
+    await say('begin isolation level read committed');
     const result = await work(sqlOver(run) as Tx);
     await say('commit');
     return result;

@@ -11,7 +11,9 @@ const asked = NAMES.toSorted().map(name => ({ name, setting: SERVER_SETTINGS[nam
 
 test('the server is asked to keep them; what the URL says wins', async () => {
   const { db, url, close } = await testDatabase();
-  const other = open(`${url}?statement_timeout=7000`);
+  const own = new URL(url);
+  own.searchParams.set('statement_timeout', '7000');
+  const other = open(own.href);
   try {
     expect(await db.rows(shown)).toEqual(asked);
     expect(await other.row(sql`select current_setting('statement_timeout') as set`)).toEqual({ set: '7s' });
@@ -40,13 +42,34 @@ test.each([
   }
 });
 
+test('a transaction sees what others commit meanwhile, whatever the database is set to show, behind a pooler as well', async () => {
+  const { db: other, url, close } = await testDatabase();
+  await other.run(sql`do $$ begin
+    execute format('alter database %I set default_transaction_isolation to serializable', current_database()); end $$`);
+  const pooler = await openPooler(url);
+  const [direct, pooled] = [open(url), open(pooler.url)];
+  const isolation = sql`select current_setting('transaction_isolation') as is`;
+  try {
+    expect(await direct.row(isolation)).toEqual({ is: 'read committed' });
+    for (const db of [direct, pooled])
+      expect(await db.transaction(tx => tx.row(isolation))).toEqual({ is: 'read committed' });
+  } finally {
+    await Promise.all([direct.close(), pooled.close()]);
+    pooler.close();
+    await close();
+  }
+});
+
 function open(connectionString: string, onSettingsRefused = () => {}): Db {
   return openDatabase({ connection: { connectionString }, poolMax: 3, prepare: false, onSettingsRefused });
 }
 
 // As pgbouncer answers in its default configuration: it names the first parameter that it does not know.
 async function openPooler(url: string) {
-  const { hostname, port } = new URL(url);
+  const through = new URL(url);
+  const host = through.searchParams.get('host') ?? through.hostname;
+  const port = Number(through.port === '' ? 5432 : through.port);
+  const target = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port };
   const sockets = new Set<Socket>();
   const server = createServer(near => {
     sockets.add(near.on('error', () => {}));
@@ -56,13 +79,13 @@ async function openPooler(url: string) {
         .split('\0')
         .find(word => NAMES.includes(word));
       if (unknown !== undefined) return near.end(refusal(`unsupported startup parameter: ${unknown}`));
-      const far = connect({ host: hostname, port: Number(port) }).on('error', () => {});
+      const far = connect(target).on('error', () => {});
       far.write(startup);
       near.pipe(far).pipe(near);
     });
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const through = new URL(url);
+  through.searchParams.delete('host');
   through.hostname = '127.0.0.1';
   through.port = String((server.address() as AddressInfo).port);
   const close = () => {

@@ -1,9 +1,13 @@
 import type pg from 'pg';
 
-/** What the server is asked to keep for a connection, with its first message: how long a statement and an idle transaction last. */
+/**
+ * What the server is asked to keep for a connection, with its first message: how long a statement and an idle transaction last,
+ * and what a statement sees, since the database or the role may be set to show less than was committed.
+ */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '15000',
   idle_in_transaction_session_timeout: '30000',
+  default_transaction_isolation: 'read committed',
 };
 
 /** Options of a pool of `ServiceClient`. */
