@@ -17,6 +17,10 @@ export const isConflict = (error: unknown) =>
   isRemovedMeanwhile(error) ||
   (error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001'));
 
+/** True where it stays so for a second try, or is waited for no longer (the role's lock_timeout): a later one may succeed. */
+export const isInTheWay = (error: unknown) =>
+  isConflict(error) || (error instanceof pg.DatabaseError && error.code === '55P03');
+
 /** True for a row about an account that was removed after it was read: columns that name one are all called alike. */
 export const isRemovedMeanwhile = (error: unknown) =>
   error instanceof pg.DatabaseError &&

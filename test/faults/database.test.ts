@@ -199,6 +199,31 @@ async function alterDatabase(statement: (name: string) => string): Promise<void>
   await sleep(100);
 }
 
+test.each([
+  ['a deadlock', '40P01'],
+  ['a serialization failure', '40001'],
+  ["a lock beyond the role's lock_timeout", '55P03'],
+])('%s that stays: 503 with Retry-After, and no defect', async (_what, code) => {
+  await open();
+  const { db } = world.deps;
+  await db.run(sql`
+    create function stand_in_the_way() returns trigger language plpgsql as
+    'begin raise exception using errcode = tg_argv[0]; end'`);
+  await db.transaction(async tx => {
+    await tx.run(sql`select set_config('test.code', ${code}, true)`);
+    await tx.run(sql`
+      do $$ begin execute format('create trigger in_the_way before update on users for each row execute function
+      stand_in_the_way(%L)', current_setting('test.code')); end $$`);
+  });
+  const put = () =>
+    world.call('PUT', '/users/me', { token: tokens.access_token, body: { first_name: 'Augusta' } });
+  const answer = await put();
+  expectProblem(answer, 'database_unavailable');
+  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  await db.run(sql`drop trigger in_the_way on users`);
+  expect((await put()).statusCode).toBe(200);
+});
+
 test('the pool is exhausted: 503 with Retry-After after the wait, and none when a connection is free', async () => {
   await open({}, { poolMax: 1 });
   const held = world.through

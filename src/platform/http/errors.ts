@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isRemovedMeanwhile } from '../database-errors.ts';
+import { isInTheWay, isRemovedMeanwhile } from '../database-errors.ts';
 import type { Log } from '../log.ts';
 import { type Issue, Problem, type ProblemCode } from '../problems.ts';
 import { speaksBearer } from './bearer.ts';
@@ -21,6 +21,7 @@ const FROM_FASTIFY: Readonly<Record<string, ProblemCode>> = {
 };
 
 const REMOVED_MEANWHILE = 'Something was removed meanwhile. Try again in a moment.';
+const IN_THE_WAY = 'Somebody else is changing the same. Try again in a moment.';
 
 /**
  * Turns whatever was thrown into the Problem that the caller is told; null when it is a defect of ours. `consumes` are the
@@ -38,8 +39,10 @@ export function toProblem(error: unknown, consumes?: readonly string[]): Problem
     });
   }
   // Twice in one request (guard.ts): the next one is refused in the words of what is not there.
-  if (isRemovedMeanwhile(error))
-    return new Problem('database_unavailable', { message: REMOVED_MEANWHILE, cause: error });
+  if (isInTheWay(error)) {
+    const message = isRemovedMeanwhile(error) ? REMOVED_MEANWHILE : IN_THE_WAY;
+    return new Problem('database_unavailable', { message, cause: error });
+  }
   const known = FROM_FASTIFY[code];
   if (known === 'unsupported_media_type' && consumes !== undefined)
     return new Problem(known, { message: `Send the body as ${consumes.join(' or ')}.`, cause: error });
