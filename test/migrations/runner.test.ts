@@ -99,6 +99,17 @@ describe('upgrade and downgrade', () => {
     expect(said.filter(line => line.startsWith('another process is migrating'))).toHaveLength(7);
   });
 
+  it('waits for another process, and for a long revision, beyond the timeouts of the role', async () => {
+    await database.query(`do $$ begin
+      execute format('alter database %I set statement_timeout to 150', current_database());
+      execute format('alter database %I set lock_timeout to 100', current_database()); end $$`);
+    await files.add(ONE, 'create table one (id int); select pg_sleep(0.4)', 'drop table one');
+    const options = await migration();
+    const outcomes = await Promise.all([upgrade(options), upgrade(options)]);
+    expect(outcomes.flat()).toEqual([ONE, TWO, THREE]);
+    expect(said).toContain('another process is migrating this database: waiting for it');
+  });
+
   it('gives up on a table that somebody holds rather than queue everybody behind itself', async () => {
     await upgrade(await migration(), ONE);
     await files.add(TWO, "set local lock_timeout = '50ms'; alter table one add column extra int", 'select 1');

@@ -12,9 +12,10 @@ export async function withMigrationLock<T>(
   { connection, say, signal }: { connection: pg.ClientConfig; say: Say; signal?: AbortSignal | undefined },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  // A pool's statement timeout would cut the wait and a long revision short.
-  const client = await connect({ ...connection, statement_timeout: 0 }, say, { signal });
+  const client = await connect(connection, say, { signal });
   try {
+    // Those of the role, the database or the URL would cut the wait and a long revision short.
+    await client.query('set statement_timeout = 0; set lock_timeout = 0');
     const { rows } = await client.query<{ free: boolean }>(`select pg_try_advisory_lock(${LOCK}) as free`);
     if (rows[0]?.free !== true) {
       say('another process is migrating this database: waiting for it');
