@@ -82,10 +82,19 @@ export function isUnavailable(error: unknown): boolean {
   return LOST.test(error.message);
 }
 
+// A statement that was prepared is not there, or one is that was not prepared: the connection is not the same all along.
+const isMixedUp = (error: unknown): error is Error =>
+  error instanceof pg.DatabaseError && (error.code === '26000' || error.code === '42P05');
+const MIXED_UP = 'a pooler before the database does not keep prepared statements; set DB_PREPARE=off';
+
 /** Throws what a statement failed with: `database_unavailable` where another try may succeed. */
 export function asUnavailable(error: unknown): never {
   if (error instanceof Problem) throw error;
   if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
+  if (isMixedUp(error)) {
+    const cause = new Error(`${error.message}: ${MIXED_UP}`, { cause: error });
+    throw new Problem('database_unavailable', { cause });
+  }
   // The trace of what the server said leads to a socket; this one leads to the caller.
   if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);
   throw error;

@@ -32,6 +32,22 @@ test('times are read whatever the database is set to write them as', async () =>
   }
 });
 
+test('a prepared statement that a pooler has lost is no defect, and the log is told what to set', async () => {
+  const { url, close } = await testDatabase();
+  const db = openDatabase({ connection: { connectionString: url }, poolMax: 1, prepare: true });
+  const one = () => db.row(sql`select 1 as one`);
+  try {
+    await one();
+    await db.run(sql`deallocate all`);
+    const cause = expect.objectContaining({ message: expect.stringContaining('set DB_PREPARE=off') });
+    await expect(one()).rejects.toMatchObject({ code: 'database_unavailable', cause });
+    expect(await one()).toEqual({ one: 1 });
+  } finally {
+    await db.close();
+    await close();
+  }
+});
+
 test('a throw inside a transaction rolls back, a return commits', async () => {
   const { db, close } = await testDatabase();
   try {
