@@ -164,6 +164,28 @@ describe('a device is a stranger again', () => {
   });
 });
 
+test('the removal of a device that a theft made a stranger meanwhile says that it ended what was left on it', async () => {
+  const { who, device, token, refresh } = await known();
+  const other = (await login(who, { device_token: device })).json();
+  const elsewhere = await logIn(service, who);
+  const { items } = (await service.call('GET', '/users/me/devices', { token })).json();
+  const { id } = items.find(({ current }: { current: boolean }) => current);
+  let refresh_token = refresh;
+  for (let turn = 0; turn < 2; turn++) {
+    refresh_token = (await service.call('POST', '/refresh-token', { body: { refresh_token } })).json()
+      .refresh_token;
+    service.deps.clock.advance(60);
+  }
+  const stolen = await service.call('POST', '/refresh-token', { body: { refresh_token: refresh } });
+  expect(stolen.json().code).toBe('refresh_token_reused');
+  expect((await service.call('GET', '/users/me', { token: other.access_token })).statusCode).toBe(200);
+
+  const remove = () => service.call('DELETE', `/users/me/devices/${id}`, { token: elsewhere.access_token });
+  expect((await remove()).statusCode).toBe(204);
+  expect((await service.call('GET', '/users/me', { token: other.access_token })).statusCode).toBe(401);
+  expect((await remove()).json().code).toBe('device_not_found');
+});
+
 describe('a login on a device that is removed meanwhile', () => {
   /** A device, and what its owner does elsewhere. */
   async function device() {

@@ -43,7 +43,9 @@ export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceI
       actor,
       caller,
     });
-    if ((await forgetDevice(tx, { userId, deviceId })) === 0) return 'device_not_found';
+    const forgotten = await forgetDevice(tx, { userId, deviceId });
+    // A theft forgets the device, and leaves the other sessions that were started on it.
+    if (forgotten === 0 && sessions.length === 0) return 'device_not_found';
     await recordEvent(deps, tx, {
       type: 'device.removed',
       outcome: 'success',
