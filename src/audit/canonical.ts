@@ -38,6 +38,17 @@ export function readEntries(entries: Buffer): Entry[] {
   });
 }
 
+/** What no two events share: the id alone may be borne by a forged one beside its own. */
+export function placeOf({
+  id,
+  createdUs,
+}: {
+  readonly id: string;
+  readonly createdUs: string | bigint;
+}): string {
+  return `${createdUs} ${id}`;
+}
+
 export type BatchKind = 'range' | 'epoch_end';
 
 /** A batch, before its signature. */

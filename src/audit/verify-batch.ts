@@ -1,6 +1,6 @@
 import type { Sql } from '../platform/database.ts';
 import type { Batch } from './batch-queries.ts';
-import { type Entry, hashBatch, readEntries } from './canonical.ts';
+import { type Entry, hashBatch, placeOf, readEntries } from './canonical.ts';
 import { type Finding, type FindingKind, timeOf } from './finding.ts';
 import { batchMessage, nextPlace } from './seal.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -70,13 +70,23 @@ export async function checkEvents(
       explanation: 'Its count or its newest time is not that of its entries',
     });
 
-  const covered = await findCovered(database, batch);
-  const missing: Entry[] = [];
+  const covered = new Map((await findCovered(database, batch)).map(event => [placeOf(event), event]));
+  const absent: Entry[] = [];
   for (const entry of entries) {
-    const event = covered.get(entry.id);
-    covered.delete(entry.id);
-    if (event === undefined) missing.push(entry);
+    const event = covered.get(placeOf(entry));
+    covered.delete(placeOf(entry));
+    if (event === undefined) absent.push(entry);
     else if (!event.hash.equals(entry.hash)) note('event_changed', event, 'It is not what was sealed');
+  }
+  const missing: Entry[] = [];
+  const byId = new Map([...covered.values()].map(event => [event.id, event]));
+  for (const entry of absent) {
+    const event = byId.get(entry.id);
+    if (event === undefined) missing.push(entry);
+    else {
+      covered.delete(placeOf(event));
+      note('event_changed', event, 'It is not what was sealed');
+    }
   }
   const elsewhere = new Map(
     missing.length === 0 ? [] : (await findNamed(database, missing)).map(event => [event.id, event]),
@@ -90,15 +100,15 @@ export async function checkEvents(
       note('event_removed', entry, 'It was sealed, and is gone');
   }
   for (const event of covered.values()) {
-    if (!leftOver.has(event.id))
+    if (!leftOver.has(placeOf(event)))
       note('event_inserted', event, 'It stands among the events of this batch, which does not know it');
   }
   return findings;
 }
 
 // What the end of an epoch left over has no order of its own: it is looked up by name, as if all were missing.
-async function findCovered(database: Sql, batch: Batch): Promise<Map<string, HashedEvent>> {
-  if (batch.kind === 'epoch_end') return new Map();
+function findCovered(database: Sql, batch: Batch): Promise<HashedEvent[]> {
+  if (batch.kind === 'epoch_end') return Promise.resolve([]);
   const { epoch, fromTransaction: from, toTransaction: to } = batch;
-  return new Map((await findInRange(database, { epoch, from, to })).map(event => [event.id, event]));
+  return findInRange(database, { epoch, from, to });
 }

@@ -134,6 +134,27 @@ test('an inserted event is found where it stands, also in an epoch that never wa
   expect(await foundAfter(copy('7'))).toEqual([{ kind: 'event_inserted', eventId: id }]);
 });
 
+test.each(['1 microsecond', '-1 microsecond', '40 years', '-40 years'])(
+  'an inserted event that bears the id of another, %s beside it, is found where it stands',
+  async beside => {
+    const [genuine, other] = [`select * from audit_events where id = '${ids[1]}'`, ids[4]];
+    const twin = (place: string) => `insert into audit_events
+      select o.id, o.created_at + interval '${beside}', o.epoch, ${place}, 'login.failed', o.outcome, o.reason,
+        o.actor_kind, o.actor_id, o.user_id, o.session_id, o.request_id, o.data, o.personal_sealed
+      from genuine o`;
+    const inserted = { kind: 'event_inserted', eventId: ids[1] };
+    // Whichever of the two is read first.
+    const after = `create temp table genuine on commit drop as ${genuine}; ${twin('o.transaction_id')}`;
+    const before = `create temp table genuine on commit drop as ${genuine}; delete from audit_events where id = '${ids[1]}';
+      ${twin('o.transaction_id')}; insert into audit_events select * from genuine`;
+    for (const order of [before, after]) expect(await foundAfter(order)).toEqual([{ ...inserted, batch: 1 }]);
+    const elsewhere = twin(`(select transaction_id from audit_events where id = '${other}')`);
+    expect(await foundAfter(`create temp table genuine on commit drop as ${genuine}; ${elsewhere}`)).toEqual([
+      { ...inserted, batch: 2 },
+    ]);
+  },
+);
+
 test('two events that change places are found', async () => {
   const place = async (id: string | undefined) =>
     (await deps.db.row<{ at: string; tx: string }>(

@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { type Batch, findNextBatch, findPending } from './batch-queries.ts';
-import { ENTRY_BYTES, GENESIS, readEntries } from './canonical.ts';
+import { ENTRY_BYTES, GENESIS, placeOf, readEntries } from './canonical.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type Finding, timeOf } from './finding.ts';
 import { pruningMessage } from './pruning-message.ts';
@@ -115,18 +115,18 @@ async function verifyFrom(
   };
 }
 
-// What ended epochs left over, and what stands behind their end without being known.
+// Where what ended epochs left over stands, and what stands behind their end without being known.
 async function readEpochEnds({ db }: Deps): Promise<{ leftOver: Set<string>; behind: HashedEvent[] }> {
   const ends = await findEpochEnds(db);
   const leftOver = new Set(
     ends.flatMap(({ entries }) =>
-      entries.length % ENTRY_BYTES === 0 ? readEntries(entries).map(({ id }) => id) : [],
+      entries.length % ENTRY_BYTES === 0 ? readEntries(entries).map(placeOf) : [],
     ),
   );
   const behind: HashedEvent[] = [];
   for (const { epoch, toTransaction } of ends) {
     const events = await findInRange(db, { epoch, from: toTransaction, to: LAST_TRANSACTION });
-    behind.push(...events.filter(({ id }) => !leftOver.has(id)));
+    behind.push(...events.filter(event => !leftOver.has(placeOf(event))));
   }
   return { leftOver, behind };
 }
