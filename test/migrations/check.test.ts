@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCatalogue } from '../../src/platform/migrations/catalogue.ts';
 import { compareCatalogues } from '../../src/platform/migrations/catalogue-comparison.ts';
@@ -271,6 +272,39 @@ describe('a service with a role of its own', () => {
       say: () => {},
     });
     expect((await checkDatabase(await migration(role))).faults).toEqual([]);
+  });
+
+  it('starts while another replica brings an empty database to head', async () => {
+    const empty = await emptyDatabase();
+    const start = () =>
+      ensureSchema({
+        connection: { connectionString: withDatabase(empty.name, role, 'service') },
+        migrateConnection: empty.connection,
+        migrateOnStart: true,
+        say: () => {},
+      });
+    const waiting = async (least: number) => {
+      const query = `select from pg_stat_activity where datname = '${empty.name}' and wait_event_type = 'Lock'`;
+      while ((await empty.query(query)).length < least) await sleep(20);
+    };
+    try {
+      await on(empty.connection.connectionString, async holder => {
+        // The first revision waits for this name.
+        await holder.query('begin; create table users ()');
+        const first = start();
+        await waiting(1);
+        const second = start();
+        const both = Promise.allSettled([first, second]);
+        await Promise.race([both, waiting(2)]);
+        await holder.query('rollback');
+        expect(await both).toEqual([
+          { status: 'fulfilled', value: undefined },
+          { status: 'fulfilled', value: undefined },
+        ]);
+      });
+    } finally {
+      await empty.close();
+    }
   });
 
   it('does not start where the owner would bring another database to head, and leaves that one alone', async () => {

@@ -29,7 +29,11 @@ export async function upgrade(
 ) {
   return withMigrationLock({ connection, say, signal }, async client => {
     const { position, edited } = await readStanding(client, revisions);
-    await createVersionTable(client);
+    // Together: others that start meanwhile read that table as the lesser role, as soon as it is there.
+    await inTransaction(client, 'upgrade', async () => {
+      await createVersionTable(client);
+      if (serviceRole !== null) await grantTo(client, serviceRole);
+    });
     for (const id of edited) say(`warning: the file of revision ${id} was edited after it was applied here`);
     const pending = revisions.slice(position, endOf(revisions, position, target));
     for (const [index, revision] of pending.entries()) {
@@ -43,7 +47,6 @@ export async function upgrade(
         if (serviceRole !== null) await grantTo(client, serviceRole);
       });
     }
-    if (pending.length === 0 && serviceRole !== null) await grantTo(client, serviceRole);
     return pending.map(({ id }) => id);
   });
 }
