@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { testDatabase } from '../../test/support/database.ts';
 import { type Db, openDatabase } from './database.ts';
 import { type Joint, type Reading, sql } from './sql.ts';
@@ -97,6 +98,20 @@ test('an idle connection that the server ends is reported without all that its c
     expect(await db.row(sql`select 1 as one`)).toEqual({ one: 1 });
   } finally {
     await Promise.all([db.close(), db.close()]);
+    await close();
+  }
+});
+
+test('an idle connection is kept alive from its first minute on', async () => {
+  const { url, close } = await testDatabase();
+  const keptAlive = vi.spyOn(Socket.prototype, 'setKeepAlive');
+  const db = openDatabase({ connection: { connectionString: url }, poolMax: 1, prepare: true });
+  try {
+    await db.row(sql`select 1 as one`);
+    expect(keptAlive.mock.calls).toEqual([[true, 60_000]]);
+  } finally {
+    keptAlive.mockRestore();
+    await db.close();
     await close();
   }
 });

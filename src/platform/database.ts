@@ -71,6 +71,10 @@ export interface Patience {
 
 const PATIENCE: Patience = { connectionMs: 3_000, statementMs: 20_000 };
 
+// What stands in between (a NAT, a load balancer) forgets a connection that was silent for minutes and tells nobody; the kernel
+// by itself would let it be silent for two hours.
+const KEEP_ALIVE_MS = 60_000;
+
 // What pg's list of types leaves out: text[] (pg_type.dat).
 const TEXT_ARRAY = 1009 as Parameters<typeof pg.types.getTypeParser>[0];
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -102,6 +106,7 @@ export function openDatabase({
   const options: pg.PoolConfig & WithSettings = {
     application_name: 'entrecore-auth',
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     ...connection,
     Client: ServiceClient,
     max: poolMax,
