@@ -112,25 +112,27 @@ describe('DB_HOST', () => {
       'postgres://me:hidden@db/x',
       'must be a host alone: a whole URL goes into DATABASE_URL, in place of DB_*.',
     ],
-    ...[
-      'me:hidden@db',
-      'a@b',
-      'x?y',
-      'x#y',
-      'a b',
-      'run/postgresql',
-      'fe80::1%eth0',
-      '[db]',
-      'db,db2',
-      '-x',
-    ].map((host): [string, string] => [
-      host,
-      'must be a host name, an IP address, or the folder of a unix socket',
-    ]),
+    ['db,db2', 'must name one host: put an address before several servers that leads to the primary'],
+    ...['me:hidden@db', 'a@b', 'x?y', 'x#y', 'a b', 'run/postgresql', 'fe80::1%eth0', '[db]', '-x'].map(
+      (host): [string, string] => [
+        host,
+        'must be a host name, an IP address, or the folder of a unix socket',
+      ],
+    ),
   ])('is refused before anybody connects, and not repeated with a password: %s', (DB_HOST, message) => {
     const faults = faultsOf({ ...SERVER, DB_HOST });
     expect(faults).toEqual([expect.stringContaining(`DB_HOST ${message}`)]);
     expect(faults.join()).not.toContain('hidden');
+  });
+
+  test('is one in a URL as well: the driver takes several for one name', () => {
+    const fault = [expect.stringMatching(/^DATABASE_URL must name one host: put an address before several/)];
+    for (const rest of ['db1,db2/x', 'u:p@db1:5432,db2:5433/x', 'u:p@db1,db2', '/x?host=db1,db2'])
+      expect(faultsOf({ DATABASE_URL: `postgres://${rest}`, JWT_SECRET_KEY: JWT }), rest).toEqual(fault);
+    for (const rest of ['u:p,w@db/x', 'db/x?options=a,b', '/x?host=/run/a,b'])
+      expect(load({ DATABASE_URL: `postgres://${rest}`, JWT_SECRET_KEY: JWT }).config.database.url).toBe(
+        `postgres://${rest}`,
+      );
   });
 
   test('of DB_NAME the driver reads every character as it was meant', () => {

@@ -20,11 +20,18 @@ export const sslMode: Parser<string> = value => {
   return mode;
 };
 
+// libpq would try one after the other; the driver takes them for one name.
+const SEVERAL_HOSTS =
+  /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?[^/?#@]*,[^/?#@]*(?:[/?#]|$)|[?&]host=(?!\/|%2f)[^&#]*(?:,|%2c)/i;
+const ONE_HOST =
+  'must name one host: put an address before several servers that leads to the primary (a proxy, or one that moves)';
+
 /**
  * A URL of PostgreSQL; the host may stand in the query (`?host=/run/postgresql`). Its sslmode is one of which whoever
  * stands in between cannot make another: require and verify-ca become verify-full, which is what the driver makes of them.
  */
 export const postgresUrl: Parser<string> = value => {
+  if (SEVERAL_HOSTS.test(value)) throw new Unacceptable(ONE_HOST);
   const url = URL.parse(value);
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
     throw new Unacceptable('must look like postgres://user:password@host:5432/database?sslmode=verify-full');
@@ -53,6 +60,7 @@ export const postgresHost: Parser<string> = value => {
   const host = value.replace(/^\[(.*)\]$/, '$1');
   // A zone (fe80::1%eth0) has no place in a URL.
   if ((isIP(host) !== 0 && !host.includes('%')) || HOST_NAME.test(value)) return host;
+  if (value.includes(',') && !value.includes('://')) throw new Unacceptable(ONE_HOST);
   const [, alone, port] = WITH_PORT.exec(value) ?? [];
   if (alone !== undefined) {
     throw new Unacceptable(`must be a host alone: set DB_HOST=${alone} and DB_PORT=${port}`);
