@@ -46,6 +46,26 @@ it('drops its own, and those that nobody uses any more; those in use stay', asyn
   }
 });
 
+it('builds in the schema that is there, wherever the role looks first', async () => {
+  const role = `entrecore_elsewhere_${process.pid}`;
+  await onServer(client =>
+    client.query(`create role ${role} login createdb password 'elsewhere';
+    alter role ${role} set search_path to app`),
+  );
+  try {
+    const theirs = { connectionString: withDatabase('postgres', role, 'elsewhere') };
+    const { rows } = await withScratchDatabase({ connection: theirs, say: () => {} }, async client => {
+      await client.query('create table kept (id int)');
+      return client.query(
+        "select relnamespace::regnamespace::text as schema from pg_class where relname = 'kept'",
+      );
+    });
+    expect(rows).toEqual([{ schema: 'public' }]);
+  } finally {
+    await onServer(client => client.query(`drop role ${role}`));
+  }
+});
+
 it('sees those of many at once through, though each looks for abandoned ones', async () => {
   const names = await Promise.all(
     Array.from({ length: 8 }, () =>

@@ -43,6 +43,8 @@ export async function withScratchDatabase<T>(
     await admin.query(`set application_name to ${name}`);
     await dropAbandoned(admin);
     await admin.query(`create database ${name} template template0`).catch(explain);
+    // The role's own path may begin with a schema that is not there.
+    await admin.query(`alter role current_user in database ${name} set search_path to public`);
     const { host, port, user, ssl } = admin;
     const password = admin.password ?? undefined;
     const scratch = { host, port, database: name, user, password, ssl: ssl || undefined };
