@@ -15,7 +15,7 @@ begin
   execute format('grant usage on schema %I to %I', current_schema(), service);
   for entry in
     select format('%I.%I', current_schema(), relname) as name, relname, relkind, relispartition
-    from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'S')
+    from pg_class where relnamespace = quote_ident(current_schema())::regnamespace and relkind in ('r', 'p', 'S')
   loop
     execute format('revoke all on %s from %I', entry.name, service);
     -- Reached through its parent only; or a month that retention took out of the trail and kept (--keep-tables).

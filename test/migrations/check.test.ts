@@ -189,6 +189,18 @@ describe('a service with a role of its own', () => {
   const asService = (statement: string) =>
     on(withDatabase(database.name, role, 'service'), client => client.query(statement));
 
+  it('gets its rights in a schema of whatever name', async () => {
+    const other = await emptyDatabase();
+    try {
+      await other.query(`create schema "My App"; alter database ${other.name} set search_path to "My App"`);
+      const options = { ...(await migration(role)), connection: other.connection };
+      await upgrade(options);
+      expect((await checkDatabase(options)).faults).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('may do its work, and on the audit trail nothing but add and read', async () => {
     await upgrade(await migration(role));
     await asService('delete from users');

@@ -23,6 +23,7 @@ export async function readCatalogue(client: ClientBase): Promise<Catalogue> {
   const schema = rows[0]?.schema ?? 'public';
   const plain = (text: string) =>
     text
+      .replaceAll(`"${schema}".`, '')
       .replaceAll(`${schema}.`, '')
       .replaceAll(`'${schema}'`, "'public'")
       .replaceAll(`"${schema}"`, 'public');
