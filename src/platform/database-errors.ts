@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { READ_ONLY } from './migrations/read-only.ts';
 import { Problem } from './problems.ts';
 
 /**
@@ -83,18 +84,19 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 // A statement that was prepared is not there, or one is that was not prepared: the connection is not the same all along.
-const isMixedUp = (error: unknown): error is Error =>
-  error instanceof pg.DatabaseError && (error.code === '26000' || error.code === '42P05');
-const MIXED_UP = 'a pooler before the database does not keep prepared statements; set DB_PREPARE=off';
+const MIXED_UP = 'A pooler before the database does not keep prepared statements: set DB_PREPARE=off';
+/** What lasts until somebody does this, by SQLSTATE. */
+const ADVICE: Readonly<Record<string, string>> = { '25006': READ_ONLY, '26000': MIXED_UP, '42P05': MIXED_UP };
 
 /** Throws what a statement failed with: `database_unavailable` where another try may succeed. */
 export function asUnavailable(error: unknown): never {
   if (error instanceof Problem) throw error;
-  if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
-  if (isMixedUp(error)) {
-    const cause = new Error(`${error.message}: ${MIXED_UP}`, { cause: error });
+  const advice = error instanceof pg.DatabaseError ? ADVICE[error.code ?? ''] : undefined;
+  if (advice !== undefined) {
+    const cause = new Error(`${(error as Error).message}. ${advice}`, { cause: error });
     throw new Problem('database_unavailable', { cause });
   }
+  if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
   // The trace of what the server said leads to a socket; this one leads to the caller.
   if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);
   throw error;

@@ -49,6 +49,20 @@ test('a prepared statement that a pooler has lost is no defect, and the log is t
   }
 });
 
+test('where the server takes no writes the log is told what to do', async () => {
+  const { db, close } = await testDatabase();
+  const write = db.transaction(async tx => {
+    await tx.run(sql`set local transaction_read_only to on`);
+    await tx.run(sql`delete from roles`);
+  });
+  try {
+    const cause = expect.objectContaining({ message: expect.stringContaining('name the primary') });
+    await expect(write).rejects.toMatchObject({ code: 'database_unavailable', cause });
+  } finally {
+    await close();
+  }
+});
+
 test('a throw inside a transaction rolls back, a return commits', async () => {
   const { db, close } = await testDatabase();
   try {
