@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { measureBusy } from './busy.ts';
 import { measureControls } from './controls.ts';
 import { countStatements, measureFootprint } from './costs.ts';
@@ -62,7 +62,13 @@ for (const open of places) {
         const measure = MEASURES[name];
         if (measure === undefined) throw new Error(`--only takes ${Object.keys(MEASURES).join(', ')}`);
         process.stderr.write(`${place.name}: ${name}\n`);
-        findings.push(...(await measure(world)));
+        // What the others measured in a quarter of an hour is not lost with it.
+        const found = await measure(world).catch((error: unknown) => {
+          process.stderr.write(`${place.name}: ${name} failed: ${inspect(error)}\n`);
+          process.exitCode = 1;
+          return [];
+        });
+        findings.push(...found);
       }
     } finally {
       await world.close();
