@@ -15,7 +15,7 @@ registerHooks({
       export const recordEvent = async () => {};
       export const recordEvents = async () => {};
       export const prepareEvent = async () => null;
-      export const insertEvent = () => sql\`select where false\`;
+      export const insertEvent = () => sql\`event as (select where false)\`;
       export const insertEventsOf = insertEvent;`;
     return { source, format: 'module', shortCircuit: true };
   },
