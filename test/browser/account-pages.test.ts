@@ -190,7 +190,9 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     const page = await context.newPage();
     await page.goto(`${origin}/account/sign-in`);
     // The page gives the focus to the first field, once it is drawn: from there to its end, and then all of it.
-    await page.waitForFunction('document.activeElement.name === "username"');
+    await expect
+      .poll(() => page.evaluate('document.activeElement.name'), { timeout: 10_000 })
+      .toBe('username');
     expect((await tabThrough(page)).at(0)).toBe('Password');
     expect(await tabThrough(page)).toEqual([
       'Skip to the content',

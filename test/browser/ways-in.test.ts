@@ -149,7 +149,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
       credentials.get = options => ((window.offered = true), get(options));
     }`);
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
-    await page.waitForFunction('window.offered');
+    await expect.poll(() => page.evaluate('window.offered'), { timeout: 10_000 }).toBeTruthy();
     await setPresence(true);
     await wait(301);
     await page.waitForURL(`${origin}/account`, { timeout: 10_000 });
