@@ -1,71 +1,17 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TestDeps, testDeps } from '../../test/support/deps.ts';
-import { settle } from '../../test/support/settle.ts';
-import type { Db } from '../platform/database.ts';
-import { Fragment, sql } from '../platform/sql.ts';
+import { type SealedTrail, sealedTrail } from '../../test/support/sealed-trail.ts';
+import { sql } from '../platform/sql.ts';
 import { findNextBatch } from './batch-queries.ts';
 import { hashBatch, readEntries } from './canonical.ts';
-import { type Checkpoint, makeCheckpoint, readCheckpoints } from './checkpoint.ts';
 import { exportEvents } from './export.ts';
-import type { Finding } from './finding.ts';
-import { recordEvent } from './record.ts';
-import { sealBatch } from './seal.ts';
-import { openSigningKey } from './signing-key.ts';
 import { verifyTrail } from './verify.ts';
 
-let deps: TestDeps;
-let userId: string;
-let ids: string[];
-
-// Nine events in three batches.
+let { deps, userId, ids, foundAfter } = {} as SealedTrail;
 beforeAll(async () => {
-  deps = await testDeps();
-  userId = deps.random.uuid();
-  for (let batch = 0; batch < 3; batch++) {
-    for (let index = 0; index < 3; index++) await write(batch * 3 + index);
-    await settle(deps);
-    await sealBatch(deps);
-  }
-  const rows = await deps.db.rows<{ id: string }>(sql`select id from audit_events order by created_at`);
-  ids = rows.map(({ id }) => id);
+  ({ deps, userId, ids, foundAfter } = await sealedTrail());
 });
 afterAll(() => deps.close());
-
-function write(index: number, user = userId): Promise<void> {
-  deps.clock.advance(1);
-  return recordEvent(deps, deps.db, {
-    type: 'user.updated',
-    outcome: 'success',
-    reason: `r${index}`,
-    actor: { kind: 'user', id: user },
-    userId: user,
-    sessionId: deps.random.uuid(),
-    caller: { requestId: `q${index}`, ip: '203.0.113.7', userAgent: 'é"\u2028\n' },
-    data: { index, text: 'ü\\"\u0001', nested: { b: [1, 2.5, null] } },
-    personal: { name: `n${index}` },
-  });
-}
-
-/**
- * What verification finds after somebody with every right in the database (no trigger runs) has done this; undone
- * afterwards. The key to the signatures is not in the database, so they do not have it.
- */
-async function foundAfter(text: string, checkpoints: readonly Checkpoint[] = []): Promise<Finding[]> {
-  let findings: readonly Finding[] = [];
-  const undo = new Error('undo');
-  await deps.db
-    .transaction(async tx => {
-      await tx.run(sql`set local session_replication_role = replica`);
-      for (const part of text.split(';')) await tx.run(new Fragment([part], []));
-      ({ findings } = await verifyTrail({ ...deps, db: tx as unknown as Db }, checkpoints));
-      throw undo;
-    })
-    .catch((error: unknown) => {
-      if (error !== undo) throw error;
-    });
-  return findings.map(({ explanation: _text, eventTime: _time, ...finding }) => finding as Finding);
-}
 
 test('an untouched trail verifies, and says how much it has seen', async () => {
   expect(await verifyTrail(deps)).toEqual({
@@ -207,67 +153,6 @@ test('a chain computed anew without the key is found: hashes alone would not tel
     update audit_batches set entries = '\\x${entries.toString('hex')}', event_count = 2, hash = '\\x${hash}',
       newest_event_at = newest_event_at - interval '1 second' where number = 3`);
   expect(findings).toEqual([{ kind: 'batch_changed', batch: 3 }]);
-});
-
-describe('checkpoints that were kept outside', () => {
-  let checkpoint: Checkpoint;
-  const cutOff = () => `delete from audit_batches where number = 3;
-    delete from audit_events where id in ('${ids[6]}', '${ids[7]}', '${ids[8]}')`;
-
-  beforeAll(async () => {
-    checkpoint = (await makeCheckpoint(deps)) as Checkpoint;
-  });
-
-  test('agree with the trail that they were made of', async () => {
-    const line = JSON.stringify(checkpoint);
-    const kept = readCheckpoints(`${line}\n{"msg":"audit checkpoint","checkpoint":${line}}\n{"msg":"x"}\n`);
-    expect(kept).toEqual([checkpoint, checkpoint]);
-    expect((await verifyTrail(deps, kept)).findings).toEqual([]);
-  });
-
-  test('are found in a log as it was written, and no other file passes for one that holds them', () => {
-    const line = JSON.stringify(checkpoint);
-    const log = `> npm start\n{"msg":"x"}\n\n  Entrecore Auth listens on http://localhost:8000\n\n{"checkpoint":${line}}\n`;
-    expect(readCheckpoints(log)).toEqual([checkpoint]);
-    expect(() => readCheckpoints(`${log}${line.slice(0, 100)}`)).toThrow(
-      'Line 7 of the checkpoints is not JSON',
-    );
-    for (const other of ['', '# A page\n', '{"msg":"x"}\n', 'null\n'])
-      expect(() => readCheckpoints(other)).toThrow('There is no checkpoint in it');
-  });
-
-  test('alone reveal that the end was cut off', async () => {
-    expect(await foundAfter(cutOff())).toEqual([]);
-    expect(await foundAfter(cutOff(), [checkpoint])).toEqual([{ kind: 'trail_cut_off', batch: 3 }]);
-  });
-
-  test('reveal another batch in the place of one', async () => {
-    const key = await openSigningKey(deps, deps.db);
-    const last = await findNextBatch(deps.db, 2);
-    if (last === null) throw new Error('no batch');
-    // By somebody who has the root secret too.
-    const createdAt = new Date(last.createdAt.getTime() + 1000);
-    const hash = hashBatch({ ...last, createdAt });
-    const signature = key.sign(`entrecore-audit-batch:${hash.toString('hex')}`).toString('hex');
-    const rewrite = `update audit_batches set created_at = '${createdAt.toISOString()}',
-      hash = '\\x${hash.toString('hex')}', signature = '\\x${signature}' where number = 3`;
-    expect(await foundAfter(rewrite)).toEqual([]);
-    expect(await foundAfter(rewrite, [checkpoint])).toEqual([{ kind: 'trail_rewritten', batch: 3 }]);
-  });
-
-  test('are not believed when they were forged', async () => {
-    expect(await foundAfter('select 1', [{ ...checkpoint, batch: 9 }])).toEqual([
-      { kind: 'checkpoint_invalid', batch: 9 },
-    ]);
-  });
-
-  test('reveal that the key was replaced', async () => {
-    const findings = await foundAfter('delete from audit_signing_keys', [checkpoint]);
-    expect(findings).toEqual([
-      ...[1, 2, 3].map(batch => ({ kind: 'batch_changed', batch })),
-      { kind: 'key_replaced', batch: 3 },
-    ]);
-  });
 });
 
 describe('the key of the personal fields', () => {

@@ -1,68 +1,15 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { type TestDeps, testDeps } from '../../test/support/deps.ts';
-import { watchedDatabase } from '../../test/support/watched-database.ts';
+import { expect, test } from 'vitest';
+import { claimsAt, command, headerOf, refusalOf, SECRET, useKeyRings } from '../../test/support/key-rings.ts';
 import { numericDate } from '../platform/clock.ts';
 import type { Algorithm } from '../platform/config.ts';
-import { openMemoryCache } from '../platform/memory-cache.ts';
-import type { Problem } from '../platform/problems.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
-import type { AccessClaims, TokenClaims } from './claims.ts';
-import { type KeyRing, openKeyRing } from './key-ring.ts';
-import { PUBLISH_LEAD, replaceKeys, rotateKeys } from './rotate.ts';
+import type { AccessClaims } from './claims.ts';
+import { openKeyRing } from './key-ring.ts';
+import { PUBLISH_LEAD, rotateKeys } from './rotate.ts';
 import { openVerified } from './verified.ts';
 
-const open: { deps: TestDeps; rings: KeyRing[] }[] = [];
-afterEach(async () => {
-  for (const { deps, rings } of open.splice(0)) {
-    for (const ring of rings) ring.close();
-    await deps.close();
-  }
-});
-
-const SECRET = 'sixty-four bytes or more of a shared secret, enough for HS512 too!';
-
-async function world(algorithm: Algorithm) {
-  const deps = await testDeps({ tokens: { algorithm, jwtSecret: SECRET } });
-  const opened = { deps, rings: [] as KeyRing[] };
-  open.push(opened);
-  const ring = async (overrides: Partial<TestDeps> = {}) => {
-    // Without Redis a replica hears nothing of the others.
-    const cache = openMemoryCache(deps);
-    const made = await openKeyRing({ ...deps, cache, ...overrides }, { poll: 3600 });
-    opened.rings.push(made);
-    return made;
-  };
-  return { deps, ring };
-}
-
-function claimsAt({ clock, config, random }: TestDeps): TokenClaims {
-  const iat = numericDate(clock.now());
-  return {
-    sub: random.uuid(),
-    jti: random.uuid(),
-    sid: random.uuid(),
-    roles: ['user'],
-    permissions: [],
-    amr: ['pwd'],
-    auth_time: iat,
-    iat,
-    nbf: iat,
-    exp: iat + config.tokens.accessLifetime,
-  };
-}
-
-const headerOf = (token: string) =>
-  JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as Record<string, string>;
-const refusalOf = (work: () => unknown) => {
-  try {
-    work();
-  } catch (error) {
-    return (error as Problem).code;
-  }
-  return null;
-};
-const command = { actor: { kind: 'operator' }, caller: null, reason: 'command' } as const;
+const world = useKeyRings();
 
 test.each<Algorithm>(['HS256', 'HS384', 'HS512', 'RS256', 'PS256', 'ES256', 'EdDSA'])(
   '%s signs what every replica verifies, with typ at+jwt and the configured iss and aud',
@@ -113,14 +60,6 @@ test('the JWKS holds public members alone, and the private key lies sealed in th
   );
   expect(row?.sealed.includes(Buffer.from('2a8648ce3d0201', 'hex'))).toBe(false);
   expect(deps.secrets.open(`signing_keys:${jwk?.kid}`, row?.sealed as Buffer)).toBeInstanceOf(Buffer);
-});
-
-test('replicas that start at once on an empty database agree on one key', async () => {
-  const { deps, ring } = await world('ES256');
-  const rings = await Promise.all(Array.from({ length: 6 }, () => ring()));
-  const kids = rings.map(keys => keys.jwks().keys.map(({ kid }) => kid));
-  expect(new Set(kids.flat()).size).toBe(1);
-  expect(await deps.db.rows(sql`select from signing_keys`)).toHaveLength(1);
 });
 
 test('a new key is published before it signs, and the old one verifies until its last token has expired', async () => {
@@ -176,42 +115,6 @@ test('keys that verify nothing any more are removed at the next rotation, privat
   expect(await deps.db.rows(sql`select from signing_keys`)).toHaveLength(2);
 });
 
-test('a token of a key that another replica made a moment ago makes this one look, at most once in a while', async () => {
-  const { deps, ring } = await world('ES256');
-  const old = await ring();
-  deps.clock.advance(10);
-  const other = await ring({
-    config: { ...deps.config, tokens: { ...deps.config.tokens, algorithm: 'RS256' } },
-  });
-  const token = other.sign(claimsAt(deps));
-  expect(headerOf(token).alg).toBe('RS256');
-  expect(refusalOf(() => old.verify(token))).toBe('invalid_token');
-  expect((await old.verifyFresh(token)).sub).toBe(other.verify(token).sub);
-
-  let reads = 0;
-  const db = { ...deps.db, rows: <Row>(statement: never) => (reads++, deps.db.rows<Row>(statement)) };
-  const guarded = await ring({ db });
-  reads = 0;
-  const forged = `${Buffer.from('{"alg":"ES256","typ":"at+jwt","kid":"x"}').toString('base64url')}.e30.AAAA`;
-  deps.clock.advance(10);
-  for (let count = 0; count < 100; count++) {
-    await expect(async () => guarded.verifyFresh(forged)).rejects.toThrow('Could not validate credentials');
-  }
-  expect(reads).toBe(1);
-});
-
-test('where a broadcast arrives, every replica follows at once', async () => {
-  const { deps, ring } = await world('ES256');
-  const one = await ring({ cache: deps.cache });
-  const other = await ring({ cache: deps.cache });
-  const rotation = await replaceKeys(deps, { actor: { kind: 'system' }, caller: null });
-  const kids = [{ kid: rotation?.key.kid }];
-  await vi.waitFor(() => {
-    expect(one.jwks().keys).toMatchObject(kids);
-    expect(other.jwks().keys).toMatchObject(kids);
-  });
-});
-
 test.each<[Algorithm, Algorithm]>([
   ['HS256', 'RS256'],
   ['RS256', 'HS256'],
@@ -258,18 +161,6 @@ test('a start refuses when a stored private key cannot be opened, and says what 
   expect((await ring({ secrets: moved })).jwks().keys).toHaveLength(1);
 });
 
-test('a leaked key goes at once, with every token that it signed, and a running replica follows', async () => {
-  const { deps, ring } = await world('ES256');
-  const keys = await ring();
-  const stolen = keys.sign(claimsAt(deps));
-  await rotateKeys(deps, command);
-  const replaced = await replaceKeys(deps, { actor: { kind: 'operator' }, caller: null });
-  await keys.reload();
-  expect(keys.jwks().keys.map(({ kid }) => kid)).toEqual([replaced?.key.kid]);
-  expect(refusalOf(() => keys.verify(stolen))).toBe('invalid_token');
-  expect(headerOf(keys.sign(claimsAt(deps))).kid).toBe(replaced?.key.kid);
-});
-
 test('a key of KEY_ROTATION_DAYS gets a successor by itself, from one of the replicas', async () => {
   const { deps } = await world('ES256');
   const rings = [await openKeyRing(deps, { poll: 0.05 }), await openKeyRing(deps, { poll: 0.05 })];
@@ -295,28 +186,4 @@ test('a service whose table of keys somebody emptied makes a key again, and with
   ring.close();
   const { kid } = headerOf(ring.sign(claimsAt(deps)));
   expect(await deps.db.rows(sql`select kid from signing_keys`)).toEqual([{ kid }]);
-});
-
-test('whoever asks for the keys of now gets them, although an older look is still under way', async () => {
-  const { deps, ring } = await world('ES256');
-  const { db, hooks } = watchedDatabase(deps.databaseUrl);
-  const replica = await ring({ db });
-  const leaked = replica.sign(claimsAt(deps));
-  const seen = Promise.withResolvers<void>();
-  const held = Promise.withResolvers<void>();
-  hooks.push({
-    text: 'from signing_keys',
-    after: async () => {
-      seen.resolve();
-      await held.promise;
-    },
-  });
-  const older = replica.reload();
-  await seen.promise;
-  await replaceKeys(deps, { actor: { kind: 'operator' }, caller: null });
-  const told = replica.reload();
-  held.resolve();
-  await Promise.all([older, told]);
-  expect(refusalOf(() => replica.verify(leaked))).toBe('invalid_token');
-  await db.close();
 });

@@ -1,28 +1,14 @@
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { Browser } from '../../test/support/browser.ts';
+import { Browser, signedIn } from '../../test/support/browser.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { PASSWORD, type Person, person } from '../../test/support/people.ts';
+import { PASSWORD, person } from '../../test/support/people.ts';
 
 let world: TestApp;
 beforeAll(async () => {
   world = await testApp();
 });
 afterAll(() => world.close());
-
-async function signIn(ada: Person, browser = new Browser(world)): Promise<Browser> {
-  const page = await browser.get('/account/sign-in');
-  const answer = await browser.submit(page, { username: ada.email, password: ada.password });
-  expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account']);
-  return browser;
-}
-
-const codeOf = (page: string) => {
-  const secret = /<code>([A-Z2-7 ]+)<\/code>/.exec(page)?.[1]?.replaceAll(' ', '') ?? '';
-  return () =>
-    new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: world.deps.clock.now().getTime() });
-};
 
 describe('signing in', () => {
   test('keeps tokens in cookies that no script reads, and leads on to the page that was asked for', async () => {
@@ -95,7 +81,7 @@ describe('signing in', () => {
   });
 
   test('lasts past the access token, and ends with signing out, on the server too', async () => {
-    const browser = await signIn(await person(world));
+    const browser = await signedIn(world, await person(world));
     const refresh = browser.cookies.get('entrecore_refresh');
     world.deps.clock.advance(1900);
     expect((await browser.get('/account')).statusCode).toBe(200);
@@ -110,7 +96,7 @@ describe('signing in', () => {
   });
 
   test('the cookies open nothing of the API', async () => {
-    const browser = await signIn(await person(world));
+    const browser = await signedIn(world, await person(world));
     expect((await browser.get('/users/me')).statusCode).toBe(401);
   });
 });
@@ -159,13 +145,13 @@ test('a forgotten password: the same answer for known and unknown addresses, and
 describe('the account', () => {
   test('shows and saves the profile, and tells a taken username at its field', async () => {
     const [ada, other] = [await person(world), await person(world)];
-    const browser = await signIn(ada);
+    const browser = await signedIn(world, ada);
     const page = await browser.get('/account');
     const values = { first_name: 'Augusta', last_name: 'King', username: 'augusta', phone_number: '' };
     const saved = await browser.submitAndFollow(page, values, '/account/profile');
     expect(saved.body).toContain('Your profile was saved.');
     expect(saved.body).toContain('value="augusta"');
-    const rival = await signIn(other);
+    const rival = await signedIn(world, other);
     const refused = await rival.submit(await rival.get('/account'), values, {}, '/account/profile');
     expect(refused.statusCode).toBe(409);
     expect(refused.body).toContain('<p class="error" id="username-error">');
@@ -173,7 +159,7 @@ describe('the account', () => {
 
   test('asks for another proof when the last one is old, before an address is changed', async () => {
     const ada = await person(world);
-    const browser = await signIn(ada);
+    const browser = await signedIn(world, ada);
     world.deps.clock.advance(700);
     const change = { email: `new-${ada.email}` };
     const asked = await browser.submit(await browser.get('/account'), change, {}, '/account/email');
@@ -192,7 +178,7 @@ describe('the account', () => {
 
   test('changes the password, and signs the other devices out', async () => {
     const ada = await person(world);
-    const [browser, other] = [await signIn(ada), await signIn(ada)];
+    const [browser, other] = [await signedIn(world, ada), await signedIn(world, ada)];
     const page = await browser.get('/account/password');
     const wrong = await browser.submit(page, {
       current_password: 'no',
@@ -211,7 +197,7 @@ describe('the account', () => {
 
   test('ends one device, and all of them', async () => {
     const ada = await person(world);
-    const [browser, other] = [await signIn(ada), await signIn(ada)];
+    const [browser, other] = [await signedIn(world, ada), await signedIn(world, ada)];
     const page = await browser.get('/account/sessions');
     const ended = await browser.submitAndFollow(page, {}, '/account/sessions/end');
     expect(ended.body).toContain('That device was signed out.');
@@ -220,78 +206,9 @@ describe('the account', () => {
     expect((await browser.get('/account')).statusCode).toBe(303);
   });
 
-  test('sets up an app, asks for it at the next sign-in, takes a recovery code, and removes it', async () => {
-    const ada = await person(world);
-    const browser = await signIn(ada);
-    const setUp = await browser.get('/account/security/authenticator');
-    expect(setUp.body).toContain('<svg');
-    const code = codeOf(setUp.body);
-    const wrong = await browser.submit(setUp, { code: '000000' }, {}, '/account/security/authenticator');
-    expect(wrong.body).toContain('<p class="error" id="code-error">');
-    expect(codeOf(wrong.body)()).toBe(code());
-    const codes = await browser.submit(wrong, { code: code() }, {}, '/account/security/authenticator');
-    const recovery = [...codes.body.matchAll(/<li><code>([^<]+)<\/code>/g)].map(([, text]) => text as string);
-    expect(recovery).toHaveLength(10);
-
-    const next = new Browser(world);
-    const half = await next.submitAndFollow(await next.get('/account/sign-in'), {
-      username: ada.email,
-      password: ada.password,
-    });
-    expect(half.body).toContain('Six-digit code');
-    expect((await next.get('/account')).statusCode).toBe(303);
-    expect((await next.submit(half, { code: '000000' })).statusCode).toBe(401);
-    world.deps.clock.advance(30);
-    expect((await next.submit(half, { code: code() })).headers.location).toBe('/account');
-
-    const third = new Browser(world);
-    const asked = await third.submitAndFollow(await third.get('/account/sign-in'), {
-      username: ada.email,
-      password: ada.password,
-    });
-    const byCode = await third.get('/account/sign-in/second-factor?factor=recovery_code');
-    expect(byCode.body).toContain('Recovery code');
-    expect(asked.body).toContain('Use a recovery code');
-    expect((await third.submit(byCode, { code: recovery[0] as string })).headers.location).toBe('/account');
-
-    const security = await third.get('/account/security');
-    expect(security.body).toContain('You have 9 left');
-    const removed = await third.submitAndFollow(security, {}, '/account/security/totp/remove');
-    expect(removed.body).toContain('It was removed.');
-  });
-
-  test('a wrong first code of an app is told to whoever has a long name in another script, too', async () => {
-    const ada = await person(world);
-    const token = (
-      await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } })
-    ).json().access_token;
-    await world.call('PUT', '/users/me', { token, body: { username: '名'.repeat(150) } });
-    const browser = await signIn(ada);
-    const path = '/account/security/authenticator';
-    const wrong = await browser.submit(await browser.get(path), { code: '000000' }, {}, path);
-    expect(wrong.body).toContain('id="code-error"');
-  });
-
-  test('an app that was set up from an older page is told to scan the newer code, and of two pages one ends it', async () => {
-    const browser = await signIn(await person(world));
-    const path = '/account/security/authenticator';
-    const [older, newer] = [await browser.get(path), await browser.get(path)];
-
-    const replaced = await browser.submit(older, { code: codeOf(older.body)() }, {}, path);
-
-    expect(replaced.statusCode).toBe(409);
-    expect(replaced.body).toContain('Scan the one above');
-    const done = await browser.submit(replaced, { code: codeOf(replaced.body)() }, {}, path);
-    expect(done.body).toContain('Your authenticator app is on.');
-    const late = await browser.submit(newer, { code: codeOf(newer.body)() }, {}, path);
-    expect(late.statusCode).toBe(409);
-    expect(late.body).toContain('This is set up already.');
-    expect(late.body).toContain('<h1>Security</h1>');
-  });
-
   test('shows what happened, hands everything out, and closes', async () => {
     const ada = await person(world);
-    const browser = await signIn(ada);
+    const browser = await signedIn(world, ada);
     expect((await browser.get('/account/activity')).body).toContain('Signed in');
     const data = await browser.get('/account/data');
     const file = await browser.submit(data, {}, {}, '/account/data/export');
@@ -305,7 +222,7 @@ describe('the account', () => {
   });
 
   test('refuses a form without its token, also from somebody who is signed in', async () => {
-    const browser = await signIn(await person(world));
+    const browser = await signedIn(world, await person(world));
     const answer = await browser.submit(await browser.get('/account/data'), { form_token: '' });
     expect(answer.statusCode).toBe(403);
     expect(answer.body).toContain('Go back, reload it and try again');

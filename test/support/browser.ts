@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import type { TestApp } from './app.ts';
+import type { Person } from './people.ts';
 
 type Page = Pick<LightMyRequestResponse, 'body'>;
 
@@ -80,4 +81,15 @@ function unescape(text: string): string {
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
     .replaceAll('&amp;', '&');
+}
+
+/** A browser in which somebody has signed in with their password. */
+export async function signedIn(
+  world: Pick<TestApp, 'app'>,
+  { email, password }: Person,
+  browser = new Browser(world),
+): Promise<Browser> {
+  const answer = await browser.submit(await browser.get('/account/sign-in'), { username: email, password });
+  if (answer.statusCode !== 303 || answer.headers.location !== '/account') throw new Error(answer.body);
+  return browser;
 }
