@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Cache } from '../../src/platform/cache.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import type { Config } from '../../src/platform/config.ts';
@@ -30,7 +32,8 @@ export function movableClock(start = new Date('2026-11-23T12:00:00.000Z')): Mova
 }
 
 export const testConfig: Config = {
-  dataDir: './data',
+  // Never the ./data of whoever has started the service in this folder: a test forgets the root secret that lies there.
+  dataDir: join(tmpdir(), `entrecore-no-data-${process.pid}`),
   database: { url: null, poolMax: 8, prepare: true, migrateOnStart: false, migrateUrl: null },
   http: {
     host: '127.0.0.1',
