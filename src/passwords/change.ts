@@ -1,6 +1,5 @@
 import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
-import { voidChallenges } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
@@ -13,6 +12,7 @@ import { isSamePassword, requirePolicy } from './policy.ts';
 import { selectPassword } from './queries.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
 import { reportUnusable } from './unusable-hash.ts';
+import { voidWaysIn } from './void-ways-in.ts';
 
 export interface Change {
   readonly current: string;
@@ -21,8 +21,8 @@ export interface Change {
 }
 
 /**
- * Replaces the caller's password; every other session ends, and open reset links with them. The current password is
- * checked on the account's lockout counters. Refuses with `no_password`, `too_many_attempts`, `wrong_password`, and with
+ * Replaces the caller's password; every other session ends, and with them open ways in and a change of address that waits,
+ * which somebody else may have begun. The current password is checked on the account's lockout counters. Refuses with `no_password`, `too_many_attempts`, `wrong_password`, and with
  * `validation_failed` a new one that breaks the policy, was used before, or differs from its confirmation.
  */
 export async function changePassword(
@@ -63,7 +63,7 @@ export async function changePassword(
     if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.changed_at }))) return null;
     const actor = { kind: 'user', id: userId } as const;
     // A link that removes the password stays: it was mailed to the owner, and this may be somebody else.
-    await voidChallenges(deps, tx, { userId, purposes: ['reset-password', 'mfa'] });
+    await voidWaysIn(deps, tx, userId, { except: 'remove-password' });
     await recordEvent(deps, tx, {
       type: 'password.changed',
       outcome: 'success',

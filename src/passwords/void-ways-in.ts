@@ -15,8 +15,16 @@ const WAYS_IN: readonly Purpose[] = [
   'change-email',
 ];
 
-/** Voids what may open an account whose password is taken from it, and calls off a change of address that waits. */
-export async function voidWaysIn(deps: Deps, tx: Tx, userId: string): Promise<void> {
-  await voidChallenges(deps, tx, { userId, purposes: WAYS_IN });
+/**
+ * Voids what may open an account whose password is another one now, or none, and calls off a change of address that waits.
+ * `except` names what is for its owner to keep.
+ */
+export async function voidWaysIn(
+  deps: Deps,
+  tx: Tx,
+  userId: string,
+  { except }: { readonly except?: Purpose } = {},
+): Promise<void> {
+  await voidChallenges(deps, tx, { userId, purposes: WAYS_IN.filter(purpose => purpose !== except) });
   await clearPendingEmail(deps, tx, userId);
 }

@@ -195,6 +195,16 @@ describe('a change of address', () => {
     await person(world, { email: ada.who.email });
   });
 
+  test('is called off by a change of the password: a thief may have begun it', async () => {
+    const { ada, confirm } = await changing();
+    const [former, password] = [ada.who.password, `Correct ${world.deps.random.uuid()}`];
+    const body = { current_password: former, new_password: password, confirm_new_password: password };
+    const answer = await world.call('POST', '/users/me/password', { token: ada.token, body });
+    expect(answer.statusCode, answer.body).toBe(204);
+    expect(await me(ada)).toMatchObject({ email: ada.who.email, pending_email: null });
+    expect((await world.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(404);
+  });
+
   test('the owner of the old mailbox stops a change before it happens', async () => {
     const { ada, confirm, notice } = await changing();
     expect((await world.call('POST', '/email-change/undo', { body: { token: notice } })).statusCode).toBe(
