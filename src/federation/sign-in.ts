@@ -74,7 +74,7 @@ async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIden
   // An address that nobody can have here (ada@localhost) is no member of the request that could be called wrong.
   if (identity.email === null || !identity.emailVerified || !isAddress(identity.email)) {
     await recordRefusal(deps, deps.db, caller, identity, { reason: 'identity_linking_refused' });
-    throw new Problem('identity_linking_refused', unverified);
+    throw new Problem('identity_linking_refused');
   }
   const { email } = identity;
   for (let tries = 0; tries < 3; tries++) {
@@ -91,10 +91,6 @@ async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIden
   await recordRefusal(deps, deps.db, caller, identity, { reason: 'address_taken' });
   throw new Problem('address_taken');
 }
-
-const unverified = {
-  message: 'The provider has not verified your address. Verify it there, or sign up with a password.',
-};
 
 class LostRace extends Error {}
 const lostRace = (error: unknown) => {

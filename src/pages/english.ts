@@ -35,8 +35,6 @@ const problems: Partial<Record<ProblemCode, string>> = {
   invalid_verification_token: 'This link was used before, or is too old.',
   invalid_link: 'This link was used before, or is too old.',
   invalid_authorization_code: 'That sign-in took too long, or was finished already. Please try again.',
-  identity_linking_refused:
-    'An account with that address exists. Sign in to it first, then link this under Security.',
   identity_taken: 'That account is linked to somebody else here.',
   last_way_in: 'This is the only way into your account. Set a password first.',
   no_password: 'Your account has no password yet. Ask for a link to set one.',

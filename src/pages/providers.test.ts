@@ -66,6 +66,14 @@ test('whoever cancels at the provider is back where they were: at linking, or si
   expect(unlinked.body).toContain('It was not finished there. Please try again.');
 });
 
+test('whose address the provider has not verified is told so, and of no account that is not there', async () => {
+  const browser = new Browser(world);
+  const refused = await throughProvider(browser, '/account/sign-in/with/acme', 'unverified-eve');
+  expect(refused.statusCode).toBe(409);
+  expect(refused.body).toContain('The provider has not verified your address. Verify it there');
+  expect(refused.body).not.toContain('An account with');
+});
+
 test('a sign-in that is cancelled, or comes back to another browser, signs nobody in', async () => {
   const browser = new Browser(world);
   const cancelled = await throughProvider(browser, '/account/sign-in/with/acme', null);

@@ -166,7 +166,7 @@ export const problems = {
   identity_taken: { status: 409, message: 'This account of the provider is linked to another person.' },
   identity_linking_refused: {
     status: 409,
-    message: 'An account with this address exists. Log in to it first, then link the provider.',
+    message: 'The provider has not verified your address. Verify it there, or sign up with a password.',
   },
   identity_not_found: { status: 404, message: 'There is no such linked identity.' },
   last_way_in: { status: 409, message: 'This is the only way into the account. Add another one first.' },
