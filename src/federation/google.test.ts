@@ -131,6 +131,14 @@ test('an address that Google did not verify links and makes nothing', async () =
   expect(answer.json().code).toBe('identity_linking_refused');
 });
 
+test('POST /oauth/google/id-token refuses in the words of its own route', async () => {
+  const answer = await service.call('POST', '/oauth/google/id-token', { body: { token: 'x' } });
+  expect([answer.statusCode, answer.json()]).toMatchObject([
+    401,
+    { code: 'invalid_id_token', error: 'invalid_grant' },
+  ]);
+});
+
 test('the trail says why an address that the provider vouches for, or does not, opened no account', async () => {
   const refusals = () =>
     service.deps.db.rows<{ reason: string; data: object; user_id: string | null }>(sql`

@@ -5,7 +5,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
 import { idOfProvider, idTokenProof, signedIn } from './shapes.ts';
 import { signInWithIdentity } from './sign-in.ts';
-import { findIdTokenProvider, verifyToken } from './verify-token.ts';
+import { findIdTokenProvider, type InvalidToken, verifyToken } from './verify-token.ts';
 
 const refusals = [
   'provider_unavailable',
@@ -24,9 +24,11 @@ export function routes(app: App, deps: KeysDeps): void {
     reply: FastifyReply,
     provider: string,
     { token, nonce, device_token }: Static<typeof idTokenProof>,
+    invalid: InvalidToken,
   ) => {
     const caller = callerOf(request);
-    const identity = await verifyToken(deps, caller, provider, { token, nonce: nonce ?? undefined });
+    const proof = { token, nonce: nonce ?? undefined };
+    const identity = await verifyToken(deps, caller, provider, proof, invalid);
     const devices = devicesOf(deps, request.headers.cookie, device_token);
     const answer = await signInWithIdentity(deps, caller, identity, devices);
     if (answer.device_token !== undefined)
@@ -54,7 +56,7 @@ export function routes(app: App, deps: KeysDeps): void {
         response: { 200: signedIn },
       },
     },
-    (request, reply) => signIn(request, reply, 'google', request.body),
+    (request, reply) => signIn(request, reply, 'google', request.body, 'invalid_google_token'),
   );
 
   app.post(
@@ -77,6 +79,6 @@ export function routes(app: App, deps: KeysDeps): void {
         response: { 200: signedIn },
       },
     },
-    (request, reply) => signIn(request, reply, request.params.provider, request.body),
+    (request, reply) => signIn(request, reply, request.params.provider, request.body, 'invalid_id_token'),
   );
 }

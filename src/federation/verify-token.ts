@@ -9,16 +9,20 @@ import { issuerOf } from './issuer.ts';
 import { KeysUnavailable } from './issuer-keys.ts';
 import { findProvider, type Provider } from './provider.ts';
 
+/** What an ID token that is not valid is called: the original's word at the original's route. */
+export type InvalidToken = 'invalid_google_token' | 'invalid_id_token';
+
 /**
- * Verifies an ID token that a client obtained from a provider by itself. Refuses as `findProvider`, with
- * `invalid_google_token` or `invalid_id_token`, `provider_account_refused`, and `provider_unavailable` when the keys
- * cannot be had and none are kept.
+ * Verifies an ID token that a client obtained from a provider by itself. Refuses as `findProvider`, with the code for an
+ * invalid token that the route has, `provider_account_refused`, and `provider_unavailable` when the keys cannot be had and
+ * none are kept.
  */
 export async function verifyToken(
   deps: KeysDeps,
   caller: Caller,
   providerId: string,
   { token, nonce }: { token: string; nonce?: string | undefined },
+  invalid: InvalidToken,
 ): Promise<ProvenIdentity> {
   const { config, clock } = deps;
   const provider = findIdTokenProvider(config, providerId);
@@ -29,7 +33,8 @@ export async function verifyToken(
   } catch (cause) {
     if (cause instanceof KeysUnavailable || cause instanceof ProviderUnavailable)
       throw new Problem('provider_unavailable', { cause });
-    const reason = reasonOf(provider, cause);
+    const refused = cause instanceof Problem && cause.code === 'provider_account_refused';
+    const reason = refused ? cause.code : invalid;
     await recordEvent(deps, deps.db, {
       type: 'login.failed',
       outcome: 'failure',
@@ -47,9 +52,4 @@ export function findIdTokenProvider(config: KeysDeps['config'], id: string): Pro
   // GitHub speaks no OpenID Connect, and has no ID tokens.
   if (provider.kind === 'github') throw new Problem('feature_disabled');
   return provider;
-}
-
-function reasonOf(provider: Provider, cause: unknown) {
-  if (cause instanceof Problem && cause.code === 'provider_account_refused') return cause.code;
-  return provider.id === 'google' ? 'invalid_google_token' : 'invalid_id_token';
 }
