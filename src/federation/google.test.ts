@@ -80,7 +80,7 @@ test.each([
 
 test('an address that cannot be stored is none', async () => {
   const signedIn = (email: string) => issuer.idToken({ sub: '2004', email }).then(token => signUp(token));
-  expect((await signedIn('x\0@example.com')).json().code).toBe('identity_linking_refused');
+  expect((await signedIn('x\0@example.com')).json().code).toBe('invalid_google_token');
 });
 
 test("a provider's clock may run a minute ahead, and no token outlives its end for that", async () => {
@@ -124,11 +124,22 @@ test('the nonce must be the one that was asked with', async () => {
   expect((await signUp(token, { nonce: 'n-1' })).statusCode).toBe(200);
 });
 
-test('an address that Google did not verify links and makes nothing', async () => {
+test.each([
+  ['that Google did not verify', { email_verified: false }],
+  ['that Google says nothing of', { email_verified: null }],
+  ['that is not there', { email: null }],
+])('a token with an address %s links and makes nothing, and is no valid one', async (_name, claims) => {
   const answer = await signUp(
-    await issuer.idToken({ sub: '2004', email: 'unproven@example.com', email_verified: false }),
+    await issuer.idToken({ sub: '2004', email: 'unproven@example.com', ...claims }),
   );
-  expect(answer.json().code).toBe('identity_linking_refused');
+  expect([answer.statusCode, answer.json()]).toMatchObject([
+    401,
+    {
+      code: 'invalid_google_token',
+      detail: 'Invalid Google token',
+      message: 'Google has not verified your address. Verify it there, or sign up with a password.',
+    },
+  ]);
 });
 
 test('POST /oauth/google/id-token refuses in the words of its own route', async () => {

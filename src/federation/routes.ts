@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { Problem } from '../platform/problems.ts';
 import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
 import { idOfProvider, idTokenProof, signedIn } from './shapes.ts';
 import { signInWithIdentity } from './sign-in.ts';
@@ -17,6 +18,12 @@ const refusals = [
   'mfa_required',
 ] as const;
 
+// Google's word for the address is a part of what makes its token valid; `detail` is what the original's clients look for.
+const UNVERIFIED = {
+  detail: 'Invalid Google token',
+  message: 'Google has not verified your address. Verify it there, or sign up with a password.',
+};
+
 /** Sign-in with an ID token that a client got from a provider by itself: mobile programs, Google's button. */
 export function routes(app: App, deps: KeysDeps): void {
   const signIn = async (
@@ -25,12 +32,13 @@ export function routes(app: App, deps: KeysDeps): void {
     provider: string,
     { token, nonce, device_token }: Static<typeof idTokenProof>,
     invalid: InvalidToken,
+    unverified?: () => Problem,
   ) => {
     const caller = callerOf(request);
     const proof = { token, nonce: nonce ?? undefined };
     const identity = await verifyToken(deps, caller, provider, proof, invalid);
     const devices = devicesOf(deps, request.headers.cookie, device_token);
-    const answer = await signInWithIdentity(deps, caller, identity, devices);
+    const answer = await signInWithIdentity(deps, caller, identity, devices, unverified);
     if (answer.device_token !== undefined)
       reply.header('set-cookie', deviceCookie(deps, answer.device_token));
     return answer;
@@ -56,7 +64,10 @@ export function routes(app: App, deps: KeysDeps): void {
         response: { 200: signedIn },
       },
     },
-    (request, reply) => signIn(request, reply, 'google', request.body, 'invalid_google_token'),
+    (request, reply) => {
+      const code = 'invalid_google_token';
+      return signIn(request, reply, 'google', request.body, code, () => new Problem(code, UNVERIFIED));
+    },
   );
 
   app.post(

@@ -34,19 +34,21 @@ interface Linked {
 /**
  * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
  * its address only where the provider verified that address; to an unverified account only after everything that was set
- * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `identity_linking_refused` for an
- * address that the provider did not verify or that nobody can have here, `address_taken` for one that only looks like that
- * of an account or is kept for its former owner, and with what `completeAuthentication` names.
+ * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `unverified` for an address that the
+ * provider did not verify, `identity_linking_refused` for one that nobody can have here, `address_taken` for one that only
+ * looks like that of an account or is kept for its former owner, and with what `completeAuthentication` names.
  */
 export async function signInWithIdentity(
   deps: KeysDeps,
   caller: Caller,
   identity: ProvenIdentity,
   devices: readonly DeviceClaim[],
+  unverified = () => new Problem('identity_linking_refused'),
 ): Promise<UserBody & TokenBody> {
   const { db, clock } = deps;
   const account =
-    (await useIdentity(db, identity, clock.now())) ?? (await linkOrCreate(deps, caller, identity));
+    (await useIdentity(db, identity, clock.now())) ??
+    (await linkOrCreate(deps, caller, identity, unverified));
   if (account.disabled_at !== null) {
     await recordEvent(deps, db, {
       type: 'login.failed',
@@ -70,13 +72,18 @@ export async function signInWithIdentity(
 }
 
 // Two tabs may bring one identity at once: the primary key lets one link it, and the other finds it linked.
-async function linkOrCreate(deps: KeysDeps, caller: Caller, identity: ProvenIdentity): Promise<Account> {
+async function linkOrCreate(
+  deps: KeysDeps,
+  caller: Caller,
+  identity: ProvenIdentity,
+  unverified: () => Problem,
+): Promise<Account> {
+  const { email, emailVerified } = identity;
   // An address that nobody can have here (ada@localhost) is no member of the request that could be called wrong.
-  if (identity.email === null || !identity.emailVerified || !isAddress(identity.email)) {
+  if (email === null || !emailVerified || !isAddress(email)) {
     await recordRefusal(deps, deps.db, caller, identity, { reason: 'identity_linking_refused' });
-    throw new Problem('identity_linking_refused');
+    throw email !== null && emailVerified ? new Problem('identity_linking_refused') : unverified();
   }
-  const { email } = identity;
   for (let tries = 0; tries < 3; tries++) {
     const linked = await deps.db.transaction(tx => link(deps, tx, caller, identity, email)).catch(lostRace);
     if (linked === 'address_taken') throw new Problem(linked);

@@ -197,6 +197,8 @@ export interface ProblemOptions {
   readonly members?: Readonly<Record<string, unknown>>;
   /** A sentence for this case, in place of the code's own. */
   readonly message?: string;
+  /** The original's `detail`, where its clients look for that and `message` says more. */
+  readonly detail?: string;
 }
 
 /** A refusal that the caller can do something about. Thrown by a verb; turned into an answer in one place. */
@@ -206,6 +208,7 @@ export class Problem extends Error {
   readonly oauth: string | undefined;
   readonly retryAfter: number | undefined;
   readonly issues: readonly Issue[] | undefined;
+  readonly detail: string | readonly Issue[];
   readonly members: Readonly<Record<string, unknown>>;
 
   constructor(code: ProblemCode, options: ProblemOptions = {}) {
@@ -217,6 +220,7 @@ export class Problem extends Error {
     this.oauth = definition.oauth;
     this.retryAfter = options.retryAfter ?? (definition.status === 503 ? 1 : undefined);
     this.issues = options.issues;
+    this.detail = options.issues ?? options.detail ?? this.message;
     this.members = options.members ?? {};
   }
 }

@@ -99,7 +99,7 @@ export function answerProblem(
 
 function bodyOf(problem: Problem, requestId: string, oauth: boolean): Record<string, unknown> {
   return {
-    detail: problem.issues ?? problem.message,
+    detail: problem.detail,
     code: problem.code,
     message: problem.message,
     request_id: requestId,

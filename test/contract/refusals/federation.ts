@@ -95,6 +95,9 @@ const ask =
 
 export const federation: Recipes = {
   ...standing('POST /signup/google', byGoogle),
+  // One that Google did not verify makes the token invalid.
+  'POST /signup/google identity_linking_refused': stage =>
+    byGoogle(stage.world, stage, { ...subject(), email: 'ada@localhost' }),
   'POST /signup/google invalid_google_token': ({ world }) =>
     world.call('POST', '/signup/google', { body: { token: 'x' } }),
   'POST /signup/google feature_disabled': async ({ at }) =>
