@@ -35,19 +35,26 @@ export function choice<const Word extends string>(...words: readonly Word[]): Pa
   };
 }
 
-/** Values separated by commas; blanks around them are dropped. */
+/** One value or more, separated by commas; blanks around them are dropped. */
 export function list<T>(item: Parser<T>): Parser<readonly T[]> {
-  return value =>
-    value
-      .split(',')
-      .map(part => part.trim())
-      .filter(part => part !== '')
-      .map(item);
+  return value => {
+    const parts = partsOf(value);
+    // A comma is no request for the empty list: it would switch off a policy, or everybody's way in.
+    if (parts.length === 0)
+      throw new Unacceptable('must hold at least one value: write one, or leave it out');
+    return parts.map(item);
+  };
 }
 
-/** Secrets separated by commas, or a JSON array of them where one holds a comma. */
+const partsOf = (value: string) =>
+  value
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => part !== '');
+
+/** Any number of secrets, separated by commas, or a JSON array of them where one holds a comma. */
 export const secretList: Parser<readonly string[]> = value => {
-  if (!value.startsWith('[')) return list(text)(value);
+  if (!value.startsWith('[')) return partsOf(value);
   const parsed = json(value);
   if (!Array.isArray(parsed) || !parsed.every(item => typeof item === 'string')) {
     throw new Unacceptable('must be secrets separated by commas, or a JSON array of strings');

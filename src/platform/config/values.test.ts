@@ -129,3 +129,26 @@ test.each(['/proc', '/proc/no/data', '/sys/data', '/dev/data'])(
     ]);
   },
 );
+
+describe('a list that holds nothing', () => {
+  const lists = [
+    'PASSWORD_REQUIRE',
+    'GOOGLE_CLIENT_ID',
+    'REDIRECT_URIS',
+    'CORS_ORIGINS',
+    'SMS_COUNTRIES',
+  ] as const;
+
+  test.each(lists)('%s of nothing but commas and blanks is refused, and does not ask for nothing', name => {
+    for (const value of [',', ' ', ' , ']) {
+      expect(faultsOf({ [name]: value })).toEqual([
+        `${name} must hold at least one value: write one, or leave it out.`,
+      ]);
+    }
+    expect(faultsOf({ [name]: '' })).toEqual([]);
+  });
+
+  test('earlier secrets may all be gone, since whoever writes them writes the commas too', () => {
+    expect(load({ JWT_SECRET_KEY_PREVIOUS: ',' }).config.tokens.previousJwtSecrets).toEqual([]);
+  });
+});
