@@ -51,20 +51,18 @@ async function rotate(deps: Deps, leaked: boolean): Promise<string[]> {
   const { algorithm } = deps.config.tokens;
   const inForce = await algorithmInForce(deps);
   if (inForce !== null && inForce !== algorithm) {
-    process.exitCode = 1;
-    return [
+    throw new Error(
       `The service signs with ${inForce}, and ALGORITHM is ${algorithm} here: run this with ALGORITHM=${inForce}. Another algorithm signs once the service is restarted with it.`,
-    ];
+    );
   }
   const cause = { actor: operator, caller: null };
   const rotation = leaked
     ? await replaceKeys(deps, cause)
     : await rotateKeys(deps, { ...cause, reason: 'command' });
   if (rotation === null) {
-    process.exitCode = 1;
-    return [
+    throw new Error(
       `ALGORITHM=${algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
-    ];
+    );
   }
   const { kid, signsFrom } = rotation.key;
   const stands = rotation.made ? 'is published' : 'is waiting already';
@@ -85,13 +83,13 @@ async function rewrap(deps: Deps): Promise<string[]> {
 async function forgetRoot(deps: Deps, withRecoveryCodes: boolean): Promise<string[]> {
   const held = (await countSealed(deps)).filter(({ previous }) => previous > 0);
   if (held.length > 0) {
-    process.exitCode = 1;
-    return [`It still holds ${held.map(({ table }) => table).join(', ')}: run "keys rewrap" first.`];
+    throw new Error(`It still holds ${held.map(({ table }) => table).join(', ')}: run "keys rewrap" first.`);
   }
   const codes = withRecoveryCodes ? [] : await codesLeft(deps);
   if (codes.length > 0) {
-    process.exitCode = 1;
-    return [...codes, 'Nothing was forgotten; --with-recovery-codes gives those codes up.'];
+    throw new Error(
+      [...codes, 'Nothing was forgotten; --with-recovery-codes gives those codes up.'].join('\n'),
+    );
   }
   return (await forgetGeneratedRoot(deps))
     ? ['The generated root secret is forgotten.']
