@@ -33,12 +33,13 @@ async function describeConfig(): Promise<LoadedConfig | null> {
   try {
     const loaded = readConfiguration(process.env);
     const common = await commonBootstrapPassword(loaded.config);
-    if (common !== null) throw new ConfigError([common], loaded.warnings);
+    if (common !== null) throw new ConfigError([common], loaded.warnings, loaded.describe());
     print(loaded.describe(), '');
     print(...loaded.warnings.map(warning => `warning: ${warning}`), 'The configuration has no fault.');
     return loaded;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    if (error.effective !== null) print(error.effective, '');
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
     return null;

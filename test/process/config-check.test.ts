@@ -54,6 +54,14 @@ test('a database that was never migrated is said to be behind, and stays empty',
   expect(await empty.query(tables)).toEqual([]);
 });
 
+test('beside a fault the effective values are printed, secrets masked', async () => {
+  const { code, out } = await check({ JWT_SECRET_KEY, ALGORITHM: 'EdDSA', PORT: 'x' });
+  expect(out).toContain('\nALGORITHM=EdDSA  (environment)\n');
+  expect(out).not.toContain(JWT_SECRET_KEY);
+  expect(out).not.toContain('has no fault');
+  expect(code).toBe(1);
+});
+
 test('a root secret that is not there yet is said, and not made', async () => {
   const { code, out } = await check({ DATABASE_URL: database.url, JWT_SECRET_KEY });
   expect(out).toContain('schema: at head');

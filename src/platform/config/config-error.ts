@@ -4,8 +4,10 @@ import { StartError } from '../start-error.ts';
 export class ConfigError extends StartError {
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
+  /** The effective values as `describeValues` shows them; null where the sources could not be read at all. */
+  readonly effective: string | null;
 
-  constructor(faults: readonly string[], warnings: readonly string[]) {
+  constructor(faults: readonly string[], warnings: readonly string[], effective: string | null = null) {
     super(
       [
         `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
@@ -18,5 +20,6 @@ export class ConfigError extends StartError {
     this.name = 'ConfigError';
     this.faults = faults;
     this.warnings = warnings;
+    this.effective = effective;
   }
 }

@@ -1,14 +1,22 @@
 import type { Given } from './sources.ts';
 import { type Name, sections, variableOf } from './table.ts';
 
-/** The effective value of every variable, by section: `NAME=value  (source)`. What is secret is masked. */
-export function describeValues(effective: ReadonlyMap<Name, Given>): string {
+/**
+ * The effective value of every variable, by section: `NAME=value  (source)`. What is secret is masked, and so is what cannot
+ * be used: it may be a secret that stands in the wrong place.
+ */
+export function describeValues(
+  effective: ReadonlyMap<Name, Given>,
+  useless: ReadonlySet<Name> = new Set(),
+): string {
   const lines: string[] = [];
   for (const [section, table] of Object.entries(sections)) {
     lines.push('', `# ${section}`);
     for (const name of Object.keys(table) as Name[]) {
       const given = effective.get(name);
-      if (given === undefined) {
+      if (useless.has(name)) {
+        lines.push(`${name}  (cannot be used${given === undefined ? '' : `: ${SOURCES[given.source]}`})`);
+      } else if (given === undefined) {
         lines.push(`${name}  (not set: ${variableOf(name).fallbackText ?? 'none'})`);
       } else {
         lines.push(`${name}=${shown(name, given.text)}  (${SOURCES[given.source]})`);
@@ -26,7 +34,8 @@ const SOURCES: Readonly<Record<Given['source'], string>> = {
 };
 
 function shown(name: Name, text: string): string {
-  if (!variableOf(name).secret) return text;
+  // A default may derive from a URL that is refused for the password in it.
+  if (!variableOf(name).secret) return text.replace(/:\/\/[^/@\s]*@/g, '://***@');
   // Of a URL the host is worth seeing; its password, user and query are not.
   const host = /^([a-z+]+:\/\/)(?:[^@/]*@)?([^@?]*)(\?.*)?$/.exec(text);
   if (host !== null) return `${host[1]}${text.includes('@') ? '***@' : ''}${host[2]}${host[3] ? '?***' : ''}`;

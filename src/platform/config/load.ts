@@ -72,6 +72,7 @@ function judge(
   const effective = withDefaults(given);
 
   const values: Record<string, unknown> = {};
+  const useless = new Set(unusable);
   for (const name of wanted) {
     // A default in its place would be judged as if somebody had meant it.
     if (unusable.has(name)) continue;
@@ -80,6 +81,7 @@ function judge(
       values[name] = text === undefined ? null : variableOf(name).parse(text);
     } catch (error) {
       if (!(error instanceof Unacceptable)) throw error;
+      useless.add(name);
       // A default that derives from a faulty variable would repeat its fault.
       if (given.has(name)) faults.push(`${name} ${error.message}.`);
     }
@@ -92,7 +94,7 @@ function judge(
     fault: message => faults.push(message),
     warn: message => warnings.push(message),
   });
-  if (faults.length > 0) throw new ConfigError(faults, warnings);
+  if (faults.length > 0) throw new ConfigError(faults, warnings, describeValues(effective, useless));
   return { values, effective, folder, warnings };
 }
 

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { configFolder, JWT } from '../../../test/support/config-folder.ts';
+import { ConfigError } from './config-error.ts';
+
+const { load } = configFolder();
+
+function effectiveOf(env: Record<string, string>): string {
+  try {
+    return load(env).describe();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.effective ?? '';
+    throw error;
+  }
+}
+
+test('beside what is wrong stand the effective values, each with where it comes from', () => {
+  const shown = effectiveOf({
+    PORT: 'x',
+    ALGORITHM: 'HS384',
+    JWT_SECRET_KEY: JWT,
+    SMTP_URL: 'smtp://u:hidden',
+  });
+  expect(shown).toContain('\nALGORITHM=HS384  (environment)\n');
+  expect(shown).toContain('\nJWT_SECRET_KEY=***  (environment)\n');
+  expect(shown).toContain('\nDB_POOL_MAX=10  (default)\n');
+  expect(shown).toContain('\nPORT  (cannot be used: environment)\n');
+  expect(shown).toContain('\nSMTP_URL  (cannot be used: environment)\n');
+  expect(shown).not.toMatch(/hidden/);
+});
+
+test('what cannot be read is not said to be unset', () => {
+  const shown = effectiveOf({ JWT_SECRET_KEY: JWT, JWT_SECRET_KEY_FILE: '/nowhere' });
+  expect(shown).toContain('\nJWT_SECRET_KEY  (cannot be used)\n');
+});
+
+test('a password in a URL that must have none is shown in no other value that derives from it', () => {
+  expect(effectiveOf({ PUBLIC_URL: 'https://somebody:hidden@auth.example' })).not.toMatch(/hidden/);
+});
