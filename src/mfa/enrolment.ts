@@ -4,7 +4,7 @@ import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
-import { forgive, takeAttempt } from '../throttle/lockout.ts';
+import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
 import {
   confirmFactor,
   deleteFactors,
@@ -25,31 +25,43 @@ export async function completeEnrolment(
   principal: UserPrincipal,
   { id, kind, prove }: { id: string; kind: FactorKind; prove: () => Promise<number | null | true> },
 ): Promise<string[]> {
+  const { userId, caller } = principal;
+  const attempt = await takeAttempt(deps, deps.db, principal);
+  // Right, and too late for another one that was: nothing was guessed, so the attempt comes back.
+  const codes = await checkOrGiveBack(deps, attempt, async () => {
+    const proof = await prove();
+    return proof === null
+      ? null
+      : confirm(deps, principal, { id, kind, attempt, step: proof === true ? null : proof });
+  });
+  if (codes !== null) return codes;
+  await recordFailedAttempt(
+    deps,
+    {
+      type: 'mfa.failed',
+      outcome: 'failure',
+      reason: `${kind}_enrolment`,
+      actor: actorOf(principal),
+      userId,
+      sessionId: principal.sessionId,
+      caller,
+    },
+    { ...attempt, email: principal.account.email },
+  );
+  throw new Problem('invalid_mfa_code');
+}
+
+async function confirm(
+  deps: Deps,
+  principal: UserPrincipal,
+  { id, kind, attempt, step }: { id: string; kind: FactorKind; attempt: Attempt; step: number | null },
+): Promise<string[]> {
   const { db, clock } = deps;
   const { userId, caller } = principal;
-  const attempt = await takeAttempt(deps, db, principal);
-  const proof = await prove();
-  if (proof === null) {
-    await recordFailedAttempt(
-      deps,
-      {
-        type: 'mfa.failed',
-        outcome: 'failure',
-        reason: `${kind}_enrolment`,
-        actor: actorOf(principal),
-        userId,
-        sessionId: principal.sessionId,
-        caller,
-      },
-      { ...attempt, email: principal.account.email },
-    );
-    throw new Problem('invalid_mfa_code');
-  }
   const codes = await db
     .transaction(async tx => {
       if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
-      const now = clock.now();
-      if (!(await confirmFactor(tx, { id, userId, step: proof === true ? null : proof, now }))) return null;
+      if (!(await confirmFactor(tx, { id, userId, step, now: clock.now() }))) return null;
       await forgive(tx, attempt);
       // A removal that waits was of what the owner had before: it would take the new factor along.
       await cancelRemoval(deps, tx, { userId, reason: 'factor_added', caller });
