@@ -1,5 +1,6 @@
 import { touchLastLogin } from '../accounts/find.ts';
 import { insertEvent, prepareEvent } from '../audit/record.ts';
+import { onceAtOnce } from '../delivery/at-once.ts';
 import { insertMail, prepareMail } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
@@ -62,16 +63,18 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
     stranger === null
       ? seenDeviceFragment({ deviceId, now }, sql`admitted`)
       : newDeviceFragment({ deviceId, name: deviceName(caller), now }, sql`admitted`);
+  const told = { template: 'new-device', userId: account.id, about: deviceName(caller) } as const;
   const notice =
     stranger !== null && account.last_login_at !== null
-      ? sql`, notice as (${insertMail(
+      ? sql`, turn as (${onceAtOnce(deps, told, sql`admitted where not ${isNamedAlready(account.id, caller)}`)}),
+        notice as (${insertMail(
           prepareMail(deps, {
             template: 'new-device',
             to: account.email,
             userId: account.id,
             params: { ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
           }),
-          sql`admitted where not ${isNamedAlready(account.id, caller)}`,
+          sql`turn`,
         )})`
       : sql``;
   const events = newcomer === null ? event : ([event, newcomer] as const);

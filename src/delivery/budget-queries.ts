@@ -66,6 +66,19 @@ export function takingTurn(
     returning 1 as turn`;
 }
 
+/**
+ * `insert into sms_budgets … from source` that gives a row to one of those whose statements overlap, and to whoever comes
+ * after: how often it was given is compared with what the statement saw when it began.
+ */
+export function takingFirst({ key, now }: { key: Fragment; now: Date }, source: Fragment): Fragment {
+  return sql`
+    insert into sms_budgets as b (key, window_started_at, sent) select ${key}, ${now}::timestamptz, 1
+    from ${source}
+    on conflict (key) do update set window_started_at = excluded.window_started_at, sent = b.sent + 1
+    where b.sent = (select seen.sent from sms_budgets seen where seen.key = excluded.key)
+    returning 1 as turn`;
+}
+
 export function deleteOldBudgets(db: Sql, before: Date, limit: number): Promise<number> {
   return db.run(sql`delete from sms_budgets where key = any(array(
     select key from sms_budgets where window_started_at < ${before}::timestamptz

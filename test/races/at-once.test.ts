@@ -1,11 +1,14 @@
 import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lockAccount } from '../../src/accounts/find.ts';
 import { confirmTotp } from '../../src/mfa/totp.ts';
 import { authenticate } from '../../src/sessions/authenticate.ts';
 import type { UserPrincipal } from '../../src/sessions/principal.ts';
 import { lockoutsOf } from '../../src/throttle/lockout.ts';
 import { type TestApp, testApp } from '../support/app.ts';
-import { member } from '../support/people.ts';
+import { mailsTo } from '../support/mails.ts';
+import { logIn, member, type Person, person } from '../support/people.ts';
+import { waitingForLock } from '../support/waiting-for-lock.ts';
 import { watchedDatabase } from '../support/watched-database.ts';
 
 // One person's requests that come twice, or several at once: a double click, two tabs, a client that asks again.
@@ -36,4 +39,41 @@ test('a right code that comes twice sets the app up once, and the second one cou
   await db.close();
   expect(hooks).toEqual([]);
   expect(await lockoutsOf(deps.db, who.id)).toEqual([]);
+});
+
+const loginFrom = (who: Person, userAgent: string) =>
+  service.call('POST', '/token', {
+    form: { username: who.email, password: who.password },
+    headers: { 'user-agent': userAgent },
+  });
+
+async function newDevices({ email }: Person): Promise<unknown[]> {
+  const mails = (await mailsTo(service, email)).filter(({ template }) => template === 'new-device');
+  return mails.map(({ params }) => params.userAgent);
+}
+
+test('of several logins at once on a device that is new, the owner is told once', async () => {
+  const { deps, call } = service;
+  const ada = await person(service);
+  await logIn(service, ada);
+  const atOnce = async (...userAgents: string[]) => {
+    let logins: ReturnType<typeof loginFrom>[] = [];
+    await deps.db.transaction(async tx => {
+      await lockAccount(tx, ada.id);
+      logins = userAgents.map(userAgent => loginFrom(ada, userAgent));
+      await waitingForLock(deps.db, userAgents.length);
+    });
+    const answers = await Promise.all(logins);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(userAgents.map(() => 200));
+    return answers;
+  };
+  const [login] = await atOnce('Phone/1', 'Phone/1', 'Tablet/1', 'Phone/1');
+  expect((await newDevices(ada)).toSorted()).toEqual(['Phone/1', 'Tablet/1']);
+  await loginFrom(ada, 'Phone/1');
+  expect(await newDevices(ada)).toHaveLength(2);
+
+  // A stranger again, and so told of again, at once.
+  await call('POST', '/logout/all', { token: login?.json().access_token });
+  await atOnce('Phone/1', 'Phone/1');
+  expect((await newDevices(ada)).toSorted()).toEqual(['Phone/1', 'Phone/1', 'Tablet/1']);
 });

@@ -1,0 +1,17 @@
+import type { Deps } from '../platform/deps.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
+import { takingFirst } from './budget-queries.ts';
+import type { MailTemplate } from './messages.ts';
+
+/**
+ * A CTE that has a row for one of those who would tell an account the same thing (`about`) at once, none of whose statements
+ * sees what the others write, and for each who comes later; none where the source has none.
+ */
+export function onceAtOnce(
+  { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
+  { template, userId, about }: { template: MailTemplate; userId: string; about: string },
+  source: Fragment,
+): Fragment {
+  const key = secrets.mac('lockout', `at once\0${template}\0${userId}\0${about}`);
+  return takingFirst({ key: sql`${key}::bytea`, now: clock.now() }, source);
+}
