@@ -1,3 +1,4 @@
+import type { Cache } from './platform/cache.ts';
 import { systemClock } from './platform/clock.ts';
 import type { Config } from './platform/config.ts';
 import { type Connection, openDatabase } from './platform/database.ts';
@@ -57,10 +58,13 @@ export async function openWorld(
       say,
       signal,
     });
+    // Opened behind the database, which may have lost an answer by then: it reads everything first.
+    let cache: Cache | undefined;
     const db = openDatabase({
       connection,
       poolMax,
       prepare,
+      onLostAnswer: () => cache?.doubtRevocations(),
       onIdleError: error => log.warn({ err: error }, 'an idle database connection was lost'),
       onSettingsRefused: () => log.warn(SETTINGS_REFUSED),
     });
@@ -69,8 +73,9 @@ export async function openWorld(
     const { config: complete, notices } = await completeSecrets(config, db, systemClock);
     for (const notice of notices) log.warn(notice);
     const hasher = openHasher(config.passwords);
-    const cache = await openCache(complete, { clock: systemClock, log });
-    closing.push(() => cache.close());
+    const opened = await openCache(complete, { clock: systemClock, log });
+    cache = opened;
+    closing.push(() => opened.close());
     const deps = {
       db,
       clock: systemClock,

@@ -29,6 +29,11 @@ export interface Cache {
   publishRevocation(kind: RevocationKind, id: string, seconds: number): Promise<void>;
   /** Where to read all live revocations, after a flush, an outage or a failover. */
   refillFrom(source: () => Promise<readonly Revocation[]>): void;
+  /**
+   * What was revoked may not have been published: the answer of a statement was lost, and it may be committed all the same, now
+   * or as late as the server lets it. Everything is then written again from the source.
+   */
+  doubtRevocations(): void;
   /** Counts a use of the key in a fixed window. In memory while Redis does not answer, and then at once. */
   hit(key: string, seconds: number): Hit | Promise<Hit>;
   /** Tells every process that subscribed, this one too. At most once: who misses it must find out by itself. */

@@ -61,6 +61,10 @@ const SOCKET_ERRORS = new Set([...AWAY, 'EACCES']);
 const LOST =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
 
+/** True where the server did not say what became of a statement: its connection ended, or nothing came for too long. */
+export const isLostAnswer = (error: Error) =>
+  !(error instanceof pg.DatabaseError) || /^(08|57P)/.test(error.code ?? '');
+
 /**
  * What a connection that could not be had comes to. Whatever the server says instead of one (no such role or database,
  * a wrong password, connections not accepted) is about its state and no statement's fault, so no code is asked for: 55000

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { asUnavailable, asUnreachable, isConflict, isRefusal } from './database-errors.ts';
+import { asUnavailable, asUnreachable, isConflict, isLostAnswer, isRefusal } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gatherJoint, gatherReadings, gatherShares, type Run, type RunEach } from './in-company.ts';
 import { Problem } from './problems.ts';
@@ -59,6 +59,8 @@ export interface DatabaseOptions {
   readonly onIdleError?: (error: Error) => void;
   /** Hears, once, that a pooler in between does not pass on what the server is asked to keep. */
   readonly onSettingsRefused?: () => void;
+  /** Hears of a statement that was sent and not answered: it may be committed all the same. */
+  readonly onLostAnswer?: () => void;
   readonly patience?: Patience;
 }
 
@@ -101,6 +103,7 @@ export function openDatabase({
   prepare,
   onIdleError,
   onSettingsRefused,
+  onLostAnswer,
   patience = PATIENCE,
 }: DatabaseOptions): Db {
   const options: pg.PoolConfig & WithSettings = {
@@ -126,7 +129,13 @@ export function openDatabase({
   // process with it; its next statement fails anyway.
   pool.on('connect', client => client.on('error', () => {}));
 
-  const server = { pool, prepare, watch: watchSilence(patience.statementMs), onSettingsRefused };
+  const server = {
+    pool,
+    prepare,
+    watch: watchSilence(patience.statementMs),
+    onSettingsRefused,
+    onLostAnswer,
+  };
   const alone = overPool(server);
   // A statement by itself is a transaction, and gives way like one.
   const run: Run = statement => givingWay(() => alone(statement));
@@ -149,6 +158,7 @@ interface Server {
   /** Each answer is waited for so long. */
   readonly watch: Watch;
   readonly onSettingsRefused: (() => void) | undefined;
+  readonly onLostAnswer: (() => void) | undefined;
 }
 
 async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -260,12 +270,13 @@ function ask<T>(server: Server, begin: (done: Done<T>) => void): Promise<T> {
 
 // What comes first: the answer, or the end of patience. pg tells some failures twice, too: of the statement, and of the
 // connection that is given up for it.
-function once<T>({ watch }: Server, done: Done<T>): Done<T> {
+function once<T>({ watch, onLostAnswer }: Server, done: Done<T>): Done<T> {
   let over = false;
   const first: Done<T> = (error, result) => {
     if (over) return;
     over = true;
     answered();
+    if (error !== null && isLostAnswer(error)) onLostAnswer?.();
     done(error, result);
   };
   const answered = watch(silence => first(new Problem('database_unavailable', { cause: silence })));

@@ -11,6 +11,7 @@ export function openMemoryCache({ clock, log }: { clock: Clock; log: Log }): Cac
   return {
     publishRevocation: async () => {},
     refillFrom: () => {},
+    doubtRevocations: () => {},
     hit: openCounters(clock),
     async broadcast(channel, message) {
       // Never before the caller goes on, as with a server.

@@ -1,11 +1,13 @@
 // docs/failure-modes.md, "A lost answer": what is done in the database, and its caller never hears.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { sql } from '../../src/platform/sql.ts';
+import { liveRevocations } from '../../src/sessions/live-revocations.ts';
 import { expectProblem } from '../support/contract.ts';
 import { type FaultyApp, faultyApp } from '../support/faulty.ts';
 import { logIn, type Person, person, type Tokens } from '../support/people.ts';
+import { hasRedisServer, startRedis } from '../support/redis.ts';
 import { waitingForLock } from '../support/waiting-for-lock.ts';
 
 let world: FaultyApp;
@@ -107,4 +109,31 @@ test('a retry that comes before the first try is through is one with it, however
   expect(one.json().refresh_token).toBe(other.json().refresh_token);
   world.deps.clock.advance(11);
   expectProblem(await refresh(), 'refresh_token_reused');
+});
+
+describe.skipIf(!hasRedisServer)('a logout whose answer was lost', () => {
+  test('is in Redis all the same once the database answers again, for gateways that would go on admitting its token', async () => {
+    const redis = await startRedis();
+    const patience = { connectionMs: 2_000, statementMs: 2_000 };
+    const service = await faultyApp({ redisUrl: redis.url }, { patience });
+    const { cache, db } = service.deps;
+    try {
+      cache.refillFrom(() => liveRevocations({ ...service.deps, db: service.through }));
+      const { access_token: token } = await logIn(service, await person(service));
+      await expect.poll(() => redis.client.exists('{entrecore}:revoked:filled')).toBe(1);
+      service.line.mute();
+      expectProblem(await service.call('POST', '/logout', { token }), 'database_unavailable');
+      service.line.cut();
+      service.line.restore();
+      // It is done, so the client that asks again is told that it was.
+      const again = async () => (await service.call('POST', '/logout', { token })).json().code;
+      await expect.poll(again, { timeout: 12_000 }).toBe('token_revoked');
+      const session = await db.row<{ id: string }>(sql`select id from sessions where ended_at is not null`);
+      const copy = () => redis.client.exists(`{entrecore}:revoked:sid:${session?.id}`);
+      await expect.poll(copy, { timeout: 12_000 }).toBe(1);
+    } finally {
+      await service.close();
+      await redis.close();
+    }
+  }, 60_000);
 });

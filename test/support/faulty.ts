@@ -33,6 +33,7 @@ export async function faultyApp(
     },
     poolMax,
     prepare: true,
+    onLostAnswer: () => world.deps.cache.doubtRevocations(),
     patience,
   });
   const hasher = openHasher(world.deps.config.passwords, { patienceMs: 400 });

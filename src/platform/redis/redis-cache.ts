@@ -92,6 +92,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
       copy.refillFrom(source);
       void copy.check();
     },
+    doubtRevocations: () => copy.doubt(),
     hit(key, seconds) {
       if (breaker.isOpen()) return countInMemory(key, seconds);
       return breaker

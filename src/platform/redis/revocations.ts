@@ -10,11 +10,15 @@ export interface RevocationCopy {
   refillFrom(source: () => Promise<readonly Revocation[]>): void;
   /** Something may be missing there: the next check writes all of it again. */
   markStale(): void;
+  /** The same, for what may be revoked in the source only a moment after the next check. */
+  doubt(): void;
   /** Writes every live revocation where that is needed. */
   check(): Promise<void>;
   stop(): void;
 }
 
+// Longer than the server gives a statement (server-settings.ts): one whose answer was lost has ended by then.
+const LATEST_COMMIT_MS = 20_000;
 // Few enough that a batch is written within one command timeout, even by a busy server.
 const BATCH = 200;
 
@@ -34,6 +38,7 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
   let source: (() => Promise<readonly Revocation[]>) | null = null;
   let stale = true;
   let checking: Promise<void> | null = null;
+  let later: NodeJS.Timeout | undefined;
 
   const write = (kind: RevocationKind, id: string, revokedAt: Date, seconds: number) =>
     client.set(keys.revoked(kind, id), numericDate(revokedAt), 'EX', Math.max(1, Math.ceil(seconds)));
@@ -83,6 +88,13 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
     markStale() {
       stale = true;
     },
+    doubt() {
+      stale = true;
+      clearTimeout(later);
+      later = setTimeout(() => {
+        stale = true;
+      }, LATEST_COMMIT_MS).unref();
+    },
     check() {
       return (checking ??= checkOnce().finally(() => {
         checking = null;
@@ -90,6 +102,7 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
     },
     stop() {
       source = null;
+      clearTimeout(later);
     },
   };
 }
