@@ -99,22 +99,30 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
 }
 
 /**
- * The `id` in the CTE `standing`, as long as what was proven is still the account's. The lock makes this wait for a change, a
- * reset or a claim of the mailbox that is under way, and then look at what it left.
+ * The `id` in the CTE `standing`, as long as everything that was proven is still the account's. The locks make this wait for a
+ * change, a reset or a claim of the mailbox that is under way, and then look at what it left.
  */
 export function withProofOf({ passwordSetAt, passkeyId, identity, mailbox }: FirstFactor): Fragment {
-  if (passwordSetAt !== undefined && passwordSetAt !== null)
-    return sql`
-      select standing.id from standing join passwords p on p.user_id = standing.id
-      where date_trunc('milliseconds', p.changed_at) = ${passwordSetAt}::timestamptz for share of p`;
-  if (passkeyId !== undefined)
-    return sql`
-      select standing.id from standing join factors f on f.user_id = standing.id
-      where f.id = ${passkeyId}::uuid for key share of f`;
-  if (identity !== undefined)
-    return sql`
-      select standing.id from standing join identities i on i.user_id = standing.id
-      where i.issuer = ${identity.issuer}::text and i.subject = ${identity.subject}::text for key share of i`;
-  if (mailbox !== undefined) return sql`select id from standing where email = ${mailbox}::text`;
-  return sql`select id from standing`;
+  const proofs = [
+    passwordSetAt !== undefined &&
+      passwordSetAt !== null && {
+        join: sql`join passwords p on p.user_id = standing.id
+          and date_trunc('milliseconds', p.changed_at) = ${passwordSetAt}::timestamptz`,
+        lock: sql`for share of p`,
+      },
+    passkeyId !== undefined && {
+      join: sql`join factors f on f.user_id = standing.id and f.id = ${passkeyId}::uuid`,
+      lock: sql`for key share of f`,
+    },
+    identity !== undefined && {
+      join: sql`join identities i on i.user_id = standing.id
+        and i.issuer = ${identity.issuer}::text and i.subject = ${identity.subject}::text`,
+      lock: sql`for key share of i`,
+    },
+  ].filter(proof => proof !== false);
+  return sql`
+    select standing.id from standing
+    ${proofs.reduce((all, { join }) => sql`${all} ${join}`, sql``)}
+    ${mailbox === undefined ? sql`` : sql`where standing.email = ${mailbox}::text`}
+    ${proofs.reduce((all, { lock }) => sql`${all} ${lock}`, sql``)}`;
 }

@@ -92,8 +92,7 @@ export function answerWithPasskey(
     factor: 'passkey',
     amr: 'hwk',
     refusal: 'passkey_refused',
-    prove: async userId =>
-      (await provePasskey(deps, caller, { for: 'second-factor', userId }, response)) !== null,
+    prove: userId => provePasskey(deps, caller, { for: 'second-factor', userId }, response),
   });
 }
 

@@ -72,7 +72,8 @@ export function answerSecondFactor(
     factor,
     amr: FACTOR_AMR[factor],
     refusal: 'invalid_mfa_code',
-    prove: (userId, loginId) => answerFactor(deps, { userId, loginId, caller }, factor, code),
+    prove: async (userId, loginId) =>
+      (await answerFactor(deps, { userId, loginId, caller }, factor, code)) ? {} : null,
   });
 }
 
@@ -91,7 +92,8 @@ interface Answer {
   /** What it adds to `amr`, beside `mfa`. */
   readonly amr: string;
   readonly refusal: 'invalid_mfa_code' | 'passkey_refused';
-  readonly prove: (userId: string, loginId: string) => Promise<boolean>;
+  /** Null for a wrong one; else what must still be there when the session starts. */
+  readonly prove: (userId: string, loginId: string) => Promise<Pick<FirstFactor, 'passkeyId'> | null>;
 }
 
 /** The same for any proof of a second factor; a wrong one is refused with `refusal`. */
@@ -108,7 +110,8 @@ export async function answerPending(
   const pending = asked.data as unknown as Pending;
   const attempt = await takeAttempt(deps, db, { userId, deviceId: pending.deviceId });
 
-  if (!(await prove(userId, asked.id))) {
+  const proven = await prove(userId, asked.id);
+  if (proven === null) {
     const actor = { kind: 'anonymous' } as const;
     await recordFailedAttempt(
       deps,
@@ -130,6 +133,7 @@ export async function answerPending(
     passwordSetAt: pending.passwordSetAt === null ? null : new Date(pending.passwordSetAt),
     ...(pending.identity !== null && { identity: pending.identity }),
     ...(pending.mailbox !== null && { mailbox: pending.mailbox }),
+    ...proven,
   });
 }
 

@@ -2,7 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findAccountById, lockAccount } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
 import { letIn } from '../../src/authentication/let-in.ts';
-import { beginPasskeySignIn, signInNewAccount, signInWithPasskey } from '../../src/authentication/passkey.ts';
+import {
+  answerWithPasskey,
+  beginPasskeySignIn,
+  signInNewAccount,
+  signInWithPasskey,
+} from '../../src/authentication/passkey.ts';
 import { unlinkIdentity } from '../../src/federation/unlink.ts';
 import { signInByMail } from '../../src/mail-sign-in/answer.ts';
 import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
@@ -188,6 +193,28 @@ describe('nobody is let in by what was removed while it was being proven', () =>
 
     await expect(signIn()).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
     await expect(signIn()).rejects.toThrow(expect.objectContaining({ code: 'account_disabled' }));
+    await db.close();
+  });
+
+  test('a passkey that was asked for besides a password', async () => {
+    const { who, token } = await member(service);
+    const { deps, call } = service;
+    const authenticator = softAuthenticator();
+    const { options } = (await call('POST', '/mfa/passkeys/options', { token })).json();
+    const body = { name: 'Laptop', response: authenticator.create(options) };
+    expect((await call('POST', '/mfa/passkeys', { token, body })).statusCode).toBe(201);
+    await deps.db.run(sql`update users set mfa_enabled = true where id = ${who.id}::uuid`);
+    const form = { username: who.email, password: PASSWORD };
+    const { mfa_token: mfaToken } = (await call('POST', '/token', { form })).json();
+    const asked = await call('POST', '/token/mfa/passkey/options', { body: { mfa_token: mfaToken } });
+    const response = authenticator.get(asked.json().options) as never;
+
+    // Its owner says that it was somebody else who added it, just before the session starts.
+    const { db, hooks } = watchedDatabase(deps.databaseUrl);
+    const disowned = () => deps.db.run(sql`delete from factors where user_id = ${who.id}::uuid`);
+    hooks.push({ text: 'set last_login_at', before: disowned });
+    const attempt = answerWithPasskey({ ...deps, db }, caller, { mfaToken, response });
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
     await db.close();
   });
 
