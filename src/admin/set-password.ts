@@ -5,28 +5,30 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import { setPassword } from '../passwords/set.ts';
 import { voidWaysIn } from '../passwords/void-ways-in.ts';
 import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 
 /**
  * Sets a password at the operator's hand, for who cannot be reached by mail: every session ends, open links die, a lock is
- * lifted, and the owner is told. No route does this.
+ * lifted, and the owner is told, wherever they are by the time that the operator has typed it. No route does this. Refuses with
+ * `user_not_found` where the account was removed by then.
  */
 export async function setPasswordOf(
   deps: Deps,
   granter: Granter & { kind: 'operator' },
-  { account, hash }: { account: Account; hash: string },
+  { account: { id: userId }, hash }: { account: Pick<Account, 'id'>; hash: string },
 ): Promise<void> {
-  const userId = account.id;
   const actor = actorOfGranter(granter);
   const ended = await deps.db.transaction(async tx => {
-    await lockAccount(tx, userId);
+    const present = await lockAccount(tx, userId);
+    if (present === null) return null;
     await setPassword(deps, tx, { userId, hash });
     await voidWaysIn(deps, tx, userId);
     await unlockAccount(tx, userId);
     await recordEvent(deps, tx, { type: 'password.set', outcome: 'success', actor, userId, caller: null });
-    await enqueueMail(deps, tx, { template: 'password-changed', to: account.email, userId });
+    await enqueueMail(deps, tx, { template: 'password-changed', to: present.email, userId });
     return endSessionsOf(deps, tx, {
       userId,
       reason: 'password_set',
@@ -35,5 +37,6 @@ export async function setPasswordOf(
       forgetDevices: true,
     });
   });
+  if (ended === null) throw new Problem('user_not_found');
   await publishEnded(deps, ended);
 }

@@ -57,7 +57,8 @@ export async function addPasskey(
   if (credential === null) throw new Problem('passkey_refused');
 
   const added = await db.transaction(async tx => {
-    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'token_revoked';
     if ((await selectPasskeys(tx, userId)).length >= MOST_PASSKEYS) return 'passkey_limit_reached';
     const row = await insertPasskey(tx, {
       id: random.uuid(),
@@ -67,7 +68,7 @@ export async function addPasskey(
       now: clock.now(),
     });
     if (row === null) return 'factor_exists';
-    await tellOfFactor(deps, tx, principal, 'added', 'passkey');
+    await tellOfFactor(deps, tx, { ...principal, account }, 'added', 'passkey');
     return row;
   });
   if (typeof added === 'string') throw new Problem(added);

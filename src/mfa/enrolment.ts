@@ -60,13 +60,14 @@ async function confirm(
   const { userId, caller } = principal;
   const codes = await db
     .transaction(async tx => {
-      if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+      const account = await lockOwnAccount(tx, principal);
+      if (account === null) return 'token_revoked';
       if (!(await confirmFactor(tx, { id, userId, step, now: clock.now() }))) return null;
       await forgive(tx, attempt);
       // A removal that waits was of what the owner had before: it would take the new factor along.
       await cancelRemoval(deps, tx, { userId, reason: 'factor_added', caller });
       const made = await regenerateRecoveryCodes(deps, tx, userId);
-      await tellOfFactor(deps, tx, principal, 'added', kind);
+      await tellOfFactor(deps, tx, { ...principal, account }, 'added', kind);
       return made;
     })
     .catch((error: unknown) => {
@@ -87,7 +88,8 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
   const { userId, caller } = principal;
   const verdict = await db.transaction(async tx => {
     // Of two changes at once, the second sees what the first has left: which factor is the last one depends on it.
-    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'token_revoked';
     const factors = await selectFactors(tx, userId);
     if (!factors.some(factor => factor.kind === kind)) return 'factor_not_found';
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
@@ -95,7 +97,7 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     await deleteFactors(tx, { userId, kind, now: clock.now() });
     // Nothing is left to remove, and what is set up later must not go.
     if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });
-    await tellOfFactor(deps, tx, principal, 'removed', kind);
+    await tellOfFactor(deps, tx, { ...principal, account }, 'removed', kind);
     return 'removed';
   });
   if (verdict !== 'removed') throw new Problem(verdict);

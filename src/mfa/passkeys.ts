@@ -44,13 +44,14 @@ export async function renamePasskey(
 export async function removePasskey(deps: Deps, principal: UserPrincipal, id: string): Promise<void> {
   const { userId } = principal;
   const refusal = await deps.db.transaction(async tx => {
-    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'token_revoked';
     const removed = await deletePasskey(tx, { id, userId });
     if (removed === null) {
       const own = await selectPasskeys(tx, userId);
       return own.some(row => row.id === id.toLowerCase()) ? 'last_way_in' : 'factor_not_found';
     }
-    await tellOfFactor(deps, tx, principal, 'removed', 'passkey');
+    await tellOfFactor(deps, tx, { ...principal, account }, 'removed', 'passkey');
     return null;
   });
   if (refusal !== null) throw new Problem(refusal);

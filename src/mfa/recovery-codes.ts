@@ -17,9 +17,10 @@ const LENGTH = 12;
 
 /** Ten new codes of 60 bits; the old ones die. Refuses with `factor_not_found` where there is no factor to recover. */
 export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Promise<string[]> {
-  const { account, userId, sessionId, caller } = principal;
+  const { userId, sessionId, caller } = principal;
   const codes = await deps.db.transaction(async tx => {
-    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    const account = await lockOwnAccount(tx, principal);
+    if (account === null) return 'token_revoked';
     const kinds = await selectFactorKinds(tx, userId);
     if (!kinds.includes('totp') && !kinds.includes('sms')) return null;
     const made = await regenerateRecoveryCodes(deps, tx, userId);

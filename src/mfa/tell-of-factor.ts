@@ -8,7 +8,10 @@ import type { FactorKind } from './queries.ts';
 const EVENTS = { added: 'mfa.enabled', removed: 'mfa.disabled' } as const;
 const PASSKEY_EVENTS = { added: 'passkey.added', removed: 'passkey.removed' } as const;
 
-/** Records that a factor of the caller came or went, and mails its owner, in the transaction that did it. */
+/**
+ * Records that a factor of the caller came or went, and mails its owner, in the transaction that did it. `principal.account`
+ * is as its lock gave it: the one that the request was let in with may have had another address.
+ */
 export async function tellOfFactor(
   deps: Deps,
   tx: Tx,

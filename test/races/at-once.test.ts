@@ -1,7 +1,13 @@
 import { TOTP } from 'otpauth';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lockAccount } from '../../src/accounts/find.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Account } from '../../src/accounts/account.ts';
+import { findAccountById, lockAccount } from '../../src/accounts/find.ts';
+import { setPasswordOf } from '../../src/admin/set-password.ts';
+import { removeFactor } from '../../src/mfa/enrolment.ts';
+import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
 import { confirmTotp } from '../../src/mfa/totp.ts';
+import { sql } from '../../src/platform/sql.ts';
+import { operatorGranter } from '../../src/rbac/operator.ts';
 import { authenticate } from '../../src/sessions/authenticate.ts';
 import type { UserPrincipal } from '../../src/sessions/principal.ts';
 import { lockoutsOf } from '../../src/throttle/lockout.ts';
@@ -76,4 +82,50 @@ test('of several logins at once on a device that is new, the owner is told once'
   await call('POST', '/logout/all', { token: login?.json().access_token });
   await atOnce('Phone/1', 'Phone/1');
   expect((await newDevices(ada)).toSorted()).toEqual(['Phone/1', 'Phone/1', 'Tablet/1']);
+});
+
+describe('a password that the operator sets, and was asked for while', () => {
+  const setBy = async (stale: Account) => {
+    const { deps } = service;
+    const hash = await deps.hasher.hash('Entirely-other-7');
+    return setPasswordOf(deps, await operatorGranter(deps.db), { account: stale, hash });
+  };
+
+  test('the account got another address: that one is told', async () => {
+    const { deps } = service;
+    const { id } = await person(service);
+    const stale = (await findAccountById(deps.db, id)) as Account;
+    const email = `${deps.random.uuid()}@example.com`;
+    await deps.db.run(sql`update users set email = ${email} where id = ${id}::uuid`);
+    await setBy(stale);
+    expect((await mailsTo(service, email)).map(({ template }) => template)).toEqual(['password-changed']);
+    expect(await mailsTo(service, stale.email)).toEqual([]);
+  });
+
+  test('the account was removed: there is none', async () => {
+    const { deps } = service;
+    const { id } = await person(service);
+    const stale = (await findAccountById(deps.db, id)) as Account;
+    await deps.db.run(sql`delete from users where id = ${id}::uuid`);
+    await expect(setBy(stale)).rejects.toThrow(expect.objectContaining({ code: 'user_not_found' }));
+  });
+});
+
+test('who changes factors while the address changes is told at the one that the account has by then', async () => {
+  const { deps, call } = service;
+  const { who, token } = await member(service);
+  const { secret } = (await call('POST', '/mfa/totp', { token })).json();
+  const code = new TOTP({ secret }).generate({ timestamp: deps.clock.now().getTime() });
+  const caller = { requestId: 'held', ip: '127.0.0.1', userAgent: 'test' };
+  const stale = (await authenticate(deps, token, caller, {
+    access: 'user',
+    recent: false,
+  })) as UserPrincipal;
+  const email = `${deps.random.uuid()}@example.com`;
+  await deps.db.run(sql`update users set email = ${email} where id = ${who.id}::uuid`);
+  await confirmTotp(deps, stale, code);
+  await newRecoveryCodes(deps, stale);
+  await removeFactor(deps, stale, 'totp');
+  const templates = (await mailsTo(service, email)).map(({ template }) => template);
+  expect(templates.toSorted()).toEqual(['factor-added', 'factor-removed', 'recovery-codes-regenerated']);
 });
