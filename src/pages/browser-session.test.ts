@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { testApp } from '../../test/support/app.ts';
-import { Browser } from '../../test/support/browser.ts';
+import { Browser, signedIn } from '../../test/support/browser.ts';
+import { mailsTo } from '../../test/support/mails.ts';
 import { person } from '../../test/support/people.ts';
 import { listActivity } from '../audit/list.ts';
 
@@ -22,6 +23,41 @@ test('behind a believed proxy what is done on the pages is recorded with the add
       ['device.added', '198.51.100.1'],
       ['login.succeeded', '198.51.100.1'],
     ]);
+  } finally {
+    await world.close();
+  }
+});
+
+test('signing in anew ends the session that the browser had, and no other one (ASVS 7.2.4)', async () => {
+  const world = await testApp({ signInByMail: true });
+  try {
+    const [ada, bob] = [await person(world), await person(world)];
+    const browser = new Browser(world);
+    const page = await browser.get('/account/sign-in');
+    const elsewhere = await signedIn(world, ada);
+    const tokenOf = ({ cookies }: Browser) => String(cookies.get('entrecore_access'));
+    const refreshOf = ({ cookies }: Browser) => String(cookies.get('entrecore_refresh'));
+    const signInAs = ({ email, password }: typeof ada) => browser.submit(page, { username: email, password });
+    const signInByMail = async ({ email }: typeof ada) => {
+      await browser.submit(await browser.get('/account/sign-in/mail'), { email });
+      const code = (await mailsTo(world, email)).findLast(({ template }) => template === 'sign-in')?.secrets
+        .code;
+      const codePage = await browser.get('/account/sign-in/mail/code');
+      return browser.submit(codePage, { code: String(code) }, {}, '/account/sign-in/mail/code');
+    };
+    for (const signIn of [() => signInAs(ada), () => signInAs(bob), () => signInByMail(ada)]) {
+      const former = { token: tokenOf(browser), refresh_token: refreshOf(browser) };
+      expect((await signIn()).headers.location).toBe('/account');
+      const asked = await world.call('GET', '/users/me', { token: former.token });
+      expect(asked.statusCode).toBe(401);
+      const { refresh_token } = former;
+      const refreshed = await world.call('POST', '/refresh-token', { body: { refresh_token } });
+      expect(refreshed.json().code).toBe('invalid_refresh_token');
+      expect((await browser.get('/account')).statusCode).toBe(200);
+    }
+    expect((await elsewhere.get('/account')).statusCode).toBe(200);
+    const { items } = await listActivity(world.deps, bob.id, { limit: 1 });
+    expect(items).toEqual([expect.objectContaining({ type: 'session.ended', reason: 'signed_in_anew' })]);
   } finally {
     await world.close();
   }

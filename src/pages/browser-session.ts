@@ -2,9 +2,11 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { authenticate } from '../sessions/authenticate.ts';
+import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { logout } from '../sessions/logout.ts';
 import type { TokenPrincipal, UserPrincipal } from '../sessions/principal.ts';
 import { refresh } from '../sessions/refresh.ts';
+import { sessionOfRefreshToken } from '../sessions/revoke.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { deviceCookie } from '../throttle/device-cookie.ts';
 import { readCookie, writeCookie } from './cookies.ts';
@@ -19,6 +21,31 @@ export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody):
     writeCookie(config, 'refresh', tokens.refresh_token, config.sessions.idleLifetime),
   );
   if (tokens.device_token !== undefined) reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+}
+
+/**
+ * Keeps the tokens of a sign-in, in place of the browser's former session, which ends: nobody holds that any more but whoever
+ * stole it (ASVS 7.2.4).
+ */
+export async function replaceSession(
+  deps: KeysDeps,
+  request: PageRequest,
+  reply: PageReply,
+  tokens: TokenBody,
+): Promise<void> {
+  const former = readCookie(deps.config, request.headers.cookie, 'refresh');
+  keepTokens(deps, reply, tokens);
+  const session = former === null ? null : await sessionOfRefreshToken(deps, former);
+  if (session === null) return;
+  const ended = await deps.db.transaction(tx =>
+    endSessionsOf(deps, tx, {
+      ...session,
+      reason: 'signed_in_anew',
+      actor: { kind: 'user', id: session.userId },
+      caller: callerOf(request),
+    }),
+  );
+  await publishEnded(deps, ended);
 }
 
 /** Makes the browser forget its session. */

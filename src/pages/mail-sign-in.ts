@@ -6,7 +6,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
-import { keepTokens } from './browser-session.ts';
+import { replaceSession } from './browser-session.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import {
@@ -56,7 +56,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
         proof,
         devices: devicesOf(deps, request.headers.cookie, undefined),
       });
-      keepTokens(deps, reply, tokens);
+      await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       if (error instanceof Problem && error.code === 'mfa_required') {
         reply.header('set-cookie', requestCookie(''));

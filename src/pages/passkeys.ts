@@ -7,7 +7,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
-import { keepTokens, personOf } from './browser-session.ts';
+import { personOf, replaceSession } from './browser-session.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { assertionIn, creationIn } from './passkey-form.ts';
@@ -79,7 +79,7 @@ function waysIn(app: App, deps: KeysDeps): void {
         response: assertionIn(request),
         devices: devicesOf(deps, request.headers.cookie, undefined),
       });
-      keepTokens(deps, reply, tokens);
+      await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       const failure = failureOf(view.words, error);
       const providers = providersOf(deps.config).filter(canRedirect);

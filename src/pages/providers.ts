@@ -8,7 +8,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
-import { keepTokens, personOf } from './browser-session.ts';
+import { personOf, replaceSession } from './browser-session.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
@@ -118,7 +118,7 @@ async function signInWithCode(
   proof: { code: string; codeVerifier: string },
 ): Promise<void> {
   const devices = devicesOf(deps, request.headers.cookie, undefined);
-  keepTokens(deps, reply, await exchange(deps, callerOf(request), proof, devices));
+  await replaceSession(deps, request, reply, await exchange(deps, callerOf(request), proof, devices));
 }
 
 /** A new PKCE verifier for this browser's cookie; returns its challenge (RFC 7636 §4.2). */

@@ -6,7 +6,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { factorKindsOf, secondFactorsOf } from '../mfa/factors.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
-import { keepTokens } from './browser-session.ts';
+import { replaceSession } from './browser-session.ts';
 import { readCookie } from './cookies.ts';
 import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
@@ -78,7 +78,7 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
       const kinds = (await kindsFor(token)) ?? [];
       const factor = chosenFactor(kinds, textOf(request, 'factor'));
       try {
-        keepTokens(deps, reply, await answer(deps, request, { token, factor }));
+        await replaceSession(deps, request, reply, await answer(deps, request, { token, factor }));
       } catch (error) {
         const expired = await expiredPasswordPage(deps, view, error);
         if (expired !== null) return show(reply, expired.body, expired.status);

@@ -6,7 +6,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
-import { keepTokens, personOrNull, signOut } from './browser-session.ts';
+import { personOrNull, replaceSession, signOut } from './browser-session.ts';
 import { writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
@@ -72,7 +72,7 @@ export async function signInWithPassword(
   const caller = callerOf(request);
   await limitAccount(deps, 'login', { ip: caller.ip, account: name });
   const devices = devicesOf(deps, request.headers.cookie, undefined);
-  keepTokens(deps, reply, await login(deps, caller, { name, password, devices }));
+  await replaceSession(deps, request, reply, await login(deps, caller, { name, password, devices }));
 }
 
 /** Keeps the token of a sign-in that waits for its second factor; '' forgets it. */

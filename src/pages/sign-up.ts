@@ -8,7 +8,7 @@ import { begin } from '../signup/begin.ts';
 import { finish } from '../signup/finish.ts';
 import { finishWithPasskey } from '../signup/finish-with-passkey.ts';
 import { signupCookie, signupTokenOf } from '../signup/signup-cookie.ts';
-import { keepTokens, personOrNull } from './browser-session.ts';
+import { personOrNull, replaceSession } from './browser-session.ts';
 import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
@@ -100,7 +100,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       });
       reply.header('set-cookie', signupCookie(''));
       if (user === null) return reply.redirect(`${PATH}/sent`, 303);
-      keepTokens(deps, reply, await signInNewAccount(deps, caller, user.id));
+      await replaceSession(deps, request, reply, await signInNewAccount(deps, caller, user.id));
     } catch (error) {
       const failure = failureOf(view.words, error);
       return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
