@@ -53,6 +53,27 @@ test('the link works only in the browser that asked, so a mail scanner or a thie
   expect(signedIn.statusCode, signedIn.body).toBe(200);
 });
 
+test('under https the request is bound to the host: a sibling cannot plant one, whose link would sign in to their account', async () => {
+  const secure = await testApp({ signInByMail: true, http: { publicUrl: 'https://id.example.com' } });
+  try {
+    const eve = await person(secure);
+    const asked = await secure.call('POST', '/token/email', { body: { email: eve.email } });
+    const [cookie] = asked.cookies;
+    expect(cookie).toMatchObject({ name: '__Host-sign_in_request', path: '/', secure: true });
+    expect(cookie).not.toHaveProperty('domain');
+    const token = (await mailsTo(secure, eve.email)).at(-1)?.secrets.token;
+    const follow = (name: string) =>
+      secure.call('POST', '/token/email/verify', {
+        body: { token },
+        headers: { cookie: `${name}=${cookie?.value}` },
+      });
+    expect((await follow('sign_in_request')).json().code).toBe('invalid_sign_in_code');
+    expect((await follow('__Host-sign_in_request')).statusCode).toBe(200);
+  } finally {
+    await secure.close();
+  }
+});
+
 test('whatever is typed, the mail goes to the mailbox that is stored, and lets in who reads that one', async () => {
   const ada = await person(service, { email: `${service.deps.random.uuid()}-admin@example.com` });
   const typed = ada.email.replace('admin', 'adm\u0131n');

@@ -47,7 +47,7 @@ export function routes(app: App, deps: KeysDeps): void {
       const caller = callerOf(request);
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       const asked = await requestSignIn(deps, caller, email);
-      reply.header('set-cookie', requestCookie(asked.token));
+      reply.header('set-cookie', requestCookie(deps.config, asked.token));
       return reply.code(202).send({
         message: 'If the email exists, a link and a code have been sent',
         request_token: asked.token,
@@ -91,11 +91,11 @@ export function routes(app: App, deps: KeysDeps): void {
         throw new Problem('validation_failed', { issues: [issue] });
       }
       const tokens = await signInByMail(deps, callerOf(request), {
-        requestToken: request_token || requestTokenOf(request.headers.cookie) || '',
+        requestToken: request_token || requestTokenOf(deps.config, request.headers.cookie) || '',
         proof,
         devices: devicesOf(deps, request.headers.cookie, device_token),
       });
-      reply.header('set-cookie', requestCookie(''));
+      reply.header('set-cookie', requestCookie(deps.config, ''));
       if (tokens.device_token !== undefined)
         reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
       return tokens;

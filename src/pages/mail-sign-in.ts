@@ -32,7 +32,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
     try {
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       const { token } = await requestSignIn(deps, caller, email);
-      reply.header('set-cookie', requestCookie(token));
+      reply.header('set-cookie', requestCookie(deps.config, token));
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
       return show(reply, askPage(view, { email, failure }), failure.status);
@@ -42,7 +42,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
 
   app.get(`${PATH}/code`, { config: page }, async (request, reply) => {
     requireSignInByMail(deps);
-    if (requestTokenOf(request.headers.cookie) === null) return reply.redirect(PATH, 303);
+    if (requestTokenOf(deps.config, request.headers.cookie) === null) return reply.redirect(PATH, 303);
     return show(reply, codePage(viewOf(deps, request, reply), null));
   });
 
@@ -52,21 +52,21 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
     const proof = token === '' ? { code: textOf(request, 'code', 16) } : { token };
     try {
       const tokens = await signInByMail(deps, callerOf(request), {
-        requestToken: requestTokenOf(request.headers.cookie) ?? '',
+        requestToken: requestTokenOf(deps.config, request.headers.cookie) ?? '',
         proof,
         devices: devicesOf(deps, request.headers.cookie, undefined),
       });
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       if (error instanceof Problem && error.code === 'mfa_required') {
-        reply.header('set-cookie', requestCookie(''));
+        reply.header('set-cookie', requestCookie(deps.config, ''));
         keepPending(deps, reply, String(error.members.mfa_token));
         return reply.redirect('/account/sign-in/second-factor', 303);
       }
       const failure = failureOf(view.words, error, ['code']);
       return show(reply, codePage(view, failure), failure.status);
     }
-    reply.header('set-cookie', requestCookie(''));
+    reply.header('set-cookie', requestCookie(deps.config, ''));
     return reply.redirect('/account', 303);
   });
 }

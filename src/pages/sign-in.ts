@@ -30,7 +30,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
     const { next: asked, token } = request.query as { next?: unknown; token?: unknown };
     const next = nextPage(asked);
     if (typeof token === 'string' && deps.config.signInByMail) {
-      const begun = requestTokenOf(request.headers.cookie) !== null;
+      const begun = requestTokenOf(deps.config, request.headers.cookie) !== null;
       return show(reply, mailedSignInPage(viewOf(deps, request, reply), { token, asked: begun }));
     }
     if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect(next, 303);
