@@ -30,9 +30,9 @@ export function selectEverything(database: Sql, userId: string): Promise<Record<
         select ${createdAt}, provider, issuer, subject, email, ${lastUsedAt} from identities
         where user_id = ${id}`)} as identities,
       ${list(sql`
-        select ${at(sql`window_started_at`)}, failures, locks, ${at(sql`locked_until`)},
+        select ${at(sql`window_started_at`)}, failures, in_a_row, locks, ${at(sql`locked_until`)},
           ${at(sql`last_failure_at`)}
-        from lockouts where user_id = ${id} and (failures > 0 or locks > 0)`)} as lockouts`);
+        from lockouts where user_id = ${id} and (failures > 0 or locks > 0 or in_a_row > 0)`)} as lockouts`);
 }
 
 const longLists = {

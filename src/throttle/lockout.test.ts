@@ -145,6 +145,44 @@ test('a window begins with the first of its failures and is no longer for those 
   expect(await guess()).toBe(1);
 });
 
+test('guesses that are too slow for any window are a hundred in a row: then the longest lock, with nothing but a success before it', async () => {
+  const { clock, config, db } = service.deps;
+  const { id, email } = await signedIn(service);
+  const { window, maxDuration } = config.lockout;
+  /** Four guesses a window, which no window locks; after how many of them the lock came. */
+  const guessSlowly = async (most: number) => {
+    for (let count = 1; count <= most; count++) {
+      if (count % 4 === 1) clock.advance(window);
+      const { lockedUntil } = await takeAttempt(service.deps, db, { userId: id });
+      if (lockedUntil !== null)
+        return { count, seconds: (Number(lockedUntil) - clock.now().getTime()) / 1000 };
+    }
+    return null;
+  };
+  expect(await guessSlowly(99)).toBeNull();
+  clock.advance(window);
+  expect((await login(email, 'Correct-horse-7')).statusCode).toBe(200);
+  expect(await guessSlowly(200)).toEqual({ count: 100, seconds: maxDuration });
+  await expect(takeAttempt(service.deps, db, { userId: id })).rejects.toMatchObject({
+    code: 'too_many_attempts',
+    retryAfter: maxDuration,
+  });
+  expect(await lockoutsOf(db, id)).toHaveLength(1);
+});
+
+test('the hundredth in a row that is given back takes its lock along', async () => {
+  const { db } = service.deps;
+  const { id } = await signedIn(service);
+  await db.run(sql`update lockouts set in_a_row = 99 where user_id = ${id}::uuid`);
+  const attempt = await takeAttempt(service.deps, db, { userId: id });
+  expect(attempt.lockedUntil).not.toBeNull();
+  await expect(
+    checkOrGiveBack(service.deps, attempt, () => Promise.reject(new Error('gone'))),
+  ).rejects.toThrow('gone');
+  expect(await counters(id)).toMatchObject([{ failures: 0, locks: 0, locked_until: null }]);
+  expect(await unlockAccount(db, id)).toBe(1);
+});
+
 test('a counter that is still written is not swept, and one that remembers nothing is', async () => {
   const { clock, db } = service.deps;
   const { id, email } = await signedIn(service);

@@ -4,6 +4,8 @@ import type { Deps } from '../platform/deps.ts';
 import { type Fragment, list, sql } from '../platform/sql.ts';
 
 const DAY = 86_400;
+/** Failures in a row, however slowly they come, after which the longest lock follows (NIST SP 800-63B-4 §3.2.2). */
+const IN_A_ROW = 100;
 
 export interface TakenAttempt {
   readonly allowed: boolean;
@@ -14,8 +16,8 @@ export interface TakenAttempt {
 
 /**
  * Counts an attempt against a subject (an expression) unless it is locked; returns no row then. The attempt that reaches
- * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; a day without
- * failure forgets it all. The row stays for the next attempt, whatever comes of this one: it is only ever written in place.
+ * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; the hundredth in a
+ * row, slow enough for every window before, for the longest; a day without failure forgets it all. The row stays for the next attempt, whatever comes of this one: it is only ever written in place.
  */
 export function attemptFragment(
   { clock, config: { lockout } }: Pick<Deps, 'clock' | 'config'>,
@@ -23,26 +25,33 @@ export function attemptFragment(
 ): Fragment {
   const now = clock.now();
   const limit = lockout.attempts;
+  const longest = sql`${lockout.maxDuration}::float8`;
   const until = (locks: Fragment) =>
-    sql`${now}::timestamptz + make_interval(secs => least(${lockout.maxDuration}::float8, ${lockout.duration}::float8 * power(2, least(${locks}, 20))))`;
+    sql`${now}::timestamptz + make_interval(secs => least(${longest}, ${lockout.duration}::float8 * power(2, least(${locks}, 20))))`;
   const forgotten = sql`l.last_failure_at <= ${addSeconds(now, -DAY)}::timestamptz`;
   const anew = sql`(${forgotten} or l.failures = 0 or l.locked_until is not null or l.window_started_at <= ${addSeconds(now, -lockout.window)}::timestamptz)`;
   const failures = sql`case when ${anew} then 1 else l.failures + 1 end`;
+  const inARow = sql`case when ${forgotten} then 1 else l.in_a_row + 1 end`;
+  const tooMany = sql`${inARow} >= ${IN_A_ROW}::int`;
+  const last = sql`(${failures} >= ${limit}::int or ${tooMany})`;
   const locks = sql`case when ${forgotten} then 0 else l.locks end`;
   const keptUntil = addSeconds(now, DAY + lockout.maxDuration)
     .toISOString()
     .slice(0, 10);
   return sql`
-    insert into lockouts as l (subject, user_id, failures, window_started_at, locks, locked_until, last_failure_at,
-      kept_until)
-    select ${subject}, ${userId}, 1, ${now}::timestamptz, case when ${limit}::int <= 1 then 1 else 0 end,
+    insert into lockouts as l (subject, user_id, failures, window_started_at, in_a_row, locks, locked_until,
+      last_failure_at, kept_until)
+    select ${subject}, ${userId}, 1, ${now}::timestamptz, 1, case when ${limit}::int <= 1 then 1 else 0 end,
       case when ${limit}::int <= 1 then ${until(sql`0`)} end, ${now}::timestamptz, ${keptUntil}::date
     ${from ?? sql``}
     on conflict (subject) do update set
       failures = ${failures},
       window_started_at = case when ${anew} then ${now}::timestamptz else l.window_started_at end,
-      locks = ${locks} + case when ${failures} >= ${limit}::int then 1 else 0 end,
-      locked_until = case when ${failures} >= ${limit}::int then ${until(locks)} end,
+      in_a_row = ${inARow},
+      locks = ${locks} + case when ${last} then 1 else 0 end,
+      locked_until = case
+        when ${tooMany} then ${now}::timestamptz + make_interval(secs => ${longest})
+        when ${failures} >= ${limit}::int then ${until(locks)} end,
       last_failure_at = ${now}::timestamptz,
       kept_until = excluded.kept_until,
       notified_at = case when ${forgotten} then null else l.notified_at end
@@ -95,12 +104,12 @@ export async function insertAttempt(
 }
 
 // A row that was cleared stays, and says nothing.
-const remembers = sql`(failures > 0 or locks > 0)`;
+const remembers = sql`(failures > 0 or locks > 0 or in_a_row > 0)`;
 
 /** Forgets the failures of a subject, and leaves its row: to delete and insert one at each login cost as much as all the rest. */
 export function clearLockout(subject: Fragment): Fragment {
   return sql`
-    update lockouts set failures = 0, locks = 0, locked_until = null, notified_at = null where subject = ${subject}`;
+    update lockouts set failures = 0, in_a_row = 0, locks = 0, locked_until = null, notified_at = null where subject = ${subject}`;
 }
 
 /**
@@ -111,11 +120,13 @@ export function returnAttempt(
   database: Sql,
   { subject, limit, windowStartedAt }: { subject: Buffer; limit: number; windowStartedAt?: Date },
 ): Promise<number> {
+  const last = sql`(failures = ${limit}::int or in_a_row >= ${IN_A_ROW}::int)`;
   return database.run(sql`
     update lockouts set
-      locks = case when failures = ${limit}::int and locked_until is not null then locks - 1 else locks end,
-      locked_until = case when failures = ${limit}::int then null else locked_until end,
-      failures = greatest(failures - 1, 0)
+      locks = case when ${last} and locked_until is not null then locks - 1 else locks end,
+      locked_until = case when ${last} then null else locked_until end,
+      failures = greatest(failures - 1, 0),
+      in_a_row = greatest(in_a_row - 1, 0)
     where subject = ${subject}::bytea
       and window_started_at = coalesce(${windowStartedAt ?? null}::timestamptz, window_started_at)`);
 }

@@ -9,6 +9,8 @@ export const lockouts = defineEntity({
     user_id: () => ofOwner(users, 'user_id').nullable(),
     failures: integer(),
     window_started_at: instant(),
+    // Since the last success, over all windows.
+    in_a_row: integer().default(0),
     locks: integer().default(0),
     locked_until: instant().nullable(),
     last_failure_at: instant(),

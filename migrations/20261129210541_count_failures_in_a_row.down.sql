@@ -1,0 +1,2 @@
+-- count failures in a row
+alter table "lockouts" drop column "in_a_row";
