@@ -97,6 +97,20 @@ test('two hosts are refused, and none, in the form of every other error (RFC 911
   expect(statuses((await send('GET /health HTTP/1.0\r\n\r\n')).text)).toEqual([200]);
 });
 
+test('a request that names the whole URL is as one that names its path (RFC 9112 §3.2.2)', async () => {
+  const { host } = new URL(service.deps.config.http.publicUrl);
+  const ask = async (line: string) => {
+    const { text } = await send(`${line} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    return [text.split(' ')[1], /^allow: (.*)$/m.exec(text)?.[1]?.trim()];
+  };
+  for (const base of ['', `http://${host}`, `HTTPS://${host}`]) {
+    expect(await ask(`GET ${base}/api/v1/health?x=1`)).toEqual(['200', undefined]);
+    expect(await ask(`PATCH ${base}/users/me`)).toEqual(['405', 'DELETE, GET, HEAD, PUT']);
+  }
+  expect(await ask(`GET http://${host}`)).toEqual(await ask('GET /'));
+  expect(await ask(`GET http://${host}?x=1`)).toEqual(await ask('GET /?x=1'));
+});
+
 test('two Authorization headers are refused: whoever checks one of them before us may have checked the other', async () => {
   const { text } = await send(
     'GET /users/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\nConnection: close\r\n\r\n',

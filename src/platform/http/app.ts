@@ -99,7 +99,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
       securityHeaders(config).call(app, request, reply, () => {});
       void answerProblem(error, request, reply, log);
     },
-    rewriteUrl: ({ url = '/' }) => {
+    rewriteUrl: ({ url: target = '/' }) => {
+      const url = originForm(target);
       if (!isReadable(url)) return UNREADABLE;
       return isPrefixed(url) ? url.slice(API_PREFIX.length) || '/' : url;
     },
@@ -192,6 +193,13 @@ class RequestCaller implements Caller {
 // No request line can hold it (RFC 9112 §3). The router would refuse what it cannot decode before any hook: neither the log nor
 // the figures would know of the request.
 const UNREADABLE = '/ ';
+
+// A client may name the whole URL, as to a proxy (RFC 9112 §3.2.2). The router finds its routes in one, but no prefix of ours.
+function originForm(target: string): string {
+  if (target.startsWith('/') || target === '*') return target;
+  const rest = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
 
 function isReadable(url: string): boolean {
   if (!url.includes('%')) return true;
