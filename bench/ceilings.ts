@@ -20,7 +20,7 @@ export async function hashesPerSecond(
   seconds: number,
   { keptReady = false } = {},
 ): Promise<number> {
-  const script = new URL('hash.ts', import.meta.url).pathname;
+  const script = join(import.meta.dirname, 'hash.ts');
   const words = [script, algorithm, String(seconds), keptReady ? '1' : '0'];
   const pool = keptReady && { UV_THREADPOOL_SIZE: String(availableParallelism()) };
   const { stdout } = await run(process.execPath, words, { env: { ...process.env, ...pool } });

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Outcome } from './generator.ts';
 import { JWT_SECRET, PUBLIC_URL, ROOT_SECRET } from './people.ts';
@@ -128,7 +129,7 @@ export interface Generator {
 }
 
 export function startGenerator(): Generator {
-  const child: ChildProcess = fork(new URL('generator.ts', import.meta.url).pathname, {
+  const child: ChildProcess = fork(join(import.meta.dirname, 'generator.ts'), {
     serialization: 'advanced',
   });
   return {

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const ROOT = new URL('../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '..');
 const asRoot = process.getuid?.() === 0;
 // Plays the user that the image makes: PostgreSQL runs for nobody whom /etc/passwd does not know.
 const NOBODY = '65534';

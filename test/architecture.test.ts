@@ -180,6 +180,24 @@ describe('the architecture', () => {
   });
 });
 
+// A URL writes a space as %20: its pathname is the name of a folder that is not there.
+export function pathFaults(files: readonly Source[]): string[] {
+  return files
+    .filter(({ text }) => /import\.meta\.url\)+\.pathname/.test(text))
+    .map(({ path }) => `${path} takes the pathname of a URL for a path: import.meta.dirname is one`);
+}
+
+test('everything works in a folder whose name a URL would write otherwise', () => {
+  const folders = ['src', 'test', 'scripts', 'bench', 'examples'].map(name => join(SRC, '..', name));
+  const all = folders
+    .flatMap(folder =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name)),
+    )
+    .filter(path => /\.m?[jt]s$/.test(path));
+  expect(all).toContain(join(SRC, 'platform/process-guard.mjs'));
+  expect(pathFaults(all.map(path => ({ path, text: readFileSync(path, 'utf8') })))).toEqual([]);
+});
+
 describe('the checks of the architecture notice a breach', () => {
   const file = (path: string, text: string): Source => ({ path, text });
   test.each([
@@ -191,6 +209,7 @@ describe('the checks of the architecture notice a breach', () => {
     ['warmth', warmFaults, file('main.ts', "import { a } from './world.ts';")],
     ['start', startFaults, file('accounts/x.ts', "import { Type } from 'typebox';")],
     ['hang-ups', hangUpFaults, file('signup/x.ts', 'await deps.hasher.hash(choice.password);')],
+    ['paths', pathFaults, file('accounts/x.ts', "const a = new URL('./a', import.meta.url)" + '.pathname;')],
     ['world', worldFaults, file('accounts/x.ts', 'const at = new Date();')],
   ])('%s', (_name, faults, source) => {
     expect(faults([source])).toHaveLength(1);

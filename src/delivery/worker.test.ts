@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { TestDeps } from '../../test/support/deps.ts';
 import {
@@ -147,7 +148,7 @@ test('two workers send each of many mails once', async () => {
 });
 
 async function replica(deps: TestDeps, smtp: SmtpReceiver): Promise<ChildProcess> {
-  const script = new URL('../../test/support/delivery-process.ts', import.meta.url).pathname;
+  const script = join(import.meta.dirname, '../../test/support/delivery-process.ts');
   const child = spawn(process.execPath, [script, deps.databaseUrl, `smtp://127.0.0.1:${smtp.port}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,6 +1,7 @@
 // Imported before everything else (`node --import`): stops with a clear text under a Node.js that cannot run this
 // program. Plain JavaScript that Node.js 12 still parses, since older ones cannot read TypeScript at all.
 import module from 'module';
+import { fileURLToPath } from 'url';
 
 const NEEDED = 26;
 const found = process.versions.node;
@@ -37,5 +38,5 @@ module.registerHooks({
 // files that Node.js would take, which is everybody's. Where it cannot be written, or NODE_COMPILE_CACHE names another
 // folder, nothing happens.
 if (process.env.NODE_COMPILE_CACHE === undefined) {
-  module.enableCompileCache(new URL('../../node_modules/.cache/compile', import.meta.url).pathname);
+  module.enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url)));
 }

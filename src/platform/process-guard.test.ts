@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -23,6 +24,22 @@ test('an older Node.js is told what to do, and runs nothing', () => {
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^Entrecore Auth needs Node\.js 26 or later, and this is Node\.js 20\.20\.2/);
   expect(stderr).toContain('npm ci --include=optional');
+});
+
+test('what was compiled lies beside the packages, also in a folder whose name a URL would write otherwise', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'entrecore-guard-'));
+  try {
+    const program = join(parent, 'my program, 100 % é');
+    const guard = './src/platform/process-guard.mjs';
+    mkdirSync(join(program, 'node_modules'), { recursive: true });
+    cpSync(GUARD, join(program, guard));
+    const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+    spawnSync(process.execPath, ['--import', guard, '--eval', ''], { cwd: program, env });
+    expect(readdirSync(join(program, 'node_modules/.cache'))).toEqual(['compile']);
+    expect(readdirSync(parent)).toHaveLength(1);
+  } finally {
+    rmSync(parent, { recursive: true });
+  }
 });
 
 // The real thing, where the machine has one.

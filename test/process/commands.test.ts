@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../../src/platform/sql.ts';
@@ -7,7 +8,7 @@ import { request, type ServiceProcess, startService } from '../support/service.t
 
 // The operator's commands beside a running service.
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '../..');
 
 let database: TestDatabase;
 let service: ServiceProcess;

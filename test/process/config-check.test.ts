@@ -13,7 +13,7 @@ import { freePort } from '../support/service.ts';
 
 // `config check` as an operator runs it, before anything else is there.
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '../..');
 const JWT_SECRET_KEY = 'a jwt secret of the config check, long';
 
 let database: TestDatabase;

@@ -13,7 +13,7 @@ import { freePort, request, type ServiceProcess, startService } from '../support
 
 // The embedded server as an operator meets it: whole processes on one DATA_DIR.
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
 let folder: string;

@@ -19,7 +19,7 @@ import { tcpProxy } from '../support/tcp-proxy.ts';
 // How programs end before they are done: by a signal, a closed terminal, or a reader that has gone.
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '../..');
 const SECRETS = {
   JWT_SECRET_KEY: 'a jwt secret of the early endings, long',
   AUTH_ROOT_SECRET: 'a root secret for tests, 32 bytes+',

@@ -18,7 +18,7 @@ import { type TestDatabase, testDatabase } from '../support/database.ts';
 
 // What a person reads when the program cannot start: one message, with what to do, and no stack.
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '../..');
 const SECRETS = {
   JWT_SECRET_KEY: 'a jwt secret of the failed starts, long',
   AUTH_ROOT_SECRET: 'a root secret of the failed starts, long',

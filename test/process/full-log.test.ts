@@ -13,7 +13,7 @@ import { freePort, request } from '../support/service.ts';
 // What a program does whose output has no room: /dev/full is a disk that always is.
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '../..');
 
 let folder: string;
 let dataDir: string;

@@ -137,7 +137,7 @@ test('no password, token or code is in the log', () => {
 
 test('the command line works beside the running service, on the same data', () => {
   const listed = execFileSync(process.execPath, ['src/cli.ts', 'outbox', 'list'], {
-    cwd: new URL('../../', import.meta.url).pathname,
+    cwd: join(import.meta.dirname, '../..'),
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     encoding: 'utf8',
   });

@@ -1,6 +1,8 @@
 // examples/resource-server.ts beside a service: what a sibling sees of a token's life.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import { pathProxy } from '../support/path-proxy.ts';
@@ -40,7 +42,7 @@ beforeAll(async () => {
   closing.push(() => service.stop('SIGTERM'));
   const own = String(await freePort());
   const child = spawn(process.execPath, ['examples/resource-server.ts'], {
-    cwd: new URL('../../', import.meta.url).pathname,
+    cwd: join(import.meta.dirname, '../..'),
     env: { PATH: process.env.PATH, ISSUER: issuer, REDIS_URL: redis.url, PORT: own },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

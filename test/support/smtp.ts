@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 
 export interface ReceivedMail {
@@ -32,8 +33,8 @@ export interface SmtpReceiver {
   close(): Promise<void>;
 }
 
-export const testCertificate = new URL('./tls/localhost.crt', import.meta.url).pathname;
-const testKey = new URL('./tls/localhost.key', import.meta.url).pathname;
+export const testCertificate = join(import.meta.dirname, 'tls/localhost.crt');
+const testKey = join(import.meta.dirname, 'tls/localhost.key');
 
 /** An error that the receiver turns into this SMTP reply. */
 export function smtpReply(responseCode: number, message: string): Error {

@@ -16,7 +16,7 @@ import { type ServiceProcess, startService } from '../support/service.ts';
 
 // A real process that serves HTTPS by itself.
 
-const pem = (name: string) => new URL(`../support/tls/${name}`, import.meta.url).pathname;
+const pem = (name: string) => join(import.meta.dirname, `../support/tls/${name}`);
 let folder: string;
 let database: TestDatabase;
 let service: ServiceProcess;

@@ -4,7 +4,7 @@ import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-fo
 import type { Config } from '../config.ts';
 
 const { folder, load, dotenv, faultsOf } = configFolder();
-const pem = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname;
+const pem = (name: string) => join(import.meta.dirname, `../../../test/support/tls/${name}`);
 
 test('nothing set is a development service on the embedded database, as environment.md says', () => {
   const { config, warnings } = load();

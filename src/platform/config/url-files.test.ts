@@ -5,7 +5,7 @@ import { configFolder, JWT } from '../../../test/support/config-folder.ts';
 import type { Config } from '../config.ts';
 
 const { folder, load, faultsOf } = configFolder();
-const pem = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname;
+const pem = (name: string) => join(import.meta.dirname, `../../../test/support/tls/${name}`);
 mkdirSync(join(folder, 'own files'));
 for (const name of ['localhost.crt', 'localhost.key', 'renewed.key'])
   copyFileSync(pem(name), join(folder, 'own files', name));
