@@ -63,17 +63,17 @@ const STYLE = `
 :root{--ink:#1d2939;--soft:#5b6472;--line:#e4e7ec;--card:#fff;--back:#f5f6f8;--link:#1f4fd8}
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a3abb8;--line:#343a46;--card:#1d2129;--back:#14171c;--link:#8fb0ff}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--back);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+body{margin:0;background:var(--back);color:var(--ink);font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 main{max-width:820px;margin:0 auto;padding:32px 16px}
-h1{font-size:24px;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:14px;color:var(--soft);margin:24px 0 8px}
+h1{font-size:24px;margin:0 0 4px}h2{font-size:14px;color:var(--soft);margin:24px 0 8px}
 header p,.empty{color:var(--soft);margin:0 0 8px}a{color:var(--link)}
 ul{list-style:none;margin:16px 0 0;padding:0;background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
 li+li{border-top:1px solid var(--line)}
 main>ul a{display:grid;grid-template-columns:1fr auto;gap:0 12px;padding:12px 16px;color:inherit;text-decoration:none}
 main>ul a:hover,main>ul a:focus-visible{background:var(--back)}
-.subject{font-weight:600;overflow-wrap:anywhere}.to,time{color:var(--soft);font-size:14px}.to{grid-row:2}
+.subject{font-weight:600}.to,time{color:var(--soft);font-size:14px}.to{grid-row:2}
 .tag{font-size:12px;border:1px solid var(--line);border-radius:6px;padding:0 6px;color:var(--soft);align-self:start}
 @media(max-width:560px){main>ul a{grid-template-columns:1fr}.to{grid-row:auto}}
-ul.links{margin:0}ul.links li{padding:10px 16px;overflow-wrap:anywhere}
+ul.links{margin:0}ul.links li{padding:10px 16px}
 iframe{width:100%;height:560px;border:1px solid var(--line);border-radius:10px;background:#fff}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px;margin:0}`;
+pre{white-space:pre-wrap;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px;margin:0}`;
