@@ -129,6 +129,20 @@ describe('a row of an import', () => {
     ]);
   });
 
+  test('a name that is none is told of the column in which it stands', async () => {
+    const csv = [
+      'email,last_name,full_name',
+      'a@example.com,,\u202eAda Lovelace',
+      'b@example.com,,Ada \u202eLovelace',
+      'c@example.com,\u202eLovelace,Ada Lovelace',
+    ].join('\n');
+    expect((await run(csv)).reasons).toEqual([
+      '2: full_name: Leave out control characters.',
+      '3: full_name: Leave out control characters.',
+      '4: last_name: Leave out control characters.',
+    ]);
+  });
+
   test('a name that is too long is cut, and a line that is too long is a bad row alone', async () => {
     // So mixed that no compression makes it fit into an index.
     const long = Array.from({ length: 30_000 }, (_, index) =>

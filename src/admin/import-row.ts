@@ -95,6 +95,8 @@ function lastNameOf(values: FileRecord['values']): string | null {
 }
 
 function namesOf(first: string | null, last: string | null, full: string | null, address: string) {
+  // First, as the two others may come from it: the operator looks for the column that is named.
+  const whole = full === null ? null : nameOf(full, 'full_name', FULL_NAME_MAX);
   const [head = '', ...tail] = (full ?? '').trim().split(/\s+/);
   const local = address.slice(0, address.lastIndexOf('@'));
   const firstName = nameOf(first ?? (head || local), 'first_name');
@@ -103,7 +105,7 @@ function namesOf(first: string | null, last: string | null, full: string | null,
   return {
     firstName,
     lastName,
-    fullName: full === null ? `${firstName} ${lastName}`.trim() : nameOf(full, 'full_name', FULL_NAME_MAX),
+    fullName: whole ?? `${firstName} ${lastName}`.trim(),
   };
 }
 
