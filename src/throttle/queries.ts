@@ -16,8 +16,9 @@ export interface TakenAttempt {
 
 /**
  * Counts an attempt against a subject (an expression) unless it is locked; returns no row then. The attempt that reaches
- * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; the hundredth in a
- * row, slow enough for every window before, for the longest; a day without failure forgets it all. The row stays for the next attempt, whatever comes of this one: it is only ever written in place.
+ * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; the hundredth in a row,
+ * slow enough for every window before, for the longest; a day without failure forgets it all. The row stays for the next
+ * attempt, whatever comes of this one: it is only ever written in place.
  */
 export function attemptFragment(
   { clock, config: { lockout } }: Pick<Deps, 'clock' | 'config'>,
