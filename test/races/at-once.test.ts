@@ -53,9 +53,9 @@ const loginFrom = (who: Person, userAgent: string) =>
     headers: { 'user-agent': userAgent },
   });
 
-async function newDevices({ email }: Person): Promise<unknown[]> {
+async function newDevices({ email }: Person): Promise<string[]> {
   const mails = (await mailsTo(service, email)).filter(({ template }) => template === 'new-device');
-  return mails.map(({ params }) => params.userAgent);
+  return mails.map(({ params }) => String(params.userAgent));
 }
 
 test('of several logins at once on a device that is new, the owner is told once', async () => {
