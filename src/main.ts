@@ -79,8 +79,10 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   const deps = { ...world.deps, keys };
   if (await bootstrapAdmin(deps)) log.info('the first administrator of BOOTSTRAP_ADMIN_EMAIL was made');
   const { tls } = config.http;
-  const app = await createApp(deps, tls === null ? {} : { tls: readCertificate(tls) });
-  await ensureTrailKeys(deps);
+  const [app] = await Promise.all([
+    createApp(deps, tls === null ? {} : { tls: readCertificate(tls) }),
+    ensureTrailKeys(deps),
+  ]);
   await listen(app, config.http);
   growHeapSlowly();
   if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, log);

@@ -7,7 +7,7 @@ import type { Embedded } from './platform/embedded/open.ts';
 import { completeSecrets } from './platform/generated-secrets.ts';
 import { openHasher } from './platform/hasher.ts';
 import type { Log } from './platform/log.ts';
-import { ensureSchema } from './platform/migrations/ensure-schema.ts';
+import { ensureSchema, isAtHead } from './platform/migrations/ensure-schema.ts';
 import { openCache } from './platform/open-cache.ts';
 import { systemRandom } from './platform/random.ts';
 import { refuseLostRoot } from './platform/sealed-columns.ts';
@@ -51,13 +51,6 @@ export async function openWorld(
     if (server !== null) closing.push(() => server.release());
     const connection: Connection = server?.connection ?? { connectionString: config.database.url as string };
     const { migrateUrl, migrateOnStart, poolMax, prepare } = config.database;
-    await ensureSchema({
-      connection,
-      migrateConnection: migrateUrl === null ? null : { connectionString: migrateUrl },
-      migrateOnStart,
-      say,
-      signal,
-    });
     // Opened behind the database, which may have lost an answer by then: it reads everything first.
     let cache: Cache | undefined;
     const db = openDatabase({
@@ -69,7 +62,15 @@ export async function openWorld(
       onSettingsRefused: () => log.warn(SETTINGS_REFUSED),
     });
     closing.push(() => db.close());
-
+    if (!(await isAtHead(db))) {
+      await ensureSchema({
+        connection,
+        migrateConnection: migrateUrl === null ? null : { connectionString: migrateUrl },
+        migrateOnStart,
+        say,
+        signal,
+      });
+    }
     const { config: complete, notices } = await completeSecrets(config, db, systemClock);
     for (const notice of notices) log.warn(notice);
     const hasher = openHasher(config.passwords);

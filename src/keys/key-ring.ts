@@ -57,8 +57,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
   if (isSymmetric(config.tokens.algorithm) && config.tokens.jwtSecret === null) {
     throw new Error(`ALGORITHM=${config.tokens.algorithm} needs JWT_SECRET_KEY.`);
   }
-  await ensureSigningKey(deps);
-  let state = buildState(deps, await listLiveKeys(db, clock.now()));
+  let state = buildState(deps, await ensureSigningKey(deps));
   let lookedAt = clock.now().getTime();
   let looking: Promise<void> | null = null;
   let following: Promise<void> | null = null;

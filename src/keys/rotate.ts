@@ -58,11 +58,13 @@ export async function rotateKeys(
 /**
  * Sees to it that the configured algorithm has a key. The first one signs at once, and so does that of another
  * algorithm than before: whoever changes ALGORITHM changes what its verifiers must accept. Tokens of the algorithm
- * before stay good until they expire.
+ * before stay good until they expire. Returns every key that is live now.
  */
-export async function ensureSigningKey(deps: Deps): Promise<void> {
-  if (currentKey(deps, await listLiveKeys(deps.db, deps.clock.now())) !== null) return;
+export async function ensureSigningKey(deps: Deps): Promise<SigningKeyRow[]> {
+  const rows = await listLiveKeys(deps.db, deps.clock.now());
+  if (currentKey(deps, rows) !== null) return rows;
   await firstKey(deps, { actor: { kind: 'system' }, caller: null, reason: 'algorithm' });
+  return listLiveKeys(deps.db, deps.clock.now());
 }
 
 function firstKey(deps: Deps, cause: RotationCause): Promise<Rotation> {

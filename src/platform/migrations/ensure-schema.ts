@@ -1,9 +1,26 @@
 import type pg from 'pg';
+import type { Sql } from '../database.ts';
+import { sql } from '../sql.ts';
 import { readStanding } from './applied.ts';
 import { type ConnectOptions, connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
 import { refuseElsewhere, type Whereabouts, whereaboutsOf } from './whereabouts.ts';
+
+/**
+ * True where the very revisions of this program are applied, and none was edited since: what nearly every start finds, with
+ * one statement over a connection that it goes on with. Anything else, whatever it is, is for `ensureSchema` to find out.
+ */
+export async function isAtHead(db: Sql, folder?: URL): Promise<boolean> {
+  const applied = db.rows<{ id: string; checksum: string }>(sql`
+    select id, checksum from schema_revisions
+    where tableoid = to_regclass(quote_ident(current_schema()) || '.schema_revisions') order by id`);
+  const [rows, revisions] = await Promise.all([applied.catch(() => []), readRevisions(folder)]);
+  return (
+    rows.length === revisions.length &&
+    revisions.every(({ id, checksum }, index) => rows[index]?.id === id && rows[index].checksum === checksum)
+  );
+}
 
 export interface EnsureSchema extends ConnectOptions {
   /** As whom the service works. */
