@@ -84,6 +84,9 @@ async function scans(url: string): Promise<{ table: string; read: number }[]> {
   return query(url, 'select relname as table, seq_tup_read::int as read from pg_stat_user_tables');
 }
 
+// Milliseconds. They were set where a bare Fastify took 149: a machine that needs more for the one needs more for the other.
+const START_TARGET = 300;
+
 /** From the spawn to the first answer, and the memory that it takes. */
 export async function measureFootprint(world: World): Promise<Finding[]> {
   const [{ url, users }] = world.populated as [Populated];
@@ -113,6 +116,7 @@ export async function measureFootprint(world: World): Promise<Finding[]> {
   const loaded = measured.rss();
   await measured.stop();
   const database = world.place.name;
+  const startTarget = Math.max(START_TARGET, 2 * bare);
   return [
     {
       database,
@@ -120,8 +124,8 @@ export async function measureFootprint(world: World): Promise<Finding[]> {
       measured: milliseconds(service),
       ceiling: `${milliseconds(bare)} bare Fastify`,
       ratio: service / bare,
-      target: '≤ 300 ms',
-      met: service <= 300,
+      target: `≤ ${startTarget.toFixed(0)} ms (${START_TARGET}, or twice a bare Fastify that takes over ${START_TARGET / 2})`,
+      met: service <= startTarget,
       note: 'compile cache warm, for both',
     },
     {
