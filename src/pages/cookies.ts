@@ -1,7 +1,7 @@
 import type { Config } from '../platform/config.ts';
 
 /** The cookies of the pages. Only these pages read them; the API knows bearers alone. */
-export type PageCookie = 'access' | 'refresh' | 'form' | 'pending' | 'provider';
+export type PageCookie = 'access' | 'refresh' | 'form' | 'pending' | `provider_${string}`;
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 

@@ -21,17 +21,22 @@ const pathOf = (url: URL | string) => {
   return `${pathname}${search}`;
 };
 
-/** Follows redirects of ours until one leaves for the provider; signs in there, and comes back. */
-async function throughProvider(browser: Browser, path: string, login: string | null) {
-  let answer = await browser.get(path);
-  while (!answer.headers.location?.startsWith(provider.issuer)) {
-    if (answer.headers.location === undefined) throw new Error(answer.body);
-    answer = await browser.get(pathOf(answer.headers.location));
-  }
-  const back = await provider.signIn(answer.headers.location, login);
-  answer = await browser.get(pathOf(back));
-  return browser.get(pathOf(answer.headers.location ?? ''));
+/** Follows redirects of ours until one leaves for the provider. */
+async function toProvider(browser: Browser, path: string): Promise<string> {
+  const { body, headers } = await browser.get(path);
+  if (headers.location === undefined) throw new Error(body);
+  if (headers.location.startsWith(provider.issuer)) return headers.location;
+  return toProvider(browser, pathOf(headers.location));
 }
+
+/** Signs in at the provider, and comes back. */
+async function signInAt(browser: Browser, location: string, login: string | null) {
+  const back = await browser.get(pathOf(await provider.signIn(location, login)));
+  return browser.get(pathOf(back.headers.location ?? ''));
+}
+
+const throughProvider = async (browser: Browser, path: string, login: string | null) =>
+  signInAt(browser, await toProvider(browser, path), login);
 
 const linkOf = (page: string, start: string) =>
   new RegExp(`href="(${start}[^"]*)"`).exec(page)?.[1]?.replaceAll('&amp;', '&') ?? '';
@@ -82,6 +87,17 @@ test('a sign-in that is cancelled, or comes back to another browser, signs nobod
   const stolen = await new Browser(world).get(`/account/sign-in/callback?code=${'a'.repeat(43)}&state=x`);
   expect(stolen.statusCode).toBe(400);
   expect((await browser.get('/account')).statusCode).toBe(303);
+});
+
+test('two tabs sign in beside each other, whichever comes back first, and a third that is cancelled', async () => {
+  const browser = new Browser(world);
+  const first = await toProvider(browser, '/account/sign-in/with/acme?next=%2Faccount%2Fsecurity');
+  const second = await toProvider(browser, '/account/sign-in/with/acme?next=%2Faccount%2Fsessions');
+  const third = await toProvider(browser, '/account/sign-in/with/acme');
+  expect((await signInAt(browser, third, null)).statusCode).toBe(400);
+  expect((await signInAt(browser, first, 'grace')).headers.location).toBe('/account/security');
+  expect((await signInAt(browser, second, 'grace')).headers.location).toBe('/account/sessions');
+  expect([...browser.cookies.keys()].filter(name => /oauth|provider/.test(name))).toEqual([]);
 });
 
 test('a provider is linked from the account alone, by this browser, and unlinked again', async () => {

@@ -33,8 +33,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
     const next = nextPage((request.query as { next?: unknown }).next);
     const { location, cookie } = await authorize(deps, provider, {
       redirectUri: hostedCallback(deps.config),
-      codeChallenge: keepVerifier(deps, reply),
-      clientState: next,
+      ...keepVerifier(deps, reply, next),
       linkTicket: null,
     });
     if (cookie !== null) reply.header('set-cookie', cookie);
@@ -51,8 +50,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
       requireFormToken(deps, request, (request.query as { form_token?: unknown }).form_token);
       const { authorize_url } = await beginLink(deps, principal, provider, {
         redirectUri: hostedCallback(deps.config),
-        codeChallenge: keepVerifier(deps, reply),
-        clientState: LINKING,
+        ...keepVerifier(deps, reply, LINKING),
       });
       return reply.redirect(authorize_url, 303);
     },
@@ -61,19 +59,18 @@ export function providerPages(app: App, deps: KeysDeps): void {
   app.get('/account/sign-in/callback', { config, exposeHeadRoute: false }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const { code, state } = request.query as { code?: unknown; state?: unknown };
-    const codeVerifier = readCookie(deps.config, request.headers.cookie, 'provider');
-    reply.header('set-cookie', writeCookie(deps.config, 'provider', '', 0));
-    const next = nextPage(state);
+    const { purpose, codeVerifier } = takeVerifier(deps, request, reply, state);
+    const next = nextPage(purpose);
     if (typeof code !== 'string' || codeVerifier === null) {
       const { signIn, security } = view.words;
-      if (state !== LINKING) return show(reply, failedPage(deps, view, next, signIn.providerFailed), 400);
+      if (purpose !== LINKING) return show(reply, failedPage(deps, view, next, signIn.providerFailed), 400);
       const principal = await personOf(deps, request, reply);
       const failure = { status: 400, summary: security.linkFailed, fields: {}, first: null };
       return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
     }
     const proof = { code, codeVerifier };
 
-    if (state === LINKING) {
+    if (purpose === LINKING) {
       const principal = await personOf(deps, request, reply);
       try {
         await finishLink(deps, principal, proof);
@@ -121,11 +118,37 @@ async function signInWithCode(
   await replaceSession(deps, request, reply, await exchange(deps, callerOf(request), proof, devices));
 }
 
-/** A new PKCE verifier for this browser's cookie; returns its challenge (RFC 7636 §4.2). */
-function keepVerifier({ config: { http }, random }: KeysDeps, reply: PageReply): string {
+/**
+ * A new PKCE verifier (RFC 7636 §4.1) in a cookie of its own, so that two tabs do not disturb each other, and the state that
+ * names the cookie and what the sign-in is for.
+ */
+function keepVerifier(
+  { config, random }: KeysDeps,
+  reply: PageReply,
+  purpose: string,
+): { codeChallenge: string; clientState: string } {
   const verifier = random.bytes(32).toString('base64url');
-  reply.header('set-cookie', writeCookie({ http }, 'provider', verifier, VERIFIER_AGE));
-  return createHash('sha256').update(verifier).digest('base64url');
+  const id = random.bytes(9).toString('base64url');
+  reply.header('set-cookie', writeCookie(config, `provider_${id}`, verifier, VERIFIER_AGE));
+  return {
+    codeChallenge: createHash('sha256').update(verifier).digest('base64url'),
+    clientState: `${id}.${purpose}`,
+  };
+}
+
+const STATE = /^([\w-]{12})\.(.*)$/;
+
+/** What a sign-in is for and its verifier, which leaves the browser; null where this browser began no such sign-in. */
+function takeVerifier(
+  { config }: KeysDeps,
+  { headers }: PageRequest,
+  reply: PageReply,
+  state: unknown,
+): { purpose: string; codeVerifier: string | null } {
+  const [, id, purpose = ''] = (typeof state === 'string' && STATE.exec(state)) || [];
+  if (id === undefined) return { purpose, codeVerifier: null };
+  reply.header('set-cookie', writeCookie(config, `provider_${id}`, '', 0));
+  return { purpose, codeVerifier: readCookie(config, headers.cookie, `provider_${id}`) };
 }
 
 function failedPage(deps: KeysDeps, view: View, next: string, summary: string) {
