@@ -71,7 +71,13 @@ test('keys rotate before the first start makes the key that signs from then on, 
 // The command line writes what is thrown to the standard error, and exits with 1.
 test('under HS256 keys rotate refuses, and says what to do instead', async () => {
   const deps = await world('HS256');
-  await expect(run(deps, 'rotate')).rejects.toThrow('JWT_SECRET_KEY_PREVIOUS');
+  await expect(run(deps, 'rotate')).rejects.toThrow('the old one into JWT_SECRET_KEY_PREVIOUS');
+});
+
+test('under HS256 nobody is told to keep a secret that has leaked: what it signed would still be believed', async () => {
+  const deps = await world('HS256');
+  const refused = expect(run(deps, 'rotate', '--leaked')).rejects;
+  await refused.toThrow('leave the leaked one out of JWT_SECRET_KEY_PREVIOUS');
 });
 
 test.each(['rotate', 'rotate --leaked'])(

@@ -61,7 +61,11 @@ async function rotate(deps: Deps, leaked: boolean): Promise<string[]> {
     : await rotateKeys(deps, { ...cause, reason: 'command' });
   if (rotation === null) {
     throw new Error(
-      `ALGORITHM=${algorithm} signs with JWT_SECRET_KEY: put the new secret there and the old one into JWT_SECRET_KEY_PREVIOUS.`,
+      `ALGORITHM=${algorithm} signs with JWT_SECRET_KEY: put the new secret there and ${
+        leaked
+          ? 'leave the leaked one out of JWT_SECRET_KEY_PREVIOUS. Once every replica is restarted, what it signed is refused, and clients refresh.'
+          : 'the old one into JWT_SECRET_KEY_PREVIOUS.'
+      }`,
     );
   }
   const { kid, signsFrom } = rotation.key;
