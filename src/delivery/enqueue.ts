@@ -2,7 +2,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import type { Mails, MailTemplate, Texts, TextTemplate } from './messages.ts';
-import { inserting, type OutboxRow } from './queries.ts';
+import { inserting, type OutboxRow, withdrawUnsent } from './queries.ts';
 import { wakeDelivery } from './wake.ts';
 
 interface Envelope {
@@ -15,8 +15,10 @@ interface Envelope {
 }
 
 export type Mail<T extends MailTemplate> = Envelope & { readonly template: T } & Told<Mails[T]>;
-export type Text<T extends TextTemplate> = Envelope & { readonly to: string } & {
+export type Text<T extends TextTemplate> = Envelope & {
   readonly template: T;
+  readonly to: string;
+  readonly userId?: string | null;
 } & Told<Texts[T]>;
 
 type Told<M extends { params: object; secrets: object }> = Optional<'params', M['params']> &
@@ -40,7 +42,8 @@ export async function enqueueMail<T extends MailTemplate>(
 
 /**
  * Writes a text message into the outbox. Its number was checked with `assertPhoneAllowed` and its price taken with
- * `takeSmsBudget` before.
+ * `takeSmsBudget` before. One of its kind that the person was not sent yet is withdrawn: only the newest code answers, and after
+ * an outage the one before it would arrive behind it.
  */
 export async function enqueueSms<T extends TextTemplate>(
   deps: EnqueueDeps,
@@ -48,6 +51,8 @@ export async function enqueueSms<T extends TextTemplate>(
   text: Text<T>,
 ): Promise<void> {
   if (!E164.test(text.to)) throw new Error('A text message needs a number in E.164.');
+  const { userId = null, template } = text;
+  await withdrawUnsent(tx, { userId, template, now: deps.clock.now() });
   await tx.run(insertMail(rowOf(deps, 'sms', text)));
   wakeDelivery(deps.db);
 }

@@ -114,6 +114,17 @@ export function markExpired(db: Sql, claimed: Claimed, now: Date): Promise<numbe
     where ${held(claimed)}`);
 }
 
+/** What one person was to be texted of a kind and was not: expired at once, with its secret erased. */
+export function withdrawUnsent(
+  tx: Sql,
+  { userId, template, now }: { userId: string | null; template: string; now: Date },
+): Promise<number> {
+  return tx.run(sql`update outbox set dead_at = ${now}::timestamptz, expires_at = ${now}::timestamptz, claimed_until = null,
+      secrets_sealed = null, last_error = 'another code took its place'
+    where user_id = ${userId}::uuid and channel = 'sms' and template = ${template}::text and sent_at is null
+      and secrets_sealed is not null`);
+}
+
 /** Makes what waits for a later time due: the outage that it waited for is over, or the clock was put back. */
 export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
   return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz

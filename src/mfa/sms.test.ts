@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { type SmsProvider, smsProvider } from '../../test/support/sms.ts';
+import { listOutbox, requeue } from '../delivery/outbox.ts';
 import { type Delivery, startDelivery } from '../delivery/worker.ts';
 import { sql } from '../platform/sql.ts';
 import { textLoginCode } from './sms.ts';
@@ -78,6 +79,34 @@ test('a phone is set up and answers a login by texted codes, until its budget is
   const login = { reason: 'sms-login', actor_id: who.id, in_session: false };
   const enrolment = { reason: 'sms-enrol', actor_id: who.id, in_session: true };
   expect(events).toEqual([enrolment, enrolment, login, login]);
+});
+
+test('a code that waits to be texted is withdrawn by the next one, which alone answers; an operator cannot bring it back', async () => {
+  const waiting = await testApp({
+    sms: { webhook: { url: provider.url, secret: 'sixteen bytes or more' }, countries: null },
+  });
+  const number = '+254712345611';
+  const { token } = await member(waiting);
+  for (let count = 0; count < 3; count++)
+    await waiting.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
+  await requeue(waiting.deps, {});
+  const late = startDelivery(waiting.deps, { pollSeconds: 0.05 });
+  try {
+    const states = async () => (await listOutbox(waiting.deps)).map(({ channel, state }) => [channel, state]);
+    await expect
+      .poll(async () => (await states()).filter(([channel]) => channel === 'sms'))
+      .toEqual([
+        ['sms', 'sent'],
+        ['sms', 'expired'],
+        ['sms', 'expired'],
+      ]);
+    const code = await nextCode(number, 1);
+    const confirmed = await waiting.call('POST', '/mfa/sms/confirm', { token, body: { code } });
+    expect(confirmed.statusCode, confirmed.body).toBe(200);
+  } finally {
+    await late.stop();
+    await waiting.close();
+  }
 });
 
 test("strangers who set up phones, an owner's number too, keep no owner from a login code", async () => {
