@@ -101,6 +101,28 @@ describe('signing in', () => {
   });
 });
 
+test('of two sign-ups in two tabs, neither gets the password that was chosen for the other', async () => {
+  const browser = new Browser(world);
+  const begin = async (email: string) => {
+    const form = await browser.get('/account/sign-up');
+    return browser.submitAndFollow(form, {
+      first_name: 'Grace',
+      last_name: 'Hopper',
+      email,
+      phone_number: '+254712345678',
+    });
+  };
+  const first = await begin('first-tab@example.com');
+  const second = await begin('second-tab@example.com');
+  const chosen = { password: PASSWORD, confirm_password: PASSWORD };
+  const refused = await browser.submit(first, chosen);
+  expect(refused.statusCode).toBe(400);
+  expect(refused.body).toContain('This sign-up was started elsewhere, or too long ago.');
+  expect(refused.body).toContain('second-tab@example.com');
+  const made = await browser.submit(second, chosen);
+  expect(made.headers.location).toBe('/account?done=welcome');
+});
+
 test('signing up in two steps leads into the account; what is wrong stands at its field', async () => {
   const browser = new Browser(world);
   const email = 'grace@example.com';

@@ -63,9 +63,11 @@ export function signUpPages(app: App, deps: KeysDeps): void {
     const email = await pendingAddress(deps, request);
     if (email === null) return reply.redirect(PATH, 303);
     const password = textOf(request, 'password', 4096);
+    const shown = textOf(request, 'username') || email;
     try {
       const user = await finish(deps, callerOf(request), {
-        email,
+        // What the page said that it is for: a sign-up in another tab has taken the cookie since then.
+        email: shown,
         password,
         confirmation: textOf(request, 'confirm_password', 4096),
         token: signupTokenOf(request.headers.cookie) ?? '',
