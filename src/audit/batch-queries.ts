@@ -1,6 +1,7 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 import { type BatchContent, ENTRY_BYTES, eventEntry } from './canonical.ts';
+import { microsecondsOf, readableTime, timeOfMicroseconds } from './times.ts';
 
 // Any constant will do: one sealer or pruner at a time in this database.
 const LOCK = 7_420_152;
@@ -30,8 +31,8 @@ export interface Batch extends BatchContent {
 
 const batchColumns = sql`number, epoch, kind, from_transaction::text as "fromTransaction",
   to_transaction::text as "toTransaction", event_count as "eventCount",
-  (extract(epoch from newest_event_at) * 1000000)::bigint::text as "newestUs", entries,
-  previous_hash as "previousHash", hash, signature, created_at as "createdAt"`;
+  ${microsecondsOf(sql`newest_event_at`)}::text as "newestUs", entries,
+  previous_hash as "previousHash", hash, signature, ${readableTime(sql`created_at`)} as "createdAt"`;
 
 /** The last batch, without its entries. */
 export function findLastBatch(database: Sql): Promise<Omit<Batch, 'entries'> | null> {
@@ -58,7 +59,7 @@ export async function addBatch(
       entries, previous_hash, hash, signature, created_at)
     values (${batch.number}::bigint, ${batch.epoch}::int, ${batch.kind}::text, ${batch.fromTransaction}::xid8,
       ${batch.toTransaction}::xid8, ${batch.eventCount}::int,
-      'epoch'::timestamptz + ${batch.newestUs}::bigint * interval '1 microsecond', ${batch.entries}::bytea,
+      ${timeOfMicroseconds(sql`${batch.newestUs}::bigint`)}, ${batch.entries}::bytea,
       ${batch.previousHash}::bytea, ${batch.hash}::bytea, ${batch.signature}::bytea, ${batch.createdAt}::timestamptz)`);
 }
 
@@ -123,7 +124,7 @@ export interface Gathered {
 export async function gatherRange(database: Sql, { epoch, from, to }: Range): Promise<Gathered> {
   return (await database.row(sql`
     select string_agg(${eventEntry}, ''::bytea order by e.transaction_id, e.id) as entries,
-      count(*)::int as "eventCount", (extract(epoch from max(e.created_at)) * 1000000)::bigint::text as "newestUs"
+      count(*)::int as "eventCount", ${microsecondsOf(sql`max(e.created_at)`)}::text as "newestUs"
     from audit_events e
     where e.epoch = ${epoch}::int and e.transaction_id >= ${from}::xid8 and e.transaction_id < ${to}::xid8`)) as Gathered;
 }
@@ -135,7 +136,7 @@ export async function gatherLeftOver(database: Sql, epoch: number): Promise<Gath
       select substr(b.entries, 1 + ${ENTRY_BYTES}::int * at, 16) as id from audit_batches b, generate_series(0, b.event_count - 1) as at
       where b.epoch = ${epoch}::int)
     select string_agg(${eventEntry}, ''::bytea order by e.transaction_id, e.id) as entries,
-      count(*)::int as "eventCount", (extract(epoch from max(e.created_at)) * 1000000)::bigint::text as "newestUs"
+      count(*)::int as "eventCount", ${microsecondsOf(sql`max(e.created_at)`)}::text as "newestUs"
     from audit_events e
     where e.epoch = ${epoch}::int and not exists (select from sealed s where s.id = uuid_send(e.id))`)) as Gathered;
 }

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Fragment, sql } from '../platform/sql.ts';
+import { microsecondsOf } from './times.ts';
+
+/** When an event was, as an SQL expression over `audit_events e`. */
+export const eventMicroseconds: Fragment = microsecondsOf(sql`e.created_at`);
 
 /**
  * What a seal covers of an event, as an SQL expression over `audit_events e`: SHA-256 of a JSON array of every column,
@@ -7,13 +11,13 @@ import { type Fragment, sql } from '../platform/sql.ts';
  * how to compute it from an export with other tools.
  */
 export const eventHash: Fragment = sql`sha256(convert_to(json_build_array('event-1', e.id,
-  (extract(epoch from e.created_at) * 1000000)::bigint::text, e.epoch, e.transaction_id::text, e.type, e.outcome,
+  ${eventMicroseconds}::text, e.epoch, e.transaction_id::text, e.type, e.outcome,
   e.reason, e.actor_kind, e.actor_id, e.user_id, e.session_id, e.request_id, e.data::text,
   encode(e.personal_sealed, 'hex'))::text, 'UTF8'))`;
 
 /** One event's place in a batch, as an SQL expression: its id, its time in microseconds and its hash. */
 export const eventEntry: Fragment = sql`uuid_send(e.id)
-  || int8send((extract(epoch from e.created_at) * 1000000)::bigint) || ${eventHash}`;
+  || int8send(${eventMicroseconds}) || ${eventHash}`;
 
 export interface Entry {
   readonly id: string;

@@ -22,7 +22,9 @@ export interface Finding {
   readonly explanation: string;
 }
 
-/** Microseconds since 1970 as RFC 3339, to the millisecond. */
+const LAST_MS = 8.64e15;
+
+/** Microseconds since 1970 as RFC 3339, to the millisecond; of a time that JavaScript has none for the nearest that it has. */
 export function timeOf(us: string | bigint): string {
-  return new Date(Number(BigInt(us) / 1000n)).toISOString();
+  return new Date(Math.max(-LAST_MS, Math.min(LAST_MS, Number(BigInt(us) / 1000n)))).toISOString();
 }

@@ -158,6 +158,7 @@ test('a record of pruning that was forged, and a pruning without one, are found'
     await after(`update audit_prunings set events_before = '2031-06-01T00:00:00Z';
       delete from audit_events where created_at < '2031-06-01T00:00:00Z'`),
   ).toEqual(['pruning_changed', 'batch_removed', 'event_removed', 'event_removed', 'event_removed']);
+  expect(await after(`update audit_prunings set events_before = 'infinity'`)).toContain('pruning_changed');
   expect(await after("delete from audit_events where created_at = '2031-04-01T00:00:00Z'")).toEqual([
     'event_removed',
   ]);

@@ -1,5 +1,7 @@
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import { eventMicroseconds } from './canonical.ts';
+import { readableTime, timeOfMicroseconds } from './times.ts';
 
 /** An event as it is stored. Times are microseconds since 1970, as PostgreSQL holds them; 64-bit ids are text. */
 export interface StoredEvent {
@@ -21,8 +23,8 @@ export interface StoredEvent {
   readonly personal_sealed: Buffer | null;
 }
 
-export const eventColumns: Fragment = sql`e.id, e.created_at,
-  (extract(epoch from e.created_at) * 1000000)::bigint::text as created_us, e.epoch,
+export const eventColumns: Fragment = sql`e.id, ${readableTime(sql`e.created_at`)} as created_at,
+  ${eventMicroseconds}::text as created_us, e.epoch,
   e.transaction_id::text as transaction_id, e.type, e.outcome, e.reason, e.actor_kind, e.actor_id, e.user_id,
   e.session_id, e.request_id, e.data::text as data, e.personal_sealed`;
 
@@ -56,7 +58,7 @@ export function findEvents(
     after === null
       ? sql``
       : sql`and (e.created_at, e.id) ${oldestFirst ? sql`>` : sql`<`}
-          ('epoch'::timestamptz + ${after.createdUs}::bigint * interval '1 microsecond', ${after.id}::uuid)`;
+          (${timeOfMicroseconds(sql`${after.createdUs}::bigint`)}, ${after.id}::uuid)`;
   return database.rows(sql`
     select ${eventColumns} from audit_events e
     where true

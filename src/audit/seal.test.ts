@@ -55,6 +55,24 @@ test('the sealer keeps no plan that was made for an empty trail', async () => {
   expect(plans.length).toBeGreaterThan(2);
 });
 
+test.each(['infinity', '-infinity', '290000-01-01Z'])(
+  'an event that somebody writes as of %s is sealed like any other, and keeps none from being sealed',
+  async at => {
+    await write(1);
+    await deps.db.run(sql`
+      insert into audit_events (id, created_at, type, outcome, actor_kind)
+      values (gen_random_uuid(), ${at}::text::timestamptz, 'user.updated', 'success', 'system')`);
+    await settle(deps);
+    expect(await sealAll(deps)).toBe(2);
+    await write(2);
+    await settle(deps);
+    expect(await sealAll(deps)).toBe(1);
+    expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 3, pending: 0 });
+    await asOwner(`delete from audit_events where created_at = '${at}'`);
+    expect((await verifyTrail(deps)).findings).toMatchObject([{ kind: 'event_removed', batch: 1 }]);
+  },
+);
+
 test('a sealer that is never idle seals once a second', async () => {
   const batches = async () =>
     (await deps.db.row<{ count: number }>(sql`select count(*)::int as count from audit_batches`))?.count ?? 0;

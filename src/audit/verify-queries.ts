@@ -1,6 +1,7 @@
 import type { Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
-import { type Entry, eventHash } from './canonical.ts';
+import { type Entry, eventHash, eventMicroseconds } from './canonical.ts';
+import { readableTime, timeOfMicroseconds } from './times.ts';
 
 /** An event as it stands now, with the hash of what it says now. */
 export interface HashedEvent {
@@ -10,7 +11,7 @@ export interface HashedEvent {
   readonly hash: Buffer;
 }
 
-const hashed = sql`e.id, (extract(epoch from e.created_at) * 1000000)::bigint::text as "createdUs",
+const hashed = sql`e.id, ${eventMicroseconds}::text as "createdUs",
   e.transaction_id::text as "transactionId", ${eventHash} as hash`;
 
 /** Every event of the epoch whose transaction is in the range, in the order of a batch. */
@@ -30,7 +31,7 @@ export async function findNamed(database: Sql, entries: readonly Entry[]): Promi
     select ${hashed} from unnest(${entries.map(({ id }) => id)}::uuid[],
       ${entries.map(({ createdUs }) => String(createdUs))}::bigint[]) as wanted (id, created_us)
     join audit_events e on e.id = wanted.id
-      and e.created_at = 'epoch'::timestamptz + wanted.created_us * interval '1 microsecond'`);
+      and e.created_at = ${timeOfMicroseconds(sql`wanted.created_us`)}`);
   const seen = new Set(found.map(({ id }) => id));
   const missing = entries.filter(({ id }) => !seen.has(id)).map(({ id }) => id);
   if (missing.length === 0) return found;
@@ -66,8 +67,8 @@ export interface Pruning {
 /** What was dropped by retention, the oldest first. */
 export function findPrunings(database: Sql): Promise<Pruning[]> {
   return database.rows(sql`
-    select events_before as "eventsBefore", through_batch as "throughBatch", through_hash as "throughHash", signature,
-      created_at as "createdAt"
+    select ${readableTime(sql`events_before`)} as "eventsBefore", through_batch as "throughBatch", through_hash as "throughHash", signature,
+      ${readableTime(sql`created_at`)} as "createdAt"
     from audit_prunings order by events_before`);
 }
 

@@ -28,6 +28,9 @@ describe('a changed event is found, whatever the column', () => {
   test.each([
     "created_at = created_at + interval '1 microsecond'",
     "created_at = created_at + interval '40 years'",
+    "created_at = '290000-01-01Z'",
+    "created_at = 'infinity'",
+    "created_at = '-infinity'",
     'epoch = 2',
     'epoch = 0',
     "transaction_id = '3'",
@@ -122,6 +125,7 @@ describe('a changed batch is found, whatever the column', () => {
     "to_transaction = '99999999'",
     'event_count = 2',
     "newest_event_at = newest_event_at + interval '1 day'",
+    "newest_event_at = 'infinity'",
     'entries = substr(entries, 57)',
     'entries = substr(entries, 2)',
     'entries = substr(entries, 57, 56) || substr(entries, 1, 56) || substr(entries, 113)',
@@ -129,6 +133,8 @@ describe('a changed batch is found, whatever the column', () => {
     'hash = previous_hash',
     'signature = set_byte(signature, 3, 255 - get_byte(signature, 3))',
     "created_at = created_at + interval '1 second'",
+    "created_at = '290000-01-01Z'",
+    "created_at = 'infinity'",
   ])('%s', async change => {
     const findings = await foundAfter(`update audit_batches set ${change} where number = 2`);
     expect(findings).toContainEqual({ kind: 'batch_changed', batch: 2 });
