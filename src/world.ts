@@ -61,8 +61,10 @@ export async function openWorld(
       onIdleError: error => log.warn({ err: error }, 'an idle database connection was lost'),
       onSettingsRefused: () => log.warn(SETTINGS_REFUSED),
     });
-    closing.push(() => db.close());
-    if (!(await isAtHead(db))) {
+    // Whoever is told to stop by then waits for no connection that is still being made.
+    let answered = false;
+    closing.push(() => (signal?.aborted === true && !answered ? void db.close() : db.close()));
+    if (!(await isAtHead(db, { signal }))) {
       await ensureSchema({
         connection,
         migrateConnection: migrateUrl === null ? null : { connectionString: migrateUrl },
@@ -71,6 +73,7 @@ export async function openWorld(
         signal,
       });
     }
+    answered = true;
     const { config: complete, notices } = await completeSecrets(config, db, systemClock);
     for (const notice of notices) log.warn(notice);
     const hasher = openHasher(config.passwords);

@@ -31,7 +31,7 @@ const migration = async () => ({
   revisions: await readRevisions(files.folder),
   say: () => {},
 });
-const look = () => isAtHead(db, files.folder);
+const look = () => isAtHead(db, files);
 
 test('at head are the very revisions of this program, no fewer, no more and none edited', async () => {
   expect(await look()).toBe(false);
@@ -55,12 +55,12 @@ test('revisions in another schema of the search path are not those of this one',
     `create schema tenant; alter database ${database.name} set search_path = tenant, public`,
   );
   const tenant = openDatabase({ connection: database.connection, poolMax: 1, prepare: true });
-  expect(await isAtHead(tenant, files.folder)).toBe(false);
+  expect(await isAtHead(tenant, files)).toBe(false);
   await tenant.close();
 });
 
 test('a database that cannot be reached is not at head: what keeps it is for ensureSchema to say', async () => {
   const away = openDatabase({ connection: { host: '127.0.0.1', port: 9 }, poolMax: 1, prepare: true });
-  expect(await isAtHead(away, files.folder)).toBe(false);
+  expect(await isAtHead(away, files)).toBe(false);
   await away.close();
 });

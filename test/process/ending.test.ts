@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -111,6 +112,32 @@ test.each([
   child.kill('SIGINT');
   expect(await ended).toBe(130);
 });
+
+test.each<[number, ...string[]]>([
+  [0, 'src/main.ts'],
+  [143, 'src/cli.ts', 'keys', 'list'],
+])(
+  'SIGTERM ends at once, with %i, a wait for a database that takes connections and says nothing: %s',
+  async (code, ...args) => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`;
+    try {
+      const asking = once(silent, 'connection');
+      const { child, ended } = start(args, { ...SECRETS, DATABASE_URL: url });
+      const [socket] = await asking;
+      socket.on('error', () => {});
+      const asked = performance.now();
+      child.kill('SIGTERM');
+      expect(await ended).toBe(code);
+      expect(performance.now() - asked).toBeLessThan(1_500);
+    } finally {
+      silent.close();
+    }
+  },
+);
 
 test('SIGHUP ends the service as SIGTERM does: the embedded server does not outlive a closed terminal', async () => {
   const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '4' });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Sql } from '../database.ts';
 import { sql } from '../sql.ts';
@@ -7,15 +8,24 @@ import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
 import { refuseElsewhere, type Whereabouts, whereaboutsOf } from './whereabouts.ts';
 
+// A database that says nothing is waited for by `ensureSchema`, which tells of it.
+const GLANCE_MS = 1_000;
+
 /**
  * True where the very revisions of this program are applied, and none was edited since: what nearly every start finds, with
- * one statement over a connection that it goes on with. Anything else, whatever it is, is for `ensureSchema` to find out.
+ * one statement over a connection that it goes on with. Anything else, whatever it is, is for `ensureSchema` to find out:
+ * also why there was no answer soon, or before `signal` ended the wait.
  */
-export async function isAtHead(db: Sql, folder?: URL): Promise<boolean> {
+export async function isAtHead(
+  db: Sql,
+  { signal, folder }: Pick<ConnectOptions, 'signal'> & { readonly folder?: URL } = {},
+): Promise<boolean> {
   const applied = db.rows<{ id: string; checksum: string }>(sql`
     select id, checksum from schema_revisions
     where tableoid = to_regclass(quote_ident(current_schema()) || '.schema_revisions') order by id`);
-  const [rows, revisions] = await Promise.all([applied.catch(() => []), readRevisions(folder)]);
+  const silence = sleep(GLANCE_MS, [], { ref: false, ...(signal !== undefined && { signal }) });
+  const answer = Promise.race([applied, silence]).catch(() => []);
+  const [rows, revisions] = await Promise.all([answer, readRevisions(folder)]);
   return (
     rows.length === revisions.length &&
     revisions.every(({ id, checksum }, index) => rows[index]?.id === id && rows[index].checksum === checksum)
