@@ -87,3 +87,24 @@ test('what the trail says is for whoever may read it', async () => {
   ]);
   expect((await explainOf(who)).recent).not.toEqual([]);
 });
+
+// The clock goes on: whoever is signed in by then is no longer.
+test('the lock after a hundred failures in a row is told with all of them, not with those of its last window', async () => {
+  const who = await person(service);
+  const { clock, config, db } = service.deps;
+  const fail = () => service.call('POST', '/token', { form: { username: who.email, password: 'wrong' } });
+  await fail();
+  await db.run(sql`update lockouts set in_a_row = 98 where user_id = ${who.id}::uuid`);
+  clock.advance(config.lockout.window);
+  await fail();
+  await fail();
+  const told = await explainOf(who);
+  expect(told.obstacles).toEqual([
+    {
+      code: 'locked',
+      until: new Date(clock.now().getTime() + config.lockout.maxDuration * 1000).toISOString(),
+      message: expect.stringContaining('locked after 100 failures.'),
+    },
+  ]);
+  expect(told.failures).toEqual([expect.objectContaining({ count: 100 })]);
+});

@@ -25,7 +25,7 @@ export interface Explanation {
   /** False when no password and no second factor would let the person in now. */
   readonly can_log_in: boolean;
   readonly obstacles: readonly Obstacle[];
-  /** Failures that count towards a lock now, and whether they came from a device that is known. */
+  /** Failures in a row that count towards a lock, and whether they came from a device that is known. */
   readonly failures: readonly {
     count: number;
     last_at: string;

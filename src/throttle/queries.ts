@@ -137,6 +137,7 @@ export function deleteLockoutsOf(database: Sql, userId: string): Promise<number>
 }
 
 export interface LockoutRow {
+  /** Since the last success: those of one window do not explain every lock. */
   readonly failures: number;
   readonly locked_until: Date | null;
   readonly last_failure_at: Date;
@@ -145,7 +146,7 @@ export interface LockoutRow {
 
 export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[]> {
   return database.rows<LockoutRow>(sql`
-    select failures, locked_until, last_failure_at, length(subject) > 16 as known_device
+    select greatest(failures, in_a_row) as failures, locked_until, last_failure_at, length(subject) > 16 as known_device
     from lockouts where user_id = ${userId}::uuid and ${remembers} order by last_failure_at desc`);
 }
 
