@@ -4,6 +4,7 @@ import { Browser, signedIn } from '../../test/support/browser.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { person } from '../../test/support/people.ts';
 import { listActivity } from '../audit/list.ts';
+import { Fragment } from '../platform/sql.ts';
 
 test('behind a believed proxy what is done on the pages is recorded with the address of whoever did it', async () => {
   const world = await testApp({ http: { trustProxy: 1 } });
@@ -58,6 +59,31 @@ test('signing in anew ends the session that the browser had, and no other one (A
     expect((await elsewhere.get('/account')).statusCode).toBe(200);
     const { items } = await listActivity(world.deps, bob.id, { limit: 1 });
     expect(items).toEqual([expect.objectContaining({ type: 'session.ended', reason: 'signed_in_anew' })]);
+  } finally {
+    await world.close();
+  }
+});
+
+test('who cannot be signed in anew, since the former session cannot be ended now, keeps that one until the next try', async () => {
+  const world = await testApp();
+  const { db } = world.deps;
+  const refuse = (statement: string) => db.run(new Fragment([statement], []));
+  try {
+    const ada = await person(world);
+    const browser = new Browser(world);
+    const page = await browser.get('/account/sign-in');
+    const signIn = () => browser.submit(page, { username: ada.email, password: ada.password });
+    await signIn();
+    const former = String(browser.cookies.get('entrecore_access'));
+    await refuse(`create function too_late() returns trigger language plpgsql as
+      $$ begin raise exception 'too late' using errcode = '57014'; end $$`);
+    await refuse(`create trigger too_late before update of ended_at on sessions
+      for each row when (new.ended_at is not null) execute function too_late()`);
+    expect((await signIn()).statusCode).toBe(503);
+    expect(browser.cookies.get('entrecore_access')).toBe(former);
+    await refuse('drop trigger too_late on sessions');
+    expect((await signIn()).headers.location).toBe('/account');
+    expect((await world.call('GET', '/users/me', { token: former })).statusCode).toBe(401);
   } finally {
     await world.close();
   }

@@ -1,4 +1,5 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
+import type { Caller } from '../platform/caller.ts';
 import { callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { authenticate } from '../sessions/authenticate.ts';
@@ -34,15 +35,20 @@ export async function replaceSession(
   tokens: TokenBody,
 ): Promise<void> {
   const former = readCookie(deps.config, request.headers.cookie, 'refresh');
+  if (former !== null) await endFormer(deps, callerOf(request), former);
+  // At last: where that failed, the browser still holds the former one, and the next sign-in ends it.
   keepTokens(deps, reply, tokens);
-  const session = former === null ? null : await sessionOfRefreshToken(deps, former);
+}
+
+async function endFormer(deps: KeysDeps, caller: Caller, refreshToken: string): Promise<void> {
+  const session = await sessionOfRefreshToken(deps, refreshToken);
   if (session === null) return;
   const ended = await deps.db.transaction(tx =>
     endSessionsOf(deps, tx, {
       ...session,
       reason: 'signed_in_anew',
       actor: { kind: 'user', id: session.userId },
-      caller: callerOf(request),
+      caller,
     }),
   );
   await publishEnded(deps, ended);
