@@ -11,8 +11,9 @@ export interface Ending {
 
 /**
  * Ends this process by SIGINT, SIGTERM, SIGHUP (the exit code is that of the signal), when the reader of its output has
- * gone (0: `… | head` has all that it wanted), and when there is no room for its output (1), after what `before` was told:
- * an embedded server must not be left running.
+ * gone (0: `… | head` has all that it wanted; where a fault was found by then, its 1), and when there is no room for its
+ * output (1), after what `before` was told: an embedded server must not be left running. A reader of the standard error
+ * alone who has gone ends nothing: that stream says how far the work is (`db upgrade head 2>&1 | head`).
  */
 export function endEarly(): Ending {
   const controller = new AbortController();
@@ -28,10 +29,10 @@ export function endEarly(): Ending {
     process.on(name, () => void end(128 + constants.signals[name]));
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', ({ code }: NodeJS.ErrnoException) => {
-      // EIO: the terminal was closed.
-      if (code === 'EPIPE' || code === 'EIO') return void end(0);
       // What is said beside the work may be lost; the work goes on.
       if (stream === process.stderr || controller.signal.aborted) return;
+      // EIO: the terminal was closed.
+      if (code === 'EPIPE' || code === 'EIO') return void end(Number(process.exitCode ?? 0));
       process.stderr.write(
         `The output could not be written (${code}), so it is not whole. What the command changed by then stands: make room, and look before you run it again.\n`,
       );

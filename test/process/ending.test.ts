@@ -11,6 +11,7 @@ import { takeExclusive } from '../../src/platform/embedded/lock.ts';
 import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
+import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { testDeps } from '../support/deps.ts';
@@ -286,5 +287,35 @@ test('an export whose reader has gone ends without a word', async () => {
   child.stdout?.destroy();
   expect(await ended).toBe(0);
   expect(complaint).toBe('');
+  await deps.close();
+});
+
+test('an upgrade goes on when nobody reads how far it is', async () => {
+  const database = await emptyDatabase();
+  try {
+    const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], {
+      DATABASE_URL: withDatabase(database.name),
+    });
+    child.stderr?.destroy();
+    child.stdout?.destroy();
+    expect(await ended).toBe(0);
+    const applied = await database.query('select from schema_revisions');
+    expect(applied).toHaveLength((await readRevisions()).length);
+  } finally {
+    await database.close();
+  }
+});
+
+test('whoever reads no verdict is told by the exit code all the same', async () => {
+  const deps = await testDeps();
+  const file = join(folder, 'users.csv');
+  writeFileSync(file, 'email,hashed_password\nnobody,\n');
+  const { child, ended } = start(['src/cli.ts', 'users', 'import', file], {
+    ...SECRETS,
+    DATABASE_URL: deps.databaseUrl,
+  });
+  child.stderr?.destroy();
+  child.stdout?.destroy();
+  expect(await ended).toBe(1);
   await deps.close();
 });
