@@ -5,7 +5,7 @@ import type { Caller } from '../platform/caller.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import type { TokenBody } from '../sessions/token.ts';
-import { giveBack } from '../throttle/lockout.ts';
+import { giveBack, writeOrGiveBack } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
 import { letIn, withProofOf } from './let-in.ts';
 
@@ -22,7 +22,7 @@ export async function finishAuthentication(
   proof: FirstFactor,
 ): Promise<TokenBody> {
   if (proof.passwordExpired !== true) return letIn(deps, caller, proof);
-  const token = await issueReset(deps, proof);
+  const token = await writeOrGiveBack(deps, proof.subject, () => issueReset(deps, proof));
   if (token === null) throw new Problem('invalid_credentials');
   return refuse(deps, caller, proof, 'password_expired', { reset_token: token });
 }

@@ -18,7 +18,7 @@ import {
   newDeviceFragment,
   seenDeviceFragment,
 } from '../throttle/devices.ts';
-import { forgiveFragment } from '../throttle/lockout.ts';
+import { forgiveFragment, writeOrGiveBack } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
 
 /**
@@ -79,8 +79,9 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       : sql``;
   const events = newcomer === null ? event : ([event, newcomer] as const);
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject, sql`admitted`)})`;
-  const admitted = await db.share<{ roles: string[]; version: string | null }>(
-    sql`
+  const admitted = await writeOrGiveBack(deps, subject, () =>
+    db.share<{ roles: string[]; version: string | null }>(
+      sql`
     with standing as (${touchLastLogin({ userId: account.id, now })}),
       admitted as (${withProofOf(proof)}),
       session as (${session.insert}),
@@ -89,7 +90,8 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
       ${forgiven}
       ${notice}
     select ${rolesOf(sql`admitted.id`)} as roles, ${roleVersion} as version from admitted`,
-    account.id,
+      account.id,
+    ),
   );
   if (admitted === null) throw new Problem('invalid_credentials');
   if (stranger !== null) wakeDelivery(db);

@@ -7,7 +7,7 @@ import { Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import type { DeviceClaim } from '../throttle/devices.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
-import { checkOrGiveBack, refuseLocked, unknownSubjects } from '../throttle/lockout.ts';
+import { checkOrGiveBack, refuseLocked, unknownSubjects, writeOrGiveBack } from '../throttle/lockout.ts';
 import { attemptInTurn } from '../throttle/turns.ts';
 import { hasExpired } from './expiry.ts';
 import { type LoginReading, type LoginRow, readLogin, replaceHash } from './login-queries.ts';
@@ -68,7 +68,9 @@ async function checkPassword(
     throw new Problem('invalid_credentials');
   }
 
-  const weak = await refreshStored(deps, caller, { account, hash, password });
+  const weak = await writeOrGiveBack(deps, found.subject, () =>
+    refreshStored(deps, caller, { account, hash, password }),
+  );
   const tokens = await completeAuthentication(deps, caller, {
     account,
     amr: ['pwd'],

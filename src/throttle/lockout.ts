@@ -84,6 +84,24 @@ export function giveBack(deps: Deps, database: Sql, subject: Buffer): Promise<nu
 }
 
 /**
+ * For what is written once a secret was right. Where it fails, as for want of room on the database's disk, nothing was
+ * guessed wrong, so the attempt is given back. Nobody waits for that: a database that is gone was waited for already.
+ */
+export async function writeOrGiveBack<T>(
+  deps: Deps,
+  subject: Buffer | null,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    // What cannot be given back stays counted.
+    if (subject !== null) giveBack(deps, deps.db, subject).catch(() => {});
+    throw error;
+  }
+}
+
+/**
  * Runs the check that an attempt was taken for. Where it cannot be made at all - the hash queue is full, the caller went
  * away - nothing was guessed, so the attempt is given back before the refusal goes on. To the window that counted it alone:
  * whoever has attempts wait while one ends, and then hangs up, must not have what was guessed in the next forgotten.

@@ -33,6 +33,17 @@ const count = async (table: 'sessions' | 'outbox' | 'audit_events') =>
       else (select count(*) from audit_events) end as n`)
   )?.n;
 
+async function fillDisk(table: 'audit_events' | 'sessions'): Promise<void> {
+  await world.deps.db.run(sql`
+    create function full_disk() returns trigger language plpgsql as
+    $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`);
+  await world.deps.db.run(
+    table === 'sessions'
+      ? sql`create trigger full_disk before insert on sessions for each row execute function full_disk()`
+      : sql`create trigger full_disk before insert on audit_events for each row execute function full_disk()`,
+  );
+}
+
 /** Nothing that needs the database passes; nothing is a defect; what does not need it goes on. */
 async function expectClosed(): Promise<void> {
   const asked = [
@@ -237,11 +248,7 @@ test('the pool is exhausted: 503 with Retry-After after the wait, and none when 
 
 test('the disk is full: a login that cannot be audited starts no session; reading goes on', async () => {
   await open();
-  await world.deps.db.run(sql`
-    create function full_disk() returns trigger language plpgsql as
-    $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`);
-  await world.deps.db.run(sql`
-    create trigger full_disk before insert on audit_events for each row execute function full_disk()`);
+  await fillDisk('audit_events');
   const sessions = await count('sessions');
   for (const answer of [
     await login(),
@@ -261,14 +268,18 @@ test('the disk is full: a login that cannot be audited starts no session; readin
 
 test('what was guessed while the audit trail could not be written counts all the same', async () => {
   await open();
-  await world.deps.db.run(sql`
-    create function full_disk() returns trigger language plpgsql as
-    $$ begin raise exception 'no space' using errcode = '53100'; end $$`);
-  await world.deps.db.run(sql`
-    create trigger full_disk before insert on audit_events for each row execute function full_disk()`);
+  await fillDisk('audit_events');
   for (let attempt = 0; attempt < 5; attempt++) await login('wrong');
   await world.deps.db.run(sql`drop trigger full_disk on audit_events`);
   expectProblem(await login(), 'too_many_attempts');
+});
+
+test('a right password whose session the disk had no room for is no failure', async () => {
+  await open();
+  await fillDisk('sessions');
+  for (let attempt = 0; attempt < 12; attempt++) expectProblem(await login(), 'database_unavailable');
+  await world.deps.db.run(sql`drop trigger full_disk on sessions`);
+  expect((await login()).statusCode).toBe(200);
 });
 
 test('limits are counted without the database, so a flood is refused while it is down', async () => {
