@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   freePort,
   hasRedisServer,
@@ -131,6 +131,19 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     await server.client.config('SET', 'maxmemory', '0');
     await until(async () => (await server.client.exists(KEY)) === 1);
     expect(cache.status()).toBe('up');
+  });
+
+  test('a server that is full at the start is told with what it answers', async () => {
+    await server.client.config('SET', 'maxmemory-policy', 'noeviction');
+    await server.client.config('SET', 'maxmemory', '1');
+    const warn = vi.spyOn(log, 'warn');
+    const other = await open();
+    expect(warn).toHaveBeenCalledWith(
+      { err: expect.objectContaining({ message: expect.stringContaining('OOM') }) },
+      expect.any(String),
+    );
+    warn.mockRestore();
+    await other.close();
   });
 
   test('FLUSHALL and an outage are noticed, and all live revocations are written again', async () => {

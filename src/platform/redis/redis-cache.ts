@@ -51,16 +51,20 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   let told = false;
 
   const breaker = createBreaker({
-    // A write: a full or read-only server is of no use either.
-    ping: () => client.set(keys.probe, '1', 'EX', 60),
+    // A write: a full or read-only server is of no use either, and its answer says so.
+    ping: () =>
+      client.set(keys.probe, '1', 'EX', 60).catch((error: unknown) => {
+        lastError ??= error;
+        throw error;
+      }),
     deadline: DEADLINE_MS,
     interval: PROBE_INTERVAL_MS,
     onOpen(error) {
       told = true;
-      log.warn({ err: lastError ?? error }, 'Redis does not answer; limits go on in memory');
+      log.warn({ err: lastError ?? error }, 'Redis cannot be used; limits go on in memory until it can');
     },
     onClose() {
-      if (told) log.info('Redis answers again');
+      if (told) log.info('Redis can be used again');
       told = false;
       lastError = null;
       copy.markStale();
@@ -83,7 +87,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   await firstProbe(client, () => breaker.probe());
   if (breaker.isOpen()) {
     told = true;
-    log.warn({ err: lastError }, 'Redis does not answer yet; limits are kept in memory until it does');
+    log.warn({ err: lastError }, 'Redis cannot be used yet; limits are kept in memory until it can');
   }
 
   return {
