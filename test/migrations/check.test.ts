@@ -129,6 +129,16 @@ describe('check', () => {
     expect(faults[0]).toContain(fault);
   });
 
+  it('takes its time, whatever the limits of the role', async () => {
+    const set = (setting: string) => database.query(`alter database ${database.name} ${setting}`);
+    await set('set statement_timeout to 50');
+    try {
+      expect(await checkDatabase(await migration())).toEqual({ faults: [], warnings: [] });
+    } finally {
+      await set('reset statement_timeout');
+    }
+  });
+
   it('misses the partition of the present month', async () => {
     const [month] = await database.query<{ name: string }>(
       "select 'audit_events_' || to_char(now() at time zone 'UTC', 'YYYYMM') as name",

@@ -78,3 +78,20 @@ it('sees those of many at once through, though each looks for abandoned ones', a
   expect(new Set(names).size).toBe(8);
   expect((await Promise.all(names.map(name => made(name ?? '')))).some(Boolean)).toBe(false);
 });
+
+it('takes its time, whatever the limits of the role', async () => {
+  const role = `entrecore_hurried_${process.pid}`;
+  await onServer(client =>
+    client.query(`create role ${role} login createdb password 'hurried';
+    alter role ${role} set statement_timeout to 100`),
+  );
+  try {
+    const theirs = { connectionString: withDatabase('postgres', role, 'hurried') };
+    const slow = withScratchDatabase({ connection: theirs, say: () => {} }, client =>
+      client.query('select pg_sleep(0.2)'),
+    );
+    await expect(slow).resolves.toMatchObject({ rowCount: 1 });
+  } finally {
+    await onServer(client => client.query(`drop role ${role}`));
+  }
+});

@@ -22,10 +22,10 @@ export async function checkDatabase({
   say,
   serviceRole = null,
 }: Migration): Promise<CheckResult> {
-  const client = await connect({ ...connection, statement_timeout: 0 }, say);
+  const client = await connect(connection, say);
   try {
     // Bounds of partitions and defaults are printed in the session's time zone.
-    await client.query("set timezone to 'UTC'");
+    await client.query("set statement_timeout = 0; set timezone to 'UTC'");
     const { position, pending, edited } = await readStanding(client, revisions);
     const faults = pending.map(({ id }) => `revision ${id} is not applied`);
     const warnings = edited.map(id => `the file of revision ${id} was edited after it was applied here`);

@@ -33,18 +33,19 @@ export async function withScratchDatabase<T>(
   work: (client: pg.Client, connection: ScratchConnection) => Promise<T>,
 ): Promise<T> {
   const name = `${PREFIX}${randomBytes(6).toString('hex')}`;
-  const admin = await connect({ ...connection, statement_timeout: 0 }, say, { signal: ending?.signal });
+  const admin = await connect(connection, say, { signal: ending?.signal });
   let dropping: Promise<unknown> | null = null;
   const drop = () => (dropping ??= admin.query(`drop database if exists ${name} with (force)`));
   // What was asked of the server is done although nobody waits for it.
   ending?.before(() => Promise.race([drop(), sleep(DROP_PATIENCE_MS)]));
   try {
     // By this name others see, from before it is made until after it is dropped, that the database is in use.
-    await admin.query(`set application_name to ${name}`);
+    await admin.query(`set application_name to ${name}; set statement_timeout = 0; set lock_timeout = 0`);
     await dropAbandoned(admin);
     await admin.query(`create database ${name} template template0`).catch(explain);
-    // The role's own path may begin with a schema that is not there.
-    await admin.query(`alter role current_user in database ${name} set search_path to public`);
+    // The role's own path may begin with a schema that is not there, and its time limits are meant for its service.
+    for (const setting of ['search_path to public', 'statement_timeout to 0', 'lock_timeout to 0'])
+      await admin.query(`alter role current_user in database ${name} set ${setting}`);
     const { host, port, user, ssl } = admin;
     const password = admin.password ?? undefined;
     const scratch = { host, port, database: name, user, password, ssl: ssl || undefined };
