@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, rmSync } from 'node:fs';
 import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -18,6 +18,9 @@ export async function writePrivately(
   // A link stays one: what it leads to is replaced.
   const target = before === null ? path : await realpath(path);
   const partial = `${target}.${random.bytes(6).toString('hex')}.partial`;
+  // A signal ends the process before anything below could.
+  const leaveNothing = () => rmSync(partial, { force: true });
+  process.once('exit', leaveNothing);
   try {
     // The mode of a file that exists already would stay: so it must not ("wx").
     await pipeline(
@@ -28,6 +31,8 @@ export async function writePrivately(
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
+  } finally {
+    process.off('exit', leaveNothing);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
+import { sql } from '../../src/platform/sql.ts';
 import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { testDeps } from '../support/deps.ts';
@@ -317,5 +318,25 @@ test('whoever reads no verdict is told by the exit code all the same', async () 
   child.stderr?.destroy();
   child.stdout?.destroy();
   expect(await ended).toBe(1);
+  await deps.close();
+});
+
+test('SIGINT to an export leaves no part of it beside its file: there are password hashes in it', async () => {
+  const deps = await testDeps();
+  const { ended } = await deps.db.transaction(async tx => {
+    await tx.run(sql`lock table users in access exclusive mode`);
+    const command = start(['src/cli.ts', 'users', 'export', join(folder, 'users.ndjson')], {
+      ...SECRETS,
+      DATABASE_URL: deps.databaseUrl,
+    });
+    await expect
+      .poll(() => readdirSync(folder), { timeout: 30_000 })
+      .toEqual([expect.stringContaining('.partial')]);
+    command.child.kill('SIGINT');
+    await command.ended;
+    return command;
+  });
+  expect(await ended).toBe(130);
+  expect(readdirSync(folder)).toEqual([]);
   await deps.close();
 });
