@@ -91,6 +91,11 @@ describe('the line to PostgreSQL', () => {
   });
 });
 
+test('DATABASE_URL may name a socket folder behind a user and a password, as libpq writes it', () => {
+  const env = { ...SERVER, DATABASE_URL: 'postgres://u:p@/c?host=/cloudsql/a:b:c' };
+  expect(load(env).config.database.url).toBe('postgres://u:p@localhost/c?host=/cloudsql/a:b:c');
+});
+
 describe('DB_HOST', () => {
   const url = (env: Record<string, string>) => load({ ...SERVER, ...env }).config.database.url ?? '';
 

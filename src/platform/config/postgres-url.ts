@@ -26,11 +26,15 @@ const SEVERAL_HOSTS =
 const ONE_HOST =
   'must name one host: put an address before several servers that leads to the primary (a proxy, or one that moves)';
 
+// To WHATWG it is no URL without a host behind the @; the driver passes this one over for that of the query.
+const NO_HOST_BUT_IN_QUERY = /^(postgres(?:ql)?:\/\/[^/?#@]*@)(?=\/[^#]*[?&]host=[^&#])/i;
+
 /**
  * A URL of PostgreSQL; the host may stand in the query (`?host=/run/postgresql`). Its sslmode is one of which whoever
  * stands in between cannot make another: require and verify-ca become verify-full, which is what the driver makes of them.
  */
-export const postgresUrl: Parser<string> = value => {
+export const postgresUrl: Parser<string> = text => {
+  const value = text.replace(NO_HOST_BUT_IN_QUERY, '$1localhost');
   if (SEVERAL_HOSTS.test(value)) throw new Unacceptable(ONE_HOST);
   const url = URL.parse(value);
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
