@@ -74,7 +74,7 @@ function html(page: Page): string {
 <title>${escapeHtml(page.subject)}</title>
 <style>${darkStyle(colors.darkLink)}</style>
 </head>
-<body class="page" style="margin:0;padding:24px 12px;background:#f2f4f7;${FONT};font-size:16px;line-height:1.5;color:#1d2939">
+<body class="page" style="margin:0;padding:24px 12px;background:#f2f4f7;${FONT};font-size:16px;line-height:1.5;color:#1d2939;overflow-wrap:anywhere;word-break:break-word">
 <div class="card" style="max-width:560px;margin:0 auto;background:#ffffff;border:1px solid #e4e7ec;border-radius:12px;padding:32px 28px">
 <p style="margin:0 0 24px;font-size:18px;font-weight:700"><a class="brand" href="${escapeHtml(home)}" style="color:#1d2939;text-decoration:none">${escapeHtml(brand)}</a></p>
 ${body.join('\n')}

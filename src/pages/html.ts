@@ -22,7 +22,7 @@ export function html(strings: TemplateStringsArray, ...values: Renderable[]): Ht
 /** An address, which breaks before its `@` where it is too long for its line. */
 export function addressOf(address: string): Html {
   const at = address.lastIndexOf('@');
-  return html`<strong class="address">${address.slice(0, Math.max(at, 0))}<wbr>${address.slice(Math.max(at, 0))}</strong>`;
+  return html`<strong>${address.slice(0, Math.max(at, 0))}<wbr>${address.slice(Math.max(at, 0))}</strong>`;
 }
 
 /** Markup of our own making, such as a QR code as SVG; never anything that a person wrote. */
