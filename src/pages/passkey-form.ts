@@ -43,7 +43,7 @@ export function passkeyForm(
           ? html`data-passkey="get" data-options-from="${ask.from}"`
           : html`data-passkey="create" data-options-from="${ask.createFrom}" data-options-body="${JSON.stringify(ask.body)}"`;
   return html`<form method="post" action="${action}" ${what} hidden>
-<p class="alert" role="alert" hidden>${view.words.passkeys.failed}</p>
+<p class="alert" role="alert" tabindex="-1" hidden>${view.words.passkeys.failed}</p>
 <input type="hidden" name="form_token" value="${view.formToken}">
 <input type="hidden" name="response">
 ${Object.entries(hidden).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}

@@ -43,6 +43,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     await page.goto(`${origin}/account/security`);
     await expectSound(page);
     await page.getByRole('link', { name: 'Add a passkey' }).click();
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('name');
     await page.getByLabel('Name of the passkey').fill('My desk');
     await expectSound(page);
     await page.getByRole('button', { name: 'Create the passkey' }).click();
@@ -89,6 +90,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
       await verifyPerson(authenticator, false);
       await page.getByRole('button', { name: 'Use a passkey instead' }).click();
       await page.getByText('The passkey was not used.').waitFor();
+      expect(await page.evaluate('document.activeElement.role')).toBe('alert');
       await expectSound(page);
       await verifyPerson(authenticator, true);
       await page.getByRole('button', { name: 'Use a passkey instead' }).click();

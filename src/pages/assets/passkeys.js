@@ -17,6 +17,8 @@ export function enablePasskeys() {
       event.preventDefault();
       void answer(form);
     });
+    // What is hidden takes no focus when the page opens.
+    if (document.activeElement === document.body) form.querySelector('[autofocus]')?.focus();
     if (form.dataset.passkey === 'get' && form.dataset.optionsFrom && document.querySelector('input[autocomplete~="webauthn"]')) void offer(form);
   }
 }
@@ -62,6 +64,7 @@ async function answer(form) {
     send(form, await navigator.credentials[verb]({ publicKey }));
   } catch {
     alert.hidden = false;
+    alert.focus();
     button.disabled = false;
   }
 }
