@@ -19,17 +19,15 @@ export interface AccountPage {
   readonly title: string;
   readonly intro?: Renderable;
   readonly sections: Renderable;
-  /** What was just done, by its name in the catalogue. */
-  readonly done?: unknown;
 }
 
 /** A page of somebody who is signed in: the menu, the way out, and sections. */
 export function accountPage(
   view: View,
   { account }: Pick<UserPrincipal, 'account'>,
-  { current, title, intro, sections, done }: AccountPage,
+  { current, title, intro, sections }: AccountPage,
 ): Html {
-  const { words } = view;
+  const { words, done } = view;
   const dones: Readonly<Record<string, string>> = words.done;
   const told = typeof done === 'string' && Object.hasOwn(dones, done) ? dones[done] : undefined;
   return documentOf(
@@ -47,7 +45,7 @@ ${form(view, { action: '/account/sign-out', submit: words.signOut, tone: 'quiet'
     )}</ul></nav>
 <main id="main">
 <header class="page-head"><h1>${title}</h1>${intro && html`<p class="intro">${intro}</p>`}</header>
-${told !== undefined && html`<p class="notice" role="status">${told}</p>`}
+${told !== undefined && html`<p class="${done === 'unsent' ? 'alert' : 'notice'}" role="status">${told}</p>`}
 ${sections}
 </main>
 </div>`,

@@ -185,10 +185,11 @@ describe('the account', () => {
     world.deps.clock.advance(700);
     const change = { email: `new-${ada.email}` };
     const asked = await browser.submit(await browser.get('/account'), change, {}, '/account/email');
-    expect(asked.headers.location).toBe('/account/confirm');
-    const confirm = await browser.get('/account/confirm');
+    expect(asked.headers.location).toBe('/account/confirm?next=%2Faccount%3Fdone%3Dunsent');
+    const confirm = await browser.follow(asked);
     expect((await browser.submit(confirm, { password: 'no' })).statusCode).toBe(401);
-    expect((await browser.submit(confirm, { password: ada.password })).headers.location).toBe('/account');
+    const confirmed = await browser.submit(confirm, { password: ada.password });
+    expect(confirmed.headers.location).toBe('/account?done=unsent');
     const done = await browser.submitAndFollow(await browser.get('/account'), change, '/account/email');
     expect(done.body).toContain('Waiting for confirmation');
     expect((await mailsTo(world, change.email)).map(({ template }) => template)).toEqual([

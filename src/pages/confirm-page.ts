@@ -3,6 +3,7 @@ import type { Failure } from './failure.ts';
 import { alert, field, form } from './form.ts';
 import { type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
+import { isUnsent } from './paths.ts';
 import { chosenFactor, codeForms } from './second-factor-page.ts';
 import type { View } from './view.ts';
 
@@ -30,7 +31,7 @@ export function confirmPage(view: View, kinds: readonly AnsweredFactor[], asked:
         : otherForms(view, asked);
   return cardPage(view, {
     title: confirm.title,
-    body: html`<p>${confirm.intro}</p>
+    body: html`<p>${confirm.intro}${isUnsent(asked.next) && html` ${confirm.unsent}`}</p>
 ${body}`,
     after: html`<a href="/account">${confirm.back}</a>`,
   });

@@ -13,6 +13,7 @@ export const englishAccount = {
   },
   done: {
     welcome: 'Welcome. We sent you a mail: confirm your address with the link in it.',
+    unsent: 'What you sent was not done, because we had to ask who you are. Please send it once more.',
     profile: 'Your profile was saved.',
     email: 'We sent a link to the new address. Your present one stays until you follow it.',
     email_kept: 'The change was called off. Your address stays as it is.',

@@ -161,6 +161,7 @@ export const english = {
     or: 'or',
     with: (provider: string) => `Continue with ${provider}`,
     providerFailed: 'The sign-in was not finished there. Please try again.',
+    unsent: 'You were signed out meanwhile, and what you sent was not done. Sign in, and send it once more.',
     stranger: 'New here?',
     signUp: 'Create an account',
   },
@@ -190,6 +191,7 @@ export const english = {
   confirm: {
     title: 'Confirm that it is you',
     intro: 'For your safety, we ask again before something sensitive.',
+    unsent: 'What you sent was not done yet. Confirm, and send it once more.',
     submit: 'Confirm',
     withoutPassword: 'Your account has no password.',
     signInAgain: 'Sign out, and in again',

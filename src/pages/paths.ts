@@ -13,9 +13,17 @@ const OWN_PAGES = [
   '/account',
 ] as const;
 
+// Leads back to a page that says so.
+const UNSENT = '?done=unsent';
+
 /** Where to go on after signing in: one of our own pages, the account where it is anything else. */
 export function nextPage(path: unknown): string {
-  return OWN_PAGES.find(page => page === path) ?? '/account';
+  return OWN_PAGES.flatMap(page => [page, page + UNSENT]).find(page => page === path) ?? '/account';
+}
+
+/** Whether somebody was led away from a form that they had sent, so that nothing came of it. */
+export function isUnsent(next: string): boolean {
+  return next.endsWith(UNSENT);
 }
 
 /** The sign-in page, which leads back to where the request was. */
@@ -28,8 +36,9 @@ export function confirmPath(request: PageRequest): string {
   return leadingBack('/account/confirm', request);
 }
 
-function leadingBack(path: string, { url }: PageRequest): string {
+function leadingBack(path: string, { method, url }: PageRequest): string {
   const from = url.split('?', 1)[0] ?? '';
   const page = OWN_PAGES.find(own => from === own || from.startsWith(`${own}/`)) ?? '/account';
-  return page === '/account' ? path : `${path}?next=${encodeURIComponent(page)}`;
+  const next = method === 'POST' ? page + UNSENT : page;
+  return next === '/account' ? path : `${path}?next=${encodeURIComponent(next)}`;
 }

@@ -13,7 +13,6 @@ export interface ProfileValues {
 }
 
 export interface ProfilePage {
-  readonly done?: unknown;
   /** What was typed, where it was refused. */
   readonly values?: ProfileValues;
   readonly newEmail?: string;
@@ -29,7 +28,6 @@ export function profilePage(view: View, principal: UserPrincipal, options: Profi
     current: '/account',
     title: words.title,
     intro: words.intro,
-    done: options.done,
     sections: html`${section({ id: 'profile', title: words.profile, body: profileForm(view, principal, options) })}
 ${section({ id: 'address', title: words.address, body: addressForms(view, principal, options) })}
 <p class="hint">${words.id} <code>${account.id}</code></p>`,

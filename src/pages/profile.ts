@@ -14,8 +14,7 @@ import { viewOf } from './view.ts';
 export function profilePages(app: App, deps: KeysDeps): void {
   app.get('/account', { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
-    const { done } = request.query as { done?: unknown };
-    return show(reply, profilePage(viewOf(deps, request, reply), principal, { done }));
+    return show(reply, profilePage(viewOf(deps, request, reply), principal, {}));
   });
 
   app.post('/account/profile', { config: { ...page, limit: 'profile' } }, async (request, reply) => {

@@ -19,8 +19,7 @@ import { type View, viewOf } from './view.ts';
 export function securityPages(app: App, deps: KeysDeps): void {
   app.get('/account/security', { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
-    const { done } = request.query as { done?: unknown };
-    return show(reply, await securityPage(deps, viewOf(deps, request, reply), principal, { done }));
+    return show(reply, await securityPage(deps, viewOf(deps, request, reply), principal, {}));
   });
 }
 
@@ -29,7 +28,7 @@ export async function securityPage(
   deps: KeysDeps,
   view: View,
   principal: UserPrincipal,
-  { done, failure = null }: { done?: unknown; failure?: Failure | null },
+  { failure = null }: { failure?: Failure | null },
 ): Promise<Html> {
   const { security: words } = view.words;
   const { factors, recovery_codes_left: left } = await listFactors(deps, principal);
@@ -41,7 +40,6 @@ export async function securityPage(
     current: '/account/security',
     title: words.title,
     intro: words.intro,
-    done,
     sections: html`${alert(failure)}
 ${section({
   id: 'password',

@@ -22,9 +22,8 @@ const MOST = 200;
 export function sessionPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
-    const { done } = request.query as { done?: unknown };
     const { items: sessions } = await listSessions(deps, principal, { limit: MOST });
-    return show(reply, sessionsPage(viewOf(deps, request, reply), principal, sessions, done));
+    return show(reply, sessionsPage(viewOf(deps, request, reply), principal, sessions));
   });
 
   app.post(`${PATH}/end`, { config: page }, async (request, reply) => {
@@ -47,18 +46,12 @@ function unlessOver(error: unknown): void {
   if (!(error instanceof Problem) || error.code !== 'session_not_found') throw error;
 }
 
-function sessionsPage(
-  view: View,
-  principal: UserPrincipal,
-  sessions: readonly SessionBody[],
-  done: unknown,
-): Html {
+function sessionsPage(view: View, principal: UserPrincipal, sessions: readonly SessionBody[]): Html {
   const { sessions: words } = view.words;
   return accountPage(view, principal, {
     current: PATH,
     title: words.title,
     intro: words.intro,
-    done,
     sections: html`${section({
       id: 'sessions',
       title: words.list,

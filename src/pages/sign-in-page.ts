@@ -6,6 +6,7 @@ import { mailIcon, passkeyIcon, providerIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
 import { MAIL_SIGN_IN } from './mail-sign-in-page.ts';
 import { passkeyForm } from './passkey-form.ts';
+import { isUnsent } from './paths.ts';
 import type { View } from './view.ts';
 
 export interface SignInPage {
@@ -25,18 +26,19 @@ export function signInPage(
   const { signIn } = view.words;
   return cardPage(view, {
     title: signIn.title(view.brand.name),
-    body: html`${form(view, {
-      action: '/account/sign-in',
-      submit: signIn.submit,
-      hidden: { next },
-      failure,
-      fields: html`${field(view, failure, {
-        name: 'username',
-        label: signIn.name,
-        value: name,
-        autocomplete: 'username webauthn',
-        autofocus: name === '',
-      })}
+    body: html`${failure === null && isUnsent(next) && html`<p class="alert" role="status">${signIn.unsent}</p>`}
+${form(view, {
+  action: '/account/sign-in',
+  submit: signIn.submit,
+  hidden: { next },
+  failure,
+  fields: html`${field(view, failure, {
+    name: 'username',
+    label: signIn.name,
+    value: name,
+    autocomplete: 'username webauthn',
+    autofocus: name === '',
+  })}
 ${field(view, failure, {
   name: 'password',
   label: signIn.password,
@@ -45,7 +47,7 @@ ${field(view, failure, {
   autofocus: name !== '',
 })}
 <p class="aside"><a href="/account/forgot-password">${signIn.forgot}</a></p>`,
-    })}
+})}
 <div class="ways"><p class="or">${signIn.or}</p>
 ${passkeyForm(view, {
   action: '/account/sign-in/passkey',

@@ -11,6 +11,8 @@ export interface View {
   readonly words: Words;
   readonly brand: { readonly name: string; readonly logoUrl: string | null };
   readonly formToken: string;
+  /** What was just done, by its name in the catalogue; it stands in the address of the page. */
+  readonly done: unknown;
 }
 
 /** The view of a request; gives the browser its form cookie where it has none. */
@@ -23,6 +25,7 @@ export function viewOf(
     words: wordsFor(request.headers['accept-language']),
     brand: { name: brandOf(deps.config), logoUrl: logoOf(deps.config) },
     formToken: formTokenOf(deps, request, reply),
+    done: (request.query as { done?: unknown }).done,
   };
 }
 
