@@ -187,6 +187,7 @@ describe('the account', () => {
     const asked = await browser.submit(await browser.get('/account'), change, {}, '/account/email');
     expect(asked.headers.location).toBe('/account/confirm?next=%2Faccount%3Fdone%3Dunsent');
     const confirm = await browser.follow(asked);
+    expect(confirm.body).toContain(`value="${ada.email}" autocomplete="username"`);
     expect((await browser.submit(confirm, { password: 'no' })).statusCode).toBe(401);
     const confirmed = await browser.submit(confirm, { password: ada.password });
     expect(confirmed.headers.location).toBe('/account?done=unsent');

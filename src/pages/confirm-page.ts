@@ -11,8 +11,8 @@ const PATH = '/account/confirm';
 
 export interface Asked {
   readonly next: string;
-  /** Whether there is a password to prove. */
-  readonly password: boolean;
+  /** Whose password is to be proven, so that password managers find it; null where there is none. */
+  readonly owner: string | null;
   readonly factor?: unknown;
   readonly failure?: Failure | null;
   readonly sent?: boolean;
@@ -26,8 +26,8 @@ export function confirmPage(view: View, kinds: readonly AnsweredFactor[], asked:
   const body =
     kinds.length > 0
       ? codeForms(view, { action: PATH, kinds, factor: chosenFactor(kinds, factor), ...rest })
-      : asked.password
-        ? passwordForms(view, asked)
+      : asked.owner !== null
+        ? passwordForms(view, asked, asked.owner)
         : otherForms(view, asked);
   return cardPage(view, {
     title: confirm.title,
@@ -37,20 +37,21 @@ ${body}`,
   });
 }
 
-function passwordForms(view: View, { next, failure = null, passkey = null }: Asked): Html {
+function passwordForms(view: View, { next, failure = null, passkey = null }: Asked, owner: string): Html {
   const { confirm, signIn } = view.words;
   return html`${form(view, {
     action: PATH,
     submit: confirm.submit,
     hidden: { next },
     failure,
-    fields: field(view, failure, {
-      name: 'password',
-      label: signIn.password,
-      type: 'password',
-      autocomplete: 'current-password',
-      autofocus: true,
-    }),
+    fields: html`<input class="visually-hidden" type="text" name="username" value="${owner}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${field(view, failure, {
+  name: 'password',
+  label: signIn.password,
+  type: 'password',
+  autocomplete: 'current-password',
+  autofocus: true,
+})}`,
   })}
 ${
   passkey &&

@@ -38,16 +38,17 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     });
   };
 
-  const hasPassword = async ({ userId }: UserPrincipal) =>
-    (await findStoredPassword(deps.db, userId)) !== null;
+  /** The address of the account whose password may be asked for; null where it has none. */
+  const passwordOwner = async ({ userId, account }: UserPrincipal) =>
+    (await findStoredPassword(deps.db, userId)) === null ? null : account.email;
 
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
     const { next, factor, sent } = request.query as Record<string, unknown>;
     const view = viewOf(deps, request, reply);
     const passkey = await passkeyFor(view, principal, nextPage(next));
-    const password = await hasPassword(principal);
-    const asked = { next: nextPage(next), factor, sent: sent !== undefined, passkey, password };
+    const owner = await passwordOwner(principal);
+    const asked = { next: nextPage(next), factor, sent: sent !== undefined, passkey, owner };
     return show(reply, confirmPage(view, await kindsOf(principal), asked));
   });
 
@@ -66,12 +67,8 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error, ['password', 'code']);
       const passkey = await passkeyFor(view, principal, next);
-      const password = await hasPassword(principal);
-      return show(
-        reply,
-        confirmPage(view, kinds, { next, factor, failure, passkey, password }),
-        failure.status,
-      );
+      const owner = await passwordOwner(principal);
+      return show(reply, confirmPage(view, kinds, { next, factor, failure, passkey, owner }), failure.status);
     }
     return reply.redirect(next, 303);
   });
@@ -85,8 +82,8 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error);
       const passkey = await passkeyFor(view, principal, next);
-      const password = await hasPassword(principal);
-      const body = confirmPage(view, await kindsOf(principal), { next, failure, passkey, password });
+      const owner = await passwordOwner(principal);
+      const body = confirmPage(view, await kindsOf(principal), { next, failure, passkey, owner });
       return show(reply, body, failure.status);
     }
     return reply.redirect(next, 303);
@@ -101,7 +98,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error);
       const passkey = await passkeyFor(view, principal, next);
-      const asked = { next, factor: 'sms', failure, passkey, password: await hasPassword(principal) };
+      const asked = { next, factor: 'sms', failure, passkey, owner: await passwordOwner(principal) };
       const body = confirmPage(view, await kindsOf(principal), asked);
       return show(reply, body, failure.status);
     }
