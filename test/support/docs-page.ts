@@ -1,9 +1,12 @@
 import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 /** Logs in by "Authorize" on the open page of the documentation, sends `GET /users/me`, and gives back its answer there. */
 export async function authorizeAndAsk(page: Page, { email, password }: { email: string; password: string }) {
   await page.getByRole('button', { name: 'Authorize' }).first().click();
   const login = page.locator('.auth-container').filter({ hasText: 'OAuth2' });
+  // Nobody is to type a password where a service client's secret goes.
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('oauth_username');
   await login.getByLabel('username').fill(email);
   await login.getByLabel('password').fill(password);
   await login.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click();

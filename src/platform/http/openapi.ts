@@ -71,13 +71,14 @@ export function describeApi(
     paths,
     components: {
       securitySchemes: {
+        client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        // The last one: /docs puts the cursor there, and a person's password is not a service client's.
         login: {
           type: 'oauth2',
           // No refreshUrl: programs send it a form with a grant_type (RFC 6749 §6), which /refresh-token does not take.
           flows: { password: { tokenUrl: `${base}/token`, scopes: {} } },
         },
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-        client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
       },
       headers: headerComponents,
       schemas: { Error: errorSchema, ValidationError: validationErrorSchema, ...components },
