@@ -76,8 +76,9 @@ test('under HS256 keys rotate refuses, and says what to do instead', async () =>
 
 test('under HS256 nobody is told to keep a secret that has leaked: what it signed would still be believed', async () => {
   const deps = await world('HS256');
-  const refused = expect(run(deps, 'rotate', '--leaked')).rejects;
-  await refused.toThrow('leave the leaked one out of JWT_SECRET_KEY_PREVIOUS');
+  await expect(run(deps, 'rotate', '--leaked')).rejects.toThrow(
+    'leave the leaked one out of JWT_SECRET_KEY_',
+  );
 });
 
 test.each(['rotate', 'rotate --leaked'])(

@@ -44,6 +44,7 @@ describe.skipIf(withoutChromium)('words without an end in Chromium', { timeout: 
     await page.getByRole('button', { name: 'Create the passkey' }).click();
     await page.getByRole('heading', { name: 'W'.repeat(64) }).waitFor();
     await expectSound(page);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(800);
   });
 
   test('in a mail', async () => {
