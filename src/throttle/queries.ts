@@ -5,7 +5,7 @@ import { type Fragment, list, sql } from '../platform/sql.ts';
 
 const DAY = 86_400;
 /** Failures in a row, however slowly they come, after which the longest lock follows (NIST SP 800-63B-4 §3.2.2). */
-const IN_A_ROW = 100;
+const mostInARow = (limit: number) => Math.max(100, limit);
 
 export interface TakenAttempt {
   readonly allowed: boolean;
@@ -33,7 +33,7 @@ export function attemptFragment(
   const anew = sql`(${forgotten} or l.failures = 0 or l.locked_until is not null or l.window_started_at <= ${addSeconds(now, -lockout.window)}::timestamptz)`;
   const failures = sql`case when ${anew} then 1 else l.failures + 1 end`;
   const inARow = sql`case when ${forgotten} then 1 else l.in_a_row + 1 end`;
-  const tooMany = sql`${inARow} >= ${IN_A_ROW}::int`;
+  const tooMany = sql`${inARow} >= ${mostInARow(limit)}::int`;
   const last = sql`(${failures} >= ${limit}::int or ${tooMany})`;
   const locks = sql`case when ${forgotten} then 0 else l.locks end`;
   const keptUntil = addSeconds(now, DAY + lockout.maxDuration)
@@ -121,7 +121,7 @@ export function returnAttempt(
   database: Sql,
   { subject, limit, windowStartedAt }: { subject: Buffer; limit: number; windowStartedAt?: Date },
 ): Promise<number> {
-  const last = sql`(failures = ${limit}::int or in_a_row >= ${IN_A_ROW}::int)`;
+  const last = sql`(failures = ${limit}::int or in_a_row >= ${mostInARow(limit)}::int)`;
   return database.run(sql`
     update lockouts set
       locks = case when ${last} and locked_until is not null then locks - 1 else locks end,
