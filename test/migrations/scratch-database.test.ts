@@ -44,7 +44,7 @@ it('drops its own, and those that nobody uses any more; those in use stay', asyn
     for (const name of [abandoned, justMade, inUse])
       await onServer(client => client.query(`drop database if exists ${name} with (force)`));
   }
-});
+}, 60_000);
 
 it('builds in the schema that is there, wherever the role looks first', async () => {
   const role = `entrecore_elsewhere_${process.pid}`;
