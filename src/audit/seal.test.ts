@@ -1,14 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { configWith, type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { settle } from '../../test/support/settle.ts';
 import { openDatabase } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
-import { isSigned, publishCheckpoint, readCheckpoints } from './checkpoint.ts';
 import { insertEvent, prepareEvent, recordEvent } from './record.ts';
 import { sealAll, sealBatch } from './seal.ts';
 import { startSealer, warnOfHeldSeal } from './sealer.ts';
@@ -228,75 +222,4 @@ test('after a restore with lower transaction ids an epoch begins, and nothing is
     'event_inserted',
     'event_removed',
   ]);
-});
-
-test('checkpoints go to the file and the webhook, signed', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
-  const received: string[] = [];
-  let status = 204;
-  const server = createServer((request, response) => {
-    let body = '';
-    request
-      .on('data', chunk => (body += chunk))
-      .on('end', () => {
-        received.push(body);
-        response.writeHead(status).end();
-      });
-  });
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-  const checkpointUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const checkpointFile = join(folder, 'checkpoints');
-  const world = { ...deps, config: configWith({ audit: { checkpointFile, checkpointUrl } }) };
-  try {
-    expect(await publishCheckpoint(world)).toBeNull();
-    await write(1);
-    await settle(deps);
-    await sealAll(deps);
-    const checkpoint = await publishCheckpoint(world);
-    const kept = readCheckpoints(readFileSync(checkpointFile, 'utf8'));
-    expect(kept).toEqual([checkpoint]);
-    expect(kept.map(isSigned)).toEqual([true]);
-    expect(JSON.parse(received[0] as string)).toEqual(checkpoint);
-    expect((await verifyTrail(deps, kept)).findings).toEqual([]);
-    status = 500;
-    await expect(publishCheckpoint(world)).rejects.toThrow('A checkpoint was not taken');
-  } finally {
-    server.close();
-    rmSync(folder, { recursive: true });
-  }
-});
-
-test('the background sealer seals, and on stop seals what is left and hands out a checkpoint', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
-  const checkpointFile = join(folder, 'checkpoints');
-  try {
-    const sealer = startSealer({ ...deps, config: configWith({ audit: { checkpointFile } }) });
-    await write(1);
-    await expect
-      .poll(() => verifyTrail(deps), { timeout: 10_000 })
-      .toMatchObject({ findings: [], events: 1, pending: 0 });
-    await write(2);
-    await settle(deps);
-    await sealer.stop();
-    expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 2, pending: 0 });
-    const [last] = readCheckpoints(readFileSync(checkpointFile, 'utf8')).toReversed();
-    expect(last?.batch).toBe((await verifyTrail(deps)).batches);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
-
-test('a clock that is put back keeps no checkpoint waiting for as long', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
-  const checkpointFile = join(folder, 'checkpoints');
-  const sealer = startSealer({ ...deps, config: configWith({ audit: { checkpointFile } }) });
-  try {
-    await write(1);
-    deps.clock.advance(-3600);
-    await expect.poll(() => existsSync(checkpointFile), { timeout: 15_000 }).toBe(true);
-  } finally {
-    deps.clock.advance(3600);
-    await sealer.stop();
-    rmSync(folder, { recursive: true });
-  }
 });
