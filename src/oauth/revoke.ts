@@ -3,7 +3,7 @@ import type { AccessClaims } from '../keys/claims.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { endSessions } from '../sessions/end.ts';
 import { revokeAccessToken, sessionOfRefreshToken } from '../sessions/revoke.ts';
 import { requirePermission } from './introspect.ts';
 
@@ -23,15 +23,8 @@ export async function revoke(
   const session = await sessionOfRefreshToken(deps, token);
   if (session === null) return;
   await requirePermission(deps, caller, client, 'sessions:revoke');
-  const ended = await deps.db.transaction(tx =>
-    endSessionsOf(deps, tx, {
-      ...session,
-      reason: 'revoked_by_client',
-      actor: { kind: 'client', id: client.clientId },
-      caller,
-    }),
-  );
-  await publishEnded(deps, ended);
+  const actor = { kind: 'client', id: client.clientId } as const;
+  await endSessions(deps, { ...session, reason: 'revoked_by_client', actor, caller });
 }
 
 async function readAccessToken({ keys }: KeysDeps, token: string): Promise<AccessClaims | null> {

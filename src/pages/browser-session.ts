@@ -3,7 +3,7 @@ import type { Caller } from '../platform/caller.ts';
 import { callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { authenticate } from '../sessions/authenticate.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { endSessions } from '../sessions/end.ts';
 import { logout } from '../sessions/logout.ts';
 import type { TokenPrincipal, UserPrincipal } from '../sessions/principal.ts';
 import { refresh } from '../sessions/refresh.ts';
@@ -43,15 +43,8 @@ export async function replaceSession(
 async function endFormer(deps: KeysDeps, caller: Caller, refreshToken: string): Promise<void> {
   const session = await sessionOfRefreshToken(deps, refreshToken);
   if (session === null) return;
-  const ended = await deps.db.transaction(tx =>
-    endSessionsOf(deps, tx, {
-      ...session,
-      reason: 'signed_in_anew',
-      actor: { kind: 'user', id: session.userId },
-      caller,
-    }),
-  );
-  await publishEnded(deps, ended);
+  const actor = { kind: 'user', id: session.userId } as const;
+  await endSessions(deps, { ...session, reason: 'signed_in_anew', actor, caller });
 }
 
 /** Makes the browser forget its session. */

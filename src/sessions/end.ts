@@ -62,17 +62,21 @@ function* slicesOf(ended: readonly EndedSession[]): Generator<readonly EndedSess
   for (let at = 0; at < ended.length; at += AT_ONCE) yield ended.slice(at, at + AT_ONCE);
 }
 
+/** Ends sessions of a user by themselves: their end is committed, and Redis told, by the time that it resolves. */
+export async function endSessions(deps: Deps, ending: Ending): Promise<readonly EndedSession[]> {
+  const ended = await deps.db.transaction(tx => endSessionsOf(deps, tx, ending));
+  await publishEnded(deps, ended);
+  return ended;
+}
+
 /** Ends one of the caller's own sessions. Refuses with `session_not_found`, also for somebody else's. */
 export async function endOwnSession(deps: Deps, principal: UserPrincipal, sessionId: string): Promise<void> {
-  const ended = await deps.db.transaction(tx =>
-    endSessionsOf(deps, tx, {
-      userId: principal.userId,
-      sessionId,
-      reason: 'ended_by_user',
-      actor: { kind: 'user', id: principal.userId },
-      caller: principal.caller,
-    }),
-  );
+  const ended = await endSessions(deps, {
+    userId: principal.userId,
+    sessionId,
+    reason: 'ended_by_user',
+    actor: { kind: 'user', id: principal.userId },
+    caller: principal.caller,
+  });
   if (ended.length === 0) throw new Problem('session_not_found');
-  await publishEnded(deps, ended);
 }

@@ -2,7 +2,7 @@ import { type EventRow, insertEvent, insertEventsOf, prepareEvent } from '../aud
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Joint, sql } from '../platform/sql.ts';
-import { endSessionsOf, publishEnded } from './end.ts';
+import { endSessions } from './end.ts';
 import type { TokenPrincipal, UserPrincipal } from './principal.ts';
 import { endSessionFragment, endSessionsFragment } from './queries.ts';
 
@@ -56,15 +56,12 @@ export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal)
 
 /** Ends every session of the user and forgets the devices that were known. */
 export async function logoutEverywhere(deps: KeysDeps, principal: UserPrincipal): Promise<void> {
-  const ended = await deps.db.transaction(tx =>
-    endSessionsOf(deps, tx, {
-      userId: principal.userId,
-      reason: 'logout_everywhere',
-      actor: { kind: 'user', id: principal.userId },
-      caller: principal.caller,
-      forgetDevices: true,
-    }),
-  );
-  await publishEnded(deps, ended);
+  await endSessions(deps, {
+    userId: principal.userId,
+    reason: 'logout_everywhere',
+    actor: { kind: 'user', id: principal.userId },
+    caller: principal.caller,
+    forgetDevices: true,
+  });
   await deps.cache.publishRevocation('user', principal.userId, deps.config.tokens.accessLifetime);
 }
