@@ -124,6 +124,7 @@ function answers(port: number): Promise<boolean> {
 
 /** A load generator that stays for many jobs. */
 export interface Generator {
+  readonly pid: number;
   run(job: Job): Promise<Outcome>;
   stop(): void;
 }
@@ -133,6 +134,7 @@ export function startGenerator(): Generator {
     serialization: 'advanced',
   });
   return {
+    pid: child.pid as number,
     run: job =>
       new Promise((done, fail) => {
         const onExit = () => fail(new Error('the load generator died'));

@@ -1,6 +1,7 @@
 /**
  * Measures the service against its ceilings, in the same run. Options: `--quick` (short rounds, 1,000 and 20,000 users),
- * `--only name,name` (see MEASURES), `--on embedded|postgresql`, `--rounds`, `--seconds`, `--output file`. BENCH_DATABASE_URL adds a PostgreSQL server beside the embedded one.
+ * `--only name,name` (see MEASURES), `--on embedded|postgresql`, `--rounds`, `--seconds`, `--split` (see split.ts: who-am-i and writes alone),
+ * `--output file`. BENCH_DATABASE_URL adds a PostgreSQL server beside the embedded one.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -13,7 +14,8 @@ import { measureWhoAmI, measureWrites } from './fast.ts';
 import { measureHashed } from './hashed.ts';
 import { startGenerator } from './processes.ts';
 import { type Finding, table } from './report.ts';
-import { openWorld, type World } from './world.ts';
+import { CORES, pin, pinPostgres } from './split.ts';
+import { openWorld, type Populated, type World } from './world.ts';
 
 const MEASURES: Readonly<Record<string, (world: World) => Promise<Finding[]>>> = {
   'who-am-i': measureWhoAmI,
@@ -32,10 +34,12 @@ const { values } = parseArgs({
     on: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    split: { type: 'boolean', default: false },
     output: { type: 'string' },
   },
 });
-const wanted = values.only?.split(',') ?? Object.keys(MEASURES);
+const { split } = values;
+const wanted = values.only?.split(',') ?? (split ? ['who-am-i', 'writes'] : Object.keys(MEASURES));
 const pace = {
   rounds: Number(values.rounds ?? (values.quick ? 3 : 4)),
   seconds: Number(values.seconds ?? (values.quick ? 2 : 3)),
@@ -52,11 +56,18 @@ const places: (() => Promise<Place>)[] = [
 const findings: Finding[] = [];
 const versions: string[] = [];
 const generator = startGenerator();
+if (split) {
+  // Whatever it starts as well: the services, and the ceilings that they are held against.
+  await pin(process.pid, CORES.service);
+  await pin(generator.pid, CORES.rest);
+}
 for (const open of places) {
   const place = await open();
   versions.push(`${place.name} ${place.version}`);
   try {
     const world = await openWorld(place, { pace, generator, sizes });
+    const [{ url }] = world.populated as [Populated, ...Populated[]];
+    const unpin = split ? await pinPostgres(url, CORES.rest) : undefined;
     try {
       for (const name of wanted) {
         const measure = MEASURES[name];
@@ -71,6 +82,7 @@ for (const open of places) {
         findings.push(...found);
       }
     } finally {
+      await unpin?.();
       await world.close();
     }
   } finally {
@@ -81,7 +93,7 @@ generator.stop();
 
 const missed = findings.filter(({ met }) => met === false).length;
 const report = [
-  `${new Date().toISOString().slice(0, 10)}, Node.js ${process.versions.node}, ${versions.join(', ')}; ${cpus().length} × ${cpus()[0]?.model}; load at the end ${loadavg()[0]?.toFixed(1)}; ${values.quick ? 'quick' : 'full'}, median of ${pace.rounds} rounds of ${pace.seconds} s`,
+  `${new Date().toISOString().slice(0, 10)}, Node.js ${process.versions.node}, ${versions.join(', ')}; ${cpus().length} × ${cpus()[0]?.model}; load at the end ${loadavg()[0]?.toFixed(1)}; ${values.quick ? 'quick' : 'full'}${split ? ', split' : ''}, median of ${pace.rounds} rounds of ${pace.seconds} s`,
   '',
   table(findings),
   '',
