@@ -21,7 +21,8 @@ export interface RotationRow extends SessionRow, GrantRow {
 
 const granted = sql`s.user_id, s.expires_at, s.auth_time, ${rolesOf(sql`s.user_id`)} as roles, s.amr,
   ${roleVersion} as role_version`;
-// No join: where there are few accounts, PostgreSQL would read all of them for a company of ten.
+// No join, here as with the sessions below: PostgreSQL would read all of them for a company of ten while it knows of few, and
+// keep to that plan as they become many.
 const mayRefresh = sql`(select u.disabled_at is null from users u where u.id = s.user_id)`;
 
 /** A refresh token that is presented. */
@@ -45,12 +46,13 @@ const rotation: Joint<Presented> = {
     return sql`
       update sessions s set ${rotated(now, idleUntil)}
       where s.ctid = any(array(
-          select s.ctid
+          select found.ctid
           from unnest(${column(all, token => token.sessionId)}::uuid[], ${column(all, token => token.generation)}::int[],
             ${column(all, token => token.seedHash)}::bytea[]) as token (session_id, generation, seed_hash)
-          join sessions s on s.id = token.session_id
-          where ${isCurrent(sql`token.generation`, sql`token.seed_hash`, now)}
-          for no key update of s skip locked))
+          cross join lateral (
+            select s.ctid from sessions s
+            where s.id = token.session_id and ${isCurrent(sql`token.generation`, sql`token.seed_hash`, now)}
+            for no key update of s skip locked) as found))
         and ${mayRefresh}
       returning s.id as key, ${granted}`;
   },
