@@ -1,6 +1,6 @@
 import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Db, Tx } from '../platform/database.ts';
-import { column, type Fragment, type Reading, sql } from '../platform/sql.ts';
+import { column, type Fragment, isOwned, type Reading, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 
@@ -41,7 +41,7 @@ function standingOf(granted: Fragment): Reading<Bearer> {
     select ${accountColumns}, ${roles} as roles, ${granted}, s.device_id, s.ended_at as session_ended_at,
       exists (select from revoked_tokens r where r.jti = ${token.jti}) as token_revoked
     from sessions s join users u on u.id = s.user_id
-    where s.id = ${token.sessionId} and s.user_id = ${token.userId}`;
+    where s.id = ${token.sessionId} and ${isOwned(sql`s.user_id`, token.userId)}`;
   return {
     alone: ({ sessionId, userId, jti }) =>
       select({
@@ -68,7 +68,7 @@ export async function sessionStands(
   { userId, sessionId, jti }: { userId: string; sessionId: string; jti: string },
 ): Promise<boolean> {
   const row = await tx.row(sql`
-    select from sessions where id = ${sessionId}::uuid and user_id = ${userId}::uuid and ended_at is null
+    select from sessions where id = ${sessionId}::uuid and ${isOwned(sql`user_id`, sql`${userId}::uuid`)} and ended_at is null
       and not exists (select from revoked_tokens where jti = ${jti}::uuid)`);
   return row !== null;
 }

@@ -1,6 +1,6 @@
 import { hasSettledSecret } from '../audit/key-queries.ts';
 import type { Sql } from '../platform/database.ts';
-import { column, type Fragment, sql } from '../platform/sql.ts';
+import { column, type Fragment, isOwned, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 
@@ -66,7 +66,7 @@ export function endSessionFragment({
   const borne =
     token === undefined
       ? sql``
-      : sql`and user_id = ${token.userId}::uuid
+      : sql`and ${isOwned(sql`user_id`, sql`${token.userId}::uuid`)}
           and not exists (select from revoked_tokens where jti = ${token.jti}::uuid)`;
   return sql`
     update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
@@ -91,7 +91,7 @@ export function endSessionsFragment(
         ${column(tokens, token => token.jti)}::uuid[]) as token (session_id, user_id, jti)
       cross join lateral (
         select s.ctid from sessions s
-        where s.id = token.session_id and s.user_id = token.user_id and s.ended_at is null
+        where s.id = token.session_id and ${isOwned(sql`s.user_id`, sql`token.user_id`)} and s.ended_at is null
           and ${hasSettledSecret(sql`s.user_id`)}
           and not exists (select from revoked_tokens r where r.jti = token.jti)
         for no key update of s skip locked) as found))
@@ -121,10 +121,11 @@ export function endSessionsOfUser(
     reason: string;
   },
 ): Promise<EndedSession[]> {
+  const owner = sql`${userId}::uuid`;
   return database.rows(sql`
     update sessions set ended_at = ${now}::timestamptz, end_reason = ${reason}::text
-    where user_id = ${userId}::uuid and ended_at is null
-      ${sessionId === undefined ? sql`` : sql`and id = ${sessionId}::uuid`}
+    where ${sessionId === undefined ? sql`user_id = ${owner}` : sql`id = ${sessionId}::uuid and ${isOwned(sql`user_id`, owner)}`}
+      and ended_at is null
       ${exceptSessionId === undefined ? sql`` : sql`and id <> ${exceptSessionId}::uuid`}
       ${deviceId === undefined ? sql`` : sql`and device_id = ${deviceId}::uuid`}
     returning id`);

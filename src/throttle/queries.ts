@@ -1,7 +1,7 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { type Fragment, list, sql } from '../platform/sql.ts';
+import { type Fragment, isOwned, list, sql } from '../platform/sql.ts';
 
 const DAY = 86_400;
 /** Failures in a row, however slowly they come, after which the longest lock follows (NIST SP 800-63B-4 §3.2.2). */
@@ -170,7 +170,7 @@ export async function markNotified(database: Sql, subject: Buffer, now: Date): P
 /** Deletes one device of an account. */
 export function deleteDevice(database: Sql, userId: string, deviceId: string): Promise<number> {
   return database.run(
-    sql`delete from known_devices where id = ${deviceId}::uuid and user_id = ${userId}::uuid`,
+    sql`delete from known_devices where id = ${deviceId}::uuid and ${isOwned(sql`user_id`, sql`${userId}::uuid`)}`,
   );
 }
 
@@ -217,7 +217,7 @@ export function touchDevice({ deviceId, now }: { deviceId: string; now: Date }, 
 /** Which of these devices is one of an account (an expression), as a subselect: found by its id, however many the account has. */
 export function knownAmong(ids: readonly string[], userId: Fragment): Fragment {
   return sql`(
-    select d.id from known_devices d where d.id in (${list(ids, id => sql`${id}::uuid`)}) and d.user_id = ${userId} limit 1)`;
+    select d.id from known_devices d where d.id in (${list(ids, id => sql`${id}::uuid`)}) and ${isOwned(sql`d.user_id`, userId)} limit 1)`;
 }
 
 /** True where an account has a device of this name, as a condition. */
