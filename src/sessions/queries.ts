@@ -76,8 +76,8 @@ export function endSessionFragment({
 
 /**
  * The same for the sessions of several access tokens; passes over those that are locked, and those whose event would have
- * to wait. A session is looked up for each token: left to itself, PostgreSQL reads all of them while it knows of few, and
- * keeps to that plan as they become many.
+ * to wait. A session is looked up for each token, and what it costs to look for a secret keeps PostgreSQL from looking for the
+ * places of ten among all: left to itself, it reads all sessions while it knows of few, and keeps to that plan as they become many.
  */
 export function endSessionsFragment(
   tokens: readonly (Bearing & { readonly sessionId: string; readonly now: Date })[],
@@ -92,9 +92,9 @@ export function endSessionsFragment(
       cross join lateral (
         select s.ctid from sessions s
         where s.id = token.session_id and ${isOwned(sql`s.user_id`, sql`token.user_id`)} and s.ended_at is null
-          and ${hasSettledSecret(sql`s.user_id`)}
           and not exists (select from revoked_tokens r where r.jti = token.jti)
         for no key update of s skip locked) as found))
+      and ${hasSettledSecret(sql`sessions.user_id`)}
     returning id`;
 }
 
