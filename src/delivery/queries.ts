@@ -79,8 +79,11 @@ export function claimDue(
       created_at as "createdAt", expires_at as "expiresAt", attempts`);
 }
 
+// Of a message that is looked up, asked so that no index of what is not sent is taken: as a rule that is empty, and PostgreSQL
+// would go on reading all of it when an outage has left a hundred thousand there.
+const unsent = sql`num_nonnulls(sent_at) = 0`;
 const held = ({ id, attempts }: Claimed) =>
-  sql`id = ${id}::uuid and attempts = ${attempts}::int and ${pending}`;
+  sql`id = ${id}::uuid and attempts = ${attempts}::int and num_nonnulls(sent_at, dead_at) = 0`;
 
 /** Holds on to a message for longer; writes nothing when the claim was lost. */
 export function renewLease(db: Sql, claimed: Claimed, until: Date): Promise<number> {
@@ -91,7 +94,7 @@ export function renewLease(db: Sql, claimed: Claimed, until: Date): Promise<numb
 export function markSent(db: Sql, { id }: Claimed, now: Date): Promise<number> {
   return db.run(sql`update outbox set sent_at = ${now}::timestamptz, claimed_until = null, dead_at = null,
       secrets_sealed = null, params = '{}', last_error = null
-    where id = ${id}::uuid and sent_at is null`);
+    where id = ${id}::uuid and ${unsent}`);
 }
 
 /** Not sent: free for another try from then on. Writes nothing when the claim was lost. */
@@ -121,8 +124,8 @@ export function withdrawUnsent(
 ): Promise<number> {
   return tx.run(sql`update outbox set dead_at = ${now}::timestamptz, expires_at = ${now}::timestamptz, claimed_until = null,
       secrets_sealed = null, last_error = 'another code took its place'
-    where user_id = ${userId}::uuid and channel = 'sms' and template = ${template}::text and sent_at is null
-      and secrets_sealed is not null`);
+    where user_id = ${userId}::uuid and channel = 'sms' and template = ${template}::text and ${unsent}
+      and num_nulls(secrets_sealed) = 0`);
 }
 
 /** Makes what waits for a later time due: the outage that it waited for is over, or the clock was put back. */
@@ -168,11 +171,11 @@ export function listEntries(
 const revived = (now: Date) => sql`
   update outbox set dead_at = null, attempts = 0, claimed_until = null, last_error = null, next_attempt_at = ${now}::timestamptz`;
 const revivable = (now: Date) =>
-  sql`sent_at is null and dead_at is not null and (expires_at is null or expires_at > ${now}::timestamptz)`;
+  sql`dead_at is not null and (expires_at is null or expires_at > ${now}::timestamptz)`;
 
 /** Makes a dead message due with all its tries; 0 where it is not dead, or has expired. */
 export function revive(db: Sql, id: string, now: Date): Promise<number> {
-  return db.run(sql`${revived(now)} where id = ${id}::uuid and ${revivable(now)}`);
+  return db.run(sql`${revived(now)} where id = ${id}::uuid and ${unsent} and ${revivable(now)}`);
 }
 
 /** The same for the first `limit` behind `after`: how many, and the last of them; null behind all. */
@@ -182,8 +185,9 @@ export async function reviveNext(
 ): Promise<{ count: number; last: string | null }> {
   const row = await db.row<{ count: number; last: string | null }>(sql`
     with slice as materialized (
-      select id from outbox where id > ${after}::uuid and ${revivable(now)} order by id limit ${limit}::int),
-    revived as (${revived(now)} where id = any(array(select id from slice)) and ${revivable(now)} returning 1)
+      select id from outbox where id > ${after}::uuid and sent_at is null and ${revivable(now)}
+      order by id limit ${limit}::int),
+    revived as (${revived(now)} where id = any(array(select id from slice)) and ${unsent} and ${revivable(now)} returning 1)
     select (select count(*) from revived) as count, (select id from slice order by id desc limit 1) as last`);
   return row ?? { count: 0, last: null };
 }

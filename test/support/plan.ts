@@ -21,9 +21,13 @@ const rowsOf = (plan: Plan): number =>
 
 /**
  * How many rows the plans of what `work` sends read, all their nodes together, when they are kept for any parameters. What
- * it sends is done, and answers nothing.
+ * it sends is done, and answers nothing. The plans are those from before `meanwhile`, as a connection keeps them.
  */
-export async function rowsRead(db: Db, work: (explained: Sql) => Promise<unknown>): Promise<number> {
+export async function rowsRead(
+  db: Db,
+  work: (explained: Sql) => Promise<unknown>,
+  meanwhile?: (tx: Sql) => Promise<unknown>,
+): Promise<number> {
   let read = 0;
   await db.transaction(async tx => {
     await tx.row(sql`select set_config('plan_cache_mode', 'force_generic_plan', true)`);
@@ -32,6 +36,10 @@ export async function rowsRead(db: Db, work: (explained: Sql) => Promise<unknown
       // What EXPLAIN is given as parameters of its own it plans for; those of an EXECUTE are any.
       await tx.run(verbatim(`prepare explained as ${text}`));
       const given = values.length === 0 ? '' : `(${values.map(literal).join(', ')})`;
+      if (meanwhile !== undefined) {
+        await tx.run(verbatim(`explain execute explained ${given}`));
+        await meanwhile(tx);
+      }
       const row = await tx.row<Record<string, [{ Plan: Plan }]>>(
         verbatim(`explain (analyze, format json) execute explained ${given}`),
       );
