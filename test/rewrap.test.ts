@@ -3,14 +3,16 @@ import { sealAll } from '../src/audit/seal.ts';
 import { rewrapStoredSecrets } from '../src/keys/rewrap.ts';
 import { regenerateRecoveryCodes, useRecoveryCode } from '../src/mfa/recovery-codes.ts';
 import { login } from '../src/passwords/login.ts';
+import type { Sql } from '../src/platform/database.ts';
 import { countCodesByRoot } from '../src/platform/marked-hashes.ts';
-import { countSealed, refuseLostRoot, sealedColumns } from '../src/platform/sealed-columns.ts';
+import { countSealed, refuseLostRoot, rewrapSealed, sealedColumns } from '../src/platform/sealed-columns.ts';
 import { deriveSecrets } from '../src/platform/secrets.ts';
 import { sql } from '../src/platform/sql.ts';
 import { refresh } from '../src/sessions/refresh.ts';
 import { takeUnknownAttempt } from '../src/throttle/lockout.ts';
 import { type TestApp, testApp } from './support/app.ts';
 import { signedIn } from './support/person.ts';
+import { rowsRead } from './support/plan.ts';
 
 const OLD = 'a root secret for tests, 32 bytes+';
 const NEW = 'the root secret that comes after it';
@@ -54,6 +56,20 @@ test('a rewrap moves every stored secret to the new root, after which the old on
     expect({ previous, unknown }).toEqual({ previous: 0, unknown: 0 });
   const again = await rewrapStoredSecrets(moving);
   expect(again.map(({ rewrapped }) => rewrapped)).toEqual(sealedColumns.map(() => 0));
+});
+
+test('a rewrap of many reads a batch at a time', async () => {
+  const { deps } = world;
+  const person = await signedIn(world);
+  const [few, many] = [500, 5_000];
+  await deps.db.run(sql`
+    insert into sessions (id, user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr, created_at)
+    select gen_random_uuid(), user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr, created_at
+    from sessions, generate_series(1, ${many}::int) where user_id = ${person.id}::uuid`);
+  await deps.db.run(sql`analyze sessions`);
+  const moving = (db: Sql) => ({ db: { ...deps.db, ...db }, secrets: deriveSecrets(NEW, [OLD]) });
+  expect(await rowsRead(deps.db, explained => rewrapSealed(moving(explained)))).toBeLessThan(4 * few);
+  await deps.db.run(sql`delete from sessions where user_id = ${person.id}::uuid`);
 });
 
 test('a refresh makes the next token under the new root, so that the old one can go after REFRESH_TOKEN_EXPIRE_DAYS', async () => {

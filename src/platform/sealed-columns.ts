@@ -141,10 +141,11 @@ function staleRows(
 ): Promise<SealedRow[]> {
   const { table, key, type, column } = namesOf(sealed);
   const rest = after === null ? sql`` : sql`and ${key} > ${after}::${type}`;
+  // `id` alone would be the text that is returned, which no index is in the order of.
   return db.rows(sql`
-    select ${key}::text as id, ${column} as value from ${table}
+    select ${key}::text as id, ${column} as value from ${table} t
     where length(${column}) > 0 and substring(${column} from 2 for 4) <> ${present}::bytea ${rest}
-    order by ${key} limit ${BATCH}::int`);
+    order by t.${key} limit ${BATCH}::int`);
 }
 
 // Only where the value is still the one that was read: a service may have written a newer one meanwhile.
