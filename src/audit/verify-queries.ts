@@ -1,5 +1,5 @@
 import type { Sql } from '../platform/database.ts';
-import { sql } from '../platform/sql.ts';
+import { type Fragment, sql } from '../platform/sql.ts';
 import { type Entry, eventHash, eventMicroseconds } from './canonical.ts';
 import { readableTime, timeOfMicroseconds } from './times.ts';
 
@@ -40,8 +40,19 @@ export async function findNamed(database: Sql, entries: readonly Entry[]): Promi
   return [...found, ...moved];
 }
 
+// A trail may be too long for one statement, which retention would wait for as well, and every writer for retention.
+const EVENTS = 10_000;
+const BATCHES = 10_000;
+
+interface Looked {
+  /** Behind which the next slice begins. */
+  readonly at: string;
+  readonly id: string;
+  readonly is_outside: boolean;
+}
+
 /** Events that stand where no batch and no future batch looks. */
-export function findOutside(
+export async function findOutside(
   database: Sql,
   {
     epochs,
@@ -49,11 +60,31 @@ export function findOutside(
     limit,
   }: { epochs: readonly number[]; first: { epoch: number; from: string }; limit: number },
 ): Promise<HashedEvent[]> {
-  return database.rows(sql`
-    select ${hashed} from audit_events e
-    where e.epoch <> all(${epochs}::int[])
-      or (e.epoch = ${first.epoch}::int and e.transaction_id < ${first.from}::xid8)
-    limit ${limit}::int`);
+  const found: HashedEvent[] = [];
+  let after: Looked | undefined;
+  do {
+    const rest: Fragment =
+      after === undefined
+        ? sql``
+        : sql`where (e.created_at, e.id) > (${after.at}::timestamptz, ${after.id}::uuid)`;
+    const looked: (HashedEvent & Looked)[] = await database.rows(sql`
+      with slice as materialized (
+        select e.created_at, e.id,
+          e.epoch <> all(${epochs}::int[])
+            or (e.epoch = ${first.epoch}::int and e.transaction_id < ${first.from}::xid8) as is_outside
+        from audit_events e ${rest} order by e.created_at, e.id limit ${EVENTS}::int)
+      select ${hashed}, e.created_at::text as at, told.is_outside
+      from (
+        (select * from slice where is_outside order by created_at, id limit ${limit}::int)
+        union
+        (select * from slice order by created_at desc, id desc limit 1)) as told
+      cross join lateral (
+        select * from audit_events same where same.created_at = told.created_at and same.id = told.id limit 1) as e
+      order by e.created_at, e.id`);
+    found.push(...looked.filter(event => event.is_outside));
+    after = looked.at(-1);
+  } while (after !== undefined && found.length < limit);
+  return found.slice(0, limit);
 }
 
 export interface Pruning {
@@ -72,10 +103,30 @@ export function findPrunings(database: Sql): Promise<Pruning[]> {
     from audit_prunings order by events_before`);
 }
 
+interface EpochEnd {
+  readonly epoch: number;
+  readonly toTransaction: string;
+  readonly entries: Buffer;
+}
+
 /** The batches that ended an epoch, with what it left over. */
-export function findEpochEnds(
-  database: Sql,
-): Promise<{ epoch: number; toTransaction: string; entries: Buffer }[]> {
-  return database.rows(sql`
-    select epoch, to_transaction::text as "toTransaction", entries from audit_batches where kind = 'epoch_end'`);
+export async function findEpochEnds(database: Sql): Promise<EpochEnd[]> {
+  const ends: EpochEnd[] = [];
+  let after: string | undefined;
+  do {
+    const rest: Fragment = after === undefined ? sql`` : sql`where number > ${after}::bigint`;
+    const looked: (EpochEnd & { number: string; kind: string })[] = await database.rows(sql`
+      with slice as materialized (
+        select number, kind from audit_batches ${rest} order by number limit ${BATCHES}::int)
+      select b.number::text as number, b.kind, b.epoch, b.to_transaction::text as "toTransaction", b.entries
+      from (
+        select number from slice where kind = 'epoch_end'
+        union
+        (select number from slice order by number desc limit 1)) as told
+      cross join lateral (select * from audit_batches same where same.number = told.number limit 1) as b
+      order by b.number`);
+    ends.push(...looked.filter(({ kind }) => kind === 'epoch_end'));
+    after = looked.at(-1)?.number;
+  } while (after !== undefined);
+  return ends;
 }
