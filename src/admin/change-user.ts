@@ -72,6 +72,6 @@ async function switchLogin(
     caller,
   });
   if (!disabled) return [];
-  await voidLinks(deps, tx, account.id);
+  await voidLinks(deps, tx, account);
   return endSessionsOf(deps, tx, { userId: account.id, reason: 'disabled', actor, caller });
 }

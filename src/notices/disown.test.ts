@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser } from '../../test/support/browser.ts';
-import { mailsTo } from '../../test/support/mails.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
+import { sql } from '../platform/sql.ts';
 import { undoEmailChange } from '../profile/undo-email-change.ts';
 import { disownNotice } from './disown.ts';
 
@@ -181,4 +182,40 @@ test('a second factor stays, and is still asked for', async () => {
   await disownNotice(world.deps, caller, await notice(ada, ada.email));
   const login = await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } });
   expect([login.statusCode, login.json().code]).toEqual([401, 'mfa_required']);
+});
+
+/** Has a thief move an account to an address that only looks like its own, and returns that. */
+async function moveToLookalike(ada: Person) {
+  const { access_token } = await logIn(world, ada);
+  const email = ada.email.replace('admin', 'adm\u0131n');
+  await world.call('PUT', '/users/me', { token: access_token, body: { email } });
+  await world.call('POST', `/verify-email/${await mailedToken(world, 'email-change-confirm', email)}`);
+  world.deps.clock.advance(60);
+  return { email, access_token };
+}
+
+const addressOf = async ({ id }: Person) => {
+  const row = await world.deps.db.row<{ email: string }>(sql`select email from users where id = ${id}::uuid`);
+  return row?.email;
+};
+
+test('a thief whose address only looked like that which is back has no notice that takes the account again', async () => {
+  const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
+  const { email } = await moveToLookalike(ada);
+  const stolen = await notice(ada, email);
+  const undo = await mailedToken(world, 'email-changed', ada.email);
+  expect((await world.call('POST', '/email-change/undo', { body: { token: undo } })).statusCode).toBe(200);
+  await expect(disownNotice(world.deps, caller, stolen)).rejects.toMatchObject({ code: 'invalid_link' });
+  expect(await addressOf(ada)).toBe(ada.email);
+});
+
+test('a thief who undoes a change of their own leaves the link of the address that theirs looks like', async () => {
+  const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
+  const { email, access_token } = await moveToLookalike(ada);
+  await world.call('PUT', '/users/me', { token: access_token, body: { email: `third-${ada.email}` } });
+  const theirs = await mailedToken(world, 'email-change-notice', email);
+  expect((await world.call('POST', '/email-change/undo', { body: { token: theirs } })).statusCode).toBe(200);
+  const undo = await mailedToken(world, 'email-changed', ada.email);
+  expect((await world.call('POST', '/email-change/undo', { body: { token: undo } })).statusCode).toBe(200);
+  expect(await addressOf(ada)).toBe(ada.email);
 });

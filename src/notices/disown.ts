@@ -2,9 +2,9 @@ import type { Account } from '../accounts/account.ts';
 import { restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { clearPendingEmail } from '../accounts/mailbox.ts';
-import { isSameAddress } from '../accounts/normalize.ts';
+import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import type { Purpose } from '../challenges/challenge.ts';
+import type { Challenge, Purpose } from '../challenges/challenge.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { spendOnce } from '../challenges/spend-once.ts';
 import { findNotice, NOTICE_LIFETIME, type Notice } from '../delivery/notice.ts';
@@ -16,7 +16,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { closeRecentWaysIn } from '../profile/close-recent-ways-in.ts';
-import { voidLinks } from '../profile/void-links.ts';
+import { openUndo, voidLinks } from '../profile/void-links.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 
 /** What was done about a notice that its receiver disowned. */
@@ -71,12 +71,13 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
   const expiresAt = addSeconds(createdAt, NOTICE_LIFETIME);
   if (!(await spendOnce(deps, tx, { id, purpose: 'notice', userId, expiresAt }))) return null;
   const found = await lockAccount(tx, userId);
-  const account = found === null ? null : await backAt(deps, tx, found, notice.sentTo);
+  const link = await openUndo(deps, tx, { userId, address: notice.sentTo });
+  const account = found === null ? null : await backAt(deps, tx, found, { mailbox: notice.sentTo, link });
   if (account === null) return null;
 
   const addressRestored = account.email !== found?.email;
   const actor = { kind: 'user', id: userId } as const;
-  if (addressRestored) await voidLinks(deps, tx, userId);
+  if (addressRestored) await voidLinks(deps, tx, account, link);
   else await voidChallenges(deps, tx, { userId, purposes: WAYS_IN });
   await cancelRemoval(deps, tx, { userId, reason: 'notice_disowned', caller });
   await closeRecentWaysIn(deps, tx, { userId, reason: 'notice_disowned', caller });
@@ -105,9 +106,18 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
  * The account with the mailbox that the notice went to: a change that waits is called off, one that happened is undone.
  * Null where that mailbox has nothing to do with the account any more.
  */
-async function backAt(deps: Deps, tx: Tx, account: Account, mailbox: string): Promise<Account | null> {
+async function backAt(
+  deps: Deps,
+  tx: Tx,
+  account: Account,
+  { mailbox, link }: { mailbox: string; link: Challenge | null },
+): Promise<Account | null> {
   // By mailbox and not by key: a thief may have moved the account from admin@ to admın@.
-  if (!isSameAddress(mailbox, account.email)) return restoreAddress(deps, tx, { account, address: mailbox });
+  if (!isSameAddress(mailbox, account.email)) {
+    // Their one key does not tell which came first. Who took the account back has voided what was sent to those after.
+    const looksAlike = normalizeEmail(mailbox).key === normalizeEmail(account.email).key;
+    return looksAlike && link === null ? null : restoreAddress(deps, tx, { account, address: mailbox });
+  }
   await clearPendingEmail(deps, tx, account.id);
   return account;
 }

@@ -33,7 +33,7 @@ export async function undoEmailChange(deps: Deps, caller: Caller, token: string)
     if (restored === null) return null;
 
     const actor = { kind: 'user', id: account.id } as const;
-    await voidLinks(deps, tx, account.id);
+    await voidLinks(deps, tx, restored, challenge);
     await closeRecentWaysIn(deps, tx, { userId: account.id, reason: 'email_change_undone', caller });
     const ended = await endSessionsOf(deps, tx, {
       userId: account.id,
