@@ -1,6 +1,7 @@
 import { normalizeEmail, normalizeUsername } from '../accounts/normalize.ts';
 import { personName } from '../accounts/person-name.ts';
 import { normalizePhone } from '../accounts/phone.ts';
+import { NOBODY } from '../audit/personal-fields.ts';
 import { ARGON2_MAX } from '../platform/argon2-hash.ts';
 import { BCRYPT_COST } from '../platform/bcrypt-hash.ts';
 import { isKnownHash } from '../platform/hasher.ts';
@@ -12,7 +13,7 @@ import type { FileRecord } from './read-records.ts';
 /** An account as it will be written. */
 export interface ImportRow {
   readonly line: number;
-  /** The id in the file, where it is a UUID: sibling services know the person by it. */
+  /** The id in the file, where it is a UUID and not the nil one: sibling services know the person by it. */
   readonly id: string | null;
   readonly email: string;
   readonly key: string;
@@ -55,10 +56,9 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       throw new BadRow(
         `hashed_password: not a hash of bcrypt (at a cost of ${BCRYPT_COST.min} to ${BCRYPT_COST.max}) or argon2 (version 19, up to ${ARGON2_MAX.memoryKib} KiB, ${ARGON2_MAX.passes} passes and ${ARGON2_MAX.lanes} lanes, and ${ARGON2_MAX.work} KiB times passes); leave it empty, and a reset by mail sets a password`,
       );
-    const id = text('id');
     return {
       line,
-      id: id === null ? null : readUuid(id),
+      id: idOf(text('id')),
       email: own.address,
       key: own.key,
       username: named?.username ?? own.address,
@@ -79,6 +79,13 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       });
     throw error;
   }
+}
+
+// The nil UUID says that there is none (RFC 9562 §5.9), and in the trail that an event is nobody's: its key there is not one that
+// a closed account may take along.
+function idOf(text: string | null): string | null {
+  const id = text === null ? null : readUuid(text);
+  return id === NOBODY ? null : id;
 }
 
 // The original let a username be somebody's former address: it follows the present one.

@@ -212,4 +212,17 @@ describe('users import', () => {
     expect(await run(exported)).toMatchObject({ read: 4, made: 4, bad: 0 });
     expect(await read()).toBe(exported);
   });
+
+  test("a row whose id is nobody's (RFC 9562 §5.9) becomes somebody, whose closing takes nothing else out of the trail", async () => {
+    const id = '00000000-0000-0000-0000-000000000000';
+    await run(JSON.stringify({ id, email: 'eve@example.com', hashed_password: hash }));
+    const ada = await person(world, { roles: ['admin'] });
+    const { access_token: token } = await logIn(world, ada);
+    const eve = { id, email: 'eve@example.com', password: 'Original-pass-1' };
+    const { access_token: own } = await logIn(world, eve);
+    expect((await world.call('DELETE', '/users/me', { token: own })).statusCode).toBe(204);
+    const path = `/audit-events?type=login.succeeded&user_id=${ada.id}`;
+    const { items } = (await world.call('GET', path, { token })).json();
+    expect(items).toMatchObject([{ ip: expect.any(String) }]);
+  });
 });
