@@ -41,7 +41,7 @@ const WAYS_IN: readonly Purpose[] = [
 
 /**
  * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours),
- * removes the passkeys and unlinks the providers of that time, voids open links and half-finished sign-ins, and mails a link
+ * removes the passkeys and unlinks the providers of the 72 hours before it and since, voids open links and half-finished sign-ins, and mails a link
  * for a new password. What is only asked for besides a password stays, and is asked for as ever. Once per notice, by the
  * token in its mail; refuses with `invalid_link`.
  */
@@ -80,7 +80,7 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
   if (addressRestored) await voidLinks(deps, tx, account, link);
   else await voidChallenges(deps, tx, { userId, purposes: WAYS_IN });
   await cancelRemoval(deps, tx, { userId, reason: 'notice_disowned', caller });
-  await closeRecentWaysIn(deps, tx, { userId, reason: 'notice_disowned', caller });
+  await closeRecentWaysIn(deps, tx, { userId, reason: 'notice_disowned', caller, mailedAt: createdAt });
   const ended = await endSessionsOf(deps, tx, {
     userId,
     reason: 'notice_disowned',

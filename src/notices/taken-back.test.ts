@@ -84,3 +84,22 @@ test.each<[string, (who: Person) => Promise<void>]>([
     expect(events.map(({ type }) => type).toSorted()).toEqual(['identity.unlinked', 'passkey.removed']);
   },
 );
+
+test.each<[string, (who: Person) => Promise<void>]>([
+  ['"this was not me" about another address', who => disown(who, 'email-changed')],
+  ['the undo of another address', undo],
+])(
+  '%s in the last of its 72 hours closes what a thief opened before they confirmed it',
+  async (_name, takeBack) => {
+    const ada = await person(world);
+    const { access_token: stolen } = await logIn(world, ada);
+    const planted = await addWaysIn(ada, stolen);
+    const email = `thief-${ada.email}`;
+    await world.call('PUT', '/users/me', { token: stolen, body: { email } });
+    world.deps.clock.advance(23 * 3600);
+    await world.call('POST', `/verify-email/${await mailedToken(world, 'email-change-confirm', email)}`);
+    world.deps.clock.advance(71 * 3600);
+    await takeBack(ada);
+    expect(await openedBy(planted, ada)).toEqual({ passkey: false, google: false });
+  },
+);

@@ -100,7 +100,7 @@ export const english = {
       about: (address: string) => ['Your account goes back to ', address, '.'] as const,
       consequences: [
         'Every device is signed out.',
-        'Passkeys and other sign-ins that were added in the last 72 hours are removed.',
+        'Passkeys and other sign-ins that were added after our mail, or in the 72 hours before it, are removed.',
         'Open links that were mailed for this account stop working.',
         'You get a mail to choose a new password.',
       ],
@@ -131,7 +131,7 @@ export const english = {
       consequences: [
         'Every device is signed out and forgotten.',
         'A change of your address in the last 72 hours is undone.',
-        'Passkeys and other sign-ins that were added in the last 72 hours are removed.',
+        'Passkeys and other sign-ins that were added after our mail, or in the 72 hours before it, are removed.',
         'Open links and half-finished sign-ins stop working.',
         'You get a mail to choose a new password. Authenticator app, phone and recovery codes stay as they are.',
       ],

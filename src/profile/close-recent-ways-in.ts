@@ -6,16 +6,17 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 
 /**
- * Removes the passkeys and unlinks the providers that were added while a former address is kept (72 hours), in the transaction
- * in which an owner takes the account back: each opens it alone, so that whoever added one would be in again at once. What
+ * Removes the passkeys and unlinks the providers that were added since 72 hours before the owner was mailed the link that takes
+ * the account back, in that transaction: each opens it alone, so that whoever added one would be in again at once. What
  * is only asked for besides a password (authenticator app, phone, recovery codes) stays.
  */
 export async function closeRecentWaysIn(
   deps: Deps,
   tx: Tx,
-  takenBack: Omit<TakenBack, 'since'>,
+  { mailedAt, ...takenBack }: Omit<TakenBack, 'since'> & { readonly mailedAt: Date },
 ): Promise<void> {
-  const since = addSeconds(deps.clock.now(), -ADDRESS_KEPT);
+  // Counted from the mail and not from now: what was added before it must not outlive it, however late its owner comes.
+  const since = addSeconds(mailedAt, -ADDRESS_KEPT);
   await removeRecentPasskeys(deps, tx, { ...takenBack, since });
   await unlinkRecentIdentities(deps, tx, { ...takenBack, since });
 }

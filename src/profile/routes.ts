@@ -97,7 +97,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Password and email'],
         summary: 'Put the former address back',
         description:
-          'With the token of the mail to the old address, within 72 hours of the change. Every session ends, open links die, passkeys and providers that were added in the last 72 hours go, and a reset link goes to the old address.',
+          'With the token of the mail to the old address, within 72 hours of the change. Every session ends, open links die, passkeys and providers that were added since 72 hours before that mail go, and a reset link goes to the old address.',
         body: Type.Object({ token: opaqueToken() }, exact),
         response: { 200: saying('Your address is back, and every session has ended') },
       },

@@ -15,7 +15,7 @@ import { voidLinks } from './void-links.ts';
 /**
  * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
  * back, as verified as it was, every session ends, devices are strangers again, open links die (`voidLinks`), the passkeys and
- * providers that were added in the last 72 hours go, and a reset link goes to it, because whoever changed it may know the
+ * providers that were added since 72 hours before that mail go, and a reset link goes to it, because whoever changed it may know the
  * password. What is only asked for besides it stays. Refuses with `invalid_verification_token`, also when the 72 hours are over.
  */
 export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
@@ -34,7 +34,12 @@ export async function undoEmailChange(deps: Deps, caller: Caller, token: string)
 
     const actor = { kind: 'user', id: account.id } as const;
     await voidLinks(deps, tx, restored, challenge);
-    await closeRecentWaysIn(deps, tx, { userId: account.id, reason: 'email_change_undone', caller });
+    await closeRecentWaysIn(deps, tx, {
+      userId: account.id,
+      reason: 'email_change_undone',
+      caller,
+      mailedAt: challenge.createdAt,
+    });
     const ended = await endSessionsOf(deps, tx, {
       userId: account.id,
       reason: 'email_change_undone',
