@@ -27,8 +27,6 @@ export interface PendingSignup {
   readonly phone_number: string;
   /** Of the account that may come of it: what is personal in the trail goes with that account, from here on. */
   readonly user_id: string;
-  /** What the address is compared by. */
-  readonly key: string;
 }
 
 export interface Begun {
@@ -59,7 +57,7 @@ async function collect(deps: Deps, caller: Caller, person: Person, hides: boolea
     () => normalizePhone(person.phoneNumber),
   );
   const userId = deps.random.uuid();
-  const pending: PendingSignup = { first_name, last_name, phone_number, user_id: userId, key };
+  const pending: PendingSignup = { first_name, last_name, phone_number, user_id: userId };
   const { row, issued } = prepareChallenge(deps, {
     purpose: 'signup',
     sentTo: address,

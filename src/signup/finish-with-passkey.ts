@@ -1,5 +1,5 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
-import { normalizeEmail } from '../accounts/normalize.ts';
+import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { findChallenge, removal } from '../challenges/consume.ts';
 import { passkeyName } from '../mfa/passkeys.ts';
@@ -78,7 +78,7 @@ export async function finishWithPasskey(
 }
 
 async function pendingOf(deps: Deps, { email, token }: Signup): Promise<Challenge | null> {
-  const { key } = normalizeEmail(email);
+  const { address } = normalizeEmail(email);
   const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
-  return (pending?.data as PendingSignup | undefined)?.key === key ? pending : null;
+  return pending !== null && isSameAddress(String(pending.sentTo), address) ? pending : null;
 }

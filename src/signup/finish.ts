@@ -1,6 +1,6 @@
 import { type Account, presentUser, type UserBody } from '../accounts/account.ts';
 import { accountCtes, prepareAccount } from '../accounts/create.ts';
-import { normalizeEmail } from '../accounts/normalize.ts';
+import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, insertEvent, prepareEvent, recordEvent } from '../audit/record.ts';
 import { findChallenge, removal } from '../challenges/consume.ts';
 import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
@@ -39,15 +39,17 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   if (!isSamePassword(choice.password, choice.confirmation)) {
     throw invalid('confirm_password', 'passwords_differ', 'The two passwords differ.');
   }
-  const { key } = normalizeEmail(choice.email);
+  const { address } = normalizeEmail(choice.email);
   const { token } = choice;
   const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
   const spent = removal(deps, { purpose: 'signup', token });
   const person = pending?.data as PendingSignup | undefined;
   // Nothing to tell of, and whoever makes tokens up must not fill the trail.
-  if (pending === null || spent === null || person?.key !== key) throw new Problem('signup_not_found');
-
+  if (pending === null || spent === null || person === undefined) throw new Problem('signup_not_found');
   const email = String(pending.sentTo);
+  // By mailbox and not by key: a neighbour's cookie may have brought a sign-up of theirs for admın@ to admin@.
+  if (!isSameAddress(email, address)) throw new Problem('signup_not_found');
+
   const names = [person.first_name, person.last_name];
   await requirePolicy(deps, { password: choice.password, owner: { email, names } });
   const hash = await deps.hasher.hash(choice.password, caller.hungUp);

@@ -140,6 +140,22 @@ describe('the two steps', () => {
     expect((await step2('hedy@example.com', signup_token)).statusCode).toBe(200);
   });
 
+  test('a sign-up that a neighbour planted for an address that only looks like it makes no account there', async () => {
+    const planted = (await step1('vict\u0131m@example.com')).json().signup_token;
+    const cookie = `signup_token=${planted}`;
+    for (const url of ['/signup/set-password', '/signup/passkey/options']) {
+      const body = { email: 'victim@example.com' };
+      const secret = { password: PASSWORD, confirm_password: PASSWORD };
+      const answer = await world.call('POST', url, {
+        body: url.endsWith('options') ? body : { ...body, ...secret },
+        headers: { cookie },
+      });
+      expect([url, answer.json().code]).toEqual([url, 'signup_not_found']);
+    }
+    const own = (await step1('Victim@example.com')).json().signup_token;
+    expect((await step2('victim@example.com', own)).json().email).toBe('Victim@example.com');
+  });
+
   test('a password and its confirmation are the same however a keyboard composes their accents', async () => {
     const { signup_token } = (await step1('zoe@example.com')).json();
     const [password, confirm_password] = ['Zo\u00eb-sails-9', 'Zoe\u0308-sails-9'];
