@@ -92,6 +92,13 @@ test('a notice to the former address puts it back within 72 hours, and the new m
   expect([me.email, me.pending_email]).toEqual([ada.email, null]);
   expect(await templates(ada.email)).toContain('reset-password');
   expect(await templates(email)).not.toContain('reset-password');
+  const admin = await person(world, { roles: ['admin'] });
+  const trail = await world.call('GET', `/audit-events?type=email.change_undone&user_id=${ada.id}`, {
+    token: (await logIn(world, admin)).access_token,
+  });
+  expect(trail.json().items).toMatchObject([
+    { outcome: 'success', reason: 'notice_disowned', data: { from: email, to: ada.email } },
+  ]);
 });
 
 test('a thief who disowns a change of their own does not cut the owner off', async () => {

@@ -88,6 +88,17 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
     caller,
     forgetDevices: true,
   });
+  if (addressRestored) {
+    await recordEvent(deps, tx, {
+      type: 'email.change_undone',
+      outcome: 'success',
+      reason: 'notice_disowned',
+      actor,
+      userId,
+      caller,
+      personal: { from: String(found?.email), to: account.email },
+    });
+  }
   await recordEvent(deps, tx, {
     type: 'notice.disowned',
     outcome: 'success',
