@@ -50,12 +50,13 @@ async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
   await recordEvents(
     deps,
     tx,
-    made.map(({ id }) => ({
+    made.map(({ id, roles }) => ({
       type: 'user.imported',
       outcome: 'success',
       actor: operator,
       userId: id,
       caller: null,
+      data: { roles: [...roles].sort() },
     })),
   );
   const bad: { line: number; reason: string }[] = [];

@@ -225,4 +225,11 @@ describe('users import', () => {
     const { items } = (await world.call('GET', path, { token })).json();
     expect(items).toMatchObject([{ ip: expect.any(String) }]);
   });
+
+  test('the trail says which roles an import gave', async () => {
+    await run(JSON.stringify({ id: ID, email: 'ada@example.com', roles: ['user', 'admin'] }));
+    const event = await world.deps.db.row<{ data: unknown }>(sql`
+      select data from audit_events where type = 'user.imported' and user_id = ${ID}::uuid`);
+    expect(event?.data).toMatchObject({ roles: ['admin', 'user'] });
+  });
 });
