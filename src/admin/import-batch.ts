@@ -1,4 +1,5 @@
 import { importAccounts } from '../accounts/import.ts';
+import { erasedAmong } from '../audit/personal-fields.ts';
 import { operator, recordEvents } from '../audit/record.ts';
 import { importPasswords } from '../passwords/set.ts';
 import type { Tx } from '../platform/database.ts';
@@ -34,7 +35,13 @@ export async function writeBatch(
 
 async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
   const now = deps.clock.now();
-  const accounts = rows.map(row => ({ ...row, id: row.id ?? deps.random.uuid(), fileId: row.id }));
+  const erased = await erasedAmong(
+    tx,
+    rows.flatMap(({ id }) => id ?? []),
+  );
+  const accounts = rows
+    .filter(({ id }) => id === null || !erased.has(id))
+    .map(row => ({ ...row, id: row.id ?? deps.random.uuid(), fileId: row.id }));
   const outcome = await importAccounts(tx, accounts, now);
   const made = accounts.filter(({ id }) => outcome.get(id)?.kind === 'made');
   await importPasswords(
@@ -59,7 +66,13 @@ async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
       data: { roles: [...roles].sort() },
     })),
   );
-  const bad: { line: number; reason: string }[] = [];
+  // Whoever closed their account must not find it open again, with its password, because an import was run once more.
+  const bad = rows
+    .filter(({ id }) => id !== null && erased.has(id))
+    .map(({ line }) => ({
+      line,
+      reason: 'id: its account was removed here; without the id, the row makes a new one',
+    }));
   let present = 0;
   for (const { id, fileId, line } of accounts) {
     const result = outcome.get(id);

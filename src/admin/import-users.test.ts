@@ -232,4 +232,20 @@ describe('users import', () => {
       select data from audit_events where type = 'user.imported' and user_id = ${ID}::uuid`);
     expect(event?.data).toMatchObject({ roles: ['admin', 'user'] });
   });
+
+  test('an account that was removed here does not come back with the next run of the import', async () => {
+    const file = JSON.stringify({ id: ID, email: 'ada@example.com', hashed_password: hash });
+    await run(file);
+    const ada = { id: ID, email: 'ada@example.com', password: 'Original-pass-1' };
+    const { access_token: token } = await logIn(world, ada);
+    expect((await world.call('DELETE', '/users/me', { token })).statusCode).toBe(204);
+    expect(await run(file)).toEqual({
+      read: 1,
+      made: 0,
+      present: 0,
+      bad: 1,
+      reasons: ['1: id: its account was removed here; without the id, the row makes a new one'],
+    });
+    expect(await countUsers()).toBe(0);
+  });
 });

@@ -50,6 +50,13 @@ export function erasePersonKey(database: Sql, userId: string, now: Date): Promis
     where audit_keys.erased_at is null`);
 }
 
+/** Which of these people were erased. */
+export async function selectErased(database: Sql, userIds: readonly string[]): Promise<string[]> {
+  const rows = await database.rows<{ user_id: string }>(sql`
+    select user_id from audit_keys where user_id = any(${userIds}::uuid[]) and erased_at is not null`);
+  return rows.map(({ user_id }) => user_id);
+}
+
 /**
  * Which of these people, whose events nothing opens, were not removed, as far as the trail says; nobody's key counts as an
  * account's.

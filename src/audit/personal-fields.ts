@@ -1,7 +1,13 @@
 import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
 import type { Db, Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { type EventKeys, ensureTrailKey, erasePersonKey, findPersonKeys } from './key-queries.ts';
+import {
+  type EventKeys,
+  ensureTrailKey,
+  erasePersonKey,
+  findPersonKeys,
+  selectErased,
+} from './key-queries.ts';
 
 const SEED_BYTES = 16;
 const TAG_BYTES = 16;
@@ -100,6 +106,11 @@ export function openKey({ secrets }: Pick<Deps, 'secrets'>, key: EventKeys | und
  */
 export async function erasePerson({ clock }: Deps, tx: Sql, userId: string): Promise<void> {
   await erasePersonKey(tx, userId, clock.now());
+}
+
+/** Those of the people who were erased: no event about them ever has personal fields again. */
+export async function erasedAmong(database: Sql, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set(await selectErased(database, userIds));
 }
 
 async function trailKeyOf({ db, clock, random, secrets }: Deps, database: Sql): Promise<Buffer> {
