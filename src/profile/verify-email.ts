@@ -1,8 +1,8 @@
 import type { Account } from '../accounts/account.ts';
-import { ADDRESS_KEPT, replaceAddress } from '../accounts/address.ts';
+import { ADDRESS_KEPT, keptAddresses, replaceAddress, restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { markEmailVerified } from '../accounts/mailbox.ts';
-import { normalizeEmail } from '../accounts/normalize.ts';
+import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge, Purpose } from '../challenges/challenge.ts';
 import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/consume.ts';
@@ -17,6 +17,7 @@ import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { beginEmailChange, issueUndo } from './change-email.ts';
+import { openUndo, voidLinks } from './void-links.ts';
 
 /** How long a verification link works, in seconds. */
 const VERIFICATION_LIFETIME = 86_400;
@@ -26,7 +27,7 @@ const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-pas
 
 /**
  * Spends a mailed link: the account's address is verified, or its new one takes the place of the old, which is told and
- * kept for 72 hours. Refuses with `invalid_verification_token`, or `address_taken` when somebody else was faster.
+ * kept for 72 hours - unless the new one is a former address that is kept itself: then that is back, and the other one free. Refuses with `invalid_verification_token`, or `address_taken` when somebody else was faster.
  */
 export async function verifyEmail(deps: Deps, caller: Caller, token: string): Promise<void> {
   const found =
@@ -78,9 +79,10 @@ async function proveAddress(deps: Deps, tx: Tx, caller: Caller, { account, link 
 
 async function confirmChange(deps: Deps, tx: Tx, caller: Caller, { account, link }: Proof): Promise<boolean> {
   if (account.disabled_at !== null || account.pending_email !== link.sentTo) return false;
-  const changed = await replaceAddress(deps, tx, { account, address: String(link.sentTo) });
-  await voidChallenges(deps, tx, { userId: account.id, purposes: OUTDATED });
-  await tellFormerAddress(deps, tx, caller, { former: account, changed });
+  const address = String(link.sentTo);
+  const changed =
+    (await goBack(deps, tx, { account, address })) ??
+    (await goOn(deps, tx, caller, { former: account, address }));
   await recordEvent(deps, tx, {
     type: 'email.changed',
     outcome: 'success',
@@ -90,6 +92,39 @@ async function confirmChange(deps: Deps, tx: Tx, caller: Caller, { account, link
     personal: { from: account.email, to: changed.email },
   });
   return true;
+}
+
+async function goOn(
+  deps: Deps,
+  tx: Tx,
+  caller: Caller,
+  { former, address }: { former: Account; address: string },
+): Promise<Account> {
+  const changed = await replaceAddress(deps, tx, { account: former, address });
+  await voidChallenges(deps, tx, { userId: former.id, purposes: OUTDATED });
+  await tellFormerAddress(deps, tx, caller, { former, changed });
+  return changed;
+}
+
+/**
+ * The account with an address that it had before; null where it had not, or does not keep it any more. What it had meanwhile is
+ * given up, with no link that puts it back: it may be a thief's who had the owner confirm their own address.
+ */
+async function goBack(
+  deps: Deps,
+  tx: Tx,
+  { account, address }: { account: Account; address: string },
+): Promise<Account | null> {
+  const userId = account.id;
+  const undo = await openUndo(deps, tx, { userId, address });
+  const { key } = normalizeEmail(address);
+  const looksAlike = key === normalizeEmail(account.email).key && !isSameAddress(address, account.email);
+  const isFormer = looksAlike ? undo !== null : (await keptAddresses(deps, tx, userId)).has(key);
+  const restored = isFormer ? await restoreAddress(deps, tx, { account, address }) : null;
+  if (restored === null) return null;
+  await markEmailVerified(deps, tx, { userId, address });
+  await voidLinks(deps, tx, restored, undo);
+  return restored;
 }
 
 async function tellFormerAddress(

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailedToken } from '../../test/support/mails.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
+import { sql } from '../platform/sql.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+const undo = (token: string) => world.call('POST', '/email-change/undo', { body: { token } });
+
+/** Changes an address as a session asks for it and the new mailbox confirms it. */
+async function move(token: string, email: string) {
+  const asked = await world.call('PUT', '/users/me', { token, body: { email } });
+  if (asked.statusCode !== 200) throw new Error(asked.body);
+  const link = await mailedToken(world, 'email-change-confirm', email);
+  expect((await world.call('POST', `/verify-email/${link}`)).statusCode).toBe(200);
+  world.deps.clock.advance(60);
+}
+
+const addressOf = async ({ id }: Person) =>
+  (await world.deps.db.row<{ email: string }>(sql`select email from users where id = ${id}::uuid`))?.email;
+
+test.each<[string, (own: string) => string]>([
+  ['another address', own => `thief-${own}`],
+  ['one that only looks like it', own => own.replace('admin', 'adm\u0131n')],
+])(
+  'a thief who has the owner confirm the former address, from %s, gets no link that undoes it',
+  async (_, theirs) => {
+    const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
+    const { access_token: stolen } = await logIn(world, ada);
+    const email = theirs(ada.email);
+    await move(stolen, email);
+    const former = await mailedToken(world, 'email-change-notice', ada.email);
+    await move(stolen, ada.email);
+    expect(await addressOf(ada)).toBe(ada.email);
+    for (const template of ['email-change-notice', 'email-changed'])
+      expect((await undo(await mailedToken(world, template, email))).statusCode).not.toBe(200);
+    expect(await addressOf(ada)).toBe(ada.email);
+    expect((await undo(former)).statusCode).not.toBe(200);
+
+    await move(stolen, `again-${email}`);
+    expect((await undo(await mailedToken(world, 'email-changed', ada.email))).statusCode).toBe(200);
+    expect(await addressOf(ada)).toBe(ada.email);
+  },
+);
