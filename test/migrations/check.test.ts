@@ -366,4 +366,42 @@ describe('a service with a role of its own', () => {
     await upgrade(await migration(role));
     expect((await checkDatabase(await migration(role))).faults).toEqual([]);
   });
+
+  it('is caught as well when it may create in the schema, or write which revisions are applied, or not see them', async () => {
+    await upgrade(await migration(role));
+    await database.query(`grant create on schema public to ${role}`);
+    await database.query(`grant delete on schema_revisions to ${role}`);
+    expect((await checkDatabase(await migration(role))).faults).toEqual([
+      `grant on the schema to ${role} differs: expected "USAGE", found "CREATE, USAGE"`,
+      `grant on the version table to ${role} differs: expected "SELECT", found "DELETE, SELECT"`,
+    ]);
+    await database.query(
+      `revoke all on schema public from ${role}; revoke all on schema_revisions from ${role}`,
+    );
+    expect((await checkDatabase(await migration(role))).faults).toEqual([
+      `grant on the schema to ${role} is missing`,
+      `grant on the version table to ${role} is missing`,
+    ]);
+    await upgrade(await migration(role));
+    expect((await checkDatabase(await migration(role))).faults).toEqual([]);
+  });
+
+  it('leaves the right to create in the schema to whoever migrates, given to that role or to a group of it', async () => {
+    const owner = `entrecore_owner_${process.pid}`;
+    const other = await emptyDatabase();
+    try {
+      await other.query(`create role ${owner} login password 'owner'; create role ${owner}s role ${owner}`);
+      await other.query(`grant create on schema public to ${owner}, ${owner}s`);
+      const connection = { connectionString: withDatabase(other.name, owner, 'owner') };
+      await other.query(`grant create on database ${other.name} to ${owner}`);
+      await upgrade({ ...(await migration()), connection });
+      expect(await checkDatabase({ ...(await migration()), connection })).toEqual({
+        faults: [],
+        warnings: [],
+      });
+    } finally {
+      await other.close();
+      await onServer(client => client.query(`drop role if exists ${owner}s, ${owner}`));
+    }
+  });
 });

@@ -8,6 +8,7 @@ const relations = `
 const privileges = (acl: string, kind: string, owner: string) => `
   (select grantee, string_agg(privilege_type || case when is_grantable then '*' else '' end, ', ' order by privilege_type)
    from aclexplode(coalesce(${acl}, acldefault('${kind}', ${owner}))) group by grantee) as held (grantee, list)`;
+const me = '(select oid from pg_roles where rolname = current_user)';
 const grantee = (owner: string) =>
   `case when held.grantee = 0 then 'PUBLIC' when held.grantee = ${owner} then 'its owner'
    else held.grantee::regrole::text end`;
@@ -95,6 +96,17 @@ export const catalogueQueries: readonly string[] = [
    select 'grant ' || p.oid::regprocedure || ' to ' || ${grantee('proowner')}, held.list
    from pg_proc p, lateral ${privileges('proacl', 'f', 'proowner')}
    where pronamespace = (select oid from pg_namespace where nspname = $1) and ${mine('pg_proc', 'p.oid')}`,
+
+  // What PostgreSQL gives everybody differs by its version, and whoever migrates needs the right to create.
+  `select 'grant on the schema to ' || held.grantee::regrole as key, held.list as value
+   from pg_namespace, lateral ${privileges('nspacl', 'n', 'nspowner')}
+   where nspname = $1 and $2 <> '' and held.grantee not in (0, nspowner, ${me})
+     and not exists (select from pg_auth_members where roleid = held.grantee and member = ${me})
+   union all
+   select 'grant on the version table to ' || held.grantee::regrole, held.list
+   from pg_class, lateral ${privileges('relacl', 'r', 'relowner')}
+   where relnamespace = (select oid from pg_namespace where nspname = $1) and relname = $2
+     and held.grantee not in (0, relowner)`,
 
   `with relations as (${relations})
    select format('partition %s of %s %s', relname, inhparent::regclass, pg_get_expr(relpartbound, relations.oid)) as key,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { createVersionTable } from './applied.ts';
 import { grantTo } from './grants.ts';
 import { MigrationError } from './migration-error.ts';
 import { refuseReadOnly } from './read-only.ts';
@@ -19,6 +20,7 @@ export async function inScratchSchema<T>(
   try {
     await client.query(`create schema ${schema}`).catch(explain);
     await client.query(`set local search_path to ${schema}, pg_temp`);
+    await createVersionTable(client);
     for (const { up } of revisions) await client.query(up);
     if (serviceRole !== null) await grantTo(client, serviceRole);
     return await look(client);
