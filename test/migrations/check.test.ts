@@ -386,6 +386,15 @@ describe('a service with a role of its own', () => {
     expect((await checkDatabase(await migration(role))).faults).toEqual([]);
   });
 
+  it('is caught when it owns a month of the trail, on which it could then do everything', async () => {
+    await upgrade(await migration(role));
+    await database.query(`alter table audit_events_default owner to ${role}`);
+    expect((await checkDatabase(await migration(role))).faults).toEqual([
+      `partition audit_events_default is shaped unlike its parent: has "owner ${role}"`,
+    ]);
+    await database.query('alter table audit_events_default owner to current_user');
+  });
+
   it('leaves the right to create in the schema to whoever migrates, given to that role or to a group of it', async () => {
     const owner = `entrecore_owner_${process.pid}`;
     const other = await emptyDatabase();
@@ -402,6 +411,33 @@ describe('a service with a role of its own', () => {
     } finally {
       await other.close();
       await onServer(client => client.query(`drop role if exists ${owner}s, ${owner}`));
+    }
+  });
+
+  it('is told of what somebody else owns, since the next revision could not change it', async () => {
+    const owner = `entrecore_owner_${process.pid}`;
+    const other = await emptyDatabase();
+    try {
+      await other.query(`create role ${owner} login password 'owner'; create role ${owner}_else`);
+      await other.query(`alter database ${other.name} owner to ${owner}`);
+      const options = {
+        ...(await migration(role)),
+        connection: { connectionString: withDatabase(other.name, owner, 'owner') },
+      };
+      await upgrade(options);
+      await other.query(
+        `alter table sessions owner to ${owner}_else; alter function refuse_change() owner to ${owner}_else`,
+      );
+      expect((await checkDatabase(options)).faults).toEqual([
+        expect.stringMatching(`^function refuse_change\\(\\) differs: .* owned by ${owner}_else"$`),
+        `table sessions differs: expected "with (fillfactor=70)", found "with (fillfactor=70) owned by ${owner}_else"`,
+      ]);
+      // A group that it belongs to owns nothing too much.
+      await other.query(`grant ${owner}_else to ${owner}`);
+      expect((await checkDatabase(options)).faults).toEqual([]);
+    } finally {
+      await other.close();
+      await onServer(client => client.query(`drop role if exists ${owner}_else, ${owner}`));
     }
   });
 });

@@ -8,6 +8,9 @@ const relations = `
 const privileges = (acl: string, kind: string, owner: string) => `
   (select grantee, string_agg(privilege_type || case when is_grantable then '*' else '' end, ', ' order by privilege_type)
    from aclexplode(coalesce(${acl}, acldefault('${kind}', ${owner}))) group by grantee) as held (grantee, list)`;
+// Whoever migrates and is no such role cannot change what it owns; several owners of one's own are nobody's mistake.
+const strangerIn = (owner: string) =>
+  `case when not pg_has_role(${owner}, 'usage') then 'owned by ' || ${owner}::regrole end`;
 const me = '(select oid from pg_roles where rolname = current_user)';
 const grantee = (owner: string) =>
   `case when held.grantee = 0 then 'PUBLIC' when held.grantee = ${owner} then 'its owner'
@@ -22,6 +25,7 @@ export const catalogueQueries: readonly string[] = [
        'with (' || (select string_agg(option, ', ' order by option) from unnest(reloptions) as option) || ')',
        case when relpersistence <> 'p' then 'persistence ' || relpersistence::text end,
        case when relrowsecurity then 'row security' end, case when relforcerowsecurity then 'forced' end,
+       ${strangerIn('relowner')},
        case when relkind in ('v', 'm') then pg_get_viewdef(oid, true) end) as value
    from relations where relkind in ('r', 'p', 'v', 'm', 'f', 'S') and not relispartition`,
 
@@ -56,7 +60,8 @@ export const catalogueQueries: readonly string[] = [
    as value
    from relations join pg_trigger on tgrelid = relations.oid where not tgisinternal and not relispartition`,
 
-  `select 'function ' || p.oid::regprocedure as key, pg_get_functiondef(p.oid) as value
+  `select 'function ' || p.oid::regprocedure as key,
+     concat_ws(' ', pg_get_functiondef(p.oid), ${strangerIn('proowner')}) as value
    from pg_proc p where pronamespace = (select oid from pg_namespace where nspname = $1) and prokind in ('f', 'p')
      and $2 <> '' and ${mine('pg_proc', 'p.oid')}`,
 
@@ -109,7 +114,8 @@ export const catalogueQueries: readonly string[] = [
      and held.grantee not in (0, relowner)`,
 
   `with relations as (${relations})
-   select format('partition %s of %s %s', relname, inhparent::regclass, pg_get_expr(relpartbound, relations.oid)) as key,
+   select format('partition %s of %s %s', relations.relname, inhparent::regclass,
+       pg_get_expr(relations.relpartbound, relations.oid)) as key,
      (select string_agg(line, E'\\n' order by line) from (
        select 'column ' || attname || ' ' || concat_ws(' ', format_type(atttypid, atttypmod),
          case when attnotnull then 'not null' end, 'default ' || pg_get_expr(adbin, adrelid, true)) as line
@@ -123,8 +129,12 @@ export const catalogueQueries: readonly string[] = [
          || case when indisvalid then '' else ' (invalid)' end
        from pg_index where indrelid = relations.oid
        union all
-       select 'trigger ' || replace(replace(pg_get_triggerdef(oid, true), tgname, ''), relname, '') || ' ' || tgenabled::text
+       select 'trigger ' || replace(replace(pg_get_triggerdef(oid, true), tgname, ''), relations.relname, '')
+         || ' ' || tgenabled::text
        from pg_trigger where tgrelid = relations.oid and not tgisinternal
+       union all
+       select 'owner ' || relations.relowner::regrole where relations.relowner <> parent.relowner
      ) as lines) as value
-   from relations join pg_inherits on inhrelid = relations.oid where relispartition and relkind in ('r', 'p')`,
+   from relations join pg_inherits on inhrelid = relations.oid join pg_class parent on parent.oid = inhparent
+   where relations.relispartition and relations.relkind in ('r', 'p')`,
 ];
