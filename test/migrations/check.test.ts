@@ -113,6 +113,11 @@ describe('check', () => {
       'constraint identifiers.identifiers_kind_check is missing',
     ],
     ['drop table identities', 'table identities is missing'],
+    ['alter table sessions disable trigger all', 'ON DELETE CASCADE (its triggers are not on)"'],
+    [
+      'alter table audit_events_default set unlogged',
+      'partition audit_events_default is shaped unlike its parent: has "persistence u"',
+    ],
     ['create table left_over (id int primary key)', 'table left_over is not in any revision'],
     ['create view everybody as select email from users', 'view everybody is not in any revision'],
     [

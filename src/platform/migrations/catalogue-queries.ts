@@ -43,7 +43,10 @@ export const catalogueQueries: readonly string[] = [
 
   // A column's NOT NULL is said above; PostgreSQL 18 lists it here as well, under a name that nobody chose.
   `with relations as (${relations})
-   select 'constraint ' || relname || '.' || conname as key, pg_get_constraintdef(pg_constraint.oid, true) as value
+   select 'constraint ' || relname || '.' || conname as key,
+     concat(pg_get_constraintdef(pg_constraint.oid, true), (
+       select ' (its triggers are not on)' from pg_trigger
+       where tgconstraint = pg_constraint.oid and tgenabled <> 'O' limit 1)) as value
    from relations join pg_constraint on conrelid = relations.oid
    where not relispartition and contype in ('c', 'f', 'p', 'u', 'x')`,
 
@@ -132,6 +135,8 @@ export const catalogueQueries: readonly string[] = [
        select 'trigger ' || replace(replace(pg_get_triggerdef(oid, true), tgname, ''), relations.relname, '')
          || ' ' || tgenabled::text
        from pg_trigger where tgrelid = relations.oid and not tgisinternal
+       union all
+       select 'persistence ' || relations.relpersistence::text where relations.relpersistence <> 'p'
        union all
        select 'owner ' || relations.relowner::regrole where relations.relowner <> parent.relowner
      ) as lines) as value
