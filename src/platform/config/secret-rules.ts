@@ -42,12 +42,37 @@ export function secretRules(judged: Judged): void {
   }
   const metrics = values.METRICS_TOKEN;
   if (typeof metrics === 'string') judgeSecret(judged, 'METRICS_TOKEN', metrics, METRICS_BYTES);
-  if (typeof root === 'string' && root === jwt) {
-    fault(
-      'AUTH_ROOT_SECRET and JWT_SECRET_KEY are the same: whoever verifies access tokens could make refresh tokens. Give each its own.',
-    );
+  sharingRules(judged);
+}
+
+// What the holder of a secret is there for, and what the service itself does with one.
+const HELD_BY_OTHERS = {
+  JWT_SECRET_KEY: 'whoever verifies access tokens',
+  JWT_SECRET_KEY_PREVIOUS: 'whoever verifies access tokens',
+  METRICS_TOKEN: 'whoever reads the metrics',
+  SMS_WEBHOOK_SECRET: 'whoever sends the text messages',
+} as const;
+const MAKES = {
+  AUTH_ROOT_SECRET: 'refresh tokens',
+  AUTH_ROOT_SECRET_PREVIOUS: 'refresh tokens',
+  JWT_SECRET_KEY: 'access tokens',
+  JWT_SECRET_KEY_PREVIOUS: 'access tokens',
+} as const;
+
+function sharingRules({ values, fault }: Judged): void {
+  const secretsOf = (name: keyof typeof HELD_BY_OTHERS | keyof typeof MAKES) => [values[name] ?? []].flat();
+  for (const [own, tokens] of entriesOf(MAKES)) {
+    for (const [other, who] of entriesOf(HELD_BY_OTHERS)) {
+      // Both are with the siblings, who verify with either.
+      if (tokens === 'access tokens' && who === HELD_BY_OTHERS.JWT_SECRET_KEY) continue;
+      if (secretsOf(own).some(secret => secretsOf(other).includes(secret)))
+        fault(`${own} and ${other} are the same: ${who} could make ${tokens}. Give each its own.`);
+    }
   }
 }
+
+const entriesOf = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>
+  Object.entries(table) as [Key, Value][];
 
 function judgeSecret(judged: Judged, name: string, secret: string, least: number, why = ''): void {
   const bytes = byteLength(secret);

@@ -28,6 +28,24 @@ describe('secrets', () => {
     expect(faultsOf({ ...SERVER, AUTH_ROOT_SECRET: JWT }).join()).toContain('are the same');
   });
 
+  test('what signs is never what another program holds', () => {
+    const same = (env: Record<string, string>) => faultsOf({ ...SERVER, ...env });
+    expect(same({ AUTH_ROOT_SECRET: ROOT, JWT_SECRET_KEY_PREVIOUS: ROOT })).toEqual([
+      'AUTH_ROOT_SECRET and JWT_SECRET_KEY_PREVIOUS are the same: whoever verifies access tokens could make refresh tokens. Give each its own.',
+    ]);
+    expect(same({ AUTH_ROOT_SECRET_PREVIOUS: `${ROOT},${JWT}` })).toEqual([
+      'AUTH_ROOT_SECRET_PREVIOUS and JWT_SECRET_KEY are the same: whoever verifies access tokens could make refresh tokens. Give each its own.',
+    ]);
+    expect(same({ METRICS_TOKEN: JWT })).toEqual([
+      'JWT_SECRET_KEY and METRICS_TOKEN are the same: whoever reads the metrics could make access tokens. Give each its own.',
+    ]);
+    const webhook = { SMS_WEBHOOK_URL: 'https://sms.example', SMS_WEBHOOK_SECRET: ROOT };
+    expect(same({ ...webhook, AUTH_ROOT_SECRET: ROOT })).toEqual([
+      'AUTH_ROOT_SECRET and SMS_WEBHOOK_SECRET are the same: whoever sends the text messages could make refresh tokens. Give each its own.',
+    ]);
+    expect(same({ JWT_SECRET_KEY_PREVIOUS: JWT })).toEqual([]);
+  });
+
   test.each([
     'your-super-secret-jwt-key-change-this-in-production',
     'changeme-changeme-changeme-changeme',
