@@ -238,6 +238,23 @@ describe('autogenerate', { timeout: 60_000 }, () => {
     ]);
   });
 
+  it('names the statement that PostgreSQL refuses, and whose it is', async () => {
+    const listed = `${NOTES}; ${BY_HAND}; alter table readers add at uuid[] not null`;
+    await files.add(FIRST, listed, 'select 1');
+    const withAt = (at: ReturnType<typeof raw>) =>
+      inCode(notes, defineEntity({ name: 'readers', properties: { id: uuid().primary(), at } }), log);
+    await expect(schemaDifference(await migration(), withAt(raw('jsonb')))).rejects.toThrow(
+      /^No statements that can be generated .* write that revision by hand .*: cannot cast type uuid\[\] to jsonb, in: alter table "readers" .*;$/,
+    );
+    await expect(schemaDifference(await migration(), withAt(raw('nothing')))).rejects.toThrow(
+      /^The schema in code cannot be built: type "nothing" does not exist, in: create table "readers"/,
+    );
+    await files.add('20260301000000_wrong', 'select 1;\n  selct 2;', 'select 1');
+    await expect(schemaDifference(await migration(), withAt(raw('uuid[]')))).rejects.toThrow(
+      'Revision 20260301000000_wrong cannot be built: syntax error at or near "selct", in: selct 2;',
+    );
+  });
+
   it('warns of a column that rows cannot have', () => {
     const add = 'alter table "notes" add "size" int not null;';
     const drop = 'alter table "notes" drop column "size";';

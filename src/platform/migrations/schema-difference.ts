@@ -1,7 +1,8 @@
 // What the schema in code has that no revision carries. For development alone: production never loads MikroORM.
-import type pg from 'pg';
+import pg from 'pg';
 import { type Catalogue, readCatalogue } from './catalogue.ts';
 import { type Difference, differenceOf, type SchemaInCode } from './difference.ts';
+import { MigrationError } from './migration-error.ts';
 import type { Revision } from './revisions.ts';
 import { type ScratchOptions, withScratchDatabase } from './scratch-database.ts';
 
@@ -22,15 +23,15 @@ export async function schemaDifference(
     await build(client, revisions);
     // The tables anew, by the code alone; hand-written functions stay, since defaults may call them.
     await client.query(DROP_TABLES);
-    await client.query((await differenceOf(made, schema)).up);
+    await run(client, (await differenceOf(made, schema)).up, 'The schema in code cannot be built');
     const wanted = statedIn(await readCatalogue(client), schema);
     await client.query('drop schema public cascade; create schema public');
     await build(client, revisions);
     const before = statedIn(await readCatalogue(client), schema);
     const statements = await differenceOf(made, schema);
-    await client.query(statements.up);
+    await run(client, statements.up, BY_HAND);
     const indexes = indexDifference(statedIn(await readCatalogue(client), schema), wanted);
-    await client.query(indexes.up);
+    await run(client, indexes.up, BY_HAND);
     const after = statedIn(await readCatalogue(client), schema);
     const up = join(statements.up, indexes.up);
     const down = join(indexes.down, statements.down);
@@ -58,7 +59,21 @@ const DROP_TABLES = `do $$ declare name text; begin
 end $$`;
 
 async function build(client: pg.Client, revisions: readonly Revision[]): Promise<void> {
-  for (const { up } of revisions) await client.query(up);
+  for (const { id, up } of revisions) await run(client, up, `Revision ${id} cannot be built`);
+}
+
+const BY_HAND =
+  'No statements that can be generated lead from the last revision to the schema in code; write that revision by hand ("revision" without --autogenerate)';
+
+// Whoever writes a revision or an entity mends what PostgreSQL refuses, if they are told where it stands.
+async function run(client: pg.Client, statements: string, otherwise: string): Promise<void> {
+  await client.query(statements).catch((cause: unknown) => {
+    if (!(cause instanceof pg.DatabaseError)) throw cause;
+    const at = Number(cause.position ?? 0);
+    const line = statements.slice(0, at).split('\n').length - 1;
+    const where = at === 0 ? '' : `, in: ${statements.split('\n')[line]?.trim()}`;
+    throw new MigrationError(`${otherwise}: ${cause.message}${where}`, { cause });
+  });
 }
 
 /** Columns, constraints and indexes: what entities state. The rest of a catalogue is hand-written SQL. */
