@@ -265,4 +265,20 @@ describe('autogenerate', { timeout: 60_000 }, () => {
       `the downgrade adds notes.size again, which ${fails}`,
     ]);
   });
+
+  it('warns of what rows may be in the way of, either way', async () => {
+    const before = `${NOTES}; ${BY_HAND}; alter table readers add nick text, add age bigint not null, add unique (age)`;
+    await files.add(FIRST, before, 'select 1');
+    const changed = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary(), nick: text().unique(), age: raw('int') },
+    });
+    expect(cautions(await schemaDifference(await migration(), inCode(notes, changed, log)))).toEqual([
+      'readers.nick becomes not null: this fails where a row has none',
+      'readers.age becomes int: this fails where a value cannot be one',
+      'readers becomes unique by nick: this fails where two rows are alike',
+      'the downgrade: readers.age becomes int8: this fails where a value cannot be one',
+      'the downgrade: readers becomes unique by age: this fails where two rows are alike',
+    ]);
+  });
 });

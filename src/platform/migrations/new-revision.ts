@@ -60,7 +60,34 @@ export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string
     ...found,
     ...impossible(up).map(column => `${column} ${fails}`),
     ...impossible(down).map(column => `the downgrade adds ${column} again, which ${fails}`),
+    ...demands(up),
+    ...demands(down).map(demand => `the downgrade: ${demand}`),
   ];
+}
+
+// What is new for rows that are there: a null, a second one of a kind, or a value of another type is in the way.
+function demands(sql: string): string[] {
+  const own = sql.replaceAll(/create table [^;]*;/g, '');
+  const made = new Set([...sql.matchAll(/create table "(\w+)"/g)].map(([, table]) => table));
+  const found: string[] = [];
+  const demand = (pattern: RegExp, words: (...parts: string[]) => string) => {
+    for (const [, table = '', ...parts] of own.matchAll(pattern))
+      if (!made.has(table)) found.push(words(table, ...parts));
+  };
+  demand(
+    /alter table "(\w+)" alter column "(\w+)" set not null/g,
+    (table, column) => `${table}.${column} becomes not null: this fails where a row has none`,
+  );
+  demand(
+    /alter table "(\w+)" alter column "(\w+)" type (.+?) using/g,
+    (table, column, type) => `${table}.${column} becomes ${type}: this fails where a value cannot be one`,
+  );
+  demand(
+    /alter table "(\w+)" add constraint "\w+" unique \(([^)]*)\)/g,
+    (table, columns) =>
+      `${table} becomes unique by ${columns.replaceAll('"', '')}: this fails where two rows are alike`,
+  );
+  return found;
 }
 
 // That a downgrade drops what the upgrade added is its purpose; that it cannot run is not.
