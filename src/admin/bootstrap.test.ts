@@ -40,6 +40,16 @@ test('an address that is somebody’s stops the start, names the command, and pr
   expect(await world.deps.db.rows(sql`select from user_roles where role_name = 'admin'`)).toEqual([]);
 });
 
+test('the command that it names leaves that account the roles that it has', async () => {
+  world = await testApp({ bootstrap });
+  await world.deps.db.run(
+    sql`insert into roles (name, description, created_at) values ('editor', '', now())`,
+  );
+  await person(world, { email, roles: ['editor', 'user'] });
+  const refused = await bootstrapAdmin(world.deps).catch((error: unknown) => error);
+  expect(String(refused)).toMatch(/users set-roles root@example\.com admin editor user$/);
+});
+
 test('a password that many use stops the start with one sentence for the operator', async () => {
   world = await testApp({ bootstrap: { ...bootstrap, adminPassword: 'Password1' } });
   const refused = await bootstrapAdmin(world.deps).catch((error: unknown) => error);

@@ -1,11 +1,14 @@
 import { createAccount } from '../accounts/create.ts';
+import { findAccountByLogin } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent, system } from '../audit/record.ts';
 import { checkPolicy } from '../passwords/policy.ts';
 import { setPassword } from '../passwords/set.ts';
+import type { Db } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { StartError } from '../platform/start-error.ts';
 import { decide } from '../rbac/decide.ts';
+import { rolesOfUser } from '../rbac/effective.ts';
 import { operatorGranter } from '../rbac/operator.ts';
 import { hasAdministrator } from '../rbac/set-roles.ts';
 
@@ -54,7 +57,13 @@ export async function bootstrapAdmin(deps: Deps): Promise<boolean> {
   if (verdict === 'taken')
     throw new StartError(
       `BOOTSTRAP_ADMIN_EMAIL: ${address} already has an account, which a variable does not promote. ` +
-        `Run: npm run cli -- users set-roles ${address} admin user`,
+        `Run: npm run cli -- users set-roles ${address} ${(await promoted(db, address)).join(' ')}`,
     );
   return verdict === 'made';
+}
+
+// The command sets exactly the roles that it is given.
+async function promoted(db: Db, address: string): Promise<string[]> {
+  const account = await findAccountByLogin(db, address);
+  return ['admin', ...(account === null ? ['user'] : await rolesOfUser(db, account.id))];
 }
