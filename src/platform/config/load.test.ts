@@ -91,6 +91,15 @@ describe('defaults that depend on others', () => {
     expect(mail.from).toBe('Entrecore <no-reply@auth.example.com>');
   });
 
+  test('lead back to APP_URL also as the pages there know it', () => {
+    const back = (APP_URL: string) => load({ APP_URL }).config.redirectUris;
+    expect(back('https://App.Example:443/')).toEqual(['https://App.Example:443', 'https://app.example']);
+    expect(back('https://пример.example/a')).toEqual([
+      'https://пример.example/a',
+      'https://xn--e1afmkfd.example/a',
+    ]);
+  });
+
   test('passkeys belong to the host of the service, or to that of the client where it is a parent', () => {
     const passkeys = (env: Record<string, string>) => load({ TRUST_PROXY: '1', ...env }).config.passkeys;
     expect(passkeys({ PUBLIC_URL: 'https://auth.example.com', APP_URL: 'https://example.com/app' })).toEqual({

@@ -2,6 +2,12 @@ import { choice, integer, list, matching, text } from '../parsers.ts';
 import { origin, proxies, redirectUri, secureUrl, webUrl } from '../url-parsers.ts';
 import { type Lookup, optional, setting } from '../variable.ts';
 
+// As it is written, and as a page there knows it: in lower case, without a default port, and in Punycode.
+function asBrowsersSay(appUrl: string): string {
+  const forms = [appUrl, URL.parse(appUrl)?.href ?? appUrl].map(form => form.replace(/\/+$/, ''));
+  return [...new Set(forms)].join(',');
+}
+
 const originOf = (url: string) => URL.parse(url)?.origin ?? url;
 
 export const http = {
@@ -32,7 +38,7 @@ export const http = {
   REDIRECT_URIS: setting(
     list(redirectUri),
     'Where federation and the hosted pages may send people back to; exact match, separated by commas.',
-    lookup => `${lookup('APP_URL')}`.replace(/\/+$/, ''),
+    lookup => asBrowsersSay(`${lookup('APP_URL')}`),
     { fallbackText: 'APP_URL' },
   ),
   TRUST_PROXY: optional(
