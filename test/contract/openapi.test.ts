@@ -5,6 +5,7 @@ import ajvFormats from 'ajv-formats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, type Judge } from '../support/contract.ts';
+import { logIn, person } from '../support/people.ts';
 import { headerAt } from '../support/response-headers.ts';
 
 let world: TestApp & { judge: Judge };
@@ -88,6 +89,31 @@ test('what the page at /docs fills in can be sent: an example of a request has n
   expect(exampleOf('/token/reauthenticate')).toEqual({ password: 'Correct-horse-battery-1' });
   // The cookie of step 1 is what step 2 takes where it is told of no other token.
   expect(exampleOf('/signup/set-password')).not.toHaveProperty('signup_token');
+});
+
+test('what the service fills in by itself, the document lets callers leave out', async () => {
+  const filledIn = world.judge.operations.flatMap(({ method, path, parameters = [], requestBody }) => {
+    const { properties = {}, required = [] } = (requestBody?.content['application/json']?.schema ?? {}) as {
+      properties?: Record<string, { default?: unknown }>;
+      required?: string[];
+    };
+    const members = Object.entries(properties).map(([name, schema]) => ({
+      name,
+      schema,
+      required: required.includes(name),
+    }));
+    return [...parameters, ...members]
+      .filter(({ schema }) => schema.default !== undefined)
+      .map(each => ({ name: `${method} ${path} ${each.name}`, required: each.required }));
+  });
+  expect(filledIn.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['GET /users limit', 'POST /clients permissions', 'POST /roles mfa_required']),
+  );
+  expect(filledIn.filter(({ required }) => required)).toEqual([]);
+  const token = (await logIn(world, await person(world, { roles: ['admin'] }))).access_token;
+  expect((await world.call('GET', '/users', { token })).statusCode).toBe(200);
+  const made = await world.call('POST', '/clients', { token, body: { name: 'reports' } });
+  expect([made.statusCode, made.json().permissions]).toEqual([201, []]);
 });
 
 test('an answer that only says something is shown with the words that it says', async () => {

@@ -117,7 +117,7 @@ function describeParameters({ params, querystring }: RouteSchema, components: Js
     Object.entries((schema?.properties ?? {}) as Record<string, Json>).map(([name, property]) => ({
       name,
       in: place,
-      required: place === 'path' || ((schema?.required ?? []) as string[]).includes(name),
+      required: place === 'path' || requiredOf(schema ?? {}).includes(name),
       ...(property.description !== undefined && { description: property.description }),
       ...(property.deprecated === true && { deprecated: true }),
       schema: toComponent(property, components),
@@ -131,13 +131,22 @@ function describeBody({ body, consumes = ['application/json'] }: RouteSchema, co
   const alternatives = body.anyOf as Json[] | undefined;
   const bodies = alternatives?.filter(({ type }) => type !== 'null');
   const schema = bodies?.length === 1 ? (bodies[0] as Json) : body;
-  const media = { schema: toComponent(schema, components), example: exampleOf(schema) };
+  const { required: _required, ...rest } = schema;
+  const required = requiredOf(schema);
+  const asked = { ...(required.length > 0 && { required }), ...rest };
+  const media = { schema: toComponent(asked, components), example: exampleOf(schema) };
   return {
     requestBody: {
       required: bodies === undefined || bodies.length === alternatives?.length,
       content: Object.fromEntries(consumes.map(type => [type, media])),
     },
   };
+}
+
+// What has a default is there by the time that the service looks for it; whoever calls may leave it out.
+function requiredOf({ required = [], properties = {} }: Json): string[] {
+  const members = properties as Record<string, Json>;
+  return (required as string[]).filter(name => members[name]?.default === undefined);
 }
 
 function describeAnswers(config: RouteConfig, { response = {} }: RouteSchema, components: Json): Json {
