@@ -127,6 +127,28 @@ describe('web clients elsewhere', () => {
     });
   });
 
+  test.each([
+    ['no escape', 'GET', '/roles/100%', 'malformed_request'],
+    ['no UTF-8', 'POST', '/verify-email/%ff', 'malformed_request'],
+    ['U+0000', 'GET', '/users?q=%00', 'validation_failed'],
+    ['too long', 'POST', `/verify-email/${'x'.repeat(4097)}`, 'validation_failed'],
+  ] as const)('a web client can read what is wrong with an address: %s', async (_what, method, url, code) => {
+    const asked = { origin: friend, 'access-control-request-method': method };
+    const before = await secure.call('OPTIONS', url, { headers: asked });
+    expect([before.statusCode, before.headers['access-control-allow-origin']]).toEqual([204, friend]);
+    const { headers, ...refused } = await secure.call(method, url, { headers: { origin: friend } });
+    expect(refused.json().code).toBe(code);
+    expect(headers).toMatchObject({ 'access-control-allow-origin': friend, vary: 'Origin' });
+  });
+
+  test('a web client can read that its body must not be compressed', async () => {
+    const { headers, ...refused } = await secure.call('POST', '/token', {
+      headers: { origin: friend, 'content-encoding': 'gzip' },
+      form: {},
+    });
+    expect([refused.statusCode, headers['access-control-allow-origin']]).toEqual([415, friend]);
+  });
+
   test('a preflight of a stranger names nothing', async () => {
     expect((await preflight('https://evil.example')).headers).not.toHaveProperty(
       'access-control-allow-origin',

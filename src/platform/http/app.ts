@@ -23,7 +23,6 @@ import { hungUpSignal } from './hang-up.ts';
 import { securityHeaders } from './headers.ts';
 import { secureCookies } from './https.ts';
 import { answerLast } from './last-answers.ts';
-import { TOKEN_MAX } from './opaque-token.ts';
 import { refuseConnection } from './refuse-connection.ts';
 import { answerUnknown } from './unknown.ts';
 import { compileSerializer, compileValidator } from './validation.ts';
@@ -61,6 +60,7 @@ export interface HttpOptions {
   readonly patience?: { readonly headersMs: number; readonly requestMs: number };
 }
 
+const MAX_HEADER_SIZE = 16_384;
 const PATIENCE = { headersMs: 10_000, requestMs: 30_000 };
 
 /** A server with the conventions of every answer and no routes: ids, bodies, errors, headers, limits of time and size. */
@@ -69,7 +69,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   const limits = {
     headersTimeout: patience.headersMs,
     connectionsCheckingInterval: Math.min(1_000, patience.headersMs),
-    maxHeaderSize: 16_384,
+    maxHeaderSize: MAX_HEADER_SIZE,
     insecureHTTPParser: false,
     // Node would refuse it without a word.
     requireHostHeader: false,
@@ -89,7 +89,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
         buildSerializer: () => compileSerializer,
       },
     },
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: TOKEN_MAX },
+    // No part of a path is as long: what the router refuses for its length, no hook sees and no schema judges.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_HEADER_SIZE },
     genReqId: request => {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : random.uuid();
@@ -134,14 +135,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
       void reply.header('connection', 'close');
       return done(new Problem('malformed_request'));
     }
-    if (request.url === UNREADABLE) return done(new Problem('malformed_request'));
-    if (request.url.includes('%00')) return done(unstorable(placeOfNul(request)));
-    const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
-    done(
-      encoding === undefined || encoding.toLowerCase() === 'identity'
-        ? undefined
-        : new Problem('unsupported_media_type', { message: 'Send the body without a Content-Encoding.' }),
-    );
+    done();
   });
   void app.register(cors, {
     origin: [...config.http.corsOrigins],
@@ -152,7 +146,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     // OPTIONS of somebody who is no browser asks what may be done here (RFC 9110 §9.3.7), and is no malformed preflight.
     strictPreflight: false,
   });
-  // Behind the plugin, whose headers its answers have too.
+  // Behind the plugin, without whose headers a web client of another origin could not read them.
+  app.addHook('onRequest', (request, _reply, done) => done(refusalOfWhatIsSent(request)));
   app.addHook('onRequest', refuseMethod);
   logRequests(app, log);
   return app;
@@ -215,6 +210,15 @@ function isPrefixed(url: string): boolean {
   if (!url.startsWith(API_PREFIX)) return false;
   const next = url[API_PREFIX.length];
   return next === undefined || next === '/' || next === '?';
+}
+
+function refusalOfWhatIsSent(request: FastifyRequest): Problem | undefined {
+  if (request.url === UNREADABLE) return new Problem('malformed_request');
+  if (request.url.includes('%00')) return unstorable(placeOfNul(request));
+  const encoding = request.method === 'GET' ? undefined : request.headers['content-encoding'];
+  return encoding === undefined || encoding.toLowerCase() === 'identity'
+    ? undefined
+    : new Problem('unsupported_media_type', { message: 'Send the body without a Content-Encoding.' });
 }
 
 // Host and Authorization stand once (RFC 9112 §3.2, RFC 9110 §5.3): a proxy before us may have gone by the other one. Node
