@@ -14,7 +14,7 @@ export interface Authorization {
   readonly codeChallenge: string;
   /** The client's own, given back with the code. */
   readonly clientState: string | null;
-  /** From `POST /users/me/identities/{provider}`: the sign-in links, and logs nobody in. */
+  /** From `POST /users/me/identities/{id}`: the sign-in links, and logs nobody in. */
   readonly linkTicket: string | null;
 }
 

@@ -5,7 +5,7 @@ import { userOf } from '../sessions/principal.ts';
 import { identityBody, listIdentities } from './identities.ts';
 import { beginLink, finishLink } from './link.ts';
 import { findRedirectProvider } from './provider.ts';
-import { codeProof, idOfProvider, pkceChallenge } from './shapes.ts';
+import { codeProof, pkceChallenge } from './shapes.ts';
 import { unlinkIdentity } from './unlink.ts';
 
 const tags = ['Federation'];
@@ -22,7 +22,7 @@ export function routes(app: App, deps: KeysDeps): void {
   );
 
   app.post(
-    '/users/me/identities/:provider',
+    '/users/me/identities/:id',
     {
       config: {
         access: 'user',
@@ -30,13 +30,19 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed'],
       },
       // Whatever is asked of what is switched off, that is what is wrong with it.
-      preValidation: async ({ params }) => void findRedirectProvider(deps.config, params.provider),
+      preValidation: async ({ params }) => void findRedirectProvider(deps.config, params.id),
       schema: {
         tags,
         summary: 'Begin to link a provider',
         description:
           'Send the browser to `authorize_url`, and the code that comes back to `POST /users/me/identities`.',
-        params: idOfProvider,
+        // Named as in DELETE: to OpenAPI two paths that differ in the name of a parameter alone are one path written twice.
+        params: Type.Object({
+          id: Type.String({
+            maxLength: 100,
+            description: 'Of the provider, as `GET /oauth/providers` has it.',
+          }),
+        }),
         body: Type.Object(
           {
             redirect_uri: Type.String({ maxLength: 2048 }),
@@ -55,7 +61,7 @@ export function routes(app: App, deps: KeysDeps): void {
     },
     async request => {
       const { params, body } = request;
-      return beginLink(deps, userOf(request), params.provider, {
+      return beginLink(deps, userOf(request), params.id, {
         redirectUri: body.redirect_uri,
         codeChallenge: body.code_challenge,
         clientState: body.state ?? null,
@@ -87,7 +93,12 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Unlink a provider',
-        params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+        params: Type.Object({
+          id: Type.String({
+            format: 'uuid',
+            description: 'Of the identity, as `GET /users/me/identities` has it.',
+          }),
+        }),
         response: { 204: Type.Null() },
       },
     },

@@ -68,7 +68,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           code_challenge_method: Type.Optional(Type.Literal('S256')),
           state: optional(512, "The client's own; comes back as it is."),
           link_ticket: Type.Optional(
-            opaqueToken({ description: 'Put there by `POST /users/me/identities/{provider}`.' }),
+            opaqueToken({ description: 'Put there by `POST /users/me/identities/{id}`.' }),
           ),
         }),
         response: { 302: Type.Null({ description: 'To the provider.' }) },

@@ -19,8 +19,10 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const nameOf = ({ method, path }: Operation) => `${method} ${path}`;
-const urlOf = ({ path }: Operation) =>
+const urlOf = ({ method, path }: Operation) =>
   path
+    // The id of a provider.
+    .replace(/identities\/\{id\}/g, method === 'POST' ? 'identities/google' : '$&')
     .replaceAll(/\{id\}/g, '019300f4-6f00-7000-8000-000000000001')
     .replaceAll(/\{provider\}/g, 'google')
     .replaceAll(/\{\w+\}/g, 'nonesuch');

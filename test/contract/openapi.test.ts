@@ -21,6 +21,12 @@ test('the document is valid OpenAPI 3.1', async () => {
   expect(world.judge.document.openapi).toBe('3.1.0');
 });
 
+test('no two of its paths are one, written with other names of parameters (OpenAPI 3.1 §4.8.8.2)', () => {
+  const paths = Object.keys(world.judge.document.paths as object);
+  const alike = Map.groupBy(paths, path => path.replaceAll(/\{\w+\}/g, '{}'));
+  expect([...alike.values()].filter(each => each.length > 1)).toEqual([]);
+});
+
 test('a document with a fault is told from it', async () => {
   const broken = structuredClone(world.judge.document) as { paths: Record<string, Record<string, object>> };
   broken.paths['/health'] = { get: { responses: 'none' } };

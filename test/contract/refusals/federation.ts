@@ -139,11 +139,11 @@ export const federation: Recipes = {
   'POST /oauth/{provider}/callback provider_not_found': ({ world }) =>
     world.call('POST', '/oauth/nonesuch/callback', { form: { state: 'x' } }),
 
-  'POST /users/me/identities/{provider} provider_not_found': ask('nonesuch', CLIENT),
+  'POST /users/me/identities/{id} provider_not_found': ask('nonesuch', CLIENT),
   'POST /oauth/{provider}/callback feature_disabled': ({ world }) =>
     world.call('POST', '/oauth/apple/callback', { form: { state: 'x' } }),
-  'POST /users/me/identities/{provider} feature_disabled': ask('microsoft', CLIENT),
-  'POST /users/me/identities/{provider} redirect_not_allowed': ask('liar', 'https://evil.example/'),
+  'POST /users/me/identities/{id} feature_disabled': ask('microsoft', CLIENT),
+  'POST /users/me/identities/{id} redirect_not_allowed': ask('liar', 'https://evil.example/'),
   'POST /users/me/identities invalid_authorization_code': async ({ world }) =>
     world.call('POST', '/users/me/identities', {
       token: (await member(world)).token,
