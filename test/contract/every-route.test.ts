@@ -42,6 +42,23 @@ test('it stands at the root and under /api/v1 alike', async () => {
   }
 });
 
+test('what surrounds a request is refused as is declared, also where nothing is read of it', async () => {
+  const refusals: string[] = [];
+  for (const operation of world.judge.operations) {
+    const method = operation.method as 'GET';
+    const twice: Record<string, string[]> = { authorization: ['Basic x', 'Basic y'] };
+    for (const [url, headers] of [
+      [`${urlOf(operation)}?x=%00`, {}],
+      [urlOf(operation), twice],
+    ] as const) {
+      const answer = await world.app.inject({ method, url, headers });
+      world.judge.judge(method, url, answer);
+      refusals.push(answer.json().code);
+    }
+  }
+  expect(new Set(refusals)).toEqual(new Set(['validation_failed', 'malformed_request']));
+});
+
 // RFC 6749 §3.2 for the first three. A page of the provider's may send more.
 const IGNORING = ['POST /token', 'POST /oauth/{provider}/callback', 'POST /introspect', 'POST /revoke'];
 

@@ -106,7 +106,7 @@ function describeOperation({ method, url, config, schema }: DeclaredRoute, compo
     ...describeParameters(schema, components),
     ...describeBody(schema, components),
     responses: {
-      ...describeRefusals(config, schema, method),
+      ...describeRefusals(config, method),
       ...describeAnswers(config, schema, components),
     },
   };
@@ -162,17 +162,16 @@ function describeAnswers(config: RouteConfig, { response = {} }: RouteSchema, co
   );
 }
 
-/** The refusals that a route can answer: its own, and those that its access, schema and limits imply. */
-export function refusalsOf(config: RouteConfig, schema: RouteSchema, method: string): ProblemCode[] {
+/** The refusals that a route can answer: its own, and those that its access, method and limits imply. */
+export function refusalsOf(config: RouteConfig, method: string): ProblemCode[] {
   const codes = new Set<ProblemCode>(config.problems);
   const add = (...more: ProblemCode[]) => {
     for (const code of more) codes.add(code);
   };
-  // A body is read, and judged, also where the route has no use for one.
-  if (method !== 'GET')
-    add('malformed_request', 'payload_too_large', 'unsupported_media_type', 'validation_failed');
-  if (schema.params !== undefined) add('malformed_request');
-  if (schema.body ?? schema.querystring ?? schema.params) add('validation_failed');
+  // What surrounds a request is judged wherever it goes: Authorization twice, U+0000 in the address.
+  add('malformed_request', 'validation_failed');
+  // A body is read also where the route has no use for one.
+  if (method !== 'GET') add('payload_too_large', 'unsupported_media_type');
   if (config.access !== 'public') {
     add('not_authenticated', 'invalid_token', 'token_expired', 'token_revoked');
     if (config.access !== 'token') add('account_disabled');
@@ -185,8 +184,8 @@ export function refusalsOf(config: RouteConfig, schema: RouteSchema, method: str
   return [...codes];
 }
 
-function describeRefusals(config: RouteConfig, schema: RouteSchema, method: string): Json {
-  const byStatus = Map.groupBy(refusalsOf(config, schema, method), code => problems[code].status);
+function describeRefusals(config: RouteConfig, method: string): Json {
+  const byStatus = Map.groupBy(refusalsOf(config, method), code => problems[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => {
       const examples = Object.fromEntries(

@@ -23,7 +23,7 @@ export interface Sweep {
 }
 interface Send {
   readonly url?: string;
-  readonly headers?: Record<string, string>;
+  readonly headers?: Record<string, string | string[]>;
   readonly payload?: string;
 }
 
@@ -67,10 +67,7 @@ export async function openSweeps({ world, at }: Stage): Promise<{ sweeps: Sweep[
     {
       code: 'malformed_request',
       send: operation =>
-        body('{', json['content-type'])(operation) ?? {
-          url: operation.path.replaceAll(/\{\w+\}/g, '%ff'),
-          headers: whoever(operation),
-        },
+        body('{', json['content-type'])(operation) ?? { headers: { authorization: ['Basic x', 'Basic y'] } },
     },
     { code: 'payload_too_large', send: body('x'.repeat(70_000), json['content-type']) },
     { code: 'unsupported_media_type', send: body('x', 'text/csv') },
