@@ -1,6 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
 import { type AnsweredFactor, answerFactor, FACTOR_AMR } from '../authentication/answer-factor.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { secondFactorsOf } from '../mfa/factors.ts';
 import { keepUsedFactors } from '../mfa/removal.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
@@ -17,8 +18,8 @@ export type Proof =
 
 /**
  * Proves again who holds the session, and renews its `auth_time` (RFC 9470). Somebody with a second factor answers with
- * that. Draws on the account's attempts. Refuses with `mfa_required`, `invalid_credentials`, `invalid_mfa_code`,
- * `too_many_attempts`.
+ * that. Draws on the account's attempts. Refuses with `mfa_required` and the `factors`, `invalid_credentials`,
+ * `invalid_mfa_code`, `too_many_attempts`.
  */
 export async function reauthenticate(
   deps: KeysDeps,
@@ -27,7 +28,10 @@ export async function reauthenticate(
 ): Promise<TokenBody> {
   const { db } = deps;
   const { userId, account } = principal;
-  if ('password' in proof && account.mfa_enabled) throw new Problem('mfa_required');
+  if ('password' in proof && account.mfa_enabled) {
+    const factors = await secondFactorsOf(db, userId);
+    throw new Problem('mfa_required', { members: { factors } });
+  }
   const attempt = await takeAttempt(deps, db, principal);
   const proven = await checkOrGiveBack(deps, attempt, () =>
     'password' in proof

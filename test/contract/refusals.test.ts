@@ -1,4 +1,5 @@
 // Every refusal that the OpenAPI document declares of a route can be had from it.
+import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Operation } from '../support/contract.ts';
 import { accounts } from './refusals/accounts.ts';
@@ -48,6 +49,14 @@ const codesOf = ({ responses }: Operation) =>
 const swept = (operation: Operation) =>
   sweeps.filter(({ code, send }) => codesOf(operation).includes(code) && send(operation) !== null);
 
+// What clients are shown of a refusal is what they build upon; `factor_required` comes seldom.
+const expectAsShown = (operation: Operation | undefined, answer: LightMyRequestResponse) => {
+  const examples = operation?.responses[answer.statusCode]?.content?.['application/json']?.examples ?? {};
+  const { value } = examples[answer.json().code] as { value: object };
+  const { factor_required: _seldom, ...told } = answer.json();
+  expect(Object.keys(told).sort(), `${operation?.path} ${answer.body}`).toEqual(Object.keys(value).sort());
+};
+
 describe('each refusal of a route of its own', () => {
   test.each(Object.entries(recipes))('%s', async (pair, reach) => {
     stage.world.deps.clock.set(new Date());
@@ -55,7 +64,13 @@ describe('each refusal of a route of its own', () => {
     const { method, url } = answer.raw.req as { method: string; url: string };
     const { code } = answer.json();
     expect(code, `${method} ${url} ${answer.statusCode} ${answer.body}`).toBe(pair.split(' ')[2]);
-    expect(stage.world.judge.nameOf(method, url)).toBe(pair.split(' ').slice(0, 2).join(' '));
+    const { nameOf: nameOfRequest, operations } = stage.world.judge;
+    const name = pair.split(' ').slice(0, 2).join(' ');
+    expect(nameOfRequest(method, url)).toBe(name);
+    expectAsShown(
+      operations.find(each => nameOf(each) === name),
+      answer,
+    );
   });
 });
 
@@ -73,6 +88,7 @@ describe('each refusal that access, schema and limits imply, of every route that
       for (let times = 1; times < (sweep.times ?? 1); times++) await (sweep.app ?? app).inject(request);
       const answer = await (sweep.app ?? app).inject(request);
       judge.judge(operation.method, urlOf(operation), answer);
+      expectAsShown(operation, answer);
       expected.push(`${nameOf(operation)} ${code}`);
       reached.push(`${nameOf(operation)} ${answer.json().code}`);
     }

@@ -330,7 +330,9 @@ describe('POST /token/reauthenticate', () => {
   test('with a factor, only a factor will do', async () => {
     const { uri, token } = await withTotp();
     const reauthenticate = (body: object) => world.call('POST', '/token/reauthenticate', { token, body });
-    expectProblem(await reauthenticate({ password: PASSWORD }), 'mfa_required');
+    const asked = await reauthenticate({ password: PASSWORD });
+    expectProblem(asked, 'mfa_required');
+    expect(asked.json().factors).toEqual(['recovery_code', 'totp']);
     expectProblem(await reauthenticate({ factor: 'totp', code: '000000' }), 'invalid_mfa_code');
     expect((await reauthenticate({ factor: 'totp', code: codeAt(uri) })).statusCode).toBe(200);
   });

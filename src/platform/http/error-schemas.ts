@@ -1,5 +1,6 @@
 import { Type } from '../json-schema.ts';
 import { type ProblemCode, problems } from '../problems.ts';
+import type { RouteConfig } from './access.ts';
 import { exampleOf } from './examples.ts';
 
 type Json = Record<string, unknown>;
@@ -12,7 +13,7 @@ const withCode = (code: ProblemCode, description: string) => ({
 const FURTHER: Readonly<Partial<Record<ProblemCode, Json>>> = {
   mfa_required: {
     mfa_token: Type.String({
-      ...withCode('mfa_required', 'what `POST /token/mfa` takes.'),
+      ...withCode('mfa_required', 'what `POST /token/mfa` takes; at a login alone.'),
       examples: ['kH0nSSpGHlWvRnGz1cXKm3q8dPqkLV5FvZDbWq7xH2g'],
     }),
     factors: Type.Array(
@@ -57,14 +58,19 @@ const FURTHER: Readonly<Partial<Record<ProblemCode, Json>>> = {
 // These come in some cases only.
 const SELDOM = new Set(['factor_required']);
 
-/** An error as it comes with this code; `oauth` as in the config of its route. */
-export function errorExample(code: ProblemCode, oauth: boolean): Json {
+// Whoever has a session answers the route that asked, and needs no token for it.
+const AT_LOGIN = new Set(['mfa_token', 'expires_at']);
+
+/** An error as it comes with this code from a route with this config. */
+export function errorExample(code: ProblemCode, { oauth, access }: RouteConfig): Json {
   const {
     message,
     status,
     oauth: word,
   }: { message: string; status: number; oauth?: string } = problems[code];
-  const further = Object.entries(FURTHER[code] ?? {}).filter(([name]) => !SELDOM.has(name));
+  const further = Object.entries(FURTHER[code] ?? {}).filter(
+    ([name]) => !SELDOM.has(name) && (access === 'public' || !AT_LOGIN.has(name)),
+  );
   return {
     detail: status === 422 ? [{ type: 'missing', loc: ['body', 'email'], msg: 'Field required' }] : message,
     code,

@@ -189,10 +189,7 @@ function describeRefusals(config: RouteConfig, method: string): Json {
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => {
       const examples = Object.fromEntries(
-        codes.map(code => [
-          code,
-          { summary: problems[code].message, value: errorExample(code, config.oauth === true) },
-        ]),
+        codes.map(code => [code, { summary: problems[code].message, value: errorExample(code, config) }]),
       );
       const name = status === 422 ? 'ValidationError' : 'Error';
       return [
