@@ -1,3 +1,4 @@
+import type { Account } from '../accounts/account.ts';
 import { findAccountById } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { consumeChallenge, findChallenge, takeTry } from '../challenges/consume.ts';
@@ -10,7 +11,7 @@ import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
-import { takeAttempt } from '../throttle/lockout.ts';
+import { checkOrGiveBack, takeAttempt, writeOrGiveBack } from '../throttle/lockout.ts';
 import { type AnsweredFactor, answerFactor, FACTOR_AMR } from './answer-factor.ts';
 import { finishAuthentication } from './finish.ts';
 import type { FirstFactor } from './first-factor.ts';
@@ -110,7 +111,7 @@ export async function answerPending(
   const pending = asked.data as unknown as Pending;
   const attempt = await takeAttempt(deps, db, { userId, deviceId: pending.deviceId });
 
-  const proven = await prove(userId, asked.id);
+  const proven = await checkOrGiveBack(deps, attempt, () => prove(userId, asked.id));
   if (proven === null) {
     const actor = { kind: 'anonymous' } as const;
     await recordFailedAttempt(
@@ -120,10 +121,9 @@ export async function answerPending(
     );
     throw new Problem(refusal);
   }
-  const account = await findAccountById(db, userId);
-  const won = await consumeChallenge(deps, db, { purpose: 'mfa', token: mfaToken });
-  if (account === null || won === null) throw new Problem('invalid_mfa_token');
-  await keepUsedFactors(deps, { userId, caller });
+  const account = await writeOrGiveBack(deps, attempt.subject, () =>
+    spendPending(deps, caller, { userId, mfaToken }),
+  );
   return finishAuthentication(deps, caller, {
     account,
     amr: [...new Set([...pending.amr, amr, 'mfa'])],
@@ -135,6 +135,18 @@ export async function answerPending(
     ...(pending.mailbox !== null && { mailbox: pending.mailbox }),
     ...proven,
   });
+}
+
+async function spendPending(
+  deps: KeysDeps,
+  caller: Caller,
+  { userId, mfaToken }: { userId: string; mfaToken: string },
+): Promise<Account> {
+  const account = await findAccountById(deps.db, userId);
+  const won = await consumeChallenge(deps, deps.db, { purpose: 'mfa', token: mfaToken });
+  if (account === null || won === null) throw new Problem('invalid_mfa_token');
+  await keepUsedFactors(deps, { userId, caller });
+  return account;
 }
 
 /**

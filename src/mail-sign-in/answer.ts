@@ -13,7 +13,7 @@ import { publishEnded } from '../sessions/end.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
 import { type FailedAttempt, recordFailedAttempt } from '../throttle/failed-attempt.ts';
-import { takeAttempt, takeUnknownAttempt } from '../throttle/lockout.ts';
+import { checkOrGiveBack, takeAttempt, takeUnknownAttempt } from '../throttle/lockout.ts';
 import { type AskedRequest, findRequest } from './queries.ts';
 import { readLinkToken, requireSignInByMail } from './request.ts';
 import { decodeRequestToken } from './request-token.ts';
@@ -52,8 +52,10 @@ export async function signInByMail(
     owner === null
       ? await takeUnknownAttempt(deps, db, normalizeEmail(asked.sent_to).key)
       : await takeAttempt(deps, db, { userId: owner.id, deviceId });
-  const answer = await answerCode(deps, db, { purpose: 'sign-in', id, code });
-  const admitted = typeof answer === 'string' ? null : await admit(deps, caller, answer);
+  const admitted = await checkOrGiveBack(deps, attempt, async () => {
+    const answer = await answerCode(deps, db, { purpose: 'sign-in', id, code });
+    return typeof answer === 'string' ? null : admit(deps, caller, answer);
+  });
   if (admitted === null) {
     return refuse(deps, caller, owner?.id ?? null, { ...attempt, email: owner?.email ?? null });
   }

@@ -8,7 +8,7 @@ import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
 import { renewSession } from '../sessions/renew.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
-import { checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
+import { checkOrGiveBack, forgive, takeAttempt, writeOrGiveBack } from '../throttle/lockout.ts';
 import { selectPassword } from './queries.ts';
 import { reportUnusable } from './unusable-hash.ts';
 
@@ -51,9 +51,11 @@ export async function reauthenticate(
     await recordFailedAttempt(deps, event, { ...attempt, email: account.email });
     throw new Problem('password' in proof ? 'invalid_credentials' : 'invalid_mfa_code');
   }
-  await recordEvent(deps, db, event);
-  if ('factor' in proof) await keepUsedFactors(deps, principal);
-  await forgive(db, attempt);
+  await writeOrGiveBack(deps, attempt.subject, async () => {
+    await recordEvent(deps, db, event);
+    if ('factor' in proof) await keepUsedFactors(deps, principal);
+    await forgive(db, attempt);
+  });
   return renewSession(deps, principal, 'password' in proof ? ['pwd'] : [FACTOR_AMR[proof.factor], 'mfa']);
 }
 

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { sql } from '../../src/platform/sql.ts';
 import { expectProblem } from '../support/contract.ts';
 import { type FaultyApp, faultyApp } from '../support/faulty.ts';
+import { fillDisk, freeDisk } from '../support/full-disk.ts';
 import { logIn, type Person, person, type Tokens } from '../support/people.ts';
 
 let world: FaultyApp;
@@ -32,17 +33,6 @@ const count = async (table: 'sessions' | 'outbox' | 'audit_events') =>
     select case ${table} when 'sessions' then (select count(*) from sessions) when 'outbox' then (select count(*) from outbox)
       else (select count(*) from audit_events) end as n`)
   )?.n;
-
-async function fillDisk(table: 'audit_events' | 'sessions'): Promise<void> {
-  await world.deps.db.run(sql`
-    create function full_disk() returns trigger language plpgsql as
-    $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`);
-  await world.deps.db.run(
-    table === 'sessions'
-      ? sql`create trigger full_disk before insert on sessions for each row execute function full_disk()`
-      : sql`create trigger full_disk before insert on audit_events for each row execute function full_disk()`,
-  );
-}
 
 /** Nothing that needs the database passes; nothing is a defect; what does not need it goes on. */
 async function expectClosed(): Promise<void> {
@@ -248,7 +238,7 @@ test('the pool is exhausted: 503 with Retry-After after the wait, and none when 
 
 test('the disk is full: a login that cannot be audited starts no session; reading goes on', async () => {
   await open();
-  await fillDisk('audit_events');
+  await fillDisk(world.deps.db, 'audit_events');
   const sessions = await count('sessions');
   for (const answer of [
     await login(),
@@ -262,23 +252,23 @@ test('the disk is full: a login that cannot be audited starts no session; readin
   expectProblem(logout, 'database_unavailable');
   expect(await count('outbox')).toBe(0);
   expect((await me()).statusCode).toBe(200);
-  await world.deps.db.run(sql`drop trigger full_disk on audit_events`);
+  await freeDisk(world.deps.db, 'audit_events');
   await expectRecovered();
 });
 
 test('what was guessed while the audit trail could not be written counts all the same', async () => {
   await open();
-  await fillDisk('audit_events');
+  await fillDisk(world.deps.db, 'audit_events');
   for (let attempt = 0; attempt < 5; attempt++) await login('wrong');
-  await world.deps.db.run(sql`drop trigger full_disk on audit_events`);
+  await freeDisk(world.deps.db, 'audit_events');
   expectProblem(await login(), 'too_many_attempts');
 });
 
 test('a right password whose session the disk had no room for is no failure', async () => {
   await open();
-  await fillDisk('sessions');
+  await fillDisk(world.deps.db, 'sessions');
   for (let attempt = 0; attempt < 12; attempt++) expectProblem(await login(), 'database_unavailable');
-  await world.deps.db.run(sql`drop trigger full_disk on sessions`);
+  await freeDisk(world.deps.db, 'sessions');
   expect((await login()).statusCode).toBe(200);
 });
 
