@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { person } from '../../test/support/people.ts';
+import { PASSWORD, person } from '../../test/support/people.ts';
 import { rowsRead } from '../../test/support/plan.ts';
 import { sql } from '../platform/sql.ts';
-import { isNamedAlready } from './devices.ts';
+import { devicesOf } from './device-cookie.ts';
+import { encodeDeviceToken, isNamedAlready } from './devices.ts';
 import { knownAmong } from './queries.ts';
 
 const ROBOT_LOGINS = 5_000;
@@ -30,4 +31,21 @@ test('a login looks at one device, however many an account has', async () => {
   ];
   for (const read of reads)
     expect(await rowsRead(db, explained => explained.row(sql`select ${read}`))).toBeLessThan(5);
+});
+
+test('a browser keeps its device for 400 days, out of the reach of scripts and of what other sites post', async () => {
+  const { email, id } = await person(service);
+  const answer = await service.call('POST', '/token', { form: { username: email, password: PASSWORD } });
+  const { device_token: value } = answer.json();
+  const name = `entrecore_device_${id.slice(-12)}`;
+  expect(answer.cookies).toEqual([
+    { name, value, path: '/', maxAge: 400 * 86_400, httpOnly: true, sameSite: 'Lax' },
+  ]);
+});
+
+test('no more than eight devices are looked for, however many cookies a request brings', () => {
+  const { random, secrets } = service.deps;
+  const token = () => encodeDeviceToken(secrets, { deviceId: random.uuid(), userId: ID });
+  const cookies = Array.from({ length: 50 }, (_, n) => `entrecore_device_${n}=${token()}`).join('; ');
+  expect(devicesOf(service.deps, cookies, token())).toHaveLength(8);
 });

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { anonymous } from '../audit/record.ts';
 import { sql } from '../platform/sql.ts';
 import { recordFailedAttempt } from './failed-attempt.ts';
-import { giveBack, takeAttempt } from './lockout.ts';
+import { giveBack, lockStands, takeAttempt } from './lockout.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -114,6 +115,25 @@ test('a lock that ended meanwhile, as an attempt was given back, is in no trail 
     await deps.db.rows(sql`select type from audit_events where user_id = ${ada.id}::uuid order by id`),
   ).toEqual([{ type: 'login.failed' }]);
   expect(await locksMailed(ada)).toEqual([]);
+});
+
+test('nor is one given back while its lock is being told: whoever gives it back waits for that', async () => {
+  const { deps } = world;
+  const ada = await person(world);
+  let attempt = await takeAttempt(deps, deps.db, { userId: ada.id });
+  for (let turn = 1; turn < 5; turn++) attempt = await takeAttempt(deps, deps.db, { userId: ada.id });
+  const { subject, lockedUntil: until } = attempt as { subject: Buffer; lockedUntil: Date };
+  let returned = false;
+  const returning = await deps.db.transaction(async tx => {
+    expect(await lockStands(tx, { subject, until })).toBe(true);
+    const written = giveBack(deps, deps.db, subject).then(() => {
+      returned = true;
+    });
+    await Promise.race([written, waitingForLock(deps.db)]);
+    expect(returned).toBe(false);
+    return { written };
+  });
+  await returning.written;
 });
 
 async function locksMailed({ email }: Person) {

@@ -3,7 +3,14 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
 import { login as logInVerb } from '../passwords/login.ts';
 import { sql } from '../platform/sql.ts';
-import { checkOrGiveBack, lockoutsOf, takeAttempt, takeUnknownAttempt, unlockAccount } from './lockout.ts';
+import {
+  checkOrGiveBack,
+  giveBack,
+  lockoutsOf,
+  takeAttempt,
+  takeUnknownAttempt,
+  unlockAccount,
+} from './lockout.ts';
 import { sweepLockouts } from './sweep.ts';
 
 let service: TestApp;
@@ -168,6 +175,34 @@ test('guesses that are too slow for any window are a hundred in a row: then the 
     retryAfter: maxDuration,
   });
   expect(await lockoutsOf(db, id)).toHaveLength(1);
+});
+
+test('a day without failure forgets what was in a row, and what was given back was never in it', async () => {
+  const { clock, config, db } = service.deps;
+  const { id } = await signedIn(service);
+  const guess = () => takeAttempt(service.deps, db, { userId: id });
+  await db.run(sql`
+    update lockouts set in_a_row = 98, last_failure_at = ${clock.now()}::timestamptz where user_id = ${id}::uuid`);
+  for (let count = 0; count < 3; count++) {
+    const { lockedUntil, subject } = await guess();
+    expect(lockedUntil).toBeNull();
+    await giveBack(service.deps, db, subject);
+  }
+  expect((await guess()).lockedUntil).toBeNull();
+  expect(await lockoutsOf(db, id)).toMatchObject([{ failures: 99 }]);
+  clock.advance(86_400);
+  expect((await guess()).lockedUntil).toBeNull();
+  clock.advance(config.lockout.window);
+  expect((await guess()).lockedUntil).toBeNull();
+  expect(await lockoutsOf(db, id)).toMatchObject([{ failures: 2 }]);
+});
+
+test('a limit above a hundred is the limit also of failures in a row', async () => {
+  const { config, db } = service.deps;
+  const deps = { ...service.deps, config: { ...config, lockout: { ...config.lockout, attempts: 102 } } };
+  const guess = async () => (await takeUnknownAttempt(deps, db, 'nobody patient')).lockedUntil;
+  for (let count = 1; count < 102; count++) expect(await guess()).toBeNull();
+  expect(await guess()).not.toBeNull();
 });
 
 test('the hundredth in a row that is given back takes its lock along', async () => {
