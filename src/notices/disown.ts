@@ -8,7 +8,6 @@ import type { Challenge, Purpose } from '../challenges/challenge.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { spendOnce } from '../challenges/spend-once.ts';
 import { findNotice, NOTICE_LIFETIME, type Notice } from '../delivery/notice.ts';
-import { cancelRemoval } from '../mfa/removal.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
@@ -79,7 +78,6 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
   const actor = { kind: 'user', id: userId } as const;
   if (addressRestored) await voidLinks(deps, tx, account, link);
   else await voidChallenges(deps, tx, { userId, purposes: WAYS_IN });
-  await cancelRemoval(deps, tx, { userId, reason: 'notice_disowned', caller });
   await closeRecentWaysIn(deps, tx, { userId, reason: 'notice_disowned', caller, mailedAt: createdAt });
   const ended = await endSessionsOf(deps, tx, {
     userId,

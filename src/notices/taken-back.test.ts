@@ -1,3 +1,4 @@
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type TestIssuer, testIssuer } from '../../test/support/issuer.ts';
@@ -5,6 +6,7 @@ import { mailedToken } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { type SoftAuthenticator, softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
+import { carryOutDueRemovals } from '../mfa/removal.ts';
 import { sql } from '../platform/sql.ts';
 import { disownNotice } from './disown.ts';
 
@@ -58,11 +60,13 @@ async function undo({ email }: Person) {
   if (answer.statusCode !== 200) throw new Error(answer.body);
 }
 
-test.each<[string, (who: Person) => Promise<void>]>([
+const waysBack: [string, (who: Person) => Promise<void>][] = [
   ['"this was not me" about a passkey', who => disown(who, 'factor-added')],
   ['"this was not me" about another address', who => disown(who, 'email-changed')],
   ['the undo of another address', undo],
-])(
+];
+
+test.each(waysBack)(
   '%s closes the ways in that a thief has opened, and none that was there before',
   async (_name, takeBack) => {
     const ada = await person(world);
@@ -103,3 +107,34 @@ test.each<[string, (who: Person) => Promise<void>]>([
     expect(await openedBy(planted, ada)).toEqual({ passkey: false, google: false });
   },
 );
+
+test.each(waysBack.slice(1))(
+  '%s calls off a removal of factors that waits, of which nobody but the thief was told',
+  async (_name, takeBack) => {
+    const ada = await person(world);
+    const { access_token: token } = await logIn(world, ada);
+    await addApp(token);
+    const email = `thief-${ada.email}`;
+    await world.call('PUT', '/users/me', { token, body: { email } });
+    await world.call('POST', `/verify-email/${await mailedToken(world, 'email-change-confirm', email)}`);
+    const admin = await logIn(world, await person(world, { roles: ['admin'] }));
+    const asked = await world.call('DELETE', `/users/${ada.id}/mfa`, { token: admin.access_token });
+    expect(asked.statusCode, asked.body).toBe(202);
+
+    await takeBack(ada);
+
+    world.deps.clock.advance(86_400);
+    expect(await carryOutDueRemovals(world.deps, { limit: 100 })).toBe(0);
+    const login = await world.call('POST', '/token', {
+      form: { username: ada.email, password: ada.password },
+    });
+    expect(login.json().code).toBe('mfa_required');
+  },
+);
+
+async function addApp(token: string): Promise<void> {
+  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
+  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
+  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
+  await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
+}
