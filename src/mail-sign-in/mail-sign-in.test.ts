@@ -1,7 +1,7 @@
 import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
@@ -256,5 +256,23 @@ test('it is off by default', async () => {
     }
   } finally {
     await off.close();
+  }
+});
+
+test('a code that waits ends with the password: by a reset, and by a change', async () => {
+  for (const by of ['reset', 'change'] as const) {
+    const ada = await person(service);
+    const { access_token: token } = await logIn(service, ada);
+    const { request_token, code } = await ask(ada.email);
+    const [new_password, current_password] = ['Another-horse-battery-2', ada.password];
+    const chosen = { new_password, confirm_new_password: new_password };
+    await service.call('POST', '/password-reset/request', { body: { email: ada.email } });
+    const mailed = await mailedToken(service, 'reset-password', ada.email);
+    const answer =
+      by === 'change'
+        ? await service.call('POST', '/users/me/password', { token, body: { current_password, ...chosen } })
+        : await service.call('POST', '/password-reset/confirm', { body: { token: mailed, ...chosen } });
+    expect(answer.statusCode, answer.body).toBeLessThan(300);
+    expect((await verify({ request_token, code })).json().code).toBe('invalid_sign_in_code');
   }
 });

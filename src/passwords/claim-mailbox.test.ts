@@ -3,6 +3,8 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { NEW, resets } from '../../test/support/resets.ts';
 import { sql } from '../platform/sql.ts';
+import { lockoutsOf, takeAttempt } from '../throttle/lockout.ts';
+import { claimMailbox } from './claim-mailbox.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -86,4 +88,19 @@ test('the first proof is not made by a token that came with password_expired, wh
   } finally {
     await strict.close();
   }
+});
+
+test('the first proof lifts a lock, which strangers or whoever made the account may have set', async () => {
+  const { deps } = world;
+  const ada = await person(world, { verified: false });
+  for (let turn = 0; turn < 5; turn++) await takeAttempt(deps, deps.db, { userId: ada.id });
+  await deps.db.transaction(tx =>
+    claimMailbox(deps, tx, {
+      account: ada,
+      reason: 'provider',
+      actor: { kind: 'user', id: ada.id },
+      caller: { requestId: 'x', ip: '203.0.113.7', userAgent: '' },
+    }),
+  );
+  expect(await lockoutsOf(deps.db, ada.id)).toEqual([]);
 });

@@ -6,6 +6,8 @@ import type { Account } from '../accounts/account.ts';
 import { findAccountById } from '../accounts/find.ts';
 import { setPasswordOf } from '../admin/set-password.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import { devicesOf } from '../throttle/device-cookie.ts';
+import { findKnownDevice } from '../throttle/devices.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -16,7 +18,8 @@ afterAll(() => world.close());
 test('the mailed link removes the password once, ends every session, and tells the owner', async () => {
   const { deps, call } = world;
   const ada = await person(world);
-  const { access_token } = await logIn(world, ada);
+  const { access_token, device_token } = await logIn(world, ada);
+  expect(await knowsDevice(ada, device_token)).toBe(true);
   const { token } = await issueChallenge(deps, deps.db, {
     purpose: 'remove-password',
     userId: ada.id,
@@ -34,6 +37,23 @@ test('the mailed link removes the password once, ends every session, and tells t
   const login = await call('POST', '/token', { form: { username: ada.email, password: PASSWORD } });
   expect(login.json().code).toBe('invalid_credentials');
   expect((await mailsTo(world, ada.email)).map(({ template }) => template)).toContain('password-removed');
+  expect(await knowsDevice(ada, device_token)).toBe(false);
+});
+
+test('the link outlives a change of the password, which may be whose it was made against', async () => {
+  const { deps, call } = world;
+  const ada = await person(world);
+  const { access_token: thief } = await logIn(world, ada);
+  const link = { purpose: 'remove-password', userId: ada.id, sentTo: ada.email, lifetime: 60 } as const;
+  const { token } = await issueChallenge(deps, deps.db, link);
+  const [new_password, current_password] = ['Another-horse-battery-2', PASSWORD];
+  const body = { current_password, new_password, confirm_new_password: new_password };
+  expect((await call('POST', '/users/me/password', { token: thief, body })).statusCode).toBe(204);
+
+  expect((await call('POST', '/password/remove', { body: { token } })).statusCode).toBe(200);
+  const login = await call('POST', '/token', { form: { username: ada.email, password: new_password } });
+  expect(login.json().code).toBe('invalid_credentials');
+  expect((await call('GET', '/users/me', { token: thief })).statusCode).toBe(401);
 });
 
 test('a change of address that a thief has begun ends with the password, by the link or by the operator', async () => {
@@ -72,3 +92,8 @@ test('a link that went to a former address, or is of another purpose, removes no
   }
   await logIn(world, ada);
 });
+
+async function knowsDevice({ id }: Person, token: string | undefined): Promise<boolean> {
+  const { db } = world.deps;
+  return (await findKnownDevice(db, id, devicesOf(world.deps, undefined, token))) !== null;
+}

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
+import { mailedToken } from '../../test/support/mails.ts';
 import { logIn, PASSWORD, person } from '../../test/support/people.ts';
 import { createApp } from '../app.ts';
 import { sql } from '../platform/sql.ts';
 import { login } from './login.ts';
 import { replaceHash } from './login-queries.ts';
+import { resetPassword } from './reset.ts';
 import { setPassword } from './set.ts';
 
 // What is written about a password while another request replaces it, or another hash of it is made.
@@ -71,4 +73,27 @@ test('a change is made though a login stores another hash of the same password m
   });
   expect(changed.statusCode, changed.body).toBe(204);
   await app.close();
+});
+
+test.each([
+  ['is disabled', (id: string) => sql`update users set disabled_at = now() where id = ${id}::uuid`],
+  [
+    'gets another address',
+    (id: string) => sql`update users set email = ${id} || '@x.test' where id = ${id}::uuid`,
+  ],
+])('a reset whose account %s while its password is hashed sets none', async (_what, change) => {
+  const { deps } = world;
+  const ada = await person(world);
+  await world.call('POST', '/password-reset/request', { body: { email: ada.email } });
+  const token = await mailedToken(world, 'reset-password', ada.email);
+  const hash: typeof deps.hasher.hash = async (...args) => {
+    await deps.db.run(change(ada.id));
+    return deps.hasher.hash(...args);
+  };
+  const overtaken = { ...deps, hasher: { ...deps.hasher, hash } };
+  const reset = { token, password: NEW, confirmation: NEW };
+  await expect(resetPassword(overtaken, CALLER, reset)).rejects.toMatchObject({
+    code: 'invalid_reset_token',
+  });
+  expect(await hashesOf(ada.id)).toEqual([]);
 });

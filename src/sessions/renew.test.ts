@@ -40,3 +40,14 @@ test('a session that ended while its owner proved again who they are gives no to
     code: 'token_revoked',
   });
 });
+
+test('a right password that proves a session again forgives the wrong ones before it', async () => {
+  const ada = await person(service);
+  const { access_token: token } = await logIn(service, ada);
+  const prove = async (password: string) =>
+    (await service.call('POST', '/token/reauthenticate', { token, body: { password } })).statusCode;
+  for (let times = 0; times < 2; times++) {
+    for (let turn = 0; turn < 4; turn++) expect(await prove('wrong')).toBe(401);
+    expect(await prove(ada.password)).toBe(200);
+  }
+});
