@@ -259,4 +259,10 @@ test('a role that requires a factor permits nothing until the session has one, a
   });
   const answer = await service.call('GET', '/audit-events', { token: proven.json().access_token });
   expect(answer.statusCode, answer.body).toBe(200);
+
+  // Without the app a right password would be asked for nothing more, whatever passkeys there are.
+  const { access_token: fresh } = proven.json();
+  await addPasskey(fresh);
+  const kept = await service.call('DELETE', '/mfa/totp', { token: fresh });
+  expect([kept.statusCode, kept.json().code]).toEqual([409, 'factor_required']);
 });
