@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { member } from '../../test/support/people.ts';
+import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { sql } from '../platform/sql.ts';
+
+let world: TestApp;
+beforeAll(async () => {
+  world = await testApp();
+});
+afterAll(() => world.close());
+
+const ask = async (path: string, token?: string) =>
+  (await world.call('POST', path, token === undefined ? {} : { token })).json().options;
+const add = async (token: string, response: object) =>
+  (await world.call('POST', '/mfa/passkeys', { token, body: { name: 'Key', response } })).statusCode;
+
+const ADD = '/mfa/passkeys/options';
+const PROVE = '/token/reauthenticate/passkey/options';
+const SIGN_IN = '/token/passkey/options';
+
+async function holder() {
+  const { token } = await member(world);
+  const passkey = softAuthenticator();
+  expect(await add(token, passkey.create(await ask(ADD, token)))).toBe(201);
+  const prove = async (response: object) => {
+    const answer = await world.call('POST', '/token/reauthenticate/passkey', { token, body: { response } });
+    return answer.statusCode === 200 ? 'proven' : answer.json().code;
+  };
+  const [{ id }] = (await world.call('GET', '/mfa/passkeys', { token })).json().passkeys;
+  return { id: String(id), token, passkey, prove };
+}
+
+test('a passkey proves its own owner alone, to whoever was asked, and what was asked', async () => {
+  const [ada, eve] = [await holder(), await holder()];
+  expect(await ada.prove(ada.passkey.get(await ask(PROVE, ada.token)))).toBe('proven');
+  // Another's passkey; what another, nobody, or a new passkey was asked.
+  expect(await ada.prove(eve.passkey.get(await ask(PROVE, ada.token)))).toBe('passkey_refused');
+  expect(await ada.prove(ada.passkey.get(await ask(PROVE, eve.token)))).toBe('passkey_refused');
+  expect(await ada.prove(ada.passkey.get(await ask(SIGN_IN)))).toBe('passkey_refused');
+  expect(await ada.prove(ada.passkey.get(await ask(ADD, ada.token)))).toBe('passkey_refused');
+});
+
+test('a passkey is made for whoever was asked for one, and for nothing else that was asked', async () => {
+  const [ada, eve] = [await holder(), await holder()];
+  for (const options of [await ask(ADD, eve.token), await ask(PROVE, ada.token), await ask(SIGN_IN)])
+    expect(await add(ada.token, softAuthenticator().create(options))).toBe(401);
+  expect((await world.call('GET', '/mfa/passkeys', { token: ada.token })).json().passkeys).toHaveLength(1);
+});
+
+test('a passkey that says it may be copied, where it said that it may not, is another key (Web Authentication §6.1.3)', async () => {
+  const ada = await holder();
+  await world.deps.db.run(sql`
+    update factors set credential = credential || '{"device_type": "multiDevice"}' where id = ${ada.id}::uuid`);
+  expect(await ada.prove(ada.passkey.get(await ask(PROVE, ada.token)))).toBe('passkey_refused');
+});
+
+test('of several passkeys that are added at once none is one too many', async () => {
+  const ada = await holder();
+  await world.deps.db.run(sql`
+    insert into factors (id, user_id, kind, name, credential, created_at, confirmed_at)
+    select gen_random_uuid(), user_id, kind, name, credential || jsonb_build_object('id', 'key' || n), created_at, confirmed_at
+    from factors, generate_series(101, 118) n where id = ${ada.id}::uuid`);
+  const options = [await ask(ADD, ada.token), await ask(ADD, ada.token), await ask(ADD, ada.token)];
+  const answers = options.map(each => add(ada.token, softAuthenticator().create(each)));
+  expect((await Promise.all(answers)).toSorted((a, b) => a - b)).toEqual([201, 409, 409]);
+});
