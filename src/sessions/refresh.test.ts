@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
+import { refresh as refreshVerb } from './refresh.ts';
 import { decodeRefreshToken, encodeRefreshToken } from './refresh-token.ts';
 
 let world: TestApp;
@@ -116,4 +117,23 @@ test('the old tokens of a session that is over are invalid, and nobody is told o
     for (const token of tokens) expect((await refresh(token)).json().code).toBe('invalid_refresh_token');
     expect(await theftsOf(ada)).toEqual([]);
   }
+});
+
+test('the grace ends with its last second, and is none at all where it is zero', async () => {
+  const { clock, config } = world.deps;
+  const { reuseGrace } = config.sessions;
+  for (const [waited, status] of [
+    [reuseGrace - 1, 200],
+    [reuseGrace, 401],
+  ] as const) {
+    const { tokens } = await refreshed(1);
+    clock.advance(waited);
+    expect((await refresh(tokens[0] as string)).statusCode).toBe(status);
+  }
+  const { tokens } = await refreshed(1);
+  const strict = { ...world.deps, config: { ...config, sessions: { ...config.sessions, reuseGrace: 0 } } };
+  const caller = { requestId: 'x', ip: '203.0.113.7', userAgent: '' };
+  await expect(refreshVerb(strict, caller, tokens[0] as string)).rejects.toMatchObject({
+    code: 'refresh_token_reused',
+  });
 });
