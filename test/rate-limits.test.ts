@@ -102,6 +102,21 @@ test('one name from one address is limited before the lockout is asked, known or
   expect((await login('192.0.2.2')).statusCode).toBe(401);
 });
 
+test('a hundred wrong secrets of a client in a minute fill the trail no further, and the right one is still taken', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const { accessToken: token } = await signedIn(world, 'clients:write', 'tokens:introspect');
+  const made = await world.call('POST', '/clients', {
+    token,
+    body: { name: 'billing', permissions: ['tokens:introspect'] },
+  });
+  const { id: client_id, secret } = made.json();
+  const introspect = async (client_secret: string) =>
+    (await world.call('POST', '/introspect', { form: { token: 'x', client_id, client_secret } })).statusCode;
+  for (let i = 0; i < 100; i++) expect(await introspect('wrong')).toBe(401);
+  expect(await introspect('wrong')).toBe(429);
+  expect(await introspect(secret)).toBe(200);
+});
+
 test('who asks for a verification mail right after signing up gets it; the third in a minute waits for the first to age', async () => {
   world = await testApp({ rateLimit: 'on' });
   const { accessToken: token, email } = await signedIn(world);

@@ -25,10 +25,14 @@ afterAll(async () => {
 const exchange = (code: string | undefined, code_verifier: string) =>
   service.call('POST', '/oauth/exchange', { body: { code, code_verifier } });
 
+const answerIn = ({ searchParams }: URL) => Object.fromEntries(searchParams);
+const pathIn = (ticket: Awaited<ReturnType<TestApp['call']>>) =>
+  String(ticket.json().authorize_url).replace('http://localhost:8000', '');
+
 async function signInAs(login: string) {
   const begun = await begin(service, 'acme');
   const back = await provider.signIn(begun.location.href, login);
-  const answer = await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie);
+  const answer = await comeBack(service, 'acme', answerIn(back), begun.cookie);
   return { begun, back, answer, client: told(answer) };
 }
 
@@ -99,16 +103,21 @@ test('an answer is taken in the browser that began, once, and by the provider th
   const begun = await begin(service, 'acme');
   const stranger = await begin(service, 'acme');
   const back = await provider.signIn(begun.location.href, 'ada');
-  const answer = Object.fromEntries(back.searchParams);
+  const answer = answerIn(back);
   // RFC 9700 §4.7: somebody else's answer, planted into this browser.
   const planted = await comeBack(service, 'acme', answer, stranger.cookie);
   expect(planted.statusCode).toBe(400);
   expect(planted.json().code).toBe('invalid_sign_in');
   expect((await comeBack(service, 'acme', answer, begun.cookie)).json().code).toBe('invalid_sign_in');
 
+  const named = await begin(service, 'acme');
+  const came = await provider.signIn(named.location.href, 'ada');
+  const guessed = named.cookie.replace(/=.*/, `=${'A'.repeat(43)}`);
+  expect((await comeBack(service, 'acme', answerIn(came), guessed)).statusCode).toBe(400);
+
   const mixed = await begin(service, 'acme');
   const there = await provider.signIn(mixed.location.href, 'ada');
-  const other = await comeBack(service, 'other', Object.fromEntries(there.searchParams), mixed.cookie);
+  const other = await comeBack(service, 'other', answerIn(there), mixed.cookie);
   expect(other.json().code).toBe('invalid_sign_in');
 
   for (const state of ['', 'x', 'A'.repeat(43)]) {
@@ -122,7 +131,7 @@ test('two tabs sign in beside each other', async () => {
   const jar = `${one.cookie}; ${two.cookie}`;
   for (const tab of [two, one]) {
     const back = await provider.signIn(tab.location.href, 'ada');
-    const client = told(await comeBack(service, 'acme', Object.fromEntries(back.searchParams), jar));
+    const client = told(await comeBack(service, 'acme', answerIn(back), jar));
     expect((await exchange(client.code, tab.verifier)).statusCode).toBe(200);
   }
 });
@@ -131,21 +140,21 @@ test('a sign-in that takes longer than ten minutes is begun again', async () => 
   const begun = await begin(service, 'acme');
   const back = await provider.signIn(begun.location.href, 'ada');
   service.deps.clock.advance(601);
-  const answer = await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie);
+  const answer = await comeBack(service, 'acme', answerIn(back), begun.cookie);
   expect(answer.json().code).toBe('invalid_sign_in');
 });
 
 test('a person who cancels comes back to the client with access_denied', async () => {
   const begun = await begin(service, 'acme');
   const back = await provider.signIn(begun.location.href, null);
-  const answer = await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie);
+  const answer = await comeBack(service, 'acme', answerIn(back), begun.cookie);
   expect(told(answer)).toMatchObject({ error: 'access_denied', state: 'of the client' });
 });
 
 test('a word of the provider that every object knows is described like any other', async () => {
   const begun = await begin(service, 'acme');
   const back = await provider.signIn(begun.location.href, null);
-  const answer = { ...Object.fromEntries(back.searchParams), error: 'constructor' };
+  const answer = { ...answerIn(back), error: 'constructor' };
   expect(told(await comeBack(service, 'acme', answer, begun.cookie))).toMatchObject({
     error: 'constructor',
     error_description: 'The identity provider gave no usable answer.',
@@ -177,7 +186,7 @@ test('an unknown provider is not found, and a mobile program comes back by its o
     await service.call('GET', `/oauth/acme/authorize?${query('com.example.app:/signed-in')}`),
   );
   const back = await provider.signIn(begun.location.href, 'ada');
-  const answer = await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie);
+  const answer = await comeBack(service, 'acme', answerIn(back), begun.cookie);
   expect(answer.headers.location).toMatch(/^com\.example\.app:\/signed-in\?code=[\w-]{43}$/);
 });
 
@@ -202,11 +211,11 @@ test('a person links a provider, sees it, and unlinks it; never the last way in'
     body: { redirect_uri: CLIENT, code_challenge: challengeOf(verifier), state: 's' },
   });
   expect(ticket.statusCode, ticket.body).toBe(200);
-  const path = ticket.json().authorize_url.replace('http://localhost:8000', '');
+  const path = pathIn(ticket);
   const begun = readRedirect(await service.call('GET', path));
   expect((await service.call('GET', path)).json().code).toBe('invalid_link');
   const back = await provider.signIn(begun.location.href, 'grace');
-  const { code } = told(await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie));
+  const { code } = told(await comeBack(service, 'acme', answerIn(back), begun.cookie));
 
   const body = { code, code_verifier: verifier };
   const linked = await service.call('POST', '/users/me/identities', { token, body });
@@ -250,13 +259,9 @@ test('a code that was asked for to link logs nobody in, and links for nobody els
       token,
       body: { redirect_uri: CLIENT, code_challenge: challengeOf(verifier) },
     });
-    const begun = readRedirect(
-      await service.call('GET', ticket.json().authorize_url.replace('http://localhost:8000', '')),
-    );
+    const begun = readRedirect(await service.call('GET', pathIn(ticket)));
     const back = await provider.signIn(begun.location.href, 'ada');
-    const { code } = told(
-      await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie),
-    );
+    const { code } = told(await comeBack(service, 'acme', answerIn(back), begun.cookie));
     const answer =
       attempt === 'exchange'
         ? await exchange(code, verifier)
@@ -275,11 +280,11 @@ test('linking needs a recent login, and an identity of somebody else is not take
   const verifier = 'z'.repeat(43);
   const body = { redirect_uri: CLIENT, code_challenge: challengeOf(verifier) };
   const ticket = await service.call('POST', '/users/me/identities/acme', { token, body });
-  const begun = readRedirect(
-    await service.call('GET', ticket.json().authorize_url.replace('http://localhost:8000', '')),
-  );
+  const other = pathIn(await service.call('POST', '/users/me/identities/acme', { token, body }));
+  expect((await service.call('GET', other.replace('/acme/', '/other/'))).json().code).toBe('invalid_link');
+  const begun = readRedirect(await service.call('GET', pathIn(ticket)));
   const back = await provider.signIn(begun.location.href, 'taken');
-  const { code } = told(await comeBack(service, 'acme', Object.fromEntries(back.searchParams), begun.cookie));
+  const { code } = told(await comeBack(service, 'acme', answerIn(back), begun.cookie));
   const answer = await service.call('POST', '/users/me/identities', {
     token,
     body: { code, code_verifier: verifier },
