@@ -110,3 +110,16 @@ test.each([
   const answer = await signUp(await issuer.idToken({ sub: `5002-${theirs}`, email: theirs }));
   expect(answer.json().id, answer.body).toBe(who.id);
 });
+
+test('an account that is disabled gains no way in that it would have once it is enabled again', async () => {
+  const who = await person(service, { email: 'stopped@example.com', verified: false });
+  const { db } = service.deps;
+  await db.run(sql`update users set disabled_at = now() where id = ${who.id}::uuid`);
+  const answer = await signUp(await issuer.idToken({ sub: '3005', email: who.email }));
+  expect([answer.statusCode, answer.json().code]).toEqual([401, 'account_disabled']);
+  expect(await db.rows(sql`select from identities where user_id = ${who.id}::uuid`)).toEqual([]);
+  await db.run(sql`update users set disabled_at = null where id = ${who.id}::uuid`);
+  expect(
+    (await service.call('GET', '/users/me', { token: (await logIn(service, who)).access_token })).json(),
+  ).toMatchObject({ email_verified: false });
+});

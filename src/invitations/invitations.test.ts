@@ -245,3 +245,14 @@ test('an invitation proves its own mailbox alone: an account with an address tha
   });
   expect([again.statusCode, again.json().code]).toEqual([400, 'email_taken']);
 });
+
+test('an unverified account that holds more than the inviter by then is neither claimed nor demoted', async () => {
+  const inviter = await holder(['users:write']);
+  const email = fresh();
+  const { token } = await invited({ email, roles: ['user'] }, inviter.token);
+  const chief = await person(service, { email, verified: false, roles: ['admin'] });
+  const refused = await accept(token);
+  expect([refused.statusCode, refused.json().code]).toEqual([400, 'invitation_invalid']);
+  const { access_token } = await logIn(service, chief);
+  expect((await service.call('GET', '/users', { token: access_token })).statusCode).toBe(200);
+});

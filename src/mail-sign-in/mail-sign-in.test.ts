@@ -276,3 +276,18 @@ test('a code that waits ends with the password: by a reset, and by a change', as
     expect((await verify({ request_token, code })).json().code).toBe('invalid_sign_in_code');
   }
 });
+
+test('a device that was known before its mailbox was proven is a new one', async () => {
+  const ada = await person(service, { verified: false });
+  const { device_token } = await logIn(service, ada);
+  const { request_token, code } = await ask(ada.email);
+  const claimed = await verify({ request_token, code, device_token });
+  expect(claimed.json().device_token).toEqual(expect.any(String));
+  const again = await ask(ada.email);
+  const second = await verify({
+    request_token: again.request_token,
+    code: again.code,
+    device_token: claimed.json().device_token,
+  });
+  expect([second.statusCode, second.json().device_token]).toEqual([200, undefined]);
+});
