@@ -48,6 +48,18 @@ test('a committed mail arrives once, with a stable Message-ID, and its secret is
   );
 });
 
+test('nothing personal that a mail said is kept once it is sent', async () => {
+  const smtp = await receiver();
+  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
+  deliver(deps);
+  const mail = { template: 'account-closed', to: 'ada@example.com', params: { name: 'Ada' } } as const;
+  await deps.db.transaction(tx => enqueueMail(deps, tx, mail));
+  const [sent] = await smtp.received(1);
+  expect(sent?.raw).toContain('Ada');
+  const row = await until(() => deps.db.row(sql`select params from outbox where sent_at is not null`));
+  expect(row).toEqual({ params: {} });
+});
+
 test('a rolled-back transaction sends nothing', async () => {
   const smtp = await receiver();
   const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
