@@ -12,6 +12,7 @@ import { Fragment, sql } from '../platform/sql.ts';
 import { appendOnlyBy } from './append-only.ts';
 import { makeCheckpoint } from './checkpoint.ts';
 import { makePartitions } from './partitions.ts';
+import { erasePerson } from './personal-fields.ts';
 import { pruneTrail } from './prune.ts';
 import { recordEvent } from './record.ts';
 import { sealAll } from './seal.ts';
@@ -103,6 +104,7 @@ test('retention drops whole months, and the rest still verifies from the signed 
   });
   expect((await verifyTrail(deps)).findings).toEqual([]);
   expect(await partitionsWithEvents()).toEqual([{ partition: 'audit_events_default', events: 2 }]);
+  expect(await appendOnlyBy(deps.db)).toBe('trigger');
 });
 
 test('retention drops the key of somebody who began a sign-up and is in no event any more, and no other', async () => {
@@ -131,9 +133,15 @@ test('retention drops the key of somebody who began a sign-up and is in no event
   expect(all).toEqual(expect.arrayContaining([gone, present, member]));
   await pruneTrail(deps, { days: 30, keepTables: true, by: 'operator' });
   expect(await keys()).toHaveLength(all.length);
+  // Whoever was erased must get no other secret, and the first event of a sign-up may be still on its way.
+  const [erased, beginner] = [deps.random.uuid(), deps.random.uuid()];
+  await erasePerson(deps, deps.db, erased);
   deps.clock.set(new Date('2031-08-15T00:00:00Z'));
+  await deps.db.run(sql`
+    insert into audit_keys (user_id, secret, created_at)
+    select ${beginner}::uuid, secret, ${deps.clock.now()}::timestamptz from audit_keys where user_id = ${present}::uuid`);
   await pruneTrail(deps, { days: 70, by: 'operator' });
-  expect(new Set(await keys())).toEqual(new Set(all.filter(id => id !== gone)));
+  expect(new Set(await keys())).toEqual(new Set([...all, erased, beginner].filter(id => id !== gone)));
   expect((await verifyTrail(deps)).findings).toEqual([]);
 });
 

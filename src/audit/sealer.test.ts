@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ test('checkpoints go to the file and the webhook, signed', async () => {
       .on('data', chunk => (body += chunk))
       .on('end', () => {
         received.push(body);
-        response.writeHead(status).end();
+        response.writeHead(status, { location: '/elsewhere' }).end();
       });
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
@@ -53,8 +53,13 @@ test('checkpoints go to the file and the webhook, signed', async () => {
     expect(kept.map(isSigned)).toEqual([true]);
     expect(JSON.parse(received[0] as string)).toEqual(checkpoint);
     expect((await verifyTrail(deps, kept)).findings).toEqual([]);
-    status = 500;
-    await expect(publishCheckpoint(world)).rejects.toThrow('A checkpoint was not taken');
+    expect(statSync(checkpointFile).mode & 0o777).toBe(0o600);
+    for (status of [500, 307]) {
+      const before = received.length;
+      await expect(publishCheckpoint(world)).rejects.toThrow('A checkpoint was not taken');
+      // A redirect is followed nowhere.
+      expect(received).toHaveLength(before + 1);
+    }
   } finally {
     server.close();
   }
