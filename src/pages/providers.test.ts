@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { Browser } from '../../test/support/browser.ts';
+import { Browser, signedIn } from '../../test/support/browser.ts';
 import { type RealProvider, realProvider } from '../../test/support/oidc-provider.ts';
 import { person } from '../../test/support/people.ts';
 
@@ -120,4 +120,13 @@ test('a provider is linked from the account alone, by this browser, and unlinked
   expect(linked.body).toContain('It was linked.');
   const unlinked = await browser.submitAndFollow(linked, {}, '/account/security/identities/unlink');
   expect(unlinked.body).toContain('It was unlinked.');
+});
+
+test('the session that the browser had ends with a sign-in at a provider (ASVS 7.2.4)', async () => {
+  const browser = await signedIn(world, await person(world));
+  const token = String(browser.cookies.get('entrecore_access'));
+  const answer = await throughProvider(browser, '/account/sign-in/with/acme', 'grace');
+  expect(answer.headers.location).toBe('/account');
+  expect((await world.call('GET', '/users/me', { token })).statusCode).toBe(401);
+  expect((await browser.get('/account')).statusCode).toBe(200);
 });

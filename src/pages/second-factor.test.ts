@@ -1,7 +1,7 @@
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { Browser } from '../../test/support/browser.ts';
+import { Browser, signedIn } from '../../test/support/browser.ts';
 import { type Person, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 
@@ -98,4 +98,14 @@ test('whoever is refused a text message is still offered the passkey', async () 
 
   expect(refused.statusCode).toBeGreaterThanOrEqual(400);
   expect(refused.body).toContain('action="/account/sign-in/second-factor/passkey"');
+});
+
+test('the session that the browser had ends once the second factor is right (ASVS 7.2.4)', async () => {
+  const { browser, page, code } = await halfSignedIn(await person(world));
+  const { cookies: former } = await signedIn(world, await person(world));
+  for (const [name, value] of former) if (!browser.cookies.has(name)) browser.cookies.set(name, value);
+  const token = String(former.get('entrecore_access'));
+  expect((await world.call('GET', '/users/me', { token })).statusCode).toBe(200);
+  expect((await browser.submit(page, { code: code() })).headers.location).toBe('/account/sessions');
+  expect((await world.call('GET', '/users/me', { token })).statusCode).toBe(401);
 });
