@@ -182,6 +182,20 @@ describe('users import', () => {
     expect(events).toEqual({ n: 1203 });
   });
 
+  test('the trail has each account and the whole, and nothing of a dry run', async () => {
+    const csv = `${HEADER}${ID},ada@example.com,ada@example.com,Ada,Ada,,,${hash},f,user,,,t,\n`;
+    const written = () =>
+      world.deps.db.rows(sql`
+        select type, actor_kind, user_id, data from audit_events where type in ('user.imported', 'users.imported') order by id`);
+    await run(csv, { dryRun: true });
+    expect(await written()).toEqual([]);
+    await run(csv);
+    expect(await written()).toMatchObject([
+      { type: 'user.imported', actor_kind: 'operator', user_id: ID },
+      { type: 'users.imported', actor_kind: 'operator', data: { read: 1, made: 1, present: 0, bad: 0 } },
+    ]);
+  });
+
   test('what is exported comes back the same elsewhere', async () => {
     await run(
       [
