@@ -31,7 +31,8 @@ export interface Vouched {
 
 /**
  * Creates an account at an administrator's wish, unverified and without a password: its owner gets a mail with a link
- * that sets one and proves the mailbox. The operator may vouch for the address and give a password. Refuses with `email_taken`, `username_taken`, `grant_exceeds_own` and 422.
+ * that sets one and proves the mailbox. The operator may vouch for the address and give a password. Refuses with `email_taken`,
+ * `username_taken`, `grant_exceeds_own` and 422.
  */
 export async function createUser(
   deps: Deps,

@@ -22,8 +22,9 @@ export interface Change {
 
 /**
  * Replaces the caller's password; every other session ends, and with them open ways in and a change of address that waits,
- * which somebody else may have begun. The current password is checked on the account's lockout counters. Refuses with `no_password`, `too_many_attempts`, `wrong_password`, and with
- * `validation_failed` a new one that breaks the policy, was used before, or differs from its confirmation.
+ * which somebody else may have begun. The current password is checked on the account's lockout counters. Refuses with
+ * `no_password`, `too_many_attempts`, `wrong_password`, and with `validation_failed` a new one that breaks the policy, was used
+ * before, or differs from its confirmation.
  */
 export async function changePassword(
   deps: Deps,

@@ -8,9 +8,9 @@ import type { Deps } from '../platform/deps.ts';
 
 /**
  * Removes the passkeys and unlinks the providers that were added since 72 hours before the owner was mailed the link that takes
- * the account back, in that transaction: each opens it alone, so that whoever added one would be in again at once. What
- * is only asked for besides a password (authenticator app, phone, recovery codes) stays, and a removal of it that waits is called off: whoever had the
- * account may have asked for it, and was told in the owner's place.
+ * the account back, in that transaction: each opens it alone, so that whoever added one would be in again at once. What is only
+ * asked for besides a password (authenticator app, phone, recovery codes) stays, and a removal of it that waits is called off:
+ * whoever had the account may have asked for it, and was told in the owner's place.
  */
 export async function closeRecentWaysIn(
   deps: Deps,

@@ -27,7 +27,8 @@ const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-pas
 
 /**
  * Spends a mailed link: the account's address is verified, or its new one takes the place of the old, which is told and
- * kept for 72 hours - unless the new one is a former address that is kept itself: then that is back, and the other one free. Refuses with `invalid_verification_token`, or `address_taken` when somebody else was faster.
+ * kept for 72 hours; where the new one is a former address that is kept itself, that is back, and the other one is free. Refuses
+ * with `invalid_verification_token`, or `address_taken` when somebody else was faster.
  */
 export async function verifyEmail(deps: Deps, caller: Caller, token: string): Promise<void> {
   const found =
