@@ -10,6 +10,7 @@ import { refresh } from '../sessions/refresh.ts';
 import { sessionOfRefreshToken } from '../sessions/revoke.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { deviceCookie } from '../throttle/device-cookie.ts';
+import { limitAccount } from '../throttle/rate-limits.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 
@@ -55,7 +56,8 @@ export function dropTokens({ config }: KeysDeps, reply: PageReply): void {
 
 /**
  * Who uses this browser, by its access token or, when that is over, by one that its refresh token gives. Refuses with
- * `not_authenticated`; with `recent`, also with `reauthentication_required`.
+ * `not_authenticated`; with `recent`, also with `reauthentication_required`; and with `rate_limited` where this person has
+ * had what the group of the page allows.
  */
 export async function personOf(
   deps: KeysDeps,
@@ -63,7 +65,12 @@ export async function personOf(
   reply: PageReply,
   { recent = false } = {},
 ): Promise<UserPrincipal> {
-  return (await sessionOf(deps, request, reply, recent)).principal;
+  const { principal } = await sessionOf(deps, request, reply, recent);
+  const { limit } = request.routeOptions.config;
+  // The guard counts whom a bearer names, and these pages know people by their cookies.
+  if (limit !== undefined)
+    await limitAccount(deps, limit, { ip: principal.caller.ip, account: principal.userId });
+  return principal;
 }
 
 /** As `personOf`; null where nobody is signed in. */

@@ -5,7 +5,6 @@ import { invalid } from '../platform/problems.ts';
 import { exportOwnData } from '../profile/export.ts';
 import { closeOwnAccount } from '../profile/remove-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
-import { limitAccount } from '../throttle/rate-limits.ts';
 import { accountPage, section } from './account-page.ts';
 import { dropTokens, personOf } from './browser-session.ts';
 import { type Failure, failureOf } from './failure.ts';
@@ -26,7 +25,6 @@ export function dataPages(app: App, deps: KeysDeps): void {
 
   app.post(`${PATH}/export`, { config: { ...page, limit: 'export' } }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
-    await limitAccount(deps, 'export', { ip: principal.caller.ip, account: principal.userId });
     const document = await exportOwnData(deps, principal);
     reply.header('content-disposition', 'attachment; filename="account.json"');
     return reply.type('application/json; charset=utf-8').send(document);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
+import type { RateGroup } from '../platform/rate-groups.ts';
 
 /** What the pages read of a request. */
 export interface PageRequest {
@@ -11,6 +12,7 @@ export interface PageRequest {
   readonly socket: Socket;
   readonly body: unknown;
   readonly query: unknown;
+  readonly routeOptions: { readonly config: { readonly limit?: RateGroup } };
 }
 
 /** What the pages write of an answer. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { Browser } from '../../test/support/browser.ts';
+import { Browser, signedIn } from '../../test/support/browser.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { person } from '../../test/support/people.ts';
 
@@ -34,6 +34,27 @@ test('a lock, and a limit, say when to try again', async () => {
     expect(limited.body).not.toContain('reference');
   } finally {
     await tight.close();
+  }
+});
+
+test('what a person may do in a minute holds on the pages as at the API, from however many addresses', async () => {
+  const open = await testApp({ rateLimit: 'on', http: { trustProxy: 1 } });
+  try {
+    const browser = await signedIn(open, await person(open));
+    const form = await browser.get('/account');
+    const rename = (i: number) =>
+      browser.submit(
+        form,
+        { first_name: `Ada ${i % 2}` },
+        { 'x-forwarded-for': `192.0.2.${i}` },
+        '/account/profile',
+      );
+    const statuses = [];
+    for (let i = 0; i < 61; i++) statuses.push((await rename(i)).statusCode);
+    expect(new Set(statuses.slice(0, 60))).toEqual(new Set([303]));
+    expect(statuses[60]).toBe(429);
+  } finally {
+    await open.close();
   }
 });
 

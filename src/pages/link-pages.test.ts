@@ -56,6 +56,22 @@ describe('a mailed link', () => {
     expect((await browser.get(path)).statusCode).toBe(410);
   });
 
+  test('counts in the group of what it does: a whole office confirms, and whoever guesses does so as little as at the API', async () => {
+    const counting = await testApp({ rateLimit: 'on' });
+    const policyOf = async (action: string) => {
+      const { headers } = await new Browser(counting).request('POST', `/account/${action}`, { token: 'x' });
+      return headers['ratelimit-policy'];
+    };
+    try {
+      for (const action of ['verify-email', 'confirm-email'])
+        expect(await policyOf(action)).toBe('"signup";q=300;w=60');
+      for (const action of ['undo-email-change', 'remove-password', 'not-me'])
+        expect(await policyOf(action)).toBe('"reset";q=60;w=60');
+    } finally {
+      await counting.close();
+    }
+  });
+
   test('that expired, is of another purpose, or is none, says so and has no button', async () => {
     const ada = await person(world, { verified: false });
     const path = await verificationOf(ada);

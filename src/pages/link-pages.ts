@@ -7,6 +7,7 @@ import { disownNotice } from '../notices/disown.ts';
 import { removeByLink } from '../passwords/remove-by-link.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
+import type { RateGroup } from '../platform/rate-groups.ts';
 import { undoEmailChange } from '../profile/undo-email-change.ts';
 import { verifyEmail } from '../profile/verify-email.ts';
 import type { Words } from './words.ts';
@@ -25,6 +26,8 @@ export interface LinkPage {
   readonly action: LinkAction;
   readonly words: (links: Words['links']) => LinkWords;
   readonly danger?: boolean;
+  /** The group of rate limits that the same counts in at the API. */
+  readonly limit: RateGroup;
   /** The address that the link is about; null where it does not work any more. Spends nothing. */
   readonly find: (deps: Deps, token: string) => Promise<string | null>;
   readonly act: (deps: Deps, caller: Caller, token: string) => Promise<unknown>;
@@ -35,12 +38,14 @@ export const linkPages: readonly LinkPage[] = [
   {
     action: 'verify-email',
     words: links => links.verifyEmail,
+    limit: 'signup',
     find: sentTo('verify-email'),
     act: verifyEmail,
   },
   {
     action: 'confirm-email',
     words: links => links.confirmEmail,
+    limit: 'signup',
     find: sentTo('change-email'),
     act: verifyEmail,
   },
@@ -48,6 +53,7 @@ export const linkPages: readonly LinkPage[] = [
     action: 'undo-email-change',
     words: links => links.undoEmailChange,
     danger: true,
+    limit: 'reset',
     find: sentTo('undo-email-change'),
     act: undoEmailChange,
   },
@@ -55,6 +61,7 @@ export const linkPages: readonly LinkPage[] = [
     action: 'remove-password',
     words: links => links.removePassword,
     danger: true,
+    limit: 'reset',
     find: sentTo('remove-password'),
     act: removeByLink,
   },
@@ -62,6 +69,7 @@ export const linkPages: readonly LinkPage[] = [
     action: 'not-me',
     words: links => links.notMe,
     danger: true,
+    limit: 'reset',
     find: async (deps, token) => {
       const notice = await findNotice(deps, deps.db, token);
       if (notice === null || (await findAccountById(deps.db, notice.userId)) === null) return null;

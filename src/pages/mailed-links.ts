@@ -26,7 +26,7 @@ export function mailedLinkPages(app: App, deps: Deps): void {
       return show(reply, askPage(view, link, { token, address }));
     });
 
-    app.post(path, { config: { ...page, limit: 'reset' } }, async (request, reply) => {
+    app.post(path, { config: { ...page, limit: link.limit } }, async (request, reply) => {
       const view = viewOf(deps, request, reply);
       try {
         await link.act(deps, callerOf(request), textOf(request, 'token', 200));

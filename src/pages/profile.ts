@@ -40,7 +40,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
     return reply.redirect('/account?done=profile', 303);
   });
 
-  app.post('/account/email', { config: { ...page, limit: 'mail' } }, async (request, reply) => {
+  app.post('/account/email', { config: { ...page, limit: 'profile' } }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const principal = await personOf(deps, request, reply);
     const email = textOf(request, 'email');
