@@ -182,6 +182,17 @@ describe('a change of address', () => {
     });
   });
 
+  test('the notice of it promises no more than holds where the new mailbox confirms at once: 72 hours', async () => {
+    const { ada, confirm, notice } = await changing();
+    const mails = await readMailbox(world.deps, { to: ada.who.email });
+    const text = mails.find(({ template }) => template === 'email-change-notice')?.text;
+    expect(text).toContain('If it was not you, stop the change within 72 hours');
+    await world.call('POST', `/verify-email/${confirm}`);
+    world.deps.clock.advance(72 * 3600 - 1);
+    const undone = await world.call('POST', '/email-change/undo', { body: { token: notice } });
+    expect(undone.statusCode).toBe(200);
+  });
+
   test('after 72 hours the old address is free, and the link that undoes is worth nothing', async () => {
     const ada = await member();
     const next = fresh();

@@ -9,6 +9,7 @@ import { issueChallenge } from '../challenges/issue.ts';
 import { mailboxWait, onceAnHour } from '../delivery/an-hour.ts';
 import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
+import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { sql } from '../platform/sql.ts';
@@ -118,7 +119,8 @@ async function tellOldAddress(
       at: deps.clock.now().toISOString(),
     },
     secrets: { token: undo.token },
-    expiresAt: undo.expiresAt,
+    // The link outlives a late confirmation; behind one that comes at once it is worth nothing after so long.
+    expiresAt: addSeconds(deps.clock.now(), ADDRESS_KEPT),
   });
 }
 
