@@ -37,7 +37,7 @@ export const http = {
   ),
   REDIRECT_URIS: setting(
     list(redirectUri),
-    'Where federation and the hosted pages may send people back to; exact match, separated by commas.',
+    'Where a sign-in with a provider may send people back to, beside the hosted pages; exact match, separated by commas.',
     lookup => asBrowsersSay(`${lookup('APP_URL')}`),
     { fallbackText: 'APP_URL' },
   ),
