@@ -216,6 +216,21 @@ test('a thief whose address only looked like that which is back has no notice th
   expect(await addressOf(ada)).toBe(ada.email);
 });
 
+test('nor has one where the owner, once back, has moved on', async () => {
+  const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
+  const { email } = await moveToLookalike(ada);
+  const stolen = await notice(ada, email);
+  const undo = await mailedToken(world, 'email-changed', ada.email);
+  expect((await world.call('POST', '/email-change/undo', { body: { token: undo } })).statusCode).toBe(200);
+  const { access_token: token } = await logIn(world, ada);
+  const next = `next-${ada.email}`;
+  await world.call('PUT', '/users/me', { token, body: { email: next } });
+  await world.call('POST', `/verify-email/${await mailedToken(world, 'email-change-confirm', next)}`);
+  expect(await addressOf(ada)).toBe(next);
+  await expect(disownNotice(world.deps, caller, stolen)).rejects.toMatchObject({ code: 'invalid_link' });
+  expect(await addressOf(ada)).toBe(next);
+});
+
 test('a thief who undoes a change of their own leaves the link of the address that theirs looks like', async () => {
   const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
   const { email, access_token } = await moveToLookalike(ada);

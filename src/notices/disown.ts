@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { clearPendingEmail } from '../accounts/mailbox.ts';
-import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
+import { isSameAddress } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge, Purpose } from '../challenges/challenge.ts';
 import { voidChallenges } from '../challenges/consume.ts';
@@ -40,9 +40,9 @@ const WAYS_IN: readonly Purpose[] = [
 
 /**
  * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours),
- * removes the passkeys and unlinks the providers of the 72 hours before it and since, voids open links and half-finished sign-ins, and mails a link
- * for a new password. What is only asked for besides a password stays, and is asked for as ever. Once per notice, by the
- * token in its mail; refuses with `invalid_link`.
+ * removes the passkeys and unlinks the providers that were added since 72 hours before the notice, voids open links and
+ * half-finished sign-ins, and mails a link for a new password. What is only asked for besides a password stays, and is asked
+ * for as ever. Once per notice, by the token in its mail; refuses with `invalid_link`.
  */
 export async function disownNotice(deps: Deps, caller: Caller, token: string): Promise<Disowned> {
   const { db } = deps;
@@ -123,9 +123,8 @@ async function backAt(
 ): Promise<Account | null> {
   // By mailbox and not by key: a thief may have moved the account from admin@ to admın@.
   if (!isSameAddress(mailbox, account.email)) {
-    // Their one key does not tell which came first. Who took the account back has voided what was sent to those after.
-    const looksAlike = normalizeEmail(mailbox).key === normalizeEmail(account.email).key;
-    return looksAlike && link === null ? null : restoreAddress(deps, tx, { account, address: mailbox });
+    // A key is of all that look alike. Who took the account back has voided what was sent to those that came after.
+    return link === null ? null : restoreAddress(deps, tx, { account, address: mailbox });
   }
   await clearPendingEmail(deps, tx, account.id);
   return account;
