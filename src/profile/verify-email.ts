@@ -27,8 +27,8 @@ const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-pas
 
 /**
  * Spends a mailed link: the account's address is verified, or its new one takes the place of the old, which is told and
- * kept for 72 hours; where the new one is a former address that is kept itself, that is back, and the other one is free. Refuses
- * with `invalid_verification_token`, or `address_taken` when somebody else was faster.
+ * kept for 72 hours; where the new one is a former address that is kept itself, that is back, and the other one free. Refuses
+ * with `invalid_verification_token`, or `address_taken` when somebody else was faster or it only looks like one that is kept.
  */
 export async function verifyEmail(deps: Deps, caller: Caller, token: string): Promise<void> {
   const found =
@@ -118,9 +118,10 @@ async function goBack(
 ): Promise<Account | null> {
   const userId = account.id;
   const undo = await openUndo(deps, tx, { userId, address });
-  const { key } = normalizeEmail(address);
-  const looksAlike = key === normalizeEmail(account.email).key && !isSameAddress(address, account.email);
-  const isFormer = looksAlike ? undo !== null : (await keptAddresses(deps, tx, userId)).has(key);
+  const isKept = (await keptAddresses(deps, tx, userId)).has(normalizeEmail(address).key);
+  // The key tells nothing of the mailbox: admın@ must not come into what is kept for admin@.
+  if (isKept && undo === null) throw new Problem('address_taken');
+  const isFormer = undo !== null && !isSameAddress(address, account.email);
   const restored = isFormer ? await restoreAddress(deps, tx, { account, address }) : null;
   if (restored === null) return null;
   await markEmailVerified(deps, tx, { userId, address });
