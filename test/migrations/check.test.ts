@@ -419,6 +419,27 @@ describe('a service with a role of its own', () => {
     }
   });
 
+  it('is caught as well where the role that migrates made it, and may give it to others', async () => {
+    const owner = `entrecore_owner_${process.pid}`;
+    const made = `entrecore_made_${process.pid}`;
+    const other = await emptyDatabase();
+    try {
+      await other.query(`create role ${owner} login createrole password 'owner'`);
+      await other.query(`alter database ${other.name} owner to ${owner}`);
+      const connection = { connectionString: withDatabase(other.name, owner, 'owner') };
+      await on(connection.connectionString, client => client.query(`create role ${made}`));
+      const options = { ...(await migration(made)), connection };
+      await upgrade(options);
+      await other.query(`grant create on schema public to ${made}`);
+      expect((await checkDatabase(options)).faults).toEqual([
+        `grant on the schema to ${made} differs: expected "USAGE", found "CREATE, USAGE"`,
+      ]);
+    } finally {
+      await other.close();
+      await onServer(client => client.query(`drop role if exists ${made}, ${owner}`));
+    }
+  });
+
   it('is told of what somebody else owns, since the next revision could not change it', async () => {
     const owner = `entrecore_owner_${process.pid}`;
     const other = await emptyDatabase();

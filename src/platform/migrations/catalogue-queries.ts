@@ -105,11 +105,14 @@ export const catalogueQueries: readonly string[] = [
    from pg_proc p, lateral ${privileges('proacl', 'f', 'proowner')}
    where pronamespace = (select oid from pg_namespace where nspname = $1) and ${mine('pg_proc', 'p.oid')}`,
 
-  // What PostgreSQL gives everybody differs by its version, and whoever migrates needs the right to create.
+  // What PostgreSQL gives everybody differs by its version, and whoever migrates needs the right to create: by its own name, or by
+  // a group whose rights it has. From 16 on whoever makes a role is a member of it as well, but without its rights.
   `select 'grant on the schema to ' || held.grantee::regrole as key, held.list as value
    from pg_namespace, lateral ${privileges('nspacl', 'n', 'nspowner')}
    where nspname = $1 and $2 <> '' and held.grantee not in (0, nspowner, ${me})
-     and not exists (select from pg_auth_members where roleid = held.grantee and member = ${me})
+     and not exists (
+       select from pg_auth_members m where roleid = held.grantee and member = ${me}
+         and to_jsonb(m) ->> 'inherit_option' is distinct from 'false')
    union all
    select 'grant on the version table to ' || held.grantee::regrole, held.list
    from pg_class, lateral ${privileges('relacl', 'r', 'relowner')}
