@@ -281,4 +281,30 @@ describe('autogenerate', { timeout: 60_000 }, () => {
       'the downgrade: readers becomes unique by age: this fails where two rows are alike',
     ]);
   });
+
+  it('warns of them as well where an index makes rows unique, or a check is new', async () => {
+    await files.add(FIRST, `${NOTES}; ${BY_HAND}; alter table readers add nick text`, 'select 1');
+    const other = defineEntity({
+      name: 'notes',
+      properties: { id: uuid().primary(), title: text(), kind: text().default('plain') },
+      indexes: [titleIndex("where kind <> 'draft'")],
+    });
+    const one = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary(), nick: text().nullable() },
+      checks: [{ name: 'readers_nick_check', expression: "nick <> ''" }],
+      indexes: [
+        {
+          name: 'readers_nick_idx',
+          expression: 'create unique index readers_nick_idx on readers (lower(nick))',
+        },
+      ],
+    });
+    expect(cautions(await schemaDifference(await migration(), inCode(other, one, log)))).toEqual([
+      'readers is held to readers_nick_check: this fails where a row breaks it',
+      'readers becomes unique by the index readers_nick_idx: this fails where two rows are alike',
+      'notes becomes unique by the index notes_title_idx: this fails where two rows are alike',
+      'the downgrade: notes becomes unique by the index notes_title_idx: this fails where two rows are alike',
+    ]);
+  });
 });

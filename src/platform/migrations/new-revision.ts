@@ -65,7 +65,8 @@ export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string
   ];
 }
 
-// What is new for rows that are there: a null, a second one of a kind, or a value of another type is in the way.
+// What is new for rows that are there: a null, a second one of a kind, a value of another type or one that a check refuses is in
+// the way.
 function demands(sql: string): string[] {
   const own = sql.replaceAll(/create table [^;]*;/g, '');
   const made = new Set([...sql.matchAll(/create table "(\w+)"/g)].map(([, table]) => table));
@@ -86,6 +87,15 @@ function demands(sql: string): string[] {
     /alter table "(\w+)" add constraint "\w+" unique \(([^)]*)\)/g,
     (table, columns) =>
       `${table} becomes unique by ${columns.replaceAll('"', '')}: this fails where two rows are alike`,
+  );
+  demand(
+    /alter table "(\w+)" add constraint "(\w+)" check /g,
+    (table, check) => `${table} is held to ${check}: this fails where a row breaks it`,
+  );
+  // As an entity writes it, or in capitals as PostgreSQL tells of it. Looking ahead takes the table first, as above.
+  demand(
+    /create unique index (?="?(?:\w+)"? on "?(\w+))"?(\w+)/gi,
+    (table, index) => `${table} becomes unique by the index ${index}: this fails where two rows are alike`,
   );
   return found;
 }
