@@ -440,6 +440,23 @@ describe('a service with a role of its own', () => {
     }
   });
 
+  it('is caught as well when it may create in the schema as everybody may, or as the owner of the database', async () => {
+    const fault = `${role} may create in the schema, by a right that is not granted to it by name`;
+    const other = await emptyDatabase();
+    try {
+      const options = { ...(await migration(role)), connection: other.connection };
+      await upgrade(options);
+      await other.query('grant create on schema public to public');
+      expect((await checkDatabase(options)).faults).toEqual([fault]);
+      await other.query('revoke create on schema public from public');
+      expect((await checkDatabase(options)).faults).toEqual([]);
+      await other.query(`alter database ${other.name} owner to ${role}`);
+      expect((await checkDatabase(options)).faults).toEqual([fault]);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('is told of what somebody else owns, since the next revision could not change it', async () => {
     const owner = `entrecore_owner_${process.pid}`;
     const other = await emptyDatabase();

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import { readStanding } from './applied.ts';
 import { readCatalogue } from './catalogue.ts';
 import { compareCatalogues } from './catalogue-comparison.ts';
@@ -41,8 +42,23 @@ export async function checkDatabase({
     const { rows } = await client.query<{ now: Date }>('select now()');
     if (rows[0] === undefined) throw new MigrationError('The database does not say what time it is');
     faults.push(...compareCatalogues(expected, live, rows[0].now));
+    if (serviceRole !== null && (await mayCreateUnnamed(client, serviceRole)))
+      faults.push(`${serviceRole} may create in the schema, by a right that is not granted to it by name`);
     return { faults, warnings };
   } finally {
     await client.end();
   }
+}
+
+// As everybody could up to PostgreSQL 14, through a group, or as the owner of the database or the schema, who may drop every table
+// there as well. What is granted by name is told of with the other grants.
+async function mayCreateUnnamed(client: ClientBase, role: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from pg_namespace, pg_roles r
+     where nspname = current_schema() and rolname = $1 and rolname <> current_user
+       and has_schema_privilege(r.oid, pg_namespace.oid, 'create')
+       and not exists (select from aclexplode(nspacl) where grantee = r.oid and privilege_type = 'CREATE')`,
+    [role],
+  );
+  return rowCount !== 0;
 }
