@@ -332,21 +332,6 @@ describe('headers', () => {
     expect(lower.statusCode).toBe(200);
   });
 
-  test('a good token is not called invalid because the password or the code beside it is wrong', async () => {
-    const mine = (await logIn(world, await person(world))).access_token;
-    await world.call('POST', '/mfa/totp', { token: mine });
-    for (const [url, body, code] of [
-      ['/token/reauthenticate', { password: 'another' }, 'invalid_credentials'],
-      ['/mfa/totp/confirm', { code: '12345' }, 'invalid_mfa_code'],
-      ['/token', { username: 'nobody', password: 'x' }, 'invalid_credentials'],
-    ] as const) {
-      const answer = await world.call('POST', url, { token: mine, body });
-      expectProblem(answer, code);
-      expect(answer.headers['www-authenticate'], url).toBe('Bearer');
-    }
-    expect((await world.call('GET', '/users/me', { token: mine })).statusCode).toBe(200);
-  });
-
   test('the endpoints of OAuth clients carry error and error_description, the others do not', async () => {
     const form = { username: 'nobody', password: 'x' };
     for (const [answer, error] of [

@@ -111,8 +111,7 @@ function bodyOf(problem: Problem, requestId: string, oauth: boolean): Record<str
 }
 
 // RFC 6750 §3: the error attribute is there only when a token was sent; RFC 9470 §3 where it is too old; RFC 6749 §5.2 for
-// clients. Nor is a token invalid because the password or the code beside it is wrong: programs that are told so throw a
-// good one away, or take a new one and send the same wrong code again.
+// clients.
 function challengeOf(problem: Problem, request: FastifyRequest): string {
   if (problem.code === 'invalid_client') return 'Basic realm="entrecore", charset="UTF-8"';
   if (problem.code === 'reauthentication_required') {
@@ -120,7 +119,7 @@ function challengeOf(problem: Problem, request: FastifyRequest): string {
   }
   if (problem.code === 'permission_denied')
     return `Bearer error="insufficient_scope", error_description="${problem.message}"`;
-  return problem.oauth === 'invalid_token' && speaksBearer(request.headers.authorization)
+  return speaksBearer(request.headers.authorization)
     ? `Bearer error="invalid_token", error_description="${problem.message}"`
     : 'Bearer';
 }

@@ -33,7 +33,7 @@ const HEADERS = {
   },
   'WWW-Authenticate': {
     description:
-      'How to authenticate: `Bearer`, with `error` and `error_description` where a token was refused or is not enough (RFC 6750 §3, RFC 9470 §3); `Basic` for a service client.',
+      'How to authenticate: `Bearer`, with `error` and `error_description` where a token was sent or is not enough (RFC 6750 §3, RFC 9470 §3); `Basic` for a service client.',
     schema: text('Bearer error="invalid_token", error_description="Token has been revoked"'),
   },
   Location: {
