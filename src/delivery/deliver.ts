@@ -4,6 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import type { Channel } from './channels.ts';
 import { openDraft } from './open-draft.ts';
 import { type Claimed, markDead, markExpired, markRetry, markSent, renewLease } from './queries.ts';
+import { readableReason } from './readable-reason.ts';
 import { DeliveryFailure } from './transport.ts';
 
 /** Seconds that a claim holds; renewed while a send is under way, so it only runs out on a process that died. */
@@ -38,8 +39,7 @@ export async function deliver(
       log.info(line, 'message sent');
       return 'sent';
     }
-    const { kind, message } = failure;
-    const error = message.slice(0, 300);
+    const { kind, message: error } = failure;
     if (kind === 'permanent' || attempts >= MAX_ATTEMPTS) {
       await markDead(db, claimed, clock.now(), error);
       log.error({ ...line, error }, 'message is dead: see `outbox list --dead`');
@@ -59,6 +59,7 @@ export async function deliver(
 async function send(deps: DeliverDeps, channel: Channel, claimed: Claimed): Promise<DeliveryFailure | null> {
   const { db, clock, secrets } = deps;
   const { id, recipient, createdAt } = claimed;
+  let told: unknown[] = [];
   const renewal = setInterval(
     () => {
       renewLease(db, claimed, addSeconds(clock.now(), LEASE_SECONDS)).catch(() => {});
@@ -66,11 +67,14 @@ async function send(deps: DeliverDeps, channel: Channel, claimed: Claimed): Prom
     (LEASE_SECONDS * 1000) / 3,
   );
   try {
-    await channel.send({ id, to: recipient, createdAt }, openDraft(secrets, claimed));
+    const draft = openDraft(secrets, claimed);
+    told = Object.values(draft.secrets);
+    await channel.send({ id, to: recipient, createdAt }, draft);
     return null;
   } catch (error) {
-    if (error instanceof DeliveryFailure) return error;
-    return new DeliveryFailure('temporary', error instanceof Error ? error.message : String(error));
+    const kind = error instanceof DeliveryFailure ? error.kind : 'temporary';
+    const message = error instanceof Error ? error.message : String(error);
+    return new DeliveryFailure(kind, readableReason(message, told), { cause: error });
   } finally {
     clearInterval(renewal);
   }

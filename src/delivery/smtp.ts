@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { domainToASCII } from 'node:url';
 import type { Transporter, TransportOptions } from 'nodemailer';
 import { loadOnce } from '../platform/load-once.ts';
-import { parseSmtpUrl } from '../platform/smtp-url.ts';
+import { parseSmtpUrl, type SmtpServer } from '../platform/smtp-url.ts';
+import { readableReason } from './readable-reason.ts';
 import type { RenderedMail } from './render.ts';
 import { CONNECTIONS, DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
 
@@ -67,7 +68,7 @@ export function openSmtp(
           signal: AbortSignal.timeout(sendMs),
         });
       } catch (error) {
-        throw asFailure(error);
+        throw asFailure(error, spelt(server.auth));
       }
     },
     close: () =>
@@ -79,7 +80,7 @@ export function openSmtp(
 }
 
 // What concerns one message rather than the server or our account there. A refused MAIL FROM is our own configuration.
-function asFailure(error: unknown): DeliveryFailure {
+function asFailure(error: unknown, secrets: readonly string[]): DeliveryFailure {
   const { code, command, responseCode, message } = error as {
     code?: string;
     command?: string;
@@ -90,5 +91,12 @@ function asFailure(error: unknown): DeliveryFailure {
   const refused = responseCode !== undefined && responseCode >= 500;
   let kind: FailureKind = 'outage';
   if (aboutMessage) kind = refused ? 'permanent' : 'temporary';
-  return new DeliveryFailure(kind, message, { cause: error });
+  return new DeliveryFailure(kind, readableReason(message, secrets), { cause: error });
+}
+
+// The password as AUTH PLAIN and AUTH LOGIN send it: a server may quote the line that it refuses.
+function spelt(auth: SmtpServer['auth']): string[] {
+  if (auth === undefined) return [];
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return [base64(`\0${auth.user}\0${auth.pass}`), base64(auth.pass), auth.pass];
 }
