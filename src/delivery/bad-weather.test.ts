@@ -55,3 +55,25 @@ test('a server that quotes the login it refuses makes nobody read the password',
   const sent = transport.send({ id: '0193', to: 'ada@example.com', createdAt: new Date() }, mail);
   await expect(sent).rejects.toThrow(/535 not accepted: AUTH PLAIN \[secret\]$/);
 });
+
+test('a server that drops every other mail costs one that waits for its own reasons no tries', async () => {
+  const { deps } = await server(({ verb, text, mails }) => {
+    if (verb === 'RCPT' && text.includes('greylisted')) return '450 later';
+    return verb === 'END' && mails % 2 === 0 ? 'drop' : null;
+  });
+  deliver(deps);
+  await queue(deps, 'greylisted@example.com');
+  await until(async () => (await entryOf(deps, 'greylisted@example.com'))?.lastError);
+  const began = deps.clock.now();
+  for (let round = 0; round < 12; round++) {
+    for (let index = 0; index < 4; index++) await queue(deps, `user${round}-${index}@example.com`);
+    await until(async () => {
+      const untried = (await entries(deps)).filter(({ attempts }) => attempts === 0);
+      if (untried.length > 0) deps.clock.advance(1);
+      return untried.length === 0;
+    });
+  }
+  expect(deps.clock.now().getTime() - began.getTime()).toBeLessThan(150_000);
+  // At once, and after some 15, 45 and 105 seconds.
+  expect((await entryOf(deps, 'greylisted@example.com'))?.attempts).toBeLessThanOrEqual(4);
+});

@@ -18,6 +18,9 @@ const POLL_SECONDS = 5;
 const WAKE_DELAYS_MS = [30, 300];
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
+// In a row: half a minute of them. Where some sends fail and others do not, each that does would hasten all, and a message that
+// waits for its own reasons would have used up a day of tries in minutes.
+const FAILURES_OF_AN_OUTAGE = 4;
 // A clock that was put back by less makes nobody wait for long.
 const STEP_BACK_SECONDS = 60;
 // With what a drain gives to requests, less than the half minute after which a stop is usually not waited for.
@@ -102,8 +105,9 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
       const seconds = Math.min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (failures - 1));
       lane.pause = { failures, until: addSeconds(now, seconds) };
     } else if (outcome === 'sent' && lane.pause !== null) {
+      const { failures } = lane.pause;
       lane.pause = null;
-      await hasten(db, lane.channel.name, now).catch(() => {});
+      if (failures >= FAILURES_OF_AN_OUTAGE) await hasten(db, lane.channel.name, now).catch(() => {});
     }
   }
 
