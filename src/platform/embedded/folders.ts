@@ -77,9 +77,12 @@ function refuseLongPath(root: string): void {
 // A path of a Unix socket has some 104 bytes, of which PostgreSQL's file name takes 15.
 const SOCKET_FOLDER_BYTES = 85;
 
+/** The name of the socket's folder where it is beside the cluster. */
+export const BESIDE = 'run';
+
 /** The private folder of the server's socket: beside the cluster, or, where that path is too long, the one `before` or a new one. */
 export function socketFolder({ root, account }: Folders, before: string | undefined): string {
-  const beside = join(root, 'run');
+  const beside = join(root, BESIDE);
   if (Buffer.byteLength(beside) <= SOCKET_FOLDER_BYTES) return ownFolder(beside, account);
   if (before !== undefined && isOwn(before, account)) return before;
   const base = Buffer.byteLength(tmpdir()) <= 40 ? tmpdir() : '/tmp';

@@ -59,7 +59,11 @@ export function tryShared(file: string): Lock | null {
 
 function begin(file: string, statements: string): Lock | null {
   // The file is made beforehand, with its mode and owner: SQLite would make it for everybody to read.
-  if (!existsSync(file)) throw new Error(`The lock file ${file} is missing.`);
+  if (!existsSync(file)) {
+    throw new StartError(
+      `${file} is missing: the folder was moved or removed while it was in use. Put it back, or stop whatever uses it.`,
+    );
+  }
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(file, { timeout: 0 });

@@ -1,16 +1,16 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { inDataDir, refusalOf } from '../data-dir.ts';
 import type { Log } from '../log.ts';
-import { StartError } from '../start-error.ts';
+import { isExpected, StartError } from '../start-error.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { DATABASE, ensureCluster, ROLE, SUPERUSER } from './cluster.ts';
 import { PORT, refuseElsewhere } from './elsewhere.ts';
 import { prepareFolders } from './folders.ts';
 import { type Lock, takeExclusive, tryExclusive, tryShared } from './lock.ts';
-import { readPidFile } from './postmaster.ts';
-import { ensureServer, type Running, stopServer } from './server.ts';
+import { readPidFile, worksInMoved } from './postmaster.ts';
+import { ensureServer, hasSocket, type Running, stopServer } from './server.ts';
 
 export interface EmbeddedOptions {
   readonly dataDir: string;
@@ -34,6 +34,7 @@ export interface Embedded {
 
 const WATCH_MS = 500;
 const RESTART_PAUSE_MS = 2_000;
+const COMPLAIN_EVERY_MS = 60_000;
 
 /**
  * The PostgreSQL under `dataDir`: made at the first start, adopted where it runs, started else. It is shared with every
@@ -77,8 +78,10 @@ export async function openEmbedded({
     enter.release();
   }
 
+  const identity = statSync(folders.cluster);
   let released: Promise<void> | null = null;
   let restarting = false;
+  let complaint = { message: '', until: 0 };
   const watch = setInterval(() => {
     if (!restarting && !serves()) void restart();
   }, WATCH_MS).unref();
@@ -86,7 +89,7 @@ export async function openEmbedded({
   function serves(): boolean {
     try {
       const found = readPidFile(folders.cluster);
-      return found?.pid === running.pid && found.alive && found.status !== 'stopping';
+      return found?.pid === running.pid && found.alive && found.status !== 'stopping' && hasSocket(found);
     } catch {
       // While every descriptor is in use nothing can be read: it is looked at again.
       return true;
@@ -105,14 +108,30 @@ export async function openEmbedded({
         again.release();
       }
     } catch (error) {
-      log.error({ err: error }, 'The embedded PostgreSQL died and does not start; trying again');
+      complain(error);
     }
     await sleep(RESTART_PAUSE_MS, undefined, { ref: false });
     restarting = false;
   }
 
+  // What lasts is said once a minute.
+  function complain(error: unknown): void {
+    const { message } = error as Error;
+    if (message === complaint.message && performance.now() < complaint.until) return;
+    complaint = { message, until: performance.now() + COMPLAIN_EVERY_MS };
+    const said = 'The embedded PostgreSQL is gone and does not start; trying again';
+    if (isExpected(error)) log.error(`${said}. ${message}`);
+    else log.error({ err: error }, said);
+  }
+
   async function leave(): Promise<void> {
     clearInterval(watch);
+    // Moved or removed: the server would run on where nobody finds it.
+    if (!existsSync(folders.gate)) {
+      holder?.release();
+      if (worksInMoved(running.pid, identity)) await stopServer(running.pid, log);
+      return;
+    }
     const exit = await gate().catch((error: unknown) => {
       holder?.release();
       throw error;

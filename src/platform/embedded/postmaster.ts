@@ -1,4 +1,4 @@
-import { lchownSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { lchownSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Account } from './account.ts';
 
@@ -71,6 +71,26 @@ function worksIn(pid: number, cluster: string): boolean {
     return readlinkSync(`/proc/${pid}/cwd`) === cluster;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EACCES' && wasStartedFor(pid, cluster);
+  }
+}
+
+/** Whether the process works in this folder, wherever that was moved to. Not where the system does not tell. */
+export function worksInMoved(pid: number, { dev, ino }: FolderIdentity): boolean {
+  const found = statAt(`/proc/${pid}/cwd`);
+  return found !== null && found.dev === dev && found.ino === ino && isAlive(pid);
+}
+
+/** What a folder keeps when it is moved. */
+export interface FolderIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+function statAt(path: string): FolderIdentity | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
   }
 }
 

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import type { Binaries } from './binaries.ts';
 import { asMissingLoader } from './cluster.ts';
 import { ELSEWHERE, listens, PORT } from './elsewhere.ts';
-import { type Folders, socketFolder } from './folders.ts';
-import { disownPidFile, isAlive, readPidFile } from './postmaster.ts';
+import { BESIDE, type Folders, socketFolder } from './folders.ts';
+import { disownPidFile, isAlive, type PidFile, readPidFile } from './postmaster.ts';
 
 export interface Running {
   readonly pid: number;
@@ -99,7 +99,14 @@ async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise
       disownPidFile(folders.cluster, found, folders.account);
       return null;
     }
-    if (found.status === 'ready') return { pid: found.pid, socketFolder: found.socketFolder, started: false };
+    if (found.status === 'ready') {
+      if (hasSocket(found)) return { pid: found.pid, socketFolder: found.socketFolder, started: false };
+      log.warn(
+        `The embedded PostgreSQL has lost its socket in ${found.socketFolder}, which was moved or removed; starting it again`,
+      );
+      await stopServer(found.pid, log);
+      continue;
+    }
     if (found.status === 'stopping' && performance.now() - since > STOPPING_MS) {
       await stopServer(found.pid, log);
       continue;
@@ -108,6 +115,13 @@ async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise
     await sleep(POLL_MS);
   }
 }
+
+/**
+ * False where nobody can come in any more: the folder was moved while the server ran, or the one of the socket was removed. One in
+ * the temporary folder may be there for those alone who started the server (systemd's PrivateTmp).
+ */
+export const hasSocket = ({ socketFolder }: PidFile): boolean =>
+  basename(socketFolder) !== BESIDE || existsSync(join(socketFolder, `.s.PGSQL.${PORT}`));
 
 async function start(
   folders: Folders,
