@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import {
@@ -79,7 +79,9 @@ test('a server that outlived its killed service in another container is refused,
   const other = hold({}, WITH_INIT);
   const { url } = (await other.hear('open')) as { url: string };
   await query({ url }, 'create table kept as select 42 as n');
-  killAll(running(`holder-process.ts ${place.dataDir}`));
+  const holders = () => running(`holder-process.ts ${place.dataDir}`);
+  killAll(holders());
+  await expect.poll(holders).toEqual([]);
   const before = pidFile();
   await expect(openHere()).rejects.toThrow(REFUSAL);
   expect(pidFile()).toBe(before);
@@ -90,6 +92,20 @@ test('a server that outlived its killed service in another container is refused,
   const ours = await openHere();
   expect(await query(ours, 'select n from kept')).toEqual([{ n: 42 }]);
   await ours.release();
+});
+
+test('such a server is refused as well where the other container had the folder under another name', async () => {
+  const there = join(place.base, 'there');
+  mkdirSync(there);
+  const renamed = 'mount --bind "$3" "$0" || exit 1; exec 3<&0; "$1" "$2" "$0" <&3 & wait; exec sleep 600';
+  const other = hold({}, [...CONTAINER, 'sh', '-c', renamed, there]);
+  await other.hear('open');
+  const holders = () => running(`holder-process.ts ${there}`);
+  killAll(holders());
+  await expect.poll(holders).toEqual([]);
+  const before = pidFile();
+  await expect(openHere()).rejects.toThrow(REFUSAL);
+  expect(pidFile()).toBe(before);
 });
 
 test('root without CAP_SYS_PTRACE, as in a container, still shares the server of another user', async ({

@@ -94,8 +94,10 @@ async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise
     const found = readPidFile(folders.cluster);
     if (found === null) return null;
     if (!found.alive) {
-      // Its holder may have been killed while it goes on in a container of its own.
-      if (await listens(found.socketFolder)) throw new StartError(ELSEWHERE);
+      // Its holder may have been killed while it goes on in a container of its own, where this folder may have another name.
+      const beside = join(folders.root, BESIDE);
+      for (const folder of new Set([found.socketFolder, beside]))
+        if (await listens(folder)) throw new StartError(ELSEWHERE);
       disownPidFile(folders.cluster, found, folders.account);
       return null;
     }
