@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { testDeps } from '../../test/support/deps.ts';
+import { freePort } from '../../test/support/redis.ts';
 import { smsProvider } from '../../test/support/sms.ts';
 import { enqueueMail, enqueueSms } from './enqueue.ts';
 import { listOutbox } from './outbox.ts';
@@ -63,12 +64,16 @@ test.each([
 ])('an answer of %i is %s', async (status, kind) => {
   const { url } = await provider(status);
   const sms = openSms({ ...none, webhook: { url, secret: 'sixteen bytes or more' } });
-  await expect(sms?.send(outgoing, 'Hello')).rejects.toMatchObject({ kind });
+  const message = `The SMS provider answered ${status}.`;
+  await expect(sms?.send(outgoing, 'Hello')).rejects.toMatchObject({ kind, message });
 });
 
 test('a provider that is gone is an outage, and without one SMS is off', async () => {
-  const sms = openSms({ ...none, webhook: { url: 'http://127.0.0.1:9', secret: 'sixteen bytes or more' } });
-  await expect(sms?.send(outgoing, 'Hello')).rejects.toMatchObject({ kind: 'outage' });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const sms = openSms({ ...none, webhook: { url, secret: 'sixteen bytes or more' } });
+  const message = `The SMS provider cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`;
+  await expect(sms?.send(outgoing, 'Hello')).rejects.toMatchObject({ kind: 'outage', message });
   expect(openSms(none)).toBeNull();
 });
 

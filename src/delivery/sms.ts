@@ -54,20 +54,28 @@ async function post(url: string, body: string, headers: Record<string, string>):
       method: 'POST',
       body,
       headers,
-      redirect: 'error',
+      redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     status = answer.status;
     await answer.body?.cancel();
   } catch (error) {
-    throw new DeliveryFailure('outage', 'The SMS provider cannot be reached.', { cause: error });
+    throw new DeliveryFailure('outage', `The SMS provider cannot be reached: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   if (status < 300) return;
   throw new DeliveryFailure(kindOf(status), `The SMS provider answered ${status}.`);
 }
 
-// 401 and 403 are our credentials, 408 and 429 ask for patience; any other 4xx is about this message.
+// fetch itself says no more than that it failed.
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+}
+
+// A redirect is an address of ours that is no longer right, 401 and 403 are our credentials, 408 and 429 ask for patience; any other 4xx is about this message.
 function kindOf(status: number): DeliveryFailure['kind'] {
-  if (status >= 500 || status === 401 || status === 403) return 'outage';
+  if (status < 400 || status >= 500 || status === 401 || status === 403) return 'outage';
   return status === 408 || status === 429 ? 'temporary' : 'permanent';
 }
