@@ -74,7 +74,8 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }
 
-// A redirect is an address of ours that is no longer right, 401 and 403 are our credentials, 408 and 429 ask for patience; any other 4xx is about this message.
+// A redirect is an address of ours that is no longer right, 401 and 403 are our credentials, 408 and 429 ask for patience; any
+// other 4xx is about this message.
 function kindOf(status: number): DeliveryFailure['kind'] {
   if (status < 400 || status >= 500 || status === 401 || status === 403) return 'outage';
   return status === 408 || status === 429 ? 'temporary' : 'permanent';
