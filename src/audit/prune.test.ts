@@ -107,6 +107,36 @@ test('retention drops whole months, and the rest still verifies from the signed 
   expect(await appendOnlyBy(deps.db)).toBe('trigger');
 });
 
+test('what an epoch left over is no forged event once retention has dropped what was before it', async () => {
+  await monthly();
+  // Restored into another cluster: written with a low id, before the sealer noticed.
+  const stands = async (transaction: string) => {
+    await writeEvent(deps);
+    await deps.db.transaction(async tx => {
+      await tx.run(sql`set local session_replication_role = replica`);
+      await tx.run(sql`update audit_events set transaction_id = ${transaction}::xid8
+        where transaction_id = (select max(transaction_id) from audit_events)`);
+    });
+  };
+  await stands('5');
+  await stands('1000000000000');
+  await sealAll(deps);
+  await seal();
+  expect((await verifyTrail(deps)).findings).toEqual([]);
+  await pruneTrail(deps, { days: 60, by: 'operator' });
+  await seal();
+  expect(await verifyTrail(deps)).toMatchObject({
+    findings: [],
+    prunedBefore: new Date('2031-04-01T00:00:00Z'),
+  });
+
+  await deps.db.run(sql`
+    insert into audit_events (id, created_at, epoch, transaction_id, type, outcome, actor_kind)
+    select id, created_at + interval '1 s', epoch, transaction_id, type, outcome, actor_kind
+    from audit_events where transaction_id = '5'`);
+  expect((await verifyTrail(deps)).findings).toMatchObject([{ kind: 'event_inserted' }]);
+});
+
 test('retention drops the key of somebody who began a sign-up and is in no event any more, and no other', async () => {
   deps.clock.set(new Date('2031-03-05T00:00:00Z'));
   await makePartitions(deps);

@@ -1,6 +1,6 @@
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { type Entry, eventHash, eventMicroseconds } from './canonical.ts';
+import { type Entry, eventHash, eventMicroseconds, placeOf } from './canonical.ts';
 import { readableTime, timeOfMicroseconds } from './times.ts';
 
 /** An event as it stands now, with the hash of what it says now. */
@@ -51,14 +51,20 @@ interface Looked {
   readonly is_outside: boolean;
 }
 
-/** Events that stand where no batch and no future batch looks. */
+/** Events that stand where no batch and no future batch looks, but for what ended epochs left over. */
 export async function findOutside(
   database: Sql,
   {
     epochs,
     first,
+    leftOver,
     limit,
-  }: { epochs: readonly number[]; first: { epoch: number; from: string }; limit: number },
+  }: {
+    epochs: readonly number[];
+    first: { epoch: number; from: string };
+    leftOver: ReadonlySet<string>;
+    limit: number;
+  },
 ): Promise<HashedEvent[]> {
   const found: HashedEvent[] = [];
   let after: Looked | undefined;
@@ -75,13 +81,13 @@ export async function findOutside(
         from audit_events e ${rest} order by e.created_at, e.id limit ${EVENTS}::int)
       select ${hashed}, e.created_at::text as at, told.is_outside
       from (
-        (select * from slice where is_outside order by created_at, id limit ${limit}::int)
+        select * from slice where is_outside
         union
         (select * from slice order by created_at desc, id desc limit 1)) as told
       cross join lateral (
         select * from audit_events same where same.created_at = told.created_at and same.id = told.id limit 1) as e
       order by e.created_at, e.id`);
-    found.push(...looked.filter(event => event.is_outside));
+    found.push(...looked.filter(event => event.is_outside && !leftOver.has(placeOf(event))));
     after = looked.at(-1);
   } while (after !== undefined && found.length < limit);
   return found.slice(0, limit);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { rowsRead } from '../../test/support/plan.ts';
 import { sql } from '../platform/sql.ts';
+import { placeOf } from './canonical.ts';
 import { findEpochEnds, findOutside } from './verify-queries.ts';
 
 const MANY = 100_000;
@@ -25,12 +26,16 @@ beforeAll(async () => {
 });
 afterAll(() => deps.close());
 
-const place = { epochs: [1], first: { epoch: 1, from: '3' }, limit: 1_000 };
+const place = { epochs: [1], first: { epoch: 1, from: '3' }, leftOver: new Set<string>(), limit: 1_000 };
 
 test('a long trail is looked through to its end', async () => {
   const outside = await findOutside(deps.db, place);
   expect(outside.map(({ transactionId }) => transactionId)).toEqual(['1', '2', String(MANY)]);
   expect(await findEpochEnds(deps.db)).toHaveLength(2);
+  // What an epoch left over takes no room from what nobody knows.
+  const leftOver = new Set(outside.slice(0, 2).map(placeOf));
+  const unknown = await findOutside(deps.db, { ...place, leftOver, limit: 1 });
+  expect(unknown.map(({ transactionId }) => transactionId)).toEqual([String(MANY)]);
 });
 
 test('no statement reads all of a long trail', async () => {
