@@ -67,6 +67,20 @@ test.each(['infinity', '-infinity', '290000-01-01Z'])(
   },
 );
 
+test.each(['1969-12-31T23:59:59Z', '-infinity'])(
+  'an event of %s is sealed like any other where no younger one stands beside it',
+  async at => {
+    await deps.db.run(sql`
+      insert into audit_events (id, created_at, type, outcome, actor_kind)
+      values (gen_random_uuid(), ${at}::text::timestamptz, 'user.updated', 'success', 'system')`);
+    await settle(deps);
+    expect(await sealAll(deps)).toBe(1);
+    expect((await verifyTrail(deps)).findings).toEqual([]);
+    await asOwner(`update audit_batches set newest_event_at = '1970-01-01Z'`);
+    expect((await verifyTrail(deps)).findings).toMatchObject([{ kind: 'batch_changed', batch: 1 }]);
+  },
+);
+
 test('a sealer that is never idle seals once a second', async () => {
   const batches = async () =>
     (await deps.db.row<{ count: number }>(sql`select count(*)::int as count from audit_batches`))?.count ?? 0;

@@ -62,8 +62,8 @@ export async function checkEvents(
     const eventTime = timeOf(createdUs);
     findings.push({ kind, batch: batch.number, eventId: id, eventTime, explanation: why });
   };
-  const newest = entries.reduce((max, { createdUs }) => (createdUs > max ? createdUs : max), 0n);
-  if (batch.eventCount !== entries.length || (entries.length > 0 && String(newest) !== batch.newestUs))
+  const newest = newestOf(entries);
+  if (batch.eventCount !== entries.length || (newest !== null && String(newest) !== batch.newestUs))
     findings.push({
       kind: 'batch_changed',
       batch: batch.number,
@@ -104,6 +104,12 @@ export async function checkEvents(
       note('event_inserted', event, 'It stands among the events of this batch, which does not know it');
   }
   return findings;
+}
+
+// Not from 1970 on: an event may say that it is older.
+function newestOf([first, ...others]: readonly Entry[]): bigint | null {
+  if (first === undefined) return null;
+  return others.reduce((max, { createdUs }) => (createdUs > max ? createdUs : max), first.createdUs);
 }
 
 // What the end of an epoch left over has no order of its own: it is looked up by name, as if all were missing.
