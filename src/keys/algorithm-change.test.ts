@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import type { Algorithm } from '../platform/config.ts';
 import { sql } from '../platform/sql.ts';
+import { openKeyRing } from './key-ring.ts';
 import { listKeys } from './list.ts';
 import { listLiveKeys } from './queries.ts';
 import { buildState, signingKeyAt } from './ring-state.ts';
@@ -85,4 +87,23 @@ test('a shared secret that signs again after another algorithm starts over, and 
   expect(await listKeys(deps)).toMatchObject([
     { algorithm: 'HS256', state: 'signing', signsFrom: again, signsUntil: null, verifiesUntil: null },
   ]);
+});
+
+test('a replica that still runs with the algorithm before makes no key, which every other one would sign with', async () => {
+  const before = withAlgorithm('EdDSA');
+  await ensureSigningKey(before);
+  const old = await openKeyRing(before, { poll: 0.05 });
+  const present = withAlgorithm('ES256');
+  const [key] = (await ensureSigningKey(present)).filter(({ algorithm }) => algorithm === 'ES256');
+  try {
+    expect([await rotateKeys(before, command), await replaceKeys(before, command)]).toEqual([null, null]);
+    // Nor by itself, when the key that the others sign with comes of age.
+    world.clock.advance(before.config.tokens.keyRotationAge);
+    await expect.poll(() => old.jwks().keys).toMatchObject([{ kid: key?.kid }]);
+    await sleep(200);
+    expect(await listKeys(present)).toMatchObject([{ kid: key?.kid, state: 'signing' }]);
+    expect(await rotateKeys(present, command)).toMatchObject({ made: true, key: { algorithm: 'ES256' } });
+  } finally {
+    old.close();
+  }
 });

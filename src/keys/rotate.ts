@@ -39,7 +39,7 @@ export interface Rotation {
 /**
  * Makes the next signing key. It is published at once and signs after `lead` seconds; its predecessor then verifies
  * until the last token that it signed has expired. Of several callers at once, on any replica, one makes the key.
- * Null under HS256, HS384 and HS512, where JWT_SECRET_KEY signs.
+ * Null under HS256, HS384 and HS512, where JWT_SECRET_KEY signs, and where another ALGORITHM than this one is in force.
  */
 export async function rotateKeys(
   deps: Deps,
@@ -50,6 +50,7 @@ export async function rotateKeys(
   const rows = await listLiveKeys(deps.db, deps.clock.now());
   // Before the first start there is nobody to succeed: the service would sign with this key at once, whatever it says.
   if (rows.length === 0) return firstKey(deps, { ...cause, reason: 'algorithm' });
+  if (isOvertaken(deps, rows)) return null;
   const waiting = waitingKey(deps, rows);
   if (waiting !== null) return { made: false, key: waiting };
   return succeed(deps, cause, lead, rows => waitingKey(deps, rows));
@@ -78,13 +79,14 @@ function currentKey({ config }: Deps, rows: readonly SigningKeyRow[]): SigningKe
 
 /**
  * For a key that has leaked: makes a key that signs at once and removes every other, so that whatever they signed is
- * refused as soon as each replica has looked (seconds). Sessions live on: users refresh. Null under HS*.
+ * refused as soon as each replica has looked (seconds). Sessions live on: users refresh. Null where `rotateKeys` is.
  */
 export async function replaceKeys(
   deps: Deps,
   cause: Omit<RotationCause, 'reason'>,
 ): Promise<Rotation | null> {
   if (isSymmetric(deps.config.tokens.algorithm)) return null;
+  if (isOvertaken(deps, await listLiveKeys(deps.db, deps.clock.now()))) return null;
   return succeed(deps, { ...cause, reason: 'leak' }, 0, () => null);
 }
 
@@ -136,6 +138,12 @@ async function makeKey({ clock, config, secrets }: Deps, lead: number): Promise<
     publicJwk,
     privateKeySealed: secrets.seal(sealContext(kid), privateKey),
   };
+}
+
+// A replica that was not restarted since ALGORITHM changed would have the service sign what its verifiers refuse by now.
+function isOvertaken({ config }: Deps, rows: readonly SigningKeyRow[]): boolean {
+  const inForce = rows.findLast(({ signsUntil }) => signsUntil === null);
+  return inForce !== undefined && inForce.algorithm !== config.tokens.algorithm;
 }
 
 function waitingKey({ clock, config }: Deps, rows: readonly SigningKeyRow[]): SigningKeyRow | null {
