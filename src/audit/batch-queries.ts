@@ -130,8 +130,10 @@ export async function gatherRange(database: Sql, { epoch, from, to }: Range): Pr
 }
 
 /** The entries of every event of the epoch that no batch holds. Reads the whole epoch: once a restore. */
-export async function gatherLeftOver(database: Sql, epoch: number): Promise<Gathered> {
-  return (await database.row(sql`
+export async function gatherLeftOver(tx: Tx, epoch: number): Promise<Gathered> {
+  // It takes seconds for each million events, and tried again after the limit it would never come to an end.
+  await tx.run(sql`select set_config('statement_timeout', '0', true)`);
+  return (await tx.row(sql`
     with sealed as materialized (
       select substr(b.entries, 1 + ${ENTRY_BYTES}::int * at, 16) as id from audit_batches b, generate_series(0, b.event_count - 1) as at
       where b.epoch = ${epoch}::int)

@@ -237,3 +237,26 @@ test('after a restore with lower transaction ids an epoch begins, and nothing is
     'event_removed',
   ]);
 });
+
+test('an epoch ends however long its trail is: no limit of a statement holds it up', async () => {
+  await write(0);
+  await settle(deps);
+  await sealAll(deps);
+  await write(1);
+  await asOwner(`update audit_events set transaction_id = '1000000000000' where data = '{"index": 1}'`);
+  // As long to look through as a batch of so many events.
+  await asOwner('update audit_batches set event_count = 3000000');
+  const here = await deps.db.row<{ name: string }>(sql`select current_database() as name`);
+  const url = new URL(process.env.TEST_DATABASE_URL ?? '');
+  url.pathname = `/${here?.name}`;
+  url.searchParams.set('statement_timeout', '300');
+  const db = openDatabase({ connection: { connectionString: url.href }, poolMax: 1, prepare: true });
+  try {
+    expect(await sealBatch({ ...deps, db })).toEqual({ verdict: 'sealed', events: 1, more: true });
+    expect(await db.row(sql`select current_setting('statement_timeout') as limit`)).toEqual({
+      limit: '300ms',
+    });
+  } finally {
+    await db.close();
+  }
+});
