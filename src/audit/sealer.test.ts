@@ -86,9 +86,10 @@ test('a clock that is put back keeps no checkpoint waiting for as long', async (
   try {
     await write();
     deps.clock.advance(-3600);
-    await expect.poll(() => existsSync(checkpointFile), { timeout: 15_000 }).toBe(true);
+    // Whoever has a transaction open anywhere on the server holds the seal back, as tests of locks beside this one do.
+    await expect.poll(() => existsSync(checkpointFile), { timeout: 45_000 }).toBe(true);
   } finally {
     deps.clock.advance(3600);
     await sealer.stop();
   }
-});
+}, 60_000);
