@@ -67,8 +67,9 @@ for (const open of places) {
   try {
     const world = await openWorld(place, { pace, generator, sizes });
     const [{ url }] = world.populated as [Populated, ...Populated[]];
-    const unpin = split ? await pinPostgres(url, CORES.rest) : undefined;
+    let unpin: (() => Promise<void>) | undefined;
     try {
+      if (split) unpin = await pinPostgres(url, CORES.rest);
       for (const name of wanted) {
         const measure = MEASURES[name];
         if (measure === undefined) throw new Error(`--only takes ${Object.keys(MEASURES).join(', ')}`);
