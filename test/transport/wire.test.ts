@@ -164,6 +164,23 @@ test('a body of more than 64 KiB is refused by its length before it is read, and
   expect(statuses(chunked.text)).toEqual([413]);
 });
 
+const PIECE = 'a'.repeat(100_000);
+test.each([
+  ['says its length', 'Content-Length: 200000', PIECE, PIECE],
+  ['says none', 'Transfer-Encoding: chunked', `186a0\r\n${PIECE}\r\n`, `186a0\r\n${PIECE}\r\n0\r\n\r\n`],
+])(
+  'who sends a body that is too large and %s can send it to its end, and the next request: a reset would take the answer away',
+  async (_, length, begin, end) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(head('Content-Type: application/json', length) + begin);
+    const [refusal] = await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
+    expect(statuses(String(refusal))).toEqual([413]);
+    socket.write(end + SMUGGLED.replace('x\r\n', 'x\r\nConnection: close\r\n'));
+    const [next] = await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
+    expect(statuses(String(next))).toEqual([200]);
+  },
+);
+
 test('a client that never ends its headers is cut off', async () => {
   const { text, closed } = await send('GET /health HTTP/1.1\r\nHost: x\r\nX-A: ', impatientPort);
   expect([statuses(text), closed]).toEqual([[408], true]);

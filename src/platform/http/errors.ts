@@ -89,6 +89,9 @@ export function answerProblem(
     reply.header('www-authenticate', challengeOf(problem, request));
   if (problem.retryAfter !== undefined)
     reply.header('retry-after', Math.max(1, Math.ceil(problem.retryAfter)));
+  // Fastify would close the connection over what is still on its way, which resets it, and the answer is lost (RFC 9112
+  // §9.6). Kept, the rest is read and thrown away, as after any other answer that did not wait for the body.
+  if (problem.code === 'payload_too_large') reply.removeHeader('connection');
   return reply
     .code(problem.status)
     .header('content-type', 'application/json; charset=utf-8')
