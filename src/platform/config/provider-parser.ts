@@ -20,9 +20,11 @@ export function oidcProviders(value: string): readonly OidcProvider[] {
   const ids = new Set<unknown>();
   const providers = parsed.map(withIssuer);
   const complaints = providers.flatMap((provider, index) => {
-    const complaint = complaintAbout(provider) ?? (ids.has(idOf(provider)) ? 'its "id" is used twice' : null);
-    ids.add(idOf(provider));
-    return complaint === null ? [] : [`entry ${index + 1}: ${complaint}`];
+    const id = idOf(provider);
+    const twice = isText(id) && ids.has(id);
+    const found = [...complaintsAbout(provider), ...(twice ? ['its "id" is used twice'] : [])];
+    ids.add(id);
+    return found.length === 0 ? [] : [`entry ${index + 1}: ${found.join(', ')}`];
   });
   if (complaints.length > 0) throw new Unacceptable(`must be right in ${complaints.join('; in ')}`);
   return providers as readonly OidcProvider[];
@@ -36,48 +38,56 @@ function withIssuer(entry: unknown): unknown {
   return issuer === undefined ? entry : { issuer, ...entry };
 }
 
-function complaintAbout(provider: unknown): string | null {
-  if (typeof provider !== 'object' || provider === null) return 'it is not an object';
+function complaintsAbout(provider: unknown): string[] {
+  if (typeof provider !== 'object' || provider === null) return ['it is not an object'];
   const record = provider as Record<string, unknown>;
-  for (const name of REQUIRED) {
-    if (typeof record[name] !== 'string' || record[name] === '') return `"${name}" must be a text`;
-  }
-  for (const name of OPTIONAL) {
-    const value = record[name];
-    if (value !== undefined && (typeof value !== 'string' || value === '')) return `"${name}" must be a text`;
-  }
-  for (const name of LISTS) {
-    const value = record[name];
-    if (value !== undefined && !(Array.isArray(value) && value.every(item => typeof item === 'string'))) {
-      return `"${name}" must be a list of texts`;
-    }
-  }
+  const { id, type, issuer } = record;
   const known = [...REQUIRED, ...OPTIONAL, ...LISTS];
-  const unknown = Object.keys(record).find(name => !known.includes(name));
-  if (unknown !== undefined) return `there is no member "${unknown}"`;
-  if (!/^[a-z0-9][a-z0-9-]*$/.test(record.id as string)) return '"id" is made of a-z, 0-9 and -';
-  if (record.id === 'google') return 'the id "google" belongs to GOOGLE_CLIENT_ID';
-  if (record.id === 'providers' || record.id === 'exchange') return `the id "${record.id}" is a route's name`;
-  if (record.type !== undefined && !TYPES.includes(record.type as string)) {
-    return `"type" must be one of ${TYPES.join(', ')}`;
-  }
-  if (record.type === 'apple') return complaintAboutApple(record);
-  return complaintAboutIssuer(record.issuer as string);
+  return [
+    ...REQUIRED.filter(name => !isText(record[name])).map(name => `"${name}" must be a text`),
+    ...OPTIONAL.filter(name => record[name] !== undefined && !isText(record[name])).map(
+      name => `"${name}" must be a text`,
+    ),
+    ...LISTS.filter(name => record[name] !== undefined && !isListOfTexts(record[name])).map(
+      name => `"${name}" must be a list of texts`,
+    ),
+    ...Object.keys(record)
+      .filter(name => !known.includes(name))
+      .map(name => `there is no member "${name}"`),
+    ...(isText(id) ? complaintsAboutId(id) : []),
+    ...(isText(type) && !TYPES.includes(type) ? [`"type" must be one of ${TYPES.join(', ')}`] : []),
+    ...(type === 'apple' ? complaintsAboutApple(record) : []),
+    ...(isText(issuer) ? complaintsAboutIssuer(issuer) : []),
+  ];
 }
 
-function complaintAboutApple({ team_id, key_id, client_secret, issuer }: Record<string, unknown>) {
-  if (team_id === undefined || key_id === undefined) return '"team_id" and "key_id" must be given for apple';
-  if (!String(client_secret).includes('BEGIN PRIVATE KEY')) {
-    return '"client_secret" must be the text of the .p8 file for apple';
-  }
-  return complaintAboutIssuer(issuer as string);
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+const isListOfTexts = (value: unknown) =>
+  Array.isArray(value) && value.every(item => typeof item === 'string');
+
+function complaintsAboutId(id: string): string[] {
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(id)) return ['"id" is made of a-z, 0-9 and -'];
+  if (id === 'google') return ['the id "google" belongs to GOOGLE_CLIENT_ID'];
+  return id === 'providers' || id === 'exchange' ? [`the id "${id}" is a route's name`] : [];
 }
 
-function complaintAboutIssuer(issuer: string): string | null {
+function complaintsAboutApple({ team_id, key_id, client_secret }: Record<string, unknown>): string[] {
+  return [
+    ...(team_id === undefined || key_id === undefined
+      ? ['"team_id" and "key_id" must be given for apple']
+      : []),
+    ...(isText(client_secret) && !client_secret.includes('BEGIN PRIVATE KEY')
+      ? ['"client_secret" must be the text of the .p8 file for apple']
+      : []),
+  ];
+}
+
+function complaintsAboutIssuer(issuer: string): string[] {
   try {
     secureUrl(issuer);
-    return null;
+    return [];
   } catch (error) {
-    return `"issuer" ${(error as Error).message}`;
+    return [`"issuer" ${(error as Error).message}`];
   }
 }

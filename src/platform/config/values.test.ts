@@ -46,6 +46,20 @@ describe('a variable of several parts names every part that is wrong', () => {
       'OIDC_PROVIDERS must be right in entry 2: it is not an object; in entry 3: its "id" is used twice; in entry 4: "issuer" must start with https:// (plain http is accepted on localhost only).',
     ]);
   });
+
+  test('each member of an entry of OIDC_PROVIDERS', () => {
+    const entry = { id: 'X!', issuer: 'http://x.example', client_id: 7, scopes: 'openid', secret: 's' };
+    const said = (entries: unknown) => faultsOf({ OIDC_PROVIDERS: JSON.stringify(entries) });
+    expect(said([entry])).toEqual([
+      'OIDC_PROVIDERS must be right in entry 1: "name" must be a text, "client_id" must be a text, "client_secret" must be a text, "scopes" must be a list of texts, there is no member "secret", "id" is made of a-z, 0-9 and -, "issuer" must start with https:// (plain http is accepted on localhost only).',
+    ]);
+    const missing = ['id', 'name', 'issuer', 'client_id', 'client_secret'].map(
+      name => `"${name}" must be a text`,
+    );
+    expect(said([{}, {}])).toEqual([
+      `OIDC_PROVIDERS must be right in entry 1: ${missing.join(', ')}; in entry 2: ${missing.join(', ')}.`,
+    ]);
+  });
 });
 
 test.each([
