@@ -19,7 +19,10 @@ export interface ChosenPassword {
   readonly made: string | null;
 }
 
-const MADE_BYTES = 18;
+// Of 18 random bytes and what follows them: 144 bits.
+const MADE_LENGTH = 28;
+// The classes of the policy whatever the random part holds.
+const EVERY_CLASS = '-aA1';
 
 /** A password for an account, checked against the policy and hashed. Refuses with 422. */
 export async function choosePassword(
@@ -29,11 +32,16 @@ export async function choosePassword(
 ): Promise<ChosenPassword> {
   const typed =
     given ?? (passwordStdin ? await readLine() : process.stdin.isTTY === true ? await askTwice() : null);
-  // The classes of the policy whatever the random part holds.
-  const made = typed === null ? `${deps.random.bytes(MADE_BYTES).toString('base64url')}-aA1` : null;
+  const made = typed === null ? makePassword(deps) : null;
   const password = typed ?? (made as string);
   await requirePolicy(deps, { password, owner });
   return { hash: await deps.hasher.hash(password), made };
+}
+
+function makePassword({ config, random }: Pick<Deps, 'config' | 'random'>): string {
+  const length = Math.max(MADE_LENGTH, config.passwords.minLength) - EVERY_CLASS.length;
+  // A byte is more than a character of base64url.
+  return random.bytes(length).toString('base64url').slice(0, length) + EVERY_CLASS;
 }
 
 async function readLine(): Promise<string> {

@@ -91,3 +91,13 @@ test('users set-roles --none takes every role away', async () => {
   await run('users', 'create', 'alan@example.com', '--password', 'Horse-battery-9');
   expect(await run('users', 'set-roles', 'alan@example.com', '--none')).toMatch(/  alan {2}\n$/);
 });
+
+test('a password that is made is as long as the policy asks for', async () => {
+  const { config } = world.deps;
+  const strict = { ...world.deps, config: { ...config, passwords: { ...config.passwords, minLength: 100 } } };
+  for (const words of [
+    ['create', 'patient@example.com'],
+    ['set-password', 'patient@example.com'],
+  ])
+    expect(await runCommand(register, strict, ['users', ...words])).toMatch(/^Password: [\w-]{96}-aA1$/m);
+});
