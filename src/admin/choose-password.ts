@@ -39,7 +39,8 @@ export async function choosePassword(
 }
 
 function makePassword({ config, random }: Pick<Deps, 'config' | 'random'>): string {
-  const length = Math.max(MADE_LENGTH, config.passwords.minLength) - EVERY_CLASS.length;
+  const { minLength, maxLength } = config.passwords;
+  const length = Math.min(Math.max(MADE_LENGTH, minLength), maxLength) - EVERY_CLASS.length;
   // A byte is more than a character of base64url.
   return random.bytes(length).toString('base64url').slice(0, length) + EVERY_CLASS;
 }

@@ -257,6 +257,7 @@ test.each([
   [{ BCRYPT_COST: '4' }, 'BCRYPT_COST=4 is below 10'],
   [{ PASSWORD_HASH: 'argon2id', ARGON2_MEMORY_KIB: '4096' }, "below OWASP's floor"],
   [{ PASSWORD_MAX_AGE_DAYS: '90' }, 'NIST SP 800-63B forbids'],
+  [{ PASSWORD_MAX_LENGTH: '20' }, 'below 64, the least that NIST SP 800-63B'],
   [{ LOCKOUT_ATTEMPTS: '0' }, 'can be guessed without end'],
   [{ HOST: '0.0.0.0' }, 'set PUBLIC_URL'],
   [{ APP_URL: 'http://app.example.com' }, 'APP_URL is plain http'],

@@ -132,6 +132,9 @@ function accountRules({ values, isGiven, fault, warn }: Judged): void {
   if (least !== undefined && least < 8) {
     warn('PASSWORD_MIN_LENGTH is below 8, the least that NIST SP 800-63B accepts.');
   }
+  if (most !== undefined && most < 64) {
+    warn('PASSWORD_MAX_LENGTH is below 64, the least that NIST SP 800-63B lets people have.');
+  }
   if ((values.PASSWORD_MAX_AGE_DAYS ?? 0) > 0) {
     warn('PASSWORD_MAX_AGE_DAYS: NIST SP 800-63B forbids expiring passwords by age; they get weaker.');
   }

@@ -10,7 +10,7 @@ const classes = (value: string): readonly PasswordClass[] =>
 
 export const passwords = {
   PASSWORD_MIN_LENGTH: setting(integer(1, 128), 'Least length of a password, in characters.', '8'),
-  PASSWORD_MAX_LENGTH: setting(integer(64, 4096), 'Greatest length of a password, in characters.', '256'),
+  PASSWORD_MAX_LENGTH: setting(integer(8, 4096), 'Greatest length of a password, in characters.', '256'),
   PASSWORD_REQUIRE: setting(
     classes,
     'Classes that a password must contain: lower, upper, digit, symbol, digit_or_symbol, separated by commas, or none.',
