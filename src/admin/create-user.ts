@@ -9,12 +9,13 @@ import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseGrant } from '../rbac/set-roles.ts';
+import { wholeNameOf } from './whole-name.ts';
 
 export interface NewUser {
   readonly email: string;
   readonly username?: string | undefined;
-  readonly first_name: string;
-  /** Empty where left out. */
+  /** What is left out of the names comes from the full one, and from what stands before the @ where there is none. */
+  readonly first_name?: string | undefined;
   readonly last_name?: string | undefined;
   readonly full_name?: string | undefined;
   readonly phone_number?: string | null | undefined;
@@ -42,6 +43,8 @@ export async function createUser(
 ): Promise<UserBody> {
   const { address } = normalizeEmail(user.email);
   const profile = await normalizeProfile(user);
+  const { firstName: first, lastName: last, fullName: full } = profile;
+  const names = wholeNameOf({ first, last, full }, address);
   const roles = [...new Set(user.roles ?? ['user'])].sort();
   const matter = {
     needs: 'users:write',
@@ -54,9 +57,7 @@ export async function createUser(
     const account = await createAccount(deps, tx, {
       email: address,
       ...(user.username !== undefined && { username: user.username }),
-      firstName: String(profile.firstName),
-      lastName: profile.lastName ?? '',
-      ...(profile.fullName !== null && { fullName: profile.fullName }),
+      ...names,
       phoneNumber: profile.phoneNumber,
       emailVerified: verified,
       roles,

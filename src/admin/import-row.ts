@@ -1,5 +1,4 @@
 import { normalizeEmail, normalizeUsername } from '../accounts/normalize.ts';
-import { personName } from '../accounts/person-name.ts';
 import { normalizePhone } from '../accounts/phone.ts';
 import { NOBODY } from '../audit/personal-fields.ts';
 import { ARGON2_MAX } from '../platform/argon2-hash.ts';
@@ -9,6 +8,7 @@ import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { asBoolean, asNames, asText, asTime, type Column, columnOf } from './import-columns.ts';
 import type { FileRecord } from './read-records.ts';
+import { wholeNameOf } from './whole-name.ts';
 
 /** An account as it will be written. */
 export interface ImportRow {
@@ -33,8 +33,6 @@ export interface ImportRow {
 }
 
 // As many characters as a profile takes.
-const NAME_MAX = 100;
-const FULL_NAME_MAX = 201;
 
 /** What is wrong with a row, for the operator. */
 export class BadRow extends Error {}
@@ -63,7 +61,10 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       key: own.key,
       username: named?.username ?? own.address,
       usernameKey: named?.key ?? null,
-      ...namesOf(text('first_name'), lastNameOf(values) ?? text('last_name'), text('full_name'), own.address),
+      ...wholeNameOf(
+        { first: text('first_name'), last: lastNameOf(values) ?? text('last_name'), full: text('full_name') },
+        own.address,
+      ),
       phoneNumber: await phoneOf(text('phone_number')),
       hash,
       disabled: disabledOf(values),
@@ -99,26 +100,6 @@ function lastNameOf(values: FileRecord['values']): string | null {
   const said = (wanted: Column) =>
     Object.entries(values).flatMap(([name, value]) => (columnOf(name) === wanted ? [value] : []));
   return said('last_name').includes('') && !said('first_name').every(isBlank) ? '' : null;
-}
-
-function namesOf(first: string | null, last: string | null, full: string | null, address: string) {
-  // First, as the two others may come from it: the operator looks for the column that is named.
-  const whole = full === null ? null : nameOf(full, 'full_name', FULL_NAME_MAX);
-  const [head = '', ...tail] = (full ?? '').trim().split(/\s+/);
-  const local = address.slice(0, address.lastIndexOf('@'));
-  const firstName = nameOf(first ?? (head || local), 'first_name');
-  const given = last ?? tail.join(' ');
-  const lastName = given.trim() === '' ? '' : nameOf(given, 'last_name');
-  return {
-    firstName,
-    lastName,
-    fullName: whole ?? `${firstName} ${lastName}`.trim(),
-  };
-}
-
-// Cut where it is too long: nobody should lose their account over it.
-function nameOf(text: string, member: string, max = NAME_MAX): string {
-  return Array.from(personName(text, member)).slice(0, max).join('').trimEnd();
 }
 
 // A number that is none is left out, for the same reason.

@@ -73,13 +73,13 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Make an account',
         description:
-          'Without a password: its owner gets a mail with a link that sets one and proves the mailbox. You can give only roles whose permissions you hold.',
+          'Without a password: its owner gets a mail with a link that sets one and proves the mailbox. You can give only roles whose permissions you hold. Names that are left out come from the full one, or from what stands before the @.',
         body: Type.Object(
           {
             email: addressText,
             username: optional(Type.String({ minLength: 1, maxLength: 320 })),
-            first_name: nameText,
-            last_name: nameText,
+            first_name: optional(nameText),
+            last_name: optional(nameText),
             full_name: optional(fullName),
             phone_number: optional(phoneText),
             roles: optional(roles),
@@ -90,10 +90,12 @@ export function routes(app: App, deps: KeysDeps): void {
       },
     },
     async (request, reply) => {
-      const { username, full_name, roles: given, ...person } = request.body;
+      const { username, first_name, last_name, full_name, roles: given, ...person } = request.body;
       const user = {
         ...person,
         username: username ?? undefined,
+        first_name: first_name ?? undefined,
+        last_name: last_name ?? undefined,
         full_name: full_name ?? undefined,
         roles: given ?? undefined,
       };
