@@ -88,6 +88,15 @@ test.each([
   expect(await state()).toEqual(before);
 });
 
+test('users set-roles takes roles as users list shows them', async () => {
+  await run('users', 'create', 'katherine@example.com', '--password', 'Horse-battery-9');
+  expect(await run('users', 'set-roles', 'katherine@example.com', 'admin,user')).toMatch(/  admin,user\n$/);
+  expect(await run('users', 'set-roles', 'katherine@example.com', 'user,', 'admin')).toMatch(
+    /  admin,user\n$/,
+  );
+  await expect(run('users', 'set-roles', 'katherine@example.com', ',')).rejects.toThrow('name the roles');
+});
+
 test('users set-roles --none takes every role away', async () => {
   await run('users', 'create', 'alan@example.com', '--password', 'Horse-battery-9');
   expect(await run('users', 'set-roles', 'alan@example.com', '--none')).toMatch(/  alan {2}\n$/);

@@ -134,9 +134,10 @@ export function registerUserCommands(users: Command, open: Open): void {
     .command('set-roles')
     .description('makes the roles of an account exactly these')
     .argument('<user>', NAME)
-    .argument('[roles...]', 'role names')
+    .argument('[roles...]', 'role names, with blanks or, as a list shows them, commas between')
     .option('--none', 'takes every role away', false)
-    .action((name: string, roles: string[], { none }: { none: boolean }, command: Command) => {
+    .action((name: string, words: string[], { none }: { none: boolean }, command: Command) => {
+      const roles = words.flatMap(word => word.split(',')).filter(role => role !== '');
       if (none === roles.length > 0)
         return command.error('error: name the roles that the account shall have, or --none for no role');
       return withWorld(open, async deps => {
