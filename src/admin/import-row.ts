@@ -32,8 +32,6 @@ export interface ImportRow {
   readonly verified: boolean;
 }
 
-// As many characters as a profile takes.
-
 /** What is wrong with a row, for the operator. */
 export class BadRow extends Error {}
 

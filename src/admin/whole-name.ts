@@ -1,5 +1,6 @@
 import { personName } from '../accounts/person-name.ts';
 
+// As many characters as a profile takes.
 const NAME_MAX = 100;
 const FULL_NAME_MAX = 201;
 
