@@ -90,8 +90,10 @@ test('only numbers of the allowed countries, and none that cost extra', async ()
     config: { sms: { webhook: null, twilio: null, countries } } as unknown as TestDeps['config'],
   });
   expect(await assertPhoneAllowed(config(null), '+254712345678')).toBe('+254712345678');
-  expect(await assertPhoneAllowed(config(['KE', 'de']), '+49 151 12345678')).toBe('+4915112345678');
+  expect(await assertPhoneAllowed(config(['KE', 'DE']), '+49 151 12345678')).toBe('+4915112345678');
+  expect(await assertPhoneAllowed(config(['1', '254']), '+254712345678')).toBe('+254712345678');
   const refused = { code: 'phone_not_allowed', status: 400 };
+  await expect(assertPhoneAllowed(config(['25', '1']), '+254712345678')).rejects.toMatchObject(refused);
   await expect(assertPhoneAllowed(config(['DE']), '+254712345678')).rejects.toMatchObject(refused);
   await expect(assertPhoneAllowed(config(['DE']), '+8835100012')).rejects.toMatchObject(refused);
   await expect(assertPhoneAllowed(config(null), '0712345678')).rejects.toMatchObject(refused);

@@ -38,7 +38,7 @@ export async function assertPhoneAllowed(
   const { countries } = config.sms;
   const allowed =
     countries === null ||
-    (parsed.country !== undefined && countries.some(code => code.toUpperCase() === parsed.country));
+    countries.some(code => code === parsed.country || code === parsed.countryCallingCode);
   if (!allowed) throw new Problem('phone_not_allowed');
   return parsed.number;
 }

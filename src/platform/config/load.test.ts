@@ -201,7 +201,11 @@ test.each([
   ],
   [{ SMS_COUNTRIES: 'KE,UK' }, 'SMS_COUNTRIES must be ISO 3166 country codes: UK is GB there'],
   [{ SMS_COUNTRIES: 'xy' }, 'SMS_COUNTRIES must be ISO 3166 country codes: no country has XY'],
-  [{ SMS_COUNTRIES: 'Kenya' }, 'SMS_COUNTRIES must be ISO 3166 country codes such as KE,UG,TZ'],
+  [
+    { SMS_COUNTRIES: 'Kenya' },
+    'SMS_COUNTRIES must be ISO 3166 country codes such as KE,UG,TZ, or calling codes such as 254',
+  ],
+  [{ SMS_COUNTRIES: '+25' }, 'or calling codes such as 254'],
   [{ MIGRATE_DATABASE_URL: 'postgres://a@b/c' }, 'MIGRATE_DATABASE_URL needs a PostgreSQL server'],
   [{ PUBLIC_URL: 'https://a.example/?x' }, 'PUBLIC_URL must be a URL without'],
   [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins'],

@@ -26,10 +26,10 @@ export const flag: Parser<boolean> = value => {
   return TRUE.has(word);
 };
 
-/** One of the given words. */
+/** One of the given words, in any case. */
 export function choice<const Word extends string>(...words: readonly Word[]): Parser<Word> {
   return value => {
-    const found = words.find(word => word === value);
+    const found = words.find(word => word.toLowerCase() === value.toLowerCase());
     if (found === undefined) throw new Unacceptable(`must be one of ${words.join(', ')}`);
     return found;
   };

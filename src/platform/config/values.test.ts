@@ -72,6 +72,19 @@ test.each([
   expect(faultsOf({ SMTP_URL, MAIL_FROM: 'a@example.com' })).toEqual([`SMTP_URL ${complaint}.`]);
 });
 
+test('a word out of several is read in any case, as other programs write it', () => {
+  const written = {
+    ALGORITHM: 'eddsa',
+    PASSWORD_HASH: 'Argon2id',
+    LOG_LEVEL: 'INFO',
+    PASSWORD_REQUIRE: 'Lower',
+  };
+  const { config } = load(written);
+  expect([config.tokens.algorithm, config.passwords.hash, config.logLevel, config.passwords.require]).toEqual(
+    ['EdDSA', 'argon2id', 'info', ['lower']],
+  );
+});
+
 test('what is on or off is told so, in every spelling that is read', () => {
   expect(faultsOf({ DB_PREPARE: 'perhaps', PASSWORD_BLOCKLIST: '2' })).toEqual(
     ['DB_PREPARE', 'PASSWORD_BLOCKLIST'].map(

@@ -16,10 +16,18 @@ const sender = matching(
   'one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; a name with a comma stands in double quotes',
 );
 
-const twoLetters = matching(/^[A-Z]{2}$/, 'ISO 3166 country codes such as KE,UG,TZ');
+const twoLetters = matching(
+  /^[A-Z]{2}$/,
+  'ISO 3166 country codes such as KE,UG,TZ, or calling codes such as 254',
+);
+// Where numbers begin (ITU-T E.164, annex D), with the codes that are spare.
+const CALLING_CODE =
+  /^\+?(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|(2[1-689]|3[578]|42|5[09]|6[7-9]|8[035789]|9[679])\d)$/;
 
 // A code that no number has would let no text through, and nobody would know why.
 const country = (value: string) => {
+  const calling = CALLING_CODE.exec(value)?.[1];
+  if (calling !== undefined) return calling;
   const code = twoLetters(value.toUpperCase());
   const { region } = new Intl.Locale(`und-${code}`);
   if (region !== code) throw new Unacceptable(`must be ISO 3166 country codes: ${code} is ${region} there`);
@@ -60,7 +68,7 @@ export const delivery = {
   ),
   SMS_COUNTRIES: optional(
     list(country),
-    'Countries that texts are sent to, as two-letter codes separated by commas.',
+    'Countries that texts are sent to, as two-letter or calling codes separated by commas.',
     { fallbackText: 'all' },
   ),
 };
