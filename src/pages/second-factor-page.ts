@@ -45,6 +45,7 @@ export function codeForms(
   const others = kinds.filter(kind => kind !== factor);
   const target = (kind: string) => `${action}?factor=${kind}&next=${encodeURIComponent(next)}`;
   const texted = factor !== 'sms' || sent || failure?.fields.code !== undefined;
+  const anew = factor === 'sms' && texted;
   return html`${sent ? html`<p class="notice" role="status">${secondFactor.sent}</p>` : html`<p>${words.intro}</p>`}
 ${
   !texted &&
@@ -70,7 +71,7 @@ ${
 ${passkey}</div>`
 }
 ${
-  (others.length > 0 || sent) &&
-  html`<ul class="links">${sent && html`<li><a href="${target('sms')}">${secondFactor.sms.resend}</a></li>`}${others.map(kind => html`<li><a href="${target(kind)}">${secondFactor[kind].instead}</a></li>`)}</ul>`
+  (others.length > 0 || anew) &&
+  html`<ul class="links">${anew && html`<li><a href="${target('sms')}">${secondFactor.sms.resend}</a></li>`}${others.map(kind => html`<li><a href="${target(kind)}">${secondFactor[kind].instead}</a></li>`)}</ul>`
 }`;
 }

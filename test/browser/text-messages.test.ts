@@ -75,7 +75,13 @@ describe.skipIf(withoutChromium)('text messages in Chromium', { timeout: 120_000
       await page.getByRole('button', { name: 'Text me a code' }).click();
       await page.getByText('A code is on its way to your phone.').waitFor();
       await expectSound(page);
-      await page.getByLabel('Code from the text message').fill(await nextCode(to, 2));
+      const asked = await nextCode(to, 2);
+      await page.getByLabel('Code from the text message').fill(other(asked));
+      await page.getByRole('button', { name: 'Continue' }).click();
+      expect(await page.locator('.error').textContent()).toContain('That code is not right');
+      expect(await page.getByRole('link', { name: 'Text me another code' }).isVisible()).toBe(true);
+      await expectSound(page);
+      await page.getByLabel('Code from the text message').fill(asked);
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByRole('heading', { name: 'Profile' }).waitFor();
 
