@@ -249,6 +249,6 @@ describe('the account', () => {
     const browser = await signedIn(world, await person(world));
     const answer = await browser.submit(await browser.get('/account/data'), { form_token: '' });
     expect(answer.statusCode).toBe(403);
-    expect(answer.body).toContain('Go back, reload it and try again');
+    expect(answer.body).toContain('Go back, reload the page and try again');
   });
 });

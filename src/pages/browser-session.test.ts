@@ -88,3 +88,39 @@ test('who cannot be signed in anew, since the former session cannot be ended now
     await world.close();
   }
 });
+
+test('a form that was left open by somebody else changes nothing of whoever is signed in by now', async () => {
+  const world = await testApp();
+  try {
+    const [ada, bob] = [await person(world), await person(world)];
+    const browser = await signedIn(world, ada);
+    const open = await browser.get('/account');
+    const confirming = await browser.get('/account/confirm');
+    const signedOut = await browser.submitAndFollow(open, {}, '/account/sign-out');
+    await browser.submit(signedOut, { username: bob.email, password: bob.password });
+
+    for (const [page, action] of [
+      [open, '/account/email'],
+      [confirming, '/account/confirm'],
+    ] as const) {
+      const values = { email: 'other@example.com', password: ada.password };
+      const refused = await browser.submit(page, values, {}, action);
+      expect(refused.statusCode).toBe(403);
+      expect(refused.body).toContain('somebody has signed in as someone else since');
+    }
+    const token = /name="form_token" value="([^"]+)"/.exec(open.body)?.[1] as string;
+    const linking = await browser.get(`/account/security/identities/acme?form_token=${token}`);
+    expect(linking.statusCode).toBe(403);
+    expect((await browser.get('/account')).body).not.toContain('other@example.com');
+    // His own page has forms that he can send, and so has hers once she is back.
+    const his = await browser.get('/account');
+    const saved = '/account?done=profile';
+    expect((await browser.submit(his, {}, {}, '/account/profile')).headers.location).toBe(saved);
+    const { cookies } = await signedIn(world, ada);
+    for (const name of ['entrecore_access', 'entrecore_refresh'])
+      browser.cookies.set(name, String(cookies.get(name)));
+    expect((await browser.submit(open, {}, {}, '/account/profile')).headers.location).toBe(saved);
+  } finally {
+    await world.close();
+  }
+});

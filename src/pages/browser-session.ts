@@ -13,6 +13,7 @@ import { deviceCookie } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
+import { requireOwnPage } from './form-token.ts';
 
 /** Puts a session's tokens where only these pages read them: cookies that no script and no other site can use. */
 export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody): void {
@@ -56,8 +57,8 @@ export function dropTokens({ config }: KeysDeps, reply: PageReply): void {
 
 /**
  * Who uses this browser, by its access token or, when that is over, by one that its refresh token gives. Refuses with
- * `not_authenticated`; with `recent`, also with `reauthentication_required`; and with `rate_limited` where this person has
- * had what the group of the page allows.
+ * `not_authenticated`; with `recent`, also with `reauthentication_required`; with `form_refused` what was sent from the page
+ * of somebody who was signed in before; and with `rate_limited` where this person has had what the group of the page allows.
  */
 export async function personOf(
   deps: KeysDeps,
@@ -66,6 +67,7 @@ export async function personOf(
   { recent = false } = {},
 ): Promise<UserPrincipal> {
   const { principal } = await sessionOf(deps, request, reply, recent);
+  requireOwnPage(request, principal.userId);
   const { limit } = request.routeOptions.config;
   // The guard counts whom a bearer names, and these pages know people by their cookies.
   if (limit !== undefined)

@@ -12,6 +12,8 @@ function wait(seconds: number): string {
 const problems: Partial<Record<ProblemCode, string>> = {
   validation_failed: 'Please check what is marked below.',
   not_found: 'The address may be mistyped, or the page may have moved.',
+  form_refused:
+    'The page that this came from was open for too long, or somebody has signed in as someone else since, or this browser keeps no cookies of ours. Go back, reload the page and try again.',
   feature_disabled: 'This is switched off here.',
   internal_error: 'Something went wrong on our side. Please try again in a moment.',
   sms_budget_spent: 'This number got as many text messages as we send for now. Use another way, or wait.',

@@ -6,19 +6,29 @@ import type { PageReply, PageRequest } from './exchange.ts';
 
 const NONCE_BYTES = 24;
 const NONCE = /^[\w-]{32}$/;
+// Whose page the form stands on comes before its MAC; nobody's where nobody is signed in.
+const TOKEN = /^(?:([\da-f-]{36})\.)?([\w-]+)$/;
 
 type TokenDeps = Pick<Deps, 'config' | 'random' | 'secrets'>;
 
+/** The account whose page a request is answered with, as `requireOwnPage` has seen it. */
+const owners = new WeakMap<PageRequest, string>();
+
 /**
  * The hidden token of this browser's forms: an HMAC of a cookie that it alone has, which is set where it has none yet
- * (a signed double-submit cookie; ASVS 3.5.1).
+ * (a signed double-submit cookie; ASVS 3.5.1), and of the account that the page shows. It is asked for when the page is
+ * written, since who is signed in may be found out later than the cookie.
  */
-export function formTokenOf(deps: TokenDeps, request: PageRequest, reply: PageReply): string {
+export function formTokenOf(deps: TokenDeps, request: PageRequest, reply: PageReply): () => string {
   const known = readCookie(deps.config, request.headers.cookie, 'form');
   const nonce =
     known !== null && NONCE.test(known) ? known : deps.random.bytes(NONCE_BYTES).toString('base64url');
   if (nonce !== known) reply.header('set-cookie', writeCookie(deps.config, 'form', nonce, null));
-  return macOf(deps, nonce).toString('base64url');
+  return () => {
+    const owner = owners.get(request);
+    const mac = deps.secrets.mac('cookie', signed(nonce, owner)).toString('base64url');
+    return owner === undefined ? mac : `${owner}.${mac}`;
+  };
 }
 
 /**
@@ -27,19 +37,35 @@ export function formTokenOf(deps: TokenDeps, request: PageRequest, reply: PageRe
  */
 export function requireOwnForm(deps: TokenDeps, request: PageRequest): void {
   if (!isSameOrigin(deps, request)) throw new Problem('form_refused');
-  requireFormToken(deps, request, (request.body as { form_token?: unknown } | undefined)?.form_token);
+  requireFormToken(deps, request, sentIn(request.body));
 }
 
 /** Refuses with `form_refused` what does not carry the token of this browser: for a link that begins something. */
 export function requireFormToken(deps: TokenDeps, request: PageRequest, sent: unknown): void {
   const nonce = readCookie(deps.config, request.headers.cookie, 'form');
-  if (nonce === null || !NONCE.test(nonce) || typeof sent !== 'string') throw new Problem('form_refused');
-  const given = Buffer.from(sent, 'base64url');
+  const [, owner, code] = (typeof sent === 'string' && TOKEN.exec(sent)) || [];
+  if (nonce === null || !NONCE.test(nonce) || code === undefined) throw new Problem('form_refused');
+  const given = Buffer.from(code, 'base64url');
   const right = deps.secrets
-    .macs('cookie', `form\0${nonce}`)
+    .macs('cookie', signed(nonce, owner))
     .some(mac => mac.length === given.length && timingSafeEqual(mac, given));
   if (!right) throw new Problem('form_refused');
 }
+
+/**
+ * Refuses with `form_refused` what was sent from the page of another account than the one that is signed in by now: a tab
+ * that was left open would change the wrong one. What this request is answered with is the page of `account`.
+ */
+export function requireOwnPage(request: PageRequest, account: string): void {
+  const token = sentIn(request.body) ?? sentIn(request.query);
+  const [, owner = account] = (typeof token === 'string' && TOKEN.exec(token)) || [];
+  if (owner !== account) throw new Problem('form_refused');
+  owners.set(request, account);
+}
+
+const sentIn = (members: unknown) => (members as { form_token?: unknown } | null | undefined)?.form_token;
+
+const signed = (nonce: string, owner = '') => `form\0${nonce}${owner && `\0${owner}`}`;
 
 // Under `Referrer-Policy: no-referrer` browsers send `Origin: null`, so Sec-Fetch-Site comes first (Fetch §3.2.2).
 function isSameOrigin({ config }: TokenDeps, { headers }: PageRequest): boolean {
@@ -49,8 +75,4 @@ function isSameOrigin({ config }: TokenDeps, { headers }: PageRequest): boolean 
   if (origin === undefined || origin === 'null') return true;
   const host = URL.parse(origin)?.host;
   return origin === new URL(config.http.publicUrl).origin || (host !== undefined && host === headers.host);
-}
-
-function macOf({ secrets }: TokenDeps, nonce: string): Buffer {
-  return secrets.mac('cookie', `form\0${nonce}`);
 }

@@ -21,10 +21,13 @@ export function viewOf(
   request: PageRequest,
   reply: PageReply,
 ): View {
+  const token = formTokenOf(deps, request, reply);
   return {
     words: wordsFor(request.headers['accept-language']),
     brand: { name: brandOf(deps.config), logoUrl: logoOf(deps.config) },
-    formToken: formTokenOf(deps, request, reply),
+    get formToken() {
+      return token();
+    },
     done: (request.query as { done?: unknown }).done,
   };
 }
