@@ -57,6 +57,11 @@ export async function enrolSms(
   return { factor_id: id };
 }
 
+/** Whether a code that was texted to a new phone can still confirm it. */
+export async function isSmsCodeAwaited(deps: Deps, { userId }: UserPrincipal): Promise<boolean> {
+  return (await newestChallenge(deps, deps.db, { purpose: 'sms-enrol', userId })) !== null;
+}
+
 /** Confirms the phone with the code that it was sent, and returns ten recovery codes. */
 export async function confirmSms(deps: Deps, principal: UserPrincipal, code: string): Promise<string[]> {
   requireSms(deps);

@@ -17,6 +17,7 @@ const problems: Partial<Record<ProblemCode, string>> = {
   feature_disabled: 'This is switched off here.',
   internal_error: 'Something went wrong on our side. Please try again in a moment.',
   sms_budget_spent: 'This number got as many text messages as we send for now. Use another way, or wait.',
+  factor_not_found: 'That is not set up, or not any more. Please begin again.',
   phone_not_allowed: 'We cannot send text messages to this number.',
   email_taken: 'This address has an account already. Sign in instead.',
   address_taken: 'This address belongs to another account.',

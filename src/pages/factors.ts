@@ -1,7 +1,7 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { removeFactor } from '../mfa/enrolment.ts';
 import { newRecoveryCodes } from '../mfa/recovery-codes.ts';
-import { confirmSms, enrolSms, requireSms } from '../mfa/sms.ts';
+import { confirmSms, enrolSms, isSmsCodeAwaited, requireSms } from '../mfa/sms.ts';
 import { confirmTotp, enrolTotp, isNewestTotp } from '../mfa/totp.ts';
 import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
@@ -124,6 +124,7 @@ function phonePages(app: App, deps: KeysDeps): void {
 
   app.get(`${path}/code`, { config }, async (request, reply) => {
     const principal = await personOf(deps, request, reply, recent);
+    if (!(await isSmsCodeAwaited(deps, principal))) return reply.redirect(path, 303);
     return show(reply, phoneCodePage(viewOf(deps, request, reply), principal, null));
   });
 
