@@ -16,7 +16,7 @@ export function cardPage(
 <h1>${title}</h1>
 ${body}
 </main>
-${after && html`<div class="after">${after}</div>`}
+${after && html`<footer class="after">${after}</footer>`}
 </div>`,
   );
 }

@@ -13,6 +13,7 @@ test.skipIf(withoutChromium)(
       'no language',
       'no title',
       'not one main landmark',
+      'in no landmark: <p style="color: #ddd; background: #fff">',
       'headings: 3',
       'heading skipped: 3',
       'no label: <input>',

@@ -15,6 +15,10 @@ export function pageFaults() {
   if (document.title.trim() === '') faults.push('no title');
   if (all('main').length !== 1) faults.push('not one main landmark');
 
+  // ARIA11: whoever goes from landmark to landmark comes past all of it.
+  for (const element of all('body a[href], button, p').filter(visible))
+    if (element.closest('main, nav, header, footer') === null) faults.push(`in no landmark: ${named(element)}`);
+
   const levels = all('h1, h2, h3, h4').filter(visible).map(({ tagName }) => Number(tagName[1]));
   if (levels.filter(level => level === 1).length !== 1) faults.push(`headings: ${levels.join()}`);
   if (levels.some((level, at) => level > (levels[at - 1] ?? 0) + 1)) faults.push(`heading skipped: ${levels.join()}`);
