@@ -18,6 +18,8 @@ export function pageFaults() {
   // ARIA11: whoever goes from landmark to landmark comes past all of it.
   for (const element of all('body a[href], button, p').filter(visible))
     if (element.closest('main, nav, header, footer') === null) faults.push(`in no landmark: ${named(element)}`);
+  // Wider than its window, and nothing says that it can be moved.
+  for (const nav of all('nav')) if (nav.scrollWidth > nav.clientWidth) faults.push(`cut off: ${nav.scrollWidth}`);
 
   const levels = all('h1, h2, h3, h4').filter(visible).map(({ tagName }) => Number(tagName[1]));
   if (levels.filter(level => level === 1).length !== 1) faults.push(`headings: ${levels.join()}`);
