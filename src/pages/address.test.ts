@@ -8,6 +8,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+const AS_TYPED = ' spellcheck="false" autocapitalize="none" autocorrect="off"';
+
 test('an address that does not exist is told with a page', async () => {
   const answer = await new Browser(world).get('/account/nowhere');
   expect([answer.statusCode, answer.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
@@ -23,11 +25,10 @@ test.each(['/account/profile', '/account/email', '/account/data/close', '/accoun
   },
 );
 
-test('a phone leaves what somebody signs in with as it was typed', async () => {
+test('a phone leaves what somebody signs in with as it was typed, also a password that is shown', async () => {
   const { body } = await new Browser(world).get('/account/sign-in');
-  expect(/<input id="username"[^>]*>/.exec(body)?.[0]).toContain(
-    ' spellcheck="false" autocapitalize="none" autocorrect="off"',
-  );
+  for (const name of ['username', 'password'])
+    expect(new RegExp(`<input id="${name}"[^>]*>`).exec(body)?.[0]).toContain(AS_TYPED);
 });
 
 test('a logo lies where BRAND_LOGO_URL says, on the origin, also where the pages stand under a path of it', async () => {

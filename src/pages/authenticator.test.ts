@@ -47,6 +47,7 @@ test('sets up an app, asks for it at the next sign-in, takes a recovery code, an
   });
   const byCode = await third.get('/account/sign-in/second-factor?factor=recovery_code');
   expect(byCode.body).toContain('Recovery code');
+  expect(byCode.body).toMatch(/<input id="code"[^>]* spellcheck="false" autocapitalize="none"/);
   expect(asked.body).toContain('Use a recovery code');
   expect((await third.submit(byCode, { code: recovery[0] as string })).headers.location).toBe('/account');
 

@@ -43,16 +43,17 @@ export function field({ words }: View, failure: Failure | null, options: Field):
     error === undefined ? options.autofocus === true && failure === null : failure?.first === name;
   return html`<div class="field">
 <label for="${name}">${label}${options.optional === true && html` <span class="optional">${words.form.optional}</span>`}</label>
-<input id="${name}" name="${name}" type="${shown}"${type === 'password' ? null : html` value="${value}"`}${attribute('autocomplete', options.autocomplete)}${attribute('inputmode', inputmode)}${attribute('maxlength', options.maxLength)}${attribute('aria-describedby', about)}${error !== undefined && html` aria-invalid="true"`}${options.optional !== true && html` required`}${focus && html` autofocus`}${judgedBy(judged)}${isName(options) && html` spellcheck="false" autocapitalize="none" autocorrect="off"`}>
+<input id="${name}" name="${name}" type="${shown}"${type === 'password' ? null : html` value="${value}"`}${attribute('autocomplete', options.autocomplete)}${attribute('inputmode', inputmode)}${attribute('maxlength', options.maxLength)}${attribute('aria-describedby', about)}${error !== undefined && html` aria-invalid="true"`}${options.optional !== true && html` required`}${focus && html` autofocus`}${judgedBy(judged)}${isVerbatim(options) && html` spellcheck="false" autocapitalize="none" autocorrect="off"`}>
 ${hint && html`<p class="hint" id="${name}-hint">${hint}</p>`}
 ${judged && html`<p class="strength" id="${name}-strength" data-strength-of="${name}" data-words="${JSON.stringify(words.strength)}" role="status" hidden></p>`}
 ${error !== undefined && html`<p class="error" id="${name}-error">${error}</p>`}
 </div>`;
 }
 
-// Names to sign in with are no prose: a phone would begin them with a capital and put other words in their place.
-const isName = ({ type, autocomplete = '' }: Field) =>
-  type === 'email' || autocomplete.startsWith('username');
+// No prose: a phone would begin it with a capital and put other words in its place, also in a password that is shown, and
+// browsers may have their spelling looked up elsewhere.
+const isVerbatim = ({ type, autocomplete = '', name }: Field) =>
+  type === 'email' || type === 'password' || name === 'code' || autocomplete.startsWith('username');
 
 const judgedBy = (judged: Field['judged']) =>
   judged &&
