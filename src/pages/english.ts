@@ -61,12 +61,7 @@ export const english = {
   problems,
   issues,
   form: { optional: '(optional)', show: 'Show', hide: 'Hide' },
-  strength: {
-    checking: 'Checking…',
-    scores: ['Very weak', 'Weak', 'Fair', 'Good', 'Strong'],
-    show: 'Show password',
-    hide: 'Hide password',
-  },
+  strength: { scores: ['Very weak', 'Weak', 'Fair', 'Good', 'Strong'] },
   error: {
     title: 'That did not work',
     missing: 'There is nothing here',

@@ -66,7 +66,12 @@ function judge(input) {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ password: input.value, ...(email && { email }) }),
     }).catch(() => null);
-    if (turn !== asked || !answer?.ok) return;
+    if (turn !== asked) return;
+    if (!answer?.ok) {
+      // What stands there was said of another password.
+      output.hidden = true;
+      return;
+    }
     const { score, acceptable, issues, advice } = await answer.json();
     if (turn !== asked) return;
     output.hidden = false;
