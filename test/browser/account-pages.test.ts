@@ -276,6 +276,8 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     await input.fill('a');
     await page.getByText('Strong').waitFor({ state: 'hidden' });
     const show = page.getByRole('button', { name: 'Show' });
+    expect(await show.first().getAttribute('aria-describedby')).toBe('password-label');
+    expect(await page.locator('#password-label').textContent()).toBe('Password');
     await show.first().click();
     expect(await input.getAttribute('type')).toBe('text');
     // Its name says what it does next: "Hide, pressed" would be the contrary (ARIA 1.2, aria-pressed).

@@ -21,6 +21,10 @@ function addReveal(input) {
   button.type = 'button';
   button.className = 'reveal';
   button.setAttribute('aria-controls', input.id);
+  // A page has several alike: which one it is, is heard with it.
+  const [named] = input.labels;
+  named.id = `${input.id}-label`;
+  button.setAttribute('aria-describedby', named.id);
   const label = () => {
     const hidden = input.type === 'password';
     button.textContent = hidden ? show : hide;
