@@ -31,7 +31,7 @@ export function secondFactorPage(view: View, options: SecondFactorPage): Html {
   return cardPage(view, {
     title: secondFactor.title,
     body: codeForms(view, options),
-    after: html`<a href="/account/sign-in">${secondFactor.again}</a>`,
+    after: html`<a href="/account/sign-in?next=${encodeURIComponent(options.next)}">${secondFactor.again}</a>`,
   });
 }
 

@@ -46,6 +46,11 @@ test('the fifth wrong code leads back to signing in, which says so; no code is a
   expect((await browser.submit(page, { code: code() })).body).toContain(AGAIN);
 });
 
+test('whoever starts again still gets to the page that they had asked for', async () => {
+  const { page } = await halfSignedIn(await person(world));
+  expect(page.body).toContain('href="/account/sign-in?next=%2Faccount%2Fsessions"');
+});
+
 test('a code that comes after ten minutes leads back to signing in, which says so', async () => {
   const { browser, page, code } = await halfSignedIn(await person(world));
   world.deps.clock.advance(601);
