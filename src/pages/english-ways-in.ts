@@ -44,6 +44,7 @@ export const englishWaysIn = {
     title: (brand: string) => `Welcome to ${brand}`,
     about: 'You were invited to create an account for ',
     submit: 'Create the account',
+    gone: 'It was used before, replaced by a newer one, or is too old. If your account is made already, sign in. Otherwise, ask whoever invited you for a new invitation.',
     doneTitle: 'Your account is ready',
     done: 'Your address is confirmed. Sign in with the password that you have just chosen.',
   },

@@ -5,7 +5,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { field, form, textOf } from './form.ts';
-import { donePage, gonePage } from './gone-page.ts';
+import { donePage } from './gone-page.ts';
 import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { page, show } from './prepare.ts';
@@ -29,7 +29,7 @@ export function invitationPages(app: App, deps: Deps): void {
     const view = viewOf(deps, request, reply);
     const { token } = request.query as { token?: unknown };
     const address = await invitedAddress(deps, token);
-    if (address === null) return show(reply, gonePage(view), 410);
+    if (address === null) return show(reply, overPage(view), 410);
     return show(reply, invitationPage(view, { token: String(token), address }));
   });
 
@@ -49,7 +49,7 @@ export function invitationPages(app: App, deps: Deps): void {
       const failure = differing(view, failureOf(view.words, error, FIELDS), error);
       const gone = error instanceof Problem && error.code === 'invitation_invalid';
       const address = gone ? null : await invitedAddress(deps, token);
-      if (address === null) return show(reply, gonePage(view), 410);
+      if (address === null) return show(reply, overPage(view), 410);
       const body = invitationPage(view, { token, address, firstName, lastName, failure });
       return show(reply, body, failure.status);
     }
@@ -76,6 +76,17 @@ function differing(view: View, failure: Failure, error: unknown): Failure {
 async function invitedAddress(deps: Deps, token: unknown): Promise<string | null> {
   if (typeof token !== 'string') return null;
   return (await findChallenge(deps, deps.db, { purpose: 'invitation', token }))?.sentTo ?? null;
+}
+
+// A link for a new password, which other links that are over offer, brings nothing to whoever has no account yet.
+function overPage(view: View): Html {
+  const { links, invitation } = view.words;
+  return donePage(view, {
+    title: links.gone.title,
+    text: invitation.gone,
+    label: links.signIn,
+    href: '/account/sign-in',
+  });
 }
 
 function invitationPage(view: View, { token, address, firstName, lastName, failure = null }: Invited): Html {

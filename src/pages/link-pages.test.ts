@@ -192,3 +192,11 @@ test('a new password is chosen by a mailed link; what is wrong stands at its fie
   const old = await world.call('POST', '/token', { form: { username: ada.email, password: PASSWORD } });
   expect(old.statusCode).toBe(401);
 });
+
+test('whoever comes with an invitation that is over is sent to whoever invited them, and to no password mail', async () => {
+  const { statusCode, body } = await new Browser(world).get('/account/invitation?token=old');
+  expect(statusCode).toBe(410);
+  expect(body).toContain('ask whoever invited you for a new invitation');
+  expect(body).toContain('href="/account/sign-in"');
+  expect(body).not.toContain('/account/forgot-password');
+});
