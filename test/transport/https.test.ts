@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect as connectPlainly } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -156,6 +157,18 @@ test('a certificate without its key is an error in the log, and not served', asy
   expect(await served()).toBe('localhost');
   put('renewed', 'key');
   await serves('renewed.localhost');
+});
+
+test('nor is one beside a key of another kind, which OpenSSL takes and has no certificate for any handshake then', async () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const refusals = () => service.output().match(/could not be used, and the old one goes on/g)?.length ?? 0;
+  const before = refusals();
+  writeFileSync(join(folder, 'new'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  renameSync(join(folder, 'new'), join(folder, 'server.key'));
+  await expect.poll(refusals, { timeout: 5_000 }).toBe(before + 1);
+  expect(await served()).toBe('renewed.localhost');
+  put('localhost', 'crt', 'key');
+  await serves('localhost');
 });
 
 test('HTTPS is told to browsers for a year', async () => {

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '../log.ts';
@@ -38,6 +39,9 @@ export function followCertificate(
     try {
       const { cert, key } = readCertificate(files);
       if (cert.equals(served.cert) && key.equals(served.key)) return;
+      // OpenSSL takes a key of another kind (RSA beside ECDSA), and then has a certificate for no handshake.
+      if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+        throw new Error('The key is not that of the certificate');
       server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });
       served = { cert, key };
       refused = '';
