@@ -194,6 +194,55 @@ test('a client that never ends its body is cut off', async () => {
   expect([statuses(text), closed]).toEqual([[408], true]);
 });
 
+describe('what cannot be read is refused behind the answers to what was asked before (RFC 9112 §9.3.2)', () => {
+  const login = () => {
+    const body = `username=${service.deps.random.uuid()}&password=x`;
+    return head(form, `Content-Length: ${body.length}`) + body;
+  };
+  const closing = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+
+  test.each([
+    ['a login that is still hashed', () => `${login()}nonsense\r\n\r\n`, [401, 400]],
+    [
+      'several, of which the last ones are ready before the first',
+      () => `${login()}${SMUGGLED}${login()}${SMUGGLED}nonsense\r\n\r\n`,
+      [401, 200, 401, 200, 400],
+    ],
+    ['a CONNECT', () => `${login()}CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n`, [401, 400]],
+    [
+      'a body that breaks off within a later request',
+      () => `${login()}${head(form, 'Transfer-Encoding: chunked')}zz\r\n`,
+      [401, 400],
+    ],
+    ['a last request, behind which there is none', () => `${closing}nonsense\r\n\r\n`, [200]],
+  ])('%s', async (_what, bytes, expected) => {
+    const { text, closed } = await send(bytes());
+    expect([statuses(text), closed]).toEqual([expected, true]);
+  });
+
+  test('what is still being answered when more and more nonsense comes is answered to the end', async () => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(login()));
+    let text = '';
+    socket.on('data', chunk => (text += String(chunk))).on('error', () => {});
+    const more = setInterval(() => socket.write('nonsense\r\n\r\n'), 1);
+    await once(socket, 'close');
+    clearInterval(more);
+    expect(statuses(text)).toEqual([401, 400]);
+  });
+});
+
+test.each([
+  ['never comes', head('Content-Length: 9').replace('POST /token', 'PUT /users/me'), () => impatientPort],
+  [
+    'is none',
+    `${head('Transfer-Encoding: chunked').replace('POST /token', 'PUT /users/me')}zz\r\n`,
+    () => port,
+  ],
+])('a request that was answered gets no second answer when its body %s', async (_what, bytes, to) => {
+  const { text, closed } = await send(bytes, to());
+  expect([statuses(text), closed]).toEqual([[401], true]);
+});
+
 test('two requests on one connection are two answers, in their order', async () => {
   const { text } = await send(SMUGGLED + SMUGGLED.replace('x\r\n', 'x\r\nConnection: close\r\n'));
   expect(statuses(text)).toEqual([200, 200]);
