@@ -68,6 +68,17 @@ describe('what two servers could read as two different requests is refused, and 
     ['a line that ends in LF alone', 'POST /token HTTP/1.1\nHost: x\nContent-Length: 0\n\n'],
     ['a NUL in a header', head('X-A: a\0b', 'Content-Length: 0')],
     ['no host', 'GET /health HTTP/1.1\r\n\r\n'],
+    ['no host in a version of which there is none', 'GET /health HTTP/2.0\r\n\r\n'],
+    ['a coding that is not undone', head(form, 'Transfer-Encoding: gzip, chunked') + '0\r\n\r\n'],
+    [
+      'one in a line of its own',
+      head(form, 'Transfer-Encoding: identity', 'Transfer-Encoding: chunked') + '0\r\n\r\n',
+    ],
+    [
+      'chunks in HTTP/1.0, which knows none (RFC 9112 §6.1)',
+      head(form, 'Connection: keep-alive', 'Transfer-Encoding: chunked').replace('/1.1', '/1.0') +
+        '3\r\na=b\r\n0\r\n\r\n',
+    ],
   ])('%s', async (_what, bytes) => {
     const { text, closed } = await send(bytes + SMUGGLED);
     expect(statuses(text)).toEqual([400]);
@@ -95,6 +106,37 @@ test('two hosts are refused, and none, in the form of every other error (RFC 911
     expect(text).toContain('"code":"malformed_request"');
   }
   expect(statuses((await send('GET /health HTTP/1.0\r\n\r\n')).text)).toEqual([200]);
+});
+
+test('a host that is none is refused (RFC 9112 §3.2)', async () => {
+  const ask = async (host: string) =>
+    statuses((await send(`GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)).text);
+  for (const host of [
+    'a b',
+    'a/b',
+    'a\\b',
+    'ada@a',
+    'a:b',
+    'a:1:2',
+    '[::1',
+    '::1',
+    '"a"',
+    '<a>',
+    'a?b',
+    'a#b',
+  ])
+    expect([host, await ask(host)]).toEqual([host, [400]]);
+  for (const host of [
+    '',
+    'a',
+    'A_b.example.:80',
+    'a:',
+    '[::1]:8000',
+    '[fe80::1%25eth0]',
+    '127.0.0.1',
+    'b%C3%BCcher',
+  ])
+    expect([host, await ask(host)]).toEqual([host, [200]]);
 });
 
 test('a request that names the whole URL is as one that names its path (RFC 9112 §3.2.2)', async () => {

@@ -222,16 +222,23 @@ function refusalOfWhatIsSent(request: FastifyRequest): Problem | undefined {
 }
 
 // Host and Authorization stand once (RFC 9112 §3.2, RFC 9110 §5.3): a proxy before us may have gone by the other one. Node
-// keeps the first and says nothing. Only HTTP/1.0 knows no Host.
-function isAmbiguous({ rawHeaders, httpVersion }: FastifyRequest['raw']): boolean {
+// keeps the first and says nothing. Only HTTP/1.0 knows no Host, and it knows no Transfer-Encoding (RFC 9112 §6.1): what
+// passed it on may have seen another end of the body, or another body where a coding is one that we do not undo.
+function isAmbiguous({ rawHeaders, headers, httpVersion }: FastifyRequest['raw']): boolean {
   let [hosts, authorizations] = [0, 0];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
     else if (name.length === 13 && name.toLowerCase() === 'authorization') authorizations++;
   }
-  return hosts > 1 || authorizations > 1 || (hosts === 0 && httpVersion === '1.1');
+  if (hosts > 1 || authorizations > 1) return true;
+  const { host, 'transfer-encoding': coding } = headers;
+  if (coding !== undefined && (httpVersion !== '1.1' || coding.toLowerCase() !== 'chunked')) return true;
+  return host === undefined ? httpVersion !== '1.0' : !HOST.test(host);
 }
+
+// RFC 9110 §7.2: uri-host [ ":" port ], which may be empty. Anything else is answered with 400 (RFC 9112 §3.2).
+const HOST = /^(?:\[[\w.~%!$&'()*+,;=:-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/;
 
 const QUIET = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
