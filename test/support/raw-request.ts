@@ -20,8 +20,8 @@ export interface RawConnection {
 }
 
 /** Connects to a port of this machine; the client's half can be ended by itself. */
-export function openRaw(port: number): RawConnection {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+export function openRaw(port: number, host = '127.0.0.1'): RawConnection {
+  const socket = connect({ port, host, allowHalfOpen: true });
   let text = '';
   socket.on('data', chunk => (text += String(chunk)));
   socket.on('error', () => {});

@@ -1,5 +1,6 @@
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server, type ServerOpts } from 'node:net';
 import { StartError } from '../start-error.ts';
 import type { App } from './app.ts';
 
@@ -8,9 +9,42 @@ interface Address {
   readonly port: number;
 }
 
-/** Listens. Throws a StartError that names HOST or PORT where that cannot be. */
-export async function listen(app: App, address: Address): Promise<void> {
-  await app.listen({ host: address.host, port: address.port }).catch(asStartError(address));
+/**
+ * Listens: on `localhost` at each address that this name has, as far as that can be. Throws a StartError that names HOST or
+ * PORT where there is none.
+ */
+export async function listen(app: App, address: Address, find = addressesOf): Promise<void> {
+  const { host, port } = address;
+  const [first = host, ...others] = host === 'localhost' ? await find(host).catch(asStartError(address)) : [];
+  // Fastify would make a server of its own for each, of which nobody could tell it a new certificate, which knows no CONNECT
+  // and no expectation, and which no stop waits for.
+  const beside = others.map(other => ({ other, server: passOn(app) }));
+  app.addHook('preClose', async () => {
+    for (const { server } of beside) server.close();
+  });
+  app.addHook('onClose', async () => {
+    await Promise.all(beside.map(({ server }) => closed(server)));
+  });
+  await app.listen({ host: first, port }).catch(asStartError(address));
+  const { port: taken } = app.server.address() as AddressInfo;
+  for (const { other, server } of beside)
+    await once(server.listen(taken, other), 'listening').catch(() => undefined);
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
+}
+
+// With what Node asks of connections for such a server: half of one may end by itself where it speaks HTTP, not with TLS.
+function passOn({ server }: App): Server {
+  const { allowHalfOpen, noDelay } = server as unknown as ServerOpts;
+  return createServer({ allowHalfOpen, noDelay }, socket => server.emit('connection', socket));
+}
+
+// Closing it once more waits for its connections, and one that never listened has none.
+function closed(server: Server): Promise<void> {
+  return new Promise(done => server.close(() => done()));
 }
 
 /** A port that nobody listens on at this moment. */
