@@ -184,6 +184,20 @@ test('an event written early and committed late is sealed; an open transaction h
   expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 2 });
 });
 
+test('sealing all that there is comes to an end on a trail that somebody always writes to', async () => {
+  let written = 0;
+  const { db } = deps;
+  const transaction: typeof db.transaction = async work => {
+    const seal = await db.transaction(work);
+    if (written < 5) await write(++written);
+    return seal;
+  };
+  await write(0);
+  await settle(deps);
+  expect(await sealAll({ ...deps, db: { ...db, transaction } })).toBe(1);
+  expect(written).toBe(1);
+});
+
 test('after a restore with lower transaction ids an epoch begins, and nothing is sealed twice or left out', async () => {
   for (let index = 0; index < 3; index++) await write(index);
   await settle(deps);

@@ -49,13 +49,14 @@ export function sealBatch(deps: Deps, limit = BATCH_EVENTS): Promise<Seal> {
   });
 }
 
-/** Seals until nothing that has ended is left; returns how many events. */
+/** Seals what has ended by now, or while it is at it; returns how many events. What comes meanwhile keeps it no longer. */
 export async function sealAll(deps: Deps): Promise<number> {
   let events = 0;
   for (;;) {
     const seal = await sealBatch(deps);
     if (seal.verdict !== 'sealed') return events;
     events += seal.events;
+    if (!seal.more) return events;
   }
 }
 
