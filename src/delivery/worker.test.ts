@@ -130,6 +130,21 @@ test('a database that is silent for two looks at the outbox ends neither the wor
   expect(unhandled).toEqual([]);
 });
 
+test('a mail whose commit is slow, soon after another one, waits for no poll', async () => {
+  const smtp = await receiver();
+  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
+  const delivery = startDelivery(deps, { pollSeconds: 3600 });
+  closing.push(delivery.stop);
+  await queue(deps, 'ada@example.com');
+  await new Promise(resolve => setTimeout(resolve, 250));
+  await deps.db.transaction(async tx => {
+    const secrets = { token: 'T' };
+    await enqueueMail(deps, tx, { template: 'verify-email', to: 'slow@example.com', secrets });
+    await new Promise(resolve => setTimeout(resolve, 150));
+  });
+  expect(await smtp.received(2)).toHaveLength(2);
+});
+
 test('a clock that is put back keeps no mail waiting for as long, nor its channel', async () => {
   const smtp = await smtpReceiver();
   await smtp.close();

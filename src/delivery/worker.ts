@@ -48,6 +48,7 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
     lookedAt: clock.now(),
   }));
   const timers = new Set<NodeJS.Timeout>();
+  let wokenAgain = false;
   let stopped = false;
   let pumping: Promise<void> | null = null;
   let pumpAgain = false;
@@ -112,11 +113,15 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
   }
 
   function wake(): void {
-    if (stopped || timers.size > 0) return;
+    if (stopped) return;
+    wokenAgain = timers.size > 0;
+    if (wokenAgain) return;
     for (const delay of WAKE_DELAYS_MS) {
       const timer = setTimeout(() => {
         timers.delete(timer);
         void pump();
+        // Whoever woke it while it looked may commit after the last of these looks.
+        if (wokenAgain && timers.size === 0) wake();
       }, delay);
       timers.add(timer.unref());
     }
