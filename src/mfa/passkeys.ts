@@ -29,12 +29,16 @@ export async function listPasskeys(
 /** Gives one of the caller's passkeys another name. Refuses with `factor_not_found`. */
 export async function renamePasskey(
   { db }: Deps,
-  { userId }: UserPrincipal,
+  principal: UserPrincipal,
   { id, name }: { id: string; name: string },
 ): Promise<PasskeyBody> {
-  const row = await renameRow(db, { id, userId, name: passkeyName(name) });
-  if (row === null) throw new Problem('factor_not_found');
-  return presentPasskey(row);
+  const given = passkeyName(name);
+  const renamed = await db.transaction(async tx => {
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    return (await renameRow(tx, { id, userId: principal.userId, name: given })) ?? 'factor_not_found';
+  });
+  if (typeof renamed === 'string') throw new Problem(renamed);
+  return presentPasskey(renamed);
 }
 
 /**

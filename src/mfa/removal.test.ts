@@ -4,8 +4,12 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo as outboxOf } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
+import { lockAccount } from '../accounts/find.ts';
+import { system } from '../audit/record.ts';
 import { noticeToken } from '../delivery/notice.ts';
 import { sql } from '../platform/sql.ts';
+import { endSessionsOf } from '../sessions/end.ts';
 import { carryOutDueRemovals } from './removal.ts';
 
 let service: TestApp;
@@ -206,6 +210,22 @@ test('an owner who is logged in sees it and keeps the factor', async () => {
   expect([again.statusCode, again.json().code]).toEqual([404, 'removal_not_found']);
   service.deps.clock.advance(86_401);
   expect((await login(who)).json().code).toBe('mfa_required');
+});
+
+test('whoever keeps the factor waits for who takes the account back, and has no say in it after that', async () => {
+  const { who, token } = await withTotp();
+  await askRemoval(who.id);
+  const { deps } = service;
+  let kept: ReturnType<typeof service.call> | undefined;
+  await deps.db.transaction(async tx => {
+    await lockAccount(tx, who.id);
+    kept = service.call('DELETE', '/users/me/mfa-removal', { token });
+    await waitingForLock(deps.db);
+    const ending = { userId: who.id, reason: 'password_reset', actor: system, caller: null };
+    await endSessionsOf(deps, tx, ending);
+  });
+  expect((await kept)?.json().code).toBe('token_revoked');
+  expect(await reasonsOf(who)).toEqual([]);
 });
 
 test('"this was not me" in the mail keeps the factor', async () => {

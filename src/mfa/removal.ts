@@ -5,8 +5,11 @@ import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { holdGrants, requesterOf } from '../rbac/standing.ts';
+import { lockOwnAccount } from '../sessions/own-account.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
 import { deleteFactors, selectFactors } from './queries.ts';
 import {
   deleteRemoval,
@@ -78,6 +81,17 @@ export async function cancelRemoval(
     caller,
   });
   return true;
+}
+
+/** Keeps the caller's own factors, which an administrator was asked to remove. Refuses with `removal_not_found`. */
+export async function keepFactors(deps: Deps, principal: UserPrincipal): Promise<void> {
+  const { userId, caller } = principal;
+  const refusal = await deps.db.transaction(async tx => {
+    if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
+    const kept = await cancelRemoval(deps, tx, { userId, reason: 'kept_by_owner', caller });
+    return kept ? null : 'removal_not_found';
+  });
+  if (refusal !== null) throw new Problem(refusal);
 }
 
 /** Keeps the factors of somebody who has just used one: who still has a factor has not lost it. */

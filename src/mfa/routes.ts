@@ -1,12 +1,11 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
-import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { removeFactor } from './enrolment.ts';
 import { listFactors } from './factors.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
-import { cancelRemoval, plannedRemoval } from './removal.ts';
+import { keepFactors, plannedRemoval } from './removal.ts';
 import { confirmSms, enrolSms, requireSms } from './sms.ts';
 import { confirmTotp, enrolTotp } from './totp.ts';
 
@@ -63,11 +62,7 @@ export function routes(app: App, deps: Deps): void {
       },
     },
     async (request, reply) => {
-      const { userId, caller } = userOf(request);
-      const kept = await deps.db.transaction(tx =>
-        cancelRemoval(deps, tx, { userId, reason: 'kept_by_owner', caller }),
-      );
-      if (!kept) throw new Problem('removal_not_found');
+      await keepFactors(deps, userOf(request));
       return reply.code(204).send(null);
     },
   );

@@ -11,7 +11,7 @@ import {
 import { unlinkIdentity } from '../../src/federation/unlink.ts';
 import { signInByMail } from '../../src/mail-sign-in/answer.ts';
 import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
-import { removePasskey } from '../../src/mfa/passkeys.ts';
+import { removePasskey, renamePasskey } from '../../src/mfa/passkeys.ts';
 import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
 import { changePassword } from '../../src/passwords/change.ts';
 import type { Problem } from '../../src/platform/problems.ts';
@@ -66,6 +66,7 @@ const ways: [string, (principal: UserPrincipal) => Promise<unknown>][] = [
     },
   ],
   ['a passkey is removed', who => removePasskey(service.deps, who, service.deps.random.uuid())],
+  ['a passkey is renamed', who => renamePasskey(service.deps, who, { id: who.userId, name: 'Mine' })],
   ['a provider is unlinked', who => unlinkIdentity(service.deps, who, service.deps.random.uuid())],
   ['recovery codes are made', who => newRecoveryCodes(service.deps, who)],
   ['another verification is mailed', who => sendVerification(service.deps, who)],
