@@ -5,27 +5,28 @@ import type { Challenge, Purpose } from './challenge.ts';
 import { boundCode } from './issue.ts';
 import { answerOne } from './queries.ts';
 
-export interface CodeAnswer {
-  readonly purpose: Purpose;
-  readonly id: string;
-  readonly code: string;
-  /** The wrong answer of this number burns the code. */
-  readonly maxAttempts?: number;
-}
+/** The wrong answer of this number burns the code. */
+const MAX_ATTEMPTS = 5;
 
 /**
  * Answers a six-digit code: the challenge when it is right (once), 'wrong' when it is not, 'gone' when it was used,
- * burnt, voided, expired or never there. Concurrent wrong answers are each counted (ASVS 6.6.3).
+ * burnt by the fifth wrong answer, voided, expired or never there. Concurrent wrong answers are each counted (ASVS 6.6.3).
  */
 export async function answerCode(
   { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
   tx: Sql,
-  { purpose, id, code, maxAttempts = 5 }: CodeAnswer,
+  { purpose, id, code }: { purpose: Purpose; id: string; code: string },
 ): Promise<Challenge | 'wrong' | 'gone'> {
   const challengeId = readUuid(id);
   if (challengeId === null) return 'gone';
   const hashes = secrets.macs('challenge', boundCode(purpose, challengeId, code.replace(SPACES, '')));
-  const answered = await answerOne(tx, { id: challengeId, purpose, hashes, maxAttempts, now: clock.now() });
+  const answered = await answerOne(tx, {
+    id: challengeId,
+    purpose,
+    hashes,
+    maxAttempts: MAX_ATTEMPTS,
+    now: clock.now(),
+  });
   if (answered === null) return 'gone';
   const { right, ...challenge } = answered;
   return right ? challenge : 'wrong';

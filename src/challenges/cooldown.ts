@@ -3,19 +3,20 @@ import type { Deps } from '../platform/deps.ts';
 import type { Purpose } from './challenge.ts';
 import { findSentAt, lockPurpose } from './queries.ts';
 
+const COOLDOWN_SECONDS = 60;
 // The one that a sign-up sends of itself is not asked for: whoever asks right after it asks for the first time.
 const AT_ONCE = 2;
 
 /**
- * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Two go within the cooldown,
- * the third waits until the older of them is so old. Holds until the transaction ends, so of several requests at once each
- * sees what the ones before it sent. Never longer than the cooldown, also when the clock was set back. Off with
+ * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Two go within a minute, the
+ * third waits until the older of them is a minute old. Holds until the transaction ends, so of several requests at once each
+ * sees what the ones before it sent. Never longer than a minute, also when the clock was set back. Off with
  * RATE_LIMIT=off.
  */
 export async function resendWait(
   { clock, config }: Pick<Deps, 'clock' | 'config'>,
   tx: Tx,
-  { purpose, userId, cooldown = 60 }: { purpose: Purpose; userId: string; cooldown?: number },
+  { purpose, userId }: { purpose: Purpose; userId: string },
 ): Promise<number> {
   if (config.rateLimit === 'off') return 0;
   await lockPurpose(tx, purpose, userId);
@@ -23,5 +24,5 @@ export async function resendWait(
   const sentAt = await findSentAt(tx, { purpose, userId, nth: AT_ONCE, now });
   if (sentAt === null) return 0;
   const elapsed = (now.getTime() - sentAt.getTime()) / 1000;
-  return Math.max(0, Math.ceil(cooldown - elapsed));
+  return Math.max(0, Math.ceil(COOLDOWN_SECONDS - elapsed));
 }

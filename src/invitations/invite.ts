@@ -11,13 +11,7 @@ import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { holdsAll, refuseGrant } from '../rbac/set-roles.ts';
-import {
-  findWaiting,
-  type InvitationData,
-  type InvitationRow,
-  type Inviter,
-  selectInvitations,
-} from './queries.ts';
+import { findWaiting, type InvitationData, type InvitationRow, selectInvitations } from './queries.ts';
 
 /** How long an invitation waits, in seconds. */
 const INVITATION_LIFETIME = 7 * 86_400;
@@ -44,7 +38,7 @@ export async function invite(
 ): Promise<InvitationBody> {
   const { address, key } = normalizeEmail(email);
   const given = [...new Set(roles)].sort();
-  const actor = inviterOf(granter);
+  const actor = actorOfGranter(granter);
   const matter = {
     needs: 'users:write',
     lock: 'act',
@@ -138,11 +132,6 @@ async function refuseHigher(
   return new Refusal('target_outranks_caller', {
     message: 'The invitation gives a permission that you lack.',
   });
-}
-
-function inviterOf(granter: Granter): Inviter {
-  if (granter.kind === 'operator') return { kind: 'operator' };
-  return { kind: granter.kind, id: granter.kind === 'user' ? granter.userId : granter.clientId };
 }
 
 function present({ id, email, data, created_at, expires_at }: InvitationRow): InvitationBody {

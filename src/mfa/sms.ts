@@ -121,12 +121,7 @@ async function answerNewest(
 ): Promise<boolean> {
   const newest = await newestChallenge(deps, deps.db, { purpose, userId });
   if (newest === null || !isMeant(newest.data)) return false;
-  const answer = await answerCode(deps, deps.db, {
-    purpose,
-    id: newest.id,
-    code: code.trim(),
-    maxAttempts: 5,
-  });
+  const answer = await answerCode(deps, deps.db, { purpose, id: newest.id, code });
   return typeof answer === 'object';
 }
 

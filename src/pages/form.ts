@@ -23,8 +23,8 @@ export interface Field {
   readonly optional?: boolean;
   readonly inputmode?: 'numeric';
   readonly maxLength?: number;
-  /** A new password: judged live where scripts run; the id of the field that holds the address. */
-  readonly judged?: { readonly email?: string; readonly emailField?: string };
+  /** A new password, judged live where scripts run; with the account's address, which it must not be made of. */
+  readonly judged?: { readonly email?: string };
   readonly autofocus?: boolean;
 }
 
@@ -56,8 +56,7 @@ const isVerbatim = ({ type, autocomplete = '', name }: Field) =>
   type === 'email' || type === 'password' || name === 'code' || autocomplete.startsWith('username');
 
 const judgedBy = (judged: Field['judged']) =>
-  judged &&
-  html` data-judge${attribute('data-email', judged.email)}${attribute('data-email-field', judged.emailField)}`;
+  judged && html` data-judge${attribute('data-email', judged.email)}`;
 
 function attribute(name: string, value: string | number | undefined): Renderable {
   return value === undefined || value === '' ? null : html` ${name}="${value}"`;

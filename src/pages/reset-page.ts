@@ -27,7 +27,7 @@ ${newPasswordFields(view, failure, { email: address, labels: reset })}
 
 interface NewPassword {
   readonly labels: { readonly password: string; readonly confirm: string };
-  /** The account's address, or the id of the field that it is typed into: a password must not be made of it. */
+  /** The account's address: a password must not be made of it. */
   readonly email?: string;
   readonly names?: readonly [string, string];
 }

@@ -1,15 +1,10 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { systemRandom } from './random.ts';
 
+const LABELS = ['refresh-token', 'cookie', 'challenge', 'lockout', 'seal', 'notice'] as const;
+
 /** What a derived key is for. Each label gives an unrelated key, so that one leak stays one leak. */
-export type Label =
-  | 'refresh-token'
-  | 'cookie'
-  | 'challenge'
-  | 'lockout'
-  | 'seal'
-  | 'audit-checkpoint'
-  | 'notice';
+export type Label = (typeof LABELS)[number];
 
 /** Everything that derives from AUTH_ROOT_SECRET: authentication codes and encryption at rest. */
 export interface Secrets {
@@ -23,8 +18,6 @@ export interface Secrets {
   seal(context: string, plaintext: Buffer | string): Buffer;
   /** The plaintext of a sealed value. Throws when no root of the ring opens it, or the context is another. */
   open(context: string, sealed: Buffer): Buffer;
-  /** True when the sealed value was made under the present root, so that a rewrap would change nothing. */
-  isCurrent(sealed: Buffer): boolean;
   /** What marks the values that each root of the ring sealed, the present one first; see `rootIdOf`. */
   readonly rootIds: readonly Buffer[];
 }
@@ -38,16 +31,6 @@ interface Root {
   readonly id: Buffer;
   readonly keys: ReadonlyMap<Label, Buffer>;
 }
-
-const LABELS: readonly Label[] = [
-  'refresh-token',
-  'cookie',
-  'challenge',
-  'lockout',
-  'seal',
-  'audit-checkpoint',
-  'notice',
-];
 
 /** Derives every key from the root secrets (HKDF-SHA-256, RFC 5869); the first signs and seals, all verify and open. */
 export function deriveSecrets(current: string, previous: readonly string[] = []): Secrets {
@@ -89,7 +72,6 @@ export function deriveSecrets(current: string, previous: readonly string[] = [])
       decipher.setAuthTag(tag);
       return Buffer.concat([decipher.update(sealed.subarray(at)), decipher.final()]);
     },
-    isCurrent: sealed => present.id.equals(rootIdOf(sealed)),
     rootIds: ring.map(({ id }) => id),
   };
 }

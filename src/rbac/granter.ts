@@ -1,4 +1,3 @@
-import type { Actor } from '../audit/record.ts';
 import type { Caller } from '../platform/caller.ts';
 
 /**
@@ -17,7 +16,9 @@ export type Granter = { readonly permissions: ReadonlySet<string> } & (
 );
 
 /** The granter as the actor of an audit event. */
-export function actorOfGranter(granter: Granter): Actor {
+export function actorOfGranter(
+  granter: Granter,
+): { kind: 'operator' } | { kind: 'user' | 'client'; id: string } {
   if (granter.kind === 'operator') return { kind: 'operator' };
   return granter.kind === 'user'
     ? { kind: 'user', id: granter.userId }

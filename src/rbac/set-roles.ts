@@ -1,5 +1,5 @@
 import { recordEvent } from '../audit/record.ts';
-import type { Tx } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Refusal } from './decide.ts';
 import { actorOfGranter, type Granter } from './granter.ts';
@@ -102,6 +102,6 @@ export async function refuseLastAdministrator(
 }
 
 /** Whether there is any administrator, able to log in or not. */
-export function hasAdministrator(database: Pick<Tx, 'rows' | 'row' | 'run'>): Promise<boolean> {
+export function hasAdministrator(database: Sql): Promise<boolean> {
   return anyAdministrator(database);
 }

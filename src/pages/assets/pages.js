@@ -62,8 +62,7 @@ function judge(input) {
   });
 
   async function ask(turn) {
-    const emailField = input.dataset.emailField && document.getElementById(input.dataset.emailField);
-    const email = emailField?.value || input.dataset.email;
+    const { email } = input.dataset;
     const answer = await fetch(new URL('../../password/check', import.meta.url), {
       method: 'POST',
       credentials: 'omit',
