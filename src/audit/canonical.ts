@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Fragment, sql } from '../platform/sql.ts';
+import { uuidAt } from '../platform/uuid.ts';
 import { microsecondsOf } from './times.ts';
 
 /** When an event was, as an SQL expression over `audit_events e`. */
@@ -33,9 +34,8 @@ export function readEntries(entries: Buffer): Entry[] {
   if (entries.length % ENTRY_BYTES !== 0) throw new Error('The entries of an audit batch are cut off');
   return Array.from({ length: entries.length / ENTRY_BYTES }, (_, index) => {
     const entry = entries.subarray(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES);
-    const hex = entry.toString('hex', 0, 16);
     return {
-      id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+      id: uuidAt(entry),
       createdUs: entry.readBigInt64BE(16),
       hash: entry.subarray(24),
     };

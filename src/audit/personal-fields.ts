@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
 import type { Db, Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { uuidBytes } from '../platform/uuid.ts';
 import {
   type EventKeys,
   ensureTrailKey,
@@ -134,11 +135,7 @@ function openShared(
   secret: Buffer,
   { eventId, sealed }: { eventId: string; sealed: Buffer },
 ): Buffer | null {
-  const other = hash(
-    'sha256',
-    Buffer.concat([secret, Buffer.from(eventId.replaceAll('-', ''), 'hex')]),
-    'buffer',
-  );
+  const other = hash('sha256', Buffer.concat([secret, uuidBytes(eventId)]), 'buffer');
   const seed = sealed.subarray(0, SEED_BYTES).map((byte, index) => byte ^ (other[index] as number));
   const body = SEED_BYTES + TAG_BYTES;
   return open(eventKey(trailKey, Buffer.from(seed)), eventId, {

@@ -2,6 +2,7 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Secrets } from '../platform/secrets.ts';
+import { uuidBytes } from '../platform/uuid.ts';
 import { findMessage } from './queries.ts';
 
 /** How long "this was not me" can be said, in seconds: as long as an address change can be undone. */
@@ -22,7 +23,7 @@ export interface Notice {
  * who takes over the account can void it.
  */
 export function noticeToken(secrets: Secrets, id: string): string {
-  const bytes = Buffer.from(id.replaceAll('-', ''), 'hex');
+  const bytes = uuidBytes(id);
   return Buffer.concat([bytes, secrets.mac('notice', bytes)]).toString('base64url');
 }
 

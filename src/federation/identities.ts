@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Deps } from '../platform/deps.ts';
 import { Type } from '../platform/json-schema.ts';
+import { uuidAt } from '../platform/uuid.ts';
 import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.ts';
 
 /** An account of a provider that opens an account here. */
@@ -49,5 +50,5 @@ export function identityId({ issuer, subject }: IdentityKey): string {
   const bytes = createHash('sha256').update(`${issuer}\0${subject}`).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return uuidAt(bytes);
 }

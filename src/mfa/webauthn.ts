@@ -6,6 +6,7 @@ import type {
 } from '@simplewebauthn/server';
 import { brandOf } from '../delivery/render.ts';
 import type { Deps } from '../platform/deps.ts';
+import { uuidBytes } from '../platform/uuid.ts';
 import type { Credential } from './passkey-queries.ts';
 
 export type CreationOptions = PublicKeyCredentialCreationOptionsJSON;
@@ -43,7 +44,7 @@ export async function creationOptions(
   return generateRegistrationOptions({
     rpName: brandOf(config),
     rpID: config.passkeys.rpId,
-    userID: new Uint8Array(handleOf(holder.userId)),
+    userID: new Uint8Array(uuidBytes(holder.userId)),
     userName: holder.name,
     userDisplayName: holder.displayName,
     challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
@@ -131,7 +132,7 @@ export async function verifyAssertion(
   const { rpId, origins } = deps.config.passkeys;
   // §7.2 step 6. It may be absent where the browser was told which passkeys to ask.
   const { userHandle = null } = response.response as { userHandle?: string | null };
-  if (userHandle === null ? nameless : userHandle !== handleOf(userId).toString('base64url')) return null;
+  if (userHandle === null ? nameless : userHandle !== uuidBytes(userId).toString('base64url')) return null;
   if (isFramed(response)) return null;
   const { verifyAuthenticationResponse } = await library();
   const verified = await verifyAuthenticationResponse({
@@ -179,8 +180,6 @@ function clientDataOf({ response }: CreationResponse | AssertionResponse): Clien
     return {};
   }
 }
-
-const handleOf = (userId: string) => Buffer.from(userId.replaceAll('-', ''), 'hex');
 
 // The library throws for whatever a response gets wrong.
 const refused =

@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from '../platform/secrets.ts';
+import { uuidAt, uuidBytes } from '../platform/uuid.ts';
 
 /** What a refresh token says. Whoever rotates it must find the same generation and the seed's hash in the session. */
 export interface RefreshToken {
@@ -22,7 +23,7 @@ const TOKEN_BYTES = BODY_BYTES + 32;
 export function encodeRefreshToken(secrets: Secrets, { sessionId, generation, seed }: RefreshToken): string {
   const body = Buffer.alloc(BODY_BYTES);
   body[0] = VERSION;
-  body.write(sessionId.replaceAll('-', ''), 1, 'hex');
+  uuidBytes(sessionId).copy(body, 1);
   body.writeUInt32BE(generation, 17);
   seed.copy(body, 21);
   return Buffer.concat([body, secrets.mac('refresh-token', body)]).toString('base64url');
@@ -35,9 +36,8 @@ export function decodeRefreshToken(secrets: Secrets, token: string): RefreshToke
   if (bytes[0] !== VERSION || bytes.toString('base64url') !== token) return null;
   const body = bytes.subarray(0, BODY_BYTES);
   if (!secrets.verifyMac('refresh-token', body, bytes.subarray(BODY_BYTES))) return null;
-  const id = body.toString('hex', 1, 17);
   return {
-    sessionId: `${id.slice(0, 8)}-${id.slice(8, 12)}-${id.slice(12, 16)}-${id.slice(16, 20)}-${id.slice(20)}`,
+    sessionId: uuidAt(body, 1),
     generation: body.readUInt32BE(17),
     seed: Buffer.from(body.subarray(21)),
   };

@@ -2,7 +2,8 @@ import type { Caller } from '../platform/caller.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Secrets } from '../platform/secrets.ts';
-import { type Fragment } from '../platform/sql.ts';
+import type { Fragment } from '../platform/sql.ts';
+import { uuidAt, uuidBytes } from '../platform/uuid.ts';
 import {
   deleteDevice,
   deleteDevicesOf,
@@ -29,8 +30,8 @@ const BODY_BYTES = 1 + 16 + 16;
 export function encodeDeviceToken(secrets: Secrets, { deviceId, userId }: DeviceClaim): string {
   const body = Buffer.alloc(BODY_BYTES);
   body[0] = VERSION;
-  body.write(deviceId.replaceAll('-', ''), 1, 'hex');
-  body.write(userId.replaceAll('-', ''), 17, 'hex');
+  uuidBytes(deviceId).copy(body, 1);
+  uuidBytes(userId).copy(body, 17);
   return Buffer.concat([body, secrets.mac('cookie', body)]).toString('base64url');
 }
 
@@ -100,9 +101,4 @@ export function forgetDevicesOf(database: Sql, userId: string): Promise<number> 
 export function newDevice({ random, secrets }: Deps, userId: string): { deviceId: string; token: string } {
   const deviceId = random.uuid();
   return { deviceId, token: encodeDeviceToken(secrets, { deviceId, userId }) };
-}
-
-function uuidAt(bytes: Buffer, at: number): string {
-  const hex = bytes.toString('hex', at, at + 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -2,6 +2,7 @@ import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import { uuidBytes } from '../platform/uuid.ts';
 import {
   clearLockout,
   deleteLockoutsOf,
@@ -156,6 +157,5 @@ function uncounted(subject: Buffer): Attempt {
 }
 
 function subjectOf({ userId, deviceId }: Lane): Buffer {
-  const bytes = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
-  return deviceId ? Buffer.concat([bytes(userId), bytes(deviceId)]) : bytes(userId);
+  return deviceId ? Buffer.concat([uuidBytes(userId), uuidBytes(deviceId)]) : uuidBytes(userId);
 }
