@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../platform/config.ts';
+import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
 
 /** How long a person may take at the provider, in seconds. */
 export const STATE_LIFETIME = 600;
@@ -26,10 +27,9 @@ export function bindingOf(secret: string): Binding {
   return { browser: derive('browser'), verifier: derive('pkce'), nonce: derive('nonce') };
 }
 
-// A cookie for each sign-in under way, so that two tabs do not disturb each other. `__Host-` keeps sibling hosts from
-// planting one.
-function nameOf({ http }: Pick<Config, 'http'>, state: string): string {
-  return `${http.publicUrl.startsWith('https:') ? '__Host-' : ''}entrecore_oauth_${state.slice(0, 12)}`;
+// A cookie for each sign-in under way, so that two tabs do not disturb each other.
+function nameOf(config: Pick<Config, 'http'>, state: string): string {
+  return hostCookie(config, `entrecore_oauth_${state.slice(0, 12)}`);
 }
 
 /** `Set-Cookie` that binds a sign-in to this browser; with the empty secret, it takes the cookie away. */
@@ -44,10 +44,5 @@ export function bindingSecretOf(
   state: string,
   cookies: string | undefined,
 ): string | null {
-  const wanted = nameOf(config, state);
-  for (const pair of (cookies ?? '').split(';')) {
-    const [name, value] = pair.trim().split('=', 2);
-    if (name === wanted && value !== undefined && TOKEN.test(value)) return value;
-  }
-  return null;
+  return cookieValues(cookies, nameOf(config, state)).find(value => TOKEN.test(value)) ?? null;
 }

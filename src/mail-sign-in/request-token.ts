@@ -1,4 +1,5 @@
 import type { Config } from '../platform/config.ts';
+import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
 import type { Secrets } from '../platform/secrets.ts';
 
 /** How long a mailed link or code works, in seconds (ASVS 6.5.5: at most ten minutes). */
@@ -19,10 +20,8 @@ export function decodeRequestToken(secrets: Secrets, token: string): string | nu
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 
-// `__Host-` keeps sibling hosts from planting a request of their own: its link would sign whoever follows it in to their account.
-function nameOf({ http }: Http): string {
-  return `${http.publicUrl.startsWith('https:') ? '__Host-' : ''}sign_in_request`;
-}
+// A sibling host that plants a request of its own would have whoever follows its link signed in to its account.
+const nameOf = (config: Http) => hostCookie(config, 'sign_in_request');
 
 /** `Set-Cookie` that binds the request to this browser; the empty token takes it away. */
 export function requestCookie(config: Http, token: string): string {
@@ -32,10 +31,5 @@ export function requestCookie(config: Http, token: string): string {
 
 /** The request token in a request's cookies, or null. */
 export function requestTokenOf(config: Http, cookies: string | undefined): string | null {
-  const wanted = nameOf(config);
-  for (const pair of (cookies ?? '').split(';')) {
-    const [name, value] = pair.trim().split('=', 2);
-    if (name === wanted && value !== undefined && value !== '') return value;
-  }
-  return null;
+  return cookieValues(cookies, nameOf(config))[0] ?? null;
 }

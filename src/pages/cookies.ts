@@ -1,23 +1,16 @@
 import type { Config } from '../platform/config.ts';
+import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
 
 /** The cookies of the pages. Only these pages read them; the API knows bearers alone. */
 export type PageCookie = 'access' | 'refresh' | 'form' | 'pending' | `provider_${string}`;
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 
-/** `__Host-` binds a cookie to this very host (RFC 6265bis §4.1.3.2); browsers take it over https alone. */
-function nameOf({ http }: Http, cookie: PageCookie): string {
-  return `${http.publicUrl.startsWith('https:') ? '__Host-' : ''}entrecore_${cookie}`;
-}
+const nameOf = (config: Http, cookie: PageCookie) => hostCookie(config, `entrecore_${cookie}`);
 
 /** The value of a cookie of ours, or null. */
 export function readCookie(config: Http, header: string | undefined, cookie: PageCookie): string | null {
-  const name = nameOf(config, cookie);
-  for (const pair of (header ?? '').split(';')) {
-    const [key, value] = pair.trim().split('=', 2);
-    if (key === name && value !== undefined && value !== '') return value;
-  }
-  return null;
+  return cookieValues(header, nameOf(config, cookie))[0] ?? null;
 }
 
 /** `Set-Cookie`; without an age it lives as long as the browser runs, and the age 0 takes it away. */

@@ -1,9 +1,10 @@
+import { cookieValues } from '../platform/http/cookies.ts';
 import { Problem } from '../platform/problems.ts';
 import { SIGNUP_LIFETIME } from './begin.ts';
 
 const NAME = 'signup_token';
 
-/** `Set-Cookie` that hands the token of step 1 to step 2; to the empty token, it takes the cookie away. */
+/** `Set-Cookie` that hands the token of step 1 to step 2; the empty token takes the cookie away. */
 export function signupCookie(token: string): string {
   const age = token === '' ? 0 : SIGNUP_LIFETIME;
   return `${NAME}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;
@@ -27,9 +28,5 @@ export function signupTokenFrom(sent: string | null | undefined, cookies: string
 
 /** The token in a request's cookies, or null. */
 export function signupTokenOf(cookies: string | undefined): string | null {
-  for (const pair of (cookies ?? '').split(';')) {
-    const [name, value] = pair.trim().split('=', 2);
-    if (name === NAME && value !== undefined && value !== '') return value;
-  }
-  return null;
+  return cookieValues(cookies, NAME)[0] ?? null;
 }
