@@ -6,7 +6,7 @@ import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
-import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
 import {
   answerWithPasskey,
   beginPasskeyReauthentication,
@@ -66,8 +66,7 @@ export function routes(app: App, deps: KeysDeps): void {
         response: response as AssertionResponse,
         devices: devicesOf(deps, request.headers.cookie, device_token),
       });
-      if (tokens.device_token !== undefined)
-        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      keepDevice(deps, reply, tokens);
       return tokens;
     },
   );
@@ -109,8 +108,7 @@ export function routes(app: App, deps: KeysDeps): void {
         mfaToken: mfa_token,
         response: response as AssertionResponse,
       });
-      if (tokens.device_token !== undefined)
-        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      keepDevice(deps, reply, tokens);
       return tokens;
     },
   );

@@ -4,7 +4,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { saying, Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
-import { deviceCookie } from '../throttle/device-cookie.ts';
+import { keepDevice } from '../throttle/device-cookie.ts';
 import { answerSecondFactor, textSecondFactor } from './second-factor.ts';
 
 const exact = { additionalProperties: false } as const;
@@ -39,8 +39,7 @@ export function routes(app: App, deps: KeysDeps): void {
     async (request, reply) => {
       const { mfa_token, factor, code } = request.body;
       const tokens = await answerSecondFactor(deps, callerOf(request), { mfaToken: mfa_token, factor, code });
-      if (tokens.device_token !== undefined)
-        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      keepDevice(deps, reply, tokens);
       return tokens;
     },
   );

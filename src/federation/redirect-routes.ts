@@ -4,7 +4,7 @@ import { readFormBodies } from '../platform/http/bodies.ts';
 import { opaqueToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
-import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
 import { sealName } from './apple.ts';
 import { authorize } from './authorize.ts';
 import { callback } from './callback.ts';
@@ -179,8 +179,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       const { code, code_verifier: codeVerifier, device_token } = request.body;
       const devices = devicesOf(deps, request.headers.cookie, device_token);
       const tokens = await exchange(deps, callerOf(request), { code, codeVerifier }, devices);
-      if (tokens.device_token !== undefined)
-        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      keepDevice(deps, reply, tokens);
       return tokens;
     },
   );

@@ -3,7 +3,7 @@ import type { Static } from 'typebox';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
-import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
 import { idOfProvider, idTokenProof, signedIn } from './shapes.ts';
 import { signInWithIdentity } from './sign-in.ts';
 import { findIdTokenProvider, type InvalidToken, verifyToken } from './verify-token.ts';
@@ -39,8 +39,7 @@ export function routes(app: App, deps: KeysDeps): void {
     const identity = await verifyToken(deps, caller, provider, proof, invalid);
     const devices = devicesOf(deps, request.headers.cookie, device_token);
     const answer = await signInWithIdentity(deps, caller, identity, devices, unverified);
-    if (answer.device_token !== undefined)
-      reply.header('set-cookie', deviceCookie(deps, answer.device_token));
+    keepDevice(deps, reply, answer);
     return answer;
   };
 

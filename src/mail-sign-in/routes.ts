@@ -5,7 +5,7 @@ import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { tokenBody } from '../sessions/token.ts';
-import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { signInByMail } from './answer.ts';
 import { requestSignIn, requireSignInByMail } from './request.ts';
@@ -96,8 +96,7 @@ export function routes(app: App, deps: KeysDeps): void {
         devices: devicesOf(deps, request.headers.cookie, device_token),
       });
       reply.header('set-cookie', requestCookie(deps.config, ''));
-      if (tokens.device_token !== undefined)
-        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      keepDevice(deps, reply, tokens);
       return tokens;
     },
   );

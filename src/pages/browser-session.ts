@@ -9,7 +9,7 @@ import type { TokenPrincipal, UserPrincipal } from '../sessions/principal.ts';
 import { refresh } from '../sessions/refresh.ts';
 import { sessionOfRefreshToken } from '../sessions/revoke.ts';
 import type { TokenBody } from '../sessions/token.ts';
-import { deviceCookie } from '../throttle/device-cookie.ts';
+import { keepDevice } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
@@ -23,7 +23,7 @@ export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody):
     'set-cookie',
     writeCookie(config, 'refresh', tokens.refresh_token, config.sessions.idleLifetime),
   );
-  if (tokens.device_token !== undefined) reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+  keepDevice(deps, reply, tokens);
 }
 
 /**

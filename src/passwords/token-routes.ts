@@ -8,7 +8,7 @@ import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
-import { deviceCookie, devicesOf } from '../throttle/device-cookie.ts';
+import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { login } from './login.ts';
 import { reauthenticate } from './reauthenticate.ts';
@@ -78,8 +78,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         password,
         devices: devicesOf(deps, request.headers.cookie, device_token),
       });
-      if (tokens.device_token !== undefined)
-        reply.header('set-cookie', deviceCookie(deps, tokens.device_token));
+      keepDevice(deps, reply, tokens);
       return tokens;
     },
   );

@@ -22,8 +22,16 @@ export function devicesOf(
     .filter(claim => claim !== null);
 }
 
-/** `Set-Cookie` for a device that has just logged in: of this account only, and out of the reach of scripts. */
-export function deviceCookie({ secrets }: Pick<Deps, 'secrets'>, token: string): string {
+/** Gives a device that has just become known its cookie: of this account only, and out of the reach of scripts. */
+export function keepDevice(
+  deps: Pick<Deps, 'secrets'>,
+  reply: { header(name: string, value: string): unknown },
+  { device_token: token }: { readonly device_token?: string },
+): void {
+  if (token !== undefined) reply.header('set-cookie', cookieOf(deps, token));
+}
+
+function cookieOf({ secrets }: Pick<Deps, 'secrets'>, token: string): string {
   const userId = decodeDeviceToken(secrets, token)?.userId ?? '';
   return `${PREFIX}${userId.slice(-12)}=${token}; Path=/; Max-Age=${DEVICE_COOKIE_AGE}; HttpOnly; SameSite=Lax`;
 }
