@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import type { Deps } from '../platform/deps.ts';
 import { findLastBatch } from './batch-queries.ts';
 import { openSigningKey, readPublicKey } from './signing-key.ts';
@@ -60,7 +60,9 @@ export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> 
   deps.log.info({ checkpoint }, 'audit checkpoint');
   const { checkpointFile, checkpointUrl } = deps.config.audit;
   const outcomes = await Promise.allSettled([
-    checkpointFile === null ? undefined : appendLine(checkpointFile, JSON.stringify(checkpoint)),
+    checkpointFile === null
+      ? undefined
+      : appendFile(checkpointFile, `${JSON.stringify(checkpoint)}\n`, { mode: 0o600, flush: true }),
     checkpointUrl === null ? undefined : post(checkpointUrl, JSON.stringify(checkpoint)),
   ]);
   const failed = outcomes.find(outcome => outcome.status === 'rejected');
@@ -92,16 +94,6 @@ export function readCheckpoints(text: string): Checkpoint[] {
 function messageOf(checkpoint: Omit<Checkpoint, 'signature'>): string {
   const { version, issuer, batch, hash, epoch, to_transaction, sealed_at, public_key } = checkpoint;
   return `entrecore-audit-checkpoint:${JSON.stringify([version, issuer, batch, hash, epoch, to_transaction, sealed_at, public_key])}`;
-}
-
-async function appendLine(file: string, line: string): Promise<void> {
-  const handle = await open(file, 'a', 0o600);
-  try {
-    await handle.write(`${line}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function post(url: string, body: string): Promise<void> {
