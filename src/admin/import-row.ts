@@ -1,3 +1,4 @@
+import type { ImportedAccount } from '../accounts/import.ts';
 import { normalizeEmail, normalizeUsername } from '../accounts/normalize.ts';
 import { normalizePhone } from '../accounts/phone.ts';
 import { NOBODY } from '../audit/personal-fields.ts';
@@ -10,26 +11,13 @@ import { asBoolean, asNames, asText, asTime, type Column, columnOf } from './imp
 import type { FileRecord } from './read-records.ts';
 import { wholeNameOf } from './whole-name.ts';
 
-/** An account as it will be written. */
-export interface ImportRow {
+/** An account as it will be written, and where it stands in the file. */
+export interface ImportRow extends Omit<ImportedAccount, 'id'> {
   readonly line: number;
   /** The id in the file, where it is a UUID and not the nil one: sibling services know the person by it. */
   readonly id: string | null;
-  readonly email: string;
-  readonly key: string;
-  readonly username: string;
-  /** Null where the username is the address. */
-  readonly usernameKey: string | null;
-  readonly firstName: string;
-  readonly lastName: string;
-  readonly fullName: string;
-  readonly phoneNumber: string | null;
   readonly hash: string | null;
-  readonly disabled: boolean;
   readonly roles: readonly string[];
-  readonly createdAt: Date | null;
-  readonly lastLoginAt: Date | null;
-  readonly verified: boolean;
 }
 
 /** What is wrong with a row, for the operator. */
