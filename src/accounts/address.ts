@@ -72,8 +72,8 @@ export async function keptAddresses(
 }
 
 /**
- * Puts a former address back, as verified as it was: every address that came after it is free again, and what came before
- * it is kept for its owner as long as it was, since this may be the thief's who took the account from there. One that nobody had
+ * Puts a former address back, as verified as it was. Every address that came after it is free again; those that came before
+ * it stay kept for their owner as long as they were, since this one may itself be that of a thief. One that nobody had
  * proven stays so, although its owner has just read a mail: whoever set the account up may be somebody else, and it is
  * the mailed reset that takes the account from them with all that they set (docs/accounts.md). Null when it is not kept any
  * more.

@@ -81,6 +81,7 @@ export async function insertNames(
   return new Set(claimed.map(({ key }) => key));
 }
 
+/** Removes accounts, and by their foreign keys all that hangs on them. */
 export function dropAccounts(tx: Tx, ids: readonly string[]): Promise<number> {
   return tx.run(sql`delete from users where id = any(${[...ids]}::uuid[])`);
 }

@@ -114,6 +114,7 @@ export function writeAddress(
     returning ${accountColumns}`);
 }
 
+/** Notes the address that waits for its confirmation, in place of another one. */
 export function writePending(tx: Tx, userId: string, address: string, now: Date): Promise<number> {
   return tx.run(sql`
     update users set pending_email = ${address}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);

@@ -2,6 +2,7 @@ import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { type Account, accountColumns } from './account.ts';
 
+/** The account of this id, or null. */
 export function selectAccount(database: Sql, id: string): Promise<Account | null> {
   return database.row(sql`select ${accountColumns} from users u where u.id = ${id}::uuid`);
 }
@@ -90,6 +91,7 @@ export async function claimNames(tx: Sql, row: AccountRow): Promise<string[]> {
   return claimed.map(({ key }) => key);
 }
 
+/** Removes an account, and by its foreign keys all that hangs on it; returns how many there were. */
 export function dropAccount(tx: Sql, id: string): Promise<number> {
   return tx.run(sql`delete from users where id = ${id}::uuid`);
 }
@@ -105,6 +107,7 @@ export async function verifyAddress(
   return written === 1;
 }
 
+/** Forgets the address that waits for its confirmation; returns how many accounts had one. */
 export function dropPendingEmail(tx: Sql, userId: string, now: Date): Promise<number> {
   return tx.run(sql`
     update users set pending_email = null, updated_at = ${now}::timestamptz

@@ -1,6 +1,9 @@
 import type { Account } from './account.ts';
 
-/** What a mail greets its receiver by: nothing in an unproven mailbox, which may be a stranger's, and the name anybody's text. */
+/**
+ * The name that a mail greets by; none in an unproven mailbox. That may be a stranger's, and the name is whatever somebody
+ * typed: nobody mails strangers a text of theirs through us.
+ */
 export function toldName({
   email_verified_at,
   first_name,

@@ -22,7 +22,10 @@ export interface Obstacle {
 
 export interface Explanation {
   readonly user_id: string;
-  /** False when no password and no second factor would let the person in now. */
+  /**
+   * False when there is no password, or a login with it would be refused now from a device that is not known. A second factor
+   * may still be asked for.
+   */
   readonly can_log_in: boolean;
   readonly obstacles: readonly Obstacle[];
   /** Failures in a row that count towards a lock, and whether they came from a device that is known. */

@@ -17,6 +17,7 @@ export interface UserFilter {
 
 const roles = rolesOf(sql`u.id`);
 
+/** One account with its roles, or null. */
 export function selectUser(database: Sql, id: string): Promise<ListedUser | null> {
   return database.row(sql`select ${accountColumns}, ${roles} as roles from users u where u.id = ${id}::uuid`);
 }
@@ -33,7 +34,7 @@ function keyBegins(prefix: string): Fragment {
 const nameBegins = (name: Fragment, prefix: string) =>
   sql`lower(${name}) ~>=~ lower(${prefix}::text) and lower(${name}) ~<~ lower(${prefix + LAST}::text)`;
 
-// Of whom more than this many match, those among as many of the newest are looked for first: a page is full there as a rule.
+// Where more than this many accounts match, as many of the newest are looked through first: as a rule they fill a page.
 const MANY = 5000;
 
 const matches = (prefix: string) => [

@@ -24,7 +24,7 @@ export interface Finding {
 
 const LAST_MS = 8.64e15;
 
-/** Microseconds since 1970 as RFC 3339, to the millisecond; of a time that JavaScript has none for the nearest that it has. */
+/** Microseconds since 1970 as RFC 3339, to the millisecond; for a time that Date cannot hold, the nearest that it can. */
 export function timeOf(us: string | bigint): string {
   return new Date(Math.max(-LAST_MS, Math.min(LAST_MS, Number(BigInt(us) / 1000n)))).toISOString();
 }

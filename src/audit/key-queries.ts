@@ -14,8 +14,9 @@ export interface EventKeys {
 export const freshSecret: Fragment = sql`uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())`;
 
 /**
- * Whether an event about this person finds the secret, or that there is none any more. Otherwise it makes one, and waits for
- * whoever is making or erasing it.
+ * Whether the person's secret is there, or was erased for good, as an SQL expression. Where it is neither, an event about them
+ * makes one, and waits for whoever is making or erasing it: so it must not be written for several in one statement, who would
+ * all wait.
  */
 export const hasSettledSecret = (userId: Fragment): Fragment => sql`
   (select k.secret is not null or k.erased_at is not null from audit_keys k where k.user_id = ${userId} limit 1)`;
@@ -36,6 +37,7 @@ export async function ensureTrailKey(
   return (row as { key_sealed: Buffer }).key_sealed;
 }
 
+/** The keys of these people; no row for whom no event has had personal fields. */
 export function findPersonKeys(database: Sql, userIds: readonly string[]): Promise<EventKeys[]> {
   return database.rows(sql`
     select user_id, secret, key_sealed from audit_keys where user_id = any(${userIds}::uuid[])`);

@@ -92,6 +92,7 @@ export async function removeUnusedKeys(
   return row?.user_id ?? null;
 }
 
+/** Appends the signed record of a pruning. */
 export async function addPruning(
   tx: Tx,
   pruning: {

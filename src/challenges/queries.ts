@@ -53,14 +53,14 @@ export function findOpen(
   );
 }
 
-// What a clock that was set back since then issued later than now counts as issued now, and does so from here on: a wait
-// that is counted from it is never longer than from a moment ago, whenever it is asked for again.
+// Behind a clock that was set back, a secret may have been issued in the future. It counts as issued now, from here on: a wait
+// that is counted from it does not begin anew each time that it is asked for.
 const bringingBack = (purpose: Purpose, userId: string | null, now: Date) =>
   sql`late as (
     update challenges set created_at = ${now}::timestamptz
     where user_id = ${userId}::uuid and purpose = ${purpose}::text and created_at > ${now}::timestamptz)`;
 
-/** When the newest secret but so many was issued, the newest being the first; null where there are fewer. Never after now. */
+/** When the `nth` newest secret was issued, 1 being the newest; null where there are fewer. Never after now. */
 export async function findSentAt(
   tx: Tx,
   { purpose, userId, nth, now }: { purpose: Purpose; userId: string; nth: number; now: Date },

@@ -42,6 +42,7 @@ function standingOf(clientId: Fragment, jti: Fragment): Fragment {
     from clients c where c.id = ${clientId}`;
 }
 
+/** The standing of a bearer; in one statement with others who ask in the same turn. Null where the client is gone. */
 export function selectClientPrincipal(database: Db, bearer: ClientBearer): Promise<ClientStanding | null> {
   return database.read(standing, bearer);
 }

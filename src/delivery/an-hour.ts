@@ -10,8 +10,8 @@ const FEW = 20;
 
 /**
  * A CTE that has one row for the first in an hour who would send this mail to an address, and none for all others, for
- * mails that a stranger can bring about. Where the condition `due` does not hold it takes a turn that nobody wants: whoever
- * asks waits for those who ask with them whether or not there is a mail. RATE_LIMIT=off does not lift it.
+ * mails that a stranger can bring about. Where the condition `due` does not hold, a turn is taken all the same, under a key
+ * that stands for no mail: both wait for whoever asks at the same time, so that the wait does not tell whether there is a mail. RATE_LIMIT=off does not lift it.
  */
 export function onceAnHour(
   { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,

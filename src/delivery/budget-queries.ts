@@ -79,6 +79,7 @@ export function takingFirst({ key, now }: { key: Fragment; now: Date }, source: 
     returning 1 as turn`;
 }
 
+/** Removes what began before then, the oldest first; passes over what another sweep holds. */
 export function deleteOldBudgets(db: Sql, before: Date, limit: number): Promise<number> {
   return db.run(sql`delete from sms_budgets where key = any(array(
     select key from sms_budgets where window_started_at < ${before}::timestamptz

@@ -79,8 +79,8 @@ export function claimDue(
       created_at as "createdAt", expires_at as "expiresAt", attempts`);
 }
 
-// Of a message that is looked up, asked so that no index of what is not sent is taken: as a rule that is empty, and PostgreSQL
-// would go on reading all of it when an outage has left a hundred thousand there.
+// For statements that find a message by its id or its person. Written so that PostgreSQL takes no index of unsent messages for
+// it: that is empty as a rule, and a plan that reads all of it would be kept when an outage has left a hundred thousand there.
 const unsent = sql`num_nonnulls(sent_at) = 0`;
 const held = ({ id, attempts }: Claimed) =>
   sql`id = ${id}::uuid and attempts = ${attempts}::int and num_nonnulls(sent_at, dead_at) = 0`;
@@ -148,6 +148,7 @@ export interface OutboxEntry {
   readonly lastError: string | null;
 }
 
+/** The newest messages, or the newest dead ones; the secrets are not among the columns. */
 export function listEntries(
   db: Sql,
   { dead, limit, now }: { dead: boolean; limit: number; now: Date },
@@ -240,6 +241,7 @@ export interface MailRow {
   readonly expiresAt: Date | null;
 }
 
+/** The newest mails that were not sent: all of them, the one of an id, or those to an address in any case. */
 export function findUnsentMails(
   db: Sql,
   { id, to, limit }: { id: string | null; to: string | null; limit: number },
@@ -253,6 +255,7 @@ export function findUnsentMails(
     order by created_at desc, id desc limit ${limit}::int`);
 }
 
+/** A message that belongs to somebody and was written after then, whatever became of it; or null. */
 export function findMessage(
   db: Sql,
   id: string,

@@ -36,6 +36,7 @@ export const outbox = defineEntity({
   ],
 });
 
+/** What is counted in windows of time: text messages (sms-budget.ts), and the turns of mails (an-hour.ts, at-once.ts). */
 export const smsBudgets = defineEntity({
   name: 'sms_budgets',
   properties: { key: bytes().primary(), window_started_at: instant(), sent: integer() },

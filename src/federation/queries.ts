@@ -40,6 +40,7 @@ export interface IdentityRow extends IdentityKey {
   readonly last_used_at: Date | null;
 }
 
+/** A person's identities, the oldest first. */
 export function selectIdentities(database: Sql, userId: string): Promise<IdentityRow[]> {
   return database.rows(sql`
     select issuer, subject, provider, email, created_at, last_used_at from identities

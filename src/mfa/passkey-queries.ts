@@ -26,11 +26,13 @@ export interface PasskeyRow {
 
 const columns = sql`id, user_id, name, credential, created_at, last_used_at`;
 
+/** A person's passkeys, the oldest first. */
 export function selectPasskeys(database: Sql, userId: string): Promise<PasskeyRow[]> {
   return database.rows(sql`
     select ${columns} from factors where user_id = ${userId}::uuid and kind = 'passkey' order by created_at, id`);
 }
 
+/** The passkey of this credential, whosever it is, or null. */
 export function selectByCredential(database: Sql, credentialId: string): Promise<PasskeyRow | null> {
   return database.row(sql`
     select ${columns} from factors where kind = 'passkey' and credential ->> 'id' = ${credentialId}::text`);
@@ -61,6 +63,7 @@ export function insertingPasskey(
     from ${source}`;
 }
 
+/** Gives a passkey another name; null where it is not one of this person. */
 export function renameRow(
   database: Sql,
   { id, userId, name }: { id: string; userId: string; name: string },

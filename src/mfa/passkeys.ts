@@ -68,6 +68,7 @@ export function passkeyName(name: string): string {
   return trimmed;
 }
 
+/** A passkey as its owner sees it. */
 export function presentPasskey({ id, name, credential, created_at, last_used_at }: PasskeyRow): PasskeyBody {
   return {
     id,

@@ -17,12 +17,14 @@ export interface FactorRow {
 
 const columns = sql`id, kind, name, secret_sealed, phone_number, last_step, created_at, confirmed_at, last_used_at`;
 
+/** The confirmed factors, passkeys among them, the oldest first. */
 export function selectFactors(database: Sql, userId: string): Promise<FactorRow[]> {
   return database.rows(sql`
     select ${columns} from factors where user_id = ${userId}::uuid and confirmed_at is not null
     order by created_at, id`);
 }
 
+/** The kinds of the confirmed factors, and `recovery_code` while one is unused. */
 export async function selectFactorKinds(database: Sql, userId: string): Promise<string[]> {
   const rows = await database.rows<{ kind: string }>(sql`
     select kind from factors where user_id = ${userId}::uuid and confirmed_at is not null
@@ -108,6 +110,7 @@ export async function deleteFactors(
   return removed;
 }
 
+/** Puts these codes in place of all that a person had. */
 export function replaceRecoveryCodes(
   database: Sql,
   {
@@ -135,6 +138,7 @@ export async function spendRecoveryCode(
   return written === 1;
 }
 
+/** How many codes are unused. */
 export async function countRecoveryCodes(database: Sql, userId: string): Promise<number> {
   const row = await database.row<{ left: number }>(sql`
     select count(*) as left from recovery_codes where user_id = ${userId}::uuid and used_at is null`);

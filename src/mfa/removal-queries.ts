@@ -25,6 +25,7 @@ export async function replaceRequester(
   return row?.due_at ?? null;
 }
 
+/** When the removal that waits for an account is due; null where none waits. */
 export async function selectRemoval(database: Sql, userId: string): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(
     sql`select due_at from factor_removals where user_id = ${userId}::uuid`,
@@ -51,6 +52,7 @@ export function spendRemoval(
     returning ${presentRefusal(needs, requester, sql`r.user_id`)} as refusal`);
 }
 
+/** Whose removals are due, the longest due first. */
 export async function selectDueRemovals(database: Sql, now: Date, limit: number): Promise<string[]> {
   const rows = await database.rows<{ user_id: string }>(sql`
     select user_id from factor_removals where due_at <= ${now}::timestamptz order by due_at limit ${limit}::int`);

@@ -7,6 +7,7 @@ export interface StoredPassword {
   readonly weak: boolean;
 }
 
+/** The password of an account, or null. */
 export function selectPassword(database: Sql, userId: string): Promise<StoredPassword | null> {
   return database.row(sql`select hash, changed_at, weak from passwords where user_id = ${userId}::uuid`);
 }
@@ -66,6 +67,7 @@ export function insertPassword(hash: string, now: Date, source: Fragment): Fragm
     insert into passwords (user_id, hash, changed_at) select id, ${hash}::text, ${now}::timestamptz from ${source}`;
 }
 
+/** Removes a password with its history; false where there is none. */
 export async function deletePassword(database: Sql, userId: string): Promise<boolean> {
   const deleted = await database.run(sql`
     with forgotten as (delete from password_history where user_id = ${userId}::uuid)
@@ -90,6 +92,7 @@ export function deleteIdentitiesOf(tx: Sql, userId: string): Promise<number> {
   return tx.run(sql`delete from identities where user_id = ${userId}::uuid`);
 }
 
+/** Writes the passwords of accounts that have none yet. */
 export function insertPasswords(
   tx: Sql,
   passwords: readonly { readonly userId: string; readonly hash: string }[],

@@ -53,7 +53,7 @@ interface SendReset {
   readonly account: Account;
   readonly actor: Actor;
   readonly caller: Caller | null;
-  /** The account was taken back by a mailed link, which voided the others: a thief may have asked for all of an hour. */
+  /** Sent beyond the quota: a mailed link took the account back and voided the others, and a thief may have used the hour's up. */
   readonly owed?: boolean;
 }
 

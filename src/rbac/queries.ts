@@ -48,6 +48,7 @@ export async function mayStillAct(
   return row !== null;
 }
 
+/** What a service client holds. */
 export function readClientPermissions(database: Sql, clientId: string): Promise<string[]> {
   return names(
     database.rows(sql`
@@ -55,6 +56,7 @@ export function readClientPermissions(database: Sql, clientId: string): Promise<
   );
 }
 
+/** Everything that these roles contain. */
 export function readRolePermissions(database: Sql, roles: readonly string[]): Promise<string[]> {
   return names(
     database.rows(sql`
@@ -62,6 +64,7 @@ export function readRolePermissions(database: Sql, roles: readonly string[]): Pr
   );
 }
 
+/** The names of a user's roles. */
 export function readUserRoles(database: Sql, userId: string): Promise<string[]> {
   return names(
     database.rows(sql`select role_name as name from user_roles where user_id = ${userId}::uuid order by 1`),
@@ -125,10 +128,12 @@ export interface RoleRow {
 const roleColumns: Fragment = sql`r.name, r.description, r.built_in, r.mfa_required, r.created_at,
   array(select rp.permission_name from role_permissions rp where rp.role_name = r.name order by 1) as permissions`;
 
+/** One role with its permissions, or null. */
 export function selectRole(database: Sql, name: string): Promise<RoleRow | null> {
   return database.row(sql`select ${roleColumns} from roles r where r.name = ${name}::text`);
 }
 
+/** The roles whose names follow `after`, by name. */
 export function selectRoles(
   database: Sql,
   { after, limit }: { after: string; limit: number },
@@ -149,6 +154,7 @@ export async function insertRole(
   return written === 1;
 }
 
+/** Replaces what a role says, but for its permissions. */
 export function writeRole(
   tx: Tx,
   role: { name: string; description: string; mfaRequired: boolean },
@@ -194,10 +200,12 @@ export interface PermissionRow {
   readonly built_in: boolean;
 }
 
+/** One permission, or null. */
 export function selectPermission(database: Sql, name: string): Promise<PermissionRow | null> {
   return database.row(sql`select name, description, built_in from permissions where name = ${name}::text`);
 }
 
+/** The permissions whose names follow `after`, by name. */
 export function selectPermissions(
   database: Sql,
   { after, limit }: { after: string; limit: number },
@@ -236,6 +244,7 @@ export async function isHeldBeyond(tx: Tx, name: string, held: readonly string[]
   return row !== null;
 }
 
+/** Removes a permission that is not built in, from every role and client. */
 export function deletePermissionRow(tx: Tx, name: string): Promise<number> {
   return tx.run(sql`delete from permissions where name = ${name}::text and not built_in`);
 }
@@ -262,10 +271,12 @@ export function selectDefinitions(database: Sql): Promise<DefinitionRow[]> {
     order by rp.permission_name`);
 }
 
+/** The names of all roles. */
 export function selectRoleNames(database: Sql): Promise<string[]> {
   return names(database.rows(sql`select name from roles order by name`));
 }
 
+/** Gives roles to users who have none of them yet; a role that does not exist is left out. */
 export function insertGrants(
   tx: Tx,
   grants: readonly { readonly userId: string; readonly role: string }[],

@@ -24,6 +24,7 @@ export interface RoleBody {
   readonly built_in: boolean;
 }
 
+/** A role as the API shows it. */
 export function presentRole(row: RoleRow): RoleBody {
   const { name, description, permissions, mfa_required, built_in } = row;
   return { name, description, permissions, mfa_required, built_in };

@@ -76,8 +76,9 @@ export function endSessionFragment({
 
 /**
  * The same for the sessions of several access tokens; passes over those that are locked, and those whose event would have
- * to wait. A session is looked up for each token, and what it costs to look for a secret keeps PostgreSQL from looking for the
- * places of ten among all: left to itself, it reads all sessions while it knows of few, and keeps to that plan as they become many.
+ * to wait. Each session is looked up by itself, and then found by its place (`ctid`). Left to itself, PostgreSQL would look for
+ * these few places by reading all sessions while it knows of few, and keep to that plan as they become many; that it counts
+ * the look for a secret for each row that it reads keeps it from that.
  */
 export function endSessionsFragment(
   tokens: readonly (Bearing & { readonly sessionId: string; readonly now: Date })[],

@@ -5,9 +5,9 @@ import type { Db } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 /**
- * Looks whether an address is taken, and stores the pending sign-up: only of a free address where there is no `notice`,
- * of any where there is one, which then goes to the owner of a taken one where it is its `turn`, which may ask the
- * CTE `taken`. Returns whose it is; null where it is free.
+ * Looks whether an address is taken, and stores the pending sign-up. Without a `notice` that is stored for a free address
+ * alone. With one it is stored for any, and the notice goes to the owner of a taken address, if `turn` has a row for it (it
+ * may ask the CTE `taken`). Returns whose the address is; null where it is free.
  */
 export async function beginSignup(
   database: Db,

@@ -132,6 +132,7 @@ export function returnAttempt(
       and window_started_at = coalesce(${windowStartedAt ?? null}::timestamptz, window_started_at)`);
 }
 
+/** Removes an account's counters that remember anything; returns how many. */
 export function deleteLockoutsOf(database: Sql, userId: string): Promise<number> {
   return database.run(sql`delete from lockouts where user_id = ${userId}::uuid and ${remembers}`);
 }
@@ -144,6 +145,7 @@ export interface LockoutRow {
   readonly known_device: boolean;
 }
 
+/** An account's counters that remember anything, the latest failure first. */
 export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[]> {
   return database.rows<LockoutRow>(sql`
     select greatest(failures, in_a_row) as failures, locked_until, last_failure_at, length(subject) > 16 as known_device
@@ -181,6 +183,7 @@ export interface DeviceRow {
   readonly last_seen_at: Date;
 }
 
+/** The devices of an account, the latest first: up to `limit` of those that follow `after` (`last_seen_at`, `id`). */
 export function selectDevices(
   database: Sql,
   userId: string,
@@ -193,6 +196,7 @@ export function selectDevices(
     order by last_seen_at desc, id desc limit ${limit}::int`);
 }
 
+/** Removes every device of an account. */
 export function deleteDevicesOf(database: Sql, userId: string): Promise<number> {
   return database.run(sql`delete from known_devices where user_id = ${userId}::uuid`);
 }
@@ -225,6 +229,7 @@ export function hasNamed(userId: string, name: string): Fragment {
   return sql`exists (select from known_devices d where d.user_id = ${userId}::uuid and d.name = ${name}::text)`;
 }
 
+/** Which of these devices is one of the account; null for none. */
 export async function selectKnownDevice(
   database: Sql,
   userId: string,
@@ -235,6 +240,7 @@ export async function selectKnownDevice(
   return row?.id ?? null;
 }
 
+/** Removes counters that remember nothing by now; passes over what another sweep holds. */
 export function deleteForgottenLockouts(database: Sql, now: Date, limit: number): Promise<number> {
   return database.run(sql`
     delete from lockouts where subject = any(array(
@@ -242,6 +248,7 @@ export function deleteForgottenLockouts(database: Sql, now: Date, limit: number)
       limit ${limit}::int for update skip locked))`);
 }
 
+/** Removes devices that were last seen before then; passes over what another sweep holds. Reads all of them. */
 export function deleteOldDevices(database: Sql, before: Date, limit: number): Promise<number> {
   return database.run(sql`
     delete from known_devices where id = any(array(

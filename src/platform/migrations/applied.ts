@@ -24,6 +24,7 @@ async function readApplied(client: ClientBase): Promise<Applied[]> {
   return applied.rows;
 }
 
+/** Makes the table of the applied revisions where it is missing. Refuses with what to do where this role may not. */
 export async function createVersionTable(client: ClientBase): Promise<void> {
   const { rows } = await client.query<{ schema: string | null }>('select current_schema() as schema');
   if (rows[0]?.schema === null) throw new MigrationError('The search_path of this role names no schema');

@@ -11,6 +11,7 @@ export interface Whereabouts {
   readonly started: string;
 }
 
+/** Which database this connection leads to. */
 export async function whereaboutsOf(client: pg.ClientBase): Promise<Whereabouts> {
   const { rows } = await client.query<Whereabouts>(
     `select current_database() as database, current_schema() as schema,
