@@ -10,6 +10,7 @@ import { upgrade } from '../../src/platform/migrations/upgrade.ts';
 import {
   type EmptyDatabase,
   emptyDatabase,
+  hurry,
   migratedDatabase,
   on,
   onServer,
@@ -135,12 +136,11 @@ describe('check', () => {
   });
 
   it('takes its time, whatever the limits of the role', async () => {
-    const set = (setting: string) => database.query(`alter database ${database.name} ${setting}`);
-    await set('set statement_timeout to 50');
+    await database.query(hurry(`database ${database.name}`, 50));
     try {
       expect(await checkDatabase(await migration())).toEqual({ faults: [], warnings: [] });
     } finally {
-      await set('reset statement_timeout');
+      await database.query(`alter database ${database.name} reset all`);
     }
   });
 

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { connect, type Say } from './connect.ts';
+import { liftTimeLimits } from './time-limits.ts';
 
 // "entrecor" in ASCII: no other program will take this advisory lock by accident.
 const LOCK = '7308908137155817330';
@@ -14,8 +15,7 @@ export async function withMigrationLock<T>(
 ): Promise<T> {
   const client = await connect(connection, say, { signal });
   try {
-    // Those of the role, the database or the URL would cut the wait and a long revision short.
-    await client.query('set statement_timeout = 0; set lock_timeout = 0');
+    await liftTimeLimits(client);
     const { rows } = await client.query<{ free: boolean }>(`select pg_try_advisory_lock(${LOCK}) as free`);
     if (rows[0]?.free !== true) {
       say('another process is migrating this database: waiting for it');
