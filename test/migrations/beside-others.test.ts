@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
+import { tcpProxy } from '../support/tcp-proxy.ts';
 import { type EmptyDatabase, emptyDatabase, on, revisionsFolder } from './support.ts';
 
 const ONE = '20260101000000_one';
@@ -47,4 +48,28 @@ test('a revision sees what was committed while it waited for a table, whatever t
     { id: 1, extra: 1 },
     { id: 2, extra: 2 },
   ]);
+});
+
+test('what a process had begun that is no more is soon ended, and its tables are free', async () => {
+  await upgrade(await migration());
+  await files.add(TWO, 'lock table one; select pg_sleep(60)', 'select 1');
+  const { host, port, user, password, database: name } = new pg.Client(database.connection);
+  const target = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port };
+  const proxy = await tcpProxy(target);
+  const through = { host: '127.0.0.1', port: proxy.port, user, password: password ?? '', database: name };
+  const upgraded = Promise.allSettled([upgrade(await migration(through))]);
+  await until("wait_event = 'PgSleep'");
+  await proxy.close();
+  expect(await upgraded).toMatchObject([{ status: 'rejected' }]);
+  await database.query('set lock_timeout to 10000; select id from one');
+}, 30_000);
+
+test('one that says nothing any more, but whose connection stands, keeps its tables for half a minute at most', async () => {
+  await files.add(
+    TWO,
+    "create table seen as select current_setting('idle_in_transaction_session_timeout')",
+    'select 1',
+  );
+  await upgrade(await migration());
+  expect(await database.query('table seen')).toEqual([{ current_setting: '30s' }]);
 });

@@ -16,6 +16,7 @@ export async function withMigrationLock<T>(
   const client = await connect(connection, say, { signal });
   try {
     await liftTimeLimits(client);
+    await endWithUs(client);
     const { rows } = await client.query<{ free: boolean }>(`select pg_try_advisory_lock(${LOCK}) as free`);
     if (rows[0]?.free !== true) {
       say('another process is migrating this database: waiting for it');
@@ -25,4 +26,14 @@ export async function withMigrationLock<T>(
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/**
+ * A process that was killed, or a machine that vanished, leaves its tables locked: until a statement under way has ended, or for two
+ * hours, after which the server asks whether anybody is still there (tcp_keepalives_idle).
+ */
+async function endWithUs(client: pg.Client): Promise<void> {
+  await client.query("set idle_in_transaction_session_timeout = '30s'");
+  // Not every system that PostgreSQL runs on can tell.
+  await client.query("set client_connection_check_interval = '2s'").catch(() => {});
 }
