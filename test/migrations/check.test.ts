@@ -164,6 +164,14 @@ describe('check', () => {
     }
   });
 
+  it('accepts a later epoch of the trail, and no other change of what tells it', async () => {
+    expect(await faultsAfter('select begin_audit_epoch(12)')).toEqual([]);
+    const other = `create or replace function audit_epoch() returns integer language sql stable as 'select 12 / 2'`;
+    expect(await faultsAfter(other)).toEqual([
+      expect.stringContaining('function audit_epoch() differs: expected'),
+    ]);
+  });
+
   it('accepts the partitions that time brings and takes', async () => {
     expect(await faultsAfter("select ensure_audit_partition('2031-01-01')")).toEqual([]);
     const [last] = await database.query<{ name: string }>(
