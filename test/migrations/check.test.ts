@@ -388,8 +388,16 @@ describe('a service with a role of its own', () => {
       `grant on the schema to ${role} differs: expected "USAGE", found "CREATE, USAGE"`,
       `grant on the version table to ${role} differs: expected "SELECT", found "DELETE, SELECT"`,
     ]);
+    await database.query('grant insert on schema_revisions to public');
+    await database.query(`grant update (checksum) on schema_revisions to ${role}`);
+    await database.query(`revoke create on schema public from ${role}`);
+    await database.query(`revoke delete on schema_revisions from ${role}`);
+    expect((await checkDatabase(await migration(role))).faults).toEqual([
+      `grant on the version table (checksum) to ${role} is not in any revision: "UPDATE"`,
+      'grant on the version table to PUBLIC is not in any revision: "INSERT"',
+    ]);
     await database.query(
-      `revoke all on schema public from ${role}; revoke all on schema_revisions from ${role}`,
+      `revoke all on schema public from ${role}; revoke all on schema_revisions from ${role}, public`,
     );
     expect((await checkDatabase(await migration(role))).faults).toEqual([
       `grant on the schema to ${role} is missing`,
@@ -477,11 +485,13 @@ describe('a service with a role of its own', () => {
       };
       await upgrade(options);
       await other.query(
-        `alter table sessions owner to ${owner}_else; alter function refuse_change() owner to ${owner}_else`,
+        `alter table sessions owner to ${owner}_else; alter function refuse_change() owner to ${owner}_else;
+        alter domain audit_outcome owner to ${owner}_else`,
       );
       expect((await checkDatabase(options)).faults).toEqual([
         expect.stringMatching(`^function refuse_change\\(\\) differs: .* owned by ${owner}_else"$`),
         `table sessions differs: expected "with (fillfactor=70)", found "with (fillfactor=70) owned by ${owner}_else"`,
+        expect.stringMatching(`^type audit_outcome differs: .* owned by ${owner}_else"$`),
       ]);
       // A group that it belongs to owns nothing too much.
       await other.query(`grant ${owner}_else to ${owner}`);
