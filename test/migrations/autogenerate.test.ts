@@ -214,6 +214,19 @@ describe('autogenerate', { timeout: 60_000 }, () => {
     expect(cautions({ up, down })).toEqual(['drops the table readers and its rows']);
   });
 
+  it('says what is written by hand and goes with a table, and what the way back cannot make', async () => {
+    const gone = `alter table readers set (fillfactor = 50); create view everybody as select id from readers;
+      create trigger readers_kept before delete on readers for each row execute function refuse()`;
+    await files.add(FIRST, `${NOTES}; ${BY_HAND}; ${gone}`, 'select 1');
+    const { byHand } = await schemaDifference(await migration(), inCode(notes, log));
+    expect(byHand).toEqual([
+      'upgrade: view everybody is dropped as well',
+      'downgrade: table readers differs: expected "with (fillfactor=50)", found ""',
+      'downgrade: trigger readers.readers_kept is missing',
+      'downgrade: view everybody is missing',
+    ]);
+  });
+
   it('notices a changed expression index', async () => {
     const changed = defineEntity({
       name: 'notes',
