@@ -234,8 +234,21 @@ describe('autogenerate', { timeout: 60_000 }, () => {
       indexes: [titleIndex("where kind <> 'draft'")],
     });
     const { up } = await generate(inCode(changed, readers, log));
-    expect(up).toContain('drop index notes_title_idx');
+    expect(up).toContain('drop index "notes_title_idx";');
     expect(up).toContain("WHERE kind <> 'draft'");
+  });
+
+  it('notices it also where its name must be quoted', async () => {
+    const named = (expression: string) => `create index "By the ""head""" on readers (${expression})`;
+    await files.add(FIRST, `${NOTES}; ${BY_HAND}; ${named('lower(id::text)')}`, 'select 1');
+    const changed = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary() },
+      indexes: [{ name: 'By the "head"', expression: named('upper(id::text)') }],
+    });
+    const { up, byHand } = await schemaDifference(await migration(), inCode(notes, changed, log));
+    expect(up).toMatch(/^drop index "By the ""head""";\nCREATE INDEX "By the ""head""" ON readers .*upper/);
+    expect(byHand).toEqual([]);
   });
 
   it('says what it cannot write', async () => {

@@ -110,7 +110,7 @@ function indexDifference(from: Map<string, string>, to: Map<string, string>): Di
   for (const [key, definition] of to) {
     const old = from.get(key);
     if (!key.startsWith('index ') || old === undefined || old === definition) continue;
-    const drop = `drop index ${key.slice('index '.length)};`;
+    const drop = `drop index ${pg.escapeIdentifier(key.slice('index '.length))};`;
     up.push(drop, `${definition};`);
     down.push(drop, `${old};`);
   }
