@@ -308,6 +308,29 @@ describe('autogenerate', { timeout: 60_000 }, () => {
     ]);
   });
 
+  it('warns of them as well where rows name others, or make a key, and whatever the names are', async () => {
+    const before = `${NOTES}; ${BY_HAND}; alter table readers add note_id uuid, add "Größe" text, add "zu viel" text`;
+    await files.add(FIRST, before, 'select 1');
+    const ofNotes = (column: string) =>
+      p.manyToOne(notes).joinColumn(column).updateRule('no action').index(false).nullable();
+    const changed = defineEntity({
+      name: 'readers',
+      properties: {
+        id: uuid().primary(),
+        note_id: () => ofNotes('note_id'),
+        other_id: () => ofNotes('other_id'),
+        size: text().fieldName('Größe').primary(),
+      },
+    });
+    expect(cautions(await schemaDifference(await migration(), inCode(notes, changed, log)))).toEqual([
+      'drops the column readers.zu viel and its data',
+      'readers.Größe becomes not null: this fails where a row has none',
+      'readers becomes unique by id, Größe: this fails where two rows are alike, or one has none',
+      'readers.note_id names rows of notes: this fails where one names none that is there',
+      'the downgrade: readers becomes unique by id: this fails where two rows are alike, or one has none',
+    ]);
+  });
+
   it('warns of them as well where an index makes rows unique, or a check is new', async () => {
     await files.add(FIRST, `${NOTES}; ${BY_HAND}; alter table readers add nick text`, 'select 1');
     const other = defineEntity({
