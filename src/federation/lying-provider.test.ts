@@ -136,9 +136,10 @@ test.each<[string, Lies]>([
   ['too many requests', { answers: { '/token': response => response.writeHead(429).end() } }],
   ['a cut connection', { answers: { '/token': response => response.socket?.destroy() } }],
   ['a megabyte', { answers: { '/token': response => response.end(Buffer.alloc(1 << 20, 0x20)) } }],
+  // Whoever followed it would send the code and the secret on, and get another answer from there.
   [
     'a redirect elsewhere',
-    { answers: { '/token': response => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end() } },
+    { answers: { '/token': response => response.writeHead(307, { location: '/elsewhere' }).end() } },
   ],
   ['six seconds', { delay: 6_000 }],
 ])('%s is said to be temporary', async (_name, lies) => {
