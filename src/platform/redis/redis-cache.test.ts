@@ -64,6 +64,8 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
       await restricted.publishRevocation('sid', SID, 1800);
       expect(await restricted.hit('login', 60)).toMatchObject({ count: 1 });
       await restricted.broadcast('keys-changed', 'x');
+      // A password alone would make it the default user, whom no ACL restricts.
+      expect(String(await client.call('CLIENT', 'LIST')), scheme).toMatch(/name=entrecore-auth .*user=auth /);
       await restricted.close();
       expect(await client.call('ACL', 'LOG'), scheme).toEqual([]);
       expect(await client.exists(KEY), scheme).toBe(1);
@@ -179,15 +181,33 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
 
   test('what could not be written while it was frozen follows, though nothing was lost', async () => {
     const live: Revocation[] = [];
-    cache.refillFrom(async () => live);
+    let isAway = false;
+    cache.refillFrom(async () => {
+      if (!isAway) return live;
+      isAway = false;
+      throw new Error('the database is away for a moment');
+    });
     await until(async () => (await server.client.exists('{entrecore}:revoked:filled')) === 1);
     server.freeze();
+    isAway = true;
     live.push(revocation('told-while-frozen'), revocation('skipped-while-open'));
     await cache.publishRevocation('sid', 'told-while-frozen', 900);
     await cache.publishRevocation('sid', 'skipped-while-open', 900);
     server.thaw();
     await until(async () => (await server.client.exists('{entrecore}:revoked:sid:skipped-while-open')) === 1);
     expect(await server.client.exists('{entrecore}:revoked:sid:told-while-frozen')).toBe(1);
+  });
+
+  test('what was lost while nothing was asked is written again by whoever connects anew', async () => {
+    const quiet = await openRedisCache({ url: server.url, clock: systemClock, log, checkInterval: 60_000 });
+    onTestFinished(() => quiet.close());
+    quiet.refillFrom(async () => [revocation(SID)]);
+    await until(async () => (await server.client.exists('{entrecore}:revoked:filled')) === 1);
+    // As after a failover to a replica that had not got it yet.
+    await server.client.del(KEY);
+    await server.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await until(async () => (await server.client.exists(KEY)) === 1);
+    expect(await server.client.get(KEY)).toBe('1795435200');
   });
 
   test('broadcasts reach other processes, also after the server was killed', async () => {
