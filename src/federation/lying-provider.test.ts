@@ -103,6 +103,24 @@ test('a clock that runs half a minute ahead is forgiven; what its tokens say of 
   expect(await attempt({ ahead: -320 })).toMatchObject({ error: 'server_error' });
 });
 
+test('over HTTPS a sign-in is bound by a cookie of this very host: one that a sibling planted finishes none', async () => {
+  const secure = await testApp({
+    http: { publicUrl: 'https://id.example.com' },
+    oidcProviders: [provider.entry()],
+    redirectUris: [CLIENT],
+  });
+  secure.deps.clock.set(new Date());
+  const finish = async (cookieOf: (cookie: string) => string) => {
+    const { state, nonce, cookie } = await begin(secure, 'liar');
+    expect(cookie).toMatch(/^__Host-entrecore_oauth_[\w-]{12}=[\w-]{43}$/);
+    const answer = { state, iss: provider.issuer, code: provider.codeFor(nonce) };
+    return (await comeBack(secure, 'liar', answer, cookieOf(cookie))).statusCode;
+  };
+  expect(await finish(cookie => cookie)).toBe(302);
+  expect(await finish(cookie => cookie.replace('__Host-', ''))).toBe(400);
+  await secure.close();
+});
+
 test('a code of the provider that was redeemed already is refused', async () => {
   const first = await begin(service, 'liar');
   const code = provider.codeFor(first.nonce);
