@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -147,6 +148,28 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     warn.mockRestore();
     await other.close();
   });
+
+  test.each(['redis', 'redis+cluster'])(
+    'the password that a %s:// server refuses is not in the log',
+    async scheme => {
+      await server.client.config('SET', 'requirepass', 'right');
+      const url = JSON.stringify(server.url.replace('redis://', `${scheme}://service:wrong-one@`));
+      const [cacheModule, logModule] = ['./redis-cache.ts', '../log.ts'].map(path =>
+        JSON.stringify(new URL(path, import.meta.url).href),
+      );
+      const script = `
+      import { openRedisCache } from ${cacheModule};
+      import { openLog } from ${logModule};
+      const log = openLog('trace');
+      await openRedisCache({ url: ${url}, clock: { now: () => new Date() }, log });
+      log.flush(() => process.exit());`;
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+      });
+      expect(stdout).toContain('Redis cannot be used yet');
+      expect(stdout).not.toContain('wrong-one');
+    },
+  );
 
   test('FLUSHALL and an outage are noticed, and all live revocations are written again', async () => {
     const live = Array.from({ length: 450 }, (_, index) => revocation(`session-${index}`));
