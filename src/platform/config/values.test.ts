@@ -83,6 +83,8 @@ test('a word out of several is read in any case, as other programs write it', ()
   expect([config.tokens.algorithm, config.passwords.hash, config.logLevel, config.passwords.require]).toEqual(
     ['EdDSA', 'argon2id', 'info', ['lower']],
   );
+  const none = load({ PASSWORD_REQUIRE: 'None', RATE_LIMIT: 'OFF' }).config;
+  expect([none.passwords.require, none.rateLimit]).toEqual([[], 'off']);
 });
 
 test('what is on or off is told so, in every spelling that is read', () => {
