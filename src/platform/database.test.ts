@@ -237,6 +237,16 @@ describe.each([true, false])('prepared: %s', prepare => {
       await database.db.run(change);
       expect(await one()).toEqual(changed);
     }
+    await Promise.all([read(), read(), read()]);
+    let attempts = 0;
+    const inTheWay = pool.transaction(async tx => {
+      if (attempts++ === 0) {
+        await database.db.run(sql`alter table changing alter column value type text`);
+        await tx.run(sql`do $$ begin raise exception 'a deadlock' using errcode = '40P01'; end $$`);
+      }
+      return tx.row(sql`select value from changing`);
+    });
+    expect(await inTheWay).toEqual({ value: '1' });
     await expect(pool.row(sql`select nonsense`)).rejects.toThrow('column "nonsense" does not exist');
     await pool.close();
     await database.db.run(sql`drop table changing`);

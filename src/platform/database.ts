@@ -234,12 +234,12 @@ const GIVE_WAY_MS = 50;
  * Tries once more where another was in the way; a second conflict is not one that passes by itself. After a migration, as often as
  * there may be `connections` that were made before it: each that is found out is given up.
  */
-function givingWay<T>(attempt: () => Promise<T>, connections: number): Promise<T> {
+function givingWay<T>(attempt: () => Promise<T>, connections: number, gives = true): Promise<T> {
   return attempt().catch(async (error: unknown) => {
-    if (isOutdated(error) && connections > 0) return givingWay(attempt, connections - 1);
-    if (!isConflict(error)) throw error;
+    if (isOutdated(error) && connections > 0) return givingWay(attempt, connections - 1, gives);
+    if (!isConflict(error) || !gives) throw error;
     await sleep(GIVE_WAY_MS);
-    return attempt();
+    return givingWay(attempt, connections, false);
   });
 }
 
