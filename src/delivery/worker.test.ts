@@ -145,22 +145,6 @@ test('a mail whose commit is slow, soon after another one, waits for no poll', a
   expect(await smtp.received(2)).toHaveLength(2);
 });
 
-test('a clock that is put back keeps no mail waiting for as long, nor its channel', async () => {
-  const smtp = await smtpReceiver();
-  await smtp.close();
-  const deps = await world(`smtp://127.0.0.1:${smtp.port}`);
-  deliver(deps);
-  await queue(deps, 'tried@example.com');
-  await until(async () => (await entries(deps)).some(({ attempts }) => attempts > 0));
-  await queue(deps, 'untried@example.com');
-  const back = await receiver({ port: smtp.port });
-  deps.clock.advance(-3600);
-  await back.received(2);
-  expect(new Set(back.mails.map(mail => mail.to.join()))).toEqual(
-    new Set(['tried@example.com', 'untried@example.com']),
-  );
-});
-
 test('two workers send each of many mails once', async () => {
   const smtp = await receiver();
   const deps = await world(`smtp://127.0.0.1:${smtp.port}`);

@@ -94,7 +94,13 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
   async function forgetFuture(lane: Lane, now: Date): Promise<void> {
     if (addSeconds(now, STEP_BACK_SECONDS) < lane.lookedAt) {
       lane.pause = null;
-      await hasten(db, lane.channel.name, now);
+      const hastenAll = () => hasten(db, lane.channel.name, clock.now());
+      await hastenAll();
+      // What is under way may write down yet when it is tried again, by the clock of before.
+      if (lane.sending.size > 0)
+        void Promise.all(lane.sending)
+          .then(hastenAll)
+          .catch(() => {});
     }
     lane.lookedAt = now;
   }
