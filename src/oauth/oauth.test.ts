@@ -197,6 +197,19 @@ test("a client revokes its own token; another's needs sessions:revoke; what is u
     expect((await post(one, '/revoke', { token })).statusCode).toBe(200);
 });
 
+test('a token that is revoked again, as after a lost answer, or twice at once, is in the trail once', async () => {
+  const client = await makeClient();
+  const token = await clientToken(client);
+  const { jti } = world.deps.keys.verify(token);
+  const revoke = () => post(client, '/revoke', { token });
+  const answers = [...(await Promise.all([revoke(), revoke()])), await revoke()];
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
+  const events = await world.deps.db.rows(
+    sql`select from audit_events where type = 'token.revoked' and data ->> 'jti' = ${jti}::text`,
+  );
+  expect(events).toHaveLength(1);
+});
+
 test('the JWKS may be cached for five minutes, and the metadata names only what is there (RFC 8414)', async () => {
   const keys = await world.call('GET', '/.well-known/jwks.json');
   expect(keys.headers['cache-control']).toBe('public, max-age=300');

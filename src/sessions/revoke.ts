@@ -5,7 +5,7 @@ import type { Deps } from '../platform/deps.ts';
 import { findSession, insertRevokedToken } from './queries.ts';
 import { decodeRefreshToken, seedMatches } from './refresh-token.ts';
 
-/** Kills one access token until it would have expired (RFC 7009 §2.1); its session lives on. */
+/** Kills one access token until it would have expired (RFC 7009 §2.1); its session lives on. Recorded once, however often it is asked. */
 export async function revokeAccessToken(
   deps: Deps,
   claims: AccessClaims,
@@ -13,7 +13,7 @@ export async function revokeAccessToken(
 ): Promise<void> {
   const { jti, sid, sub, exp } = claims;
   await deps.db.transaction(async tx => {
-    await insertRevokedToken(tx, jti, new Date(exp * 1000));
+    if ((await insertRevokedToken(tx, jti, new Date(exp * 1000))) === 0) return;
     await recordEvent(deps, tx, {
       type: 'token.revoked',
       outcome: 'success',
