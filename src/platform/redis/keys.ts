@@ -9,6 +9,8 @@ export interface Keys {
   channel(name: string): string;
   /** There once every live revocation was written; a flush removes it too. */
   readonly filled: string;
+  /** There while a process writes them: a flush meanwhile removes what it has written, and this with it. */
+  filling(process: string): string;
   readonly probe: string;
 }
 
@@ -19,6 +21,7 @@ export function keysUnder(prefix: string): Keys {
     limit: key => `${prefix}:limit:${key}`,
     channel: name => `${prefix}:channel:${name}`,
     filled: `${prefix}:revoked:filled`,
+    filling: process => `${prefix}:filling:${process}`,
     probe: `${prefix}:probe`,
   };
 }

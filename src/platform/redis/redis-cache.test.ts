@@ -202,6 +202,23 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     expect(reads).toBe(settled);
   });
 
+  test('a flush in the middle of a refill is noticed, and what another process wrote before it is there again', async () => {
+    const other = await open();
+    const live: Revocation[] = [];
+    cache.refillFrom(async () => {
+      const read = [...live];
+      if (live.length === 0) {
+        live.push(revocation(SID));
+        await other.publishRevocation('sid', SID, 900);
+        await server.client.flushall();
+      }
+      return read;
+    });
+    await until(async () => (await server.client.exists(KEY, '{entrecore}:revoked:filled')) === 2);
+    expect(await server.client.keys('{entrecore}:filling:*')).toEqual([]);
+    await other.close();
+  });
+
   test('what could not be written while it was frozen follows, though nothing was lost', async () => {
     const live: Revocation[] = [];
     let isAway = false;

@@ -1,6 +1,7 @@
 import type { Revocation, RevocationKind } from '../cache.ts';
 import { type Clock, numericDate } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { systemRandom } from '../random.ts';
 import type { Breaker } from './breaker.ts';
 import type { Client } from './connect.ts';
 import type { Keys } from './keys.ts';
@@ -21,6 +22,13 @@ export interface RevocationCopy {
 const LATEST_COMMIT_MS = 20_000;
 // Few enough that a batch is written within one command timeout, even by a busy server.
 const BATCH = 200;
+// Longer than any refill takes; a process that dies in one leaves its key behind.
+const FILLING_SECONDS = 3_600;
+
+const FINISH = `
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1])
+return 1`;
 
 interface Parts {
   readonly client: Client;
@@ -39,6 +47,7 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
   let stale = true;
   let checking: Promise<void> | null = null;
   let later: NodeJS.Timeout | undefined;
+  const filling = keys.filling(systemRandom.uuid());
 
   const write = (kind: RevocationKind, id: string, revokedAt: Date, seconds: number) =>
     client.set(keys.revoked(kind, id), numericDate(revokedAt), 'EX', Math.max(1, Math.ceil(seconds)));
@@ -46,6 +55,8 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
   const refill = async (read: () => Promise<readonly Revocation[]>) => {
     // Before the reading: what fails to be written from now on makes the copy stale again.
     stale = false;
+    if ((await breaker.call(() => client.set(filling, '1', 'EX', FILLING_SECONDS))) === null)
+      throw wentAway();
     const live = await read();
     const now = clock.now().getTime();
     for (let at = 0; at < live.length; at += BATCH) {
@@ -57,11 +68,14 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
           ),
         ),
       );
-      if (written === null) throw new Error('Redis went away during the refill');
+      if (written === null) throw wentAway();
     }
-    if ((await breaker.call(() => client.set(keys.filled, numericDate(clock.now())))) === null) {
-      throw new Error('Redis went away during the refill');
-    }
+    const filled = await breaker.call(() =>
+      client.eval(FINISH, 2, filling, keys.filled, numericDate(clock.now())),
+    );
+    if (filled === null) throw wentAway();
+    // What others published between the reading and the flush is in neither.
+    if (filled === 0) throw new Error('Redis was flushed during the refill');
     if (live.length > 0)
       log.info({ revocations: live.length }, 'the revocations in Redis are complete again');
   };
@@ -106,3 +120,5 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
     },
   };
 }
+
+const wentAway = () => new Error('Redis went away during the refill');
