@@ -2,7 +2,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { closeAll, closing, deliver, entries, queue, until, world } from '../../test/support/mailing.ts';
 import { rawSmtp } from '../../test/support/raw-smtp.ts';
+import { sql } from '../platform/sql.ts';
 import { openSmtp } from './smtp.ts';
+import { startDelivery } from './worker.ts';
 
 afterEach(closeAll);
 
@@ -99,4 +101,30 @@ test('a server that drops every other mail costs one that waits for its own reas
   expect(deps.clock.now().getTime() - began.getTime()).toBeLessThan(150_000);
   // At once, and after some 15, 45 and 105 seconds.
   expect((await entryOf(deps, 'greylisted@example.com'))?.attempts).toBeLessThanOrEqual(4);
+});
+
+test('a database that cannot write down for long that a mail was sent makes no second copy of it', async () => {
+  const { deps, smtp } = await server(() => null);
+  const { db, clock } = deps;
+  await db.run(sql`create sequence recordings`);
+  await db.run(sql`
+    create function full_disk() returns trigger language plpgsql as $$ begin
+      perform nextval('recordings');
+      raise exception 'could not extend file: No space left on device' using errcode = '53100';
+    end $$`);
+  await db.run(sql`create trigger full_disk before update on outbox for each row
+    when (new.sent_at is not null) execute function full_disk()`);
+  const delivery = startDelivery(deps, { pollSeconds: 0.05, recordMs: 5 });
+  closing.push(delivery.stop);
+  await queue(deps, 'ada@example.com');
+  await until(
+    async () => ((await db.row<{ n: number }>(sql`select last_value as n from recordings`))?.n ?? 0) > 30,
+  );
+  await db.run(sql`drop trigger full_disk on outbox`);
+  await until(async () => (await entryOf(deps, 'ada@example.com'))?.state === 'sent');
+  clock.advance(61);
+  delivery.wake();
+  await queue(deps, 'bob@example.com');
+  await until(async () => (await entryOf(deps, 'bob@example.com'))?.state === 'sent');
+  expect(smtp.mails).toHaveLength(2);
 });

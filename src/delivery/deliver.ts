@@ -16,6 +16,10 @@ const MAX_ATTEMPTS = 100;
 const FIRST_RETRY_SECONDS = 15;
 const LAST_RETRY_SECONDS = 15 * 60;
 
+const RECORD_AGAIN_MS = 1_000;
+// Some ten minutes, or longer where each try has to wait: the lease may be over by then, and nobody have claimed it yet.
+const RECORD_TRIES = 600;
+
 type DeliverDeps = Pick<Deps, 'db' | 'clock' | 'random' | 'log' | 'secrets'>;
 
 /** Sends one claimed message and writes down what came of it. Never throws. */
@@ -23,6 +27,7 @@ export async function deliver(
   deps: DeliverDeps,
   channel: Channel,
   claimed: Claimed,
+  againMs = RECORD_AGAIN_MS,
 ): Promise<'sent' | 'expired' | 'dead' | 'retry' | 'outage'> {
   const { db, clock, log } = deps;
   const { id, template, attempts, expiresAt } = claimed;
@@ -35,7 +40,7 @@ export async function deliver(
     }
     const failure = await send(deps, channel, claimed);
     if (failure === null) {
-      await recordSent(deps, claimed);
+      await recordSent(deps, claimed, againMs);
       log.info(line, 'message sent');
       return 'sent';
     }
@@ -80,15 +85,16 @@ async function send(deps: DeliverDeps, channel: Channel, claimed: Claimed): Prom
   }
 }
 
-// The receiver has it: losing this write means a second copy, so a database that is away for a moment is waited for.
-async function recordSent({ db, clock }: DeliverDeps, claimed: Claimed): Promise<void> {
-  for (let left = 5; ; left--) {
+// The receiver has it: losing this write means a second copy, so a database that is away is waited for. It outlasts the
+// restart of a server, and as a rule the lease does, too.
+async function recordSent({ db, clock }: DeliverDeps, claimed: Claimed, againMs: number): Promise<void> {
+  for (let left = RECORD_TRIES; ; left--) {
     try {
       await markSent(db, claimed, clock.now());
       return;
     } catch (error) {
       if (left === 0) throw error;
-      await sleep(1000);
+      await sleep(againMs, null, { ref: false });
     }
   }
 }

@@ -13,6 +13,15 @@ export interface Delivery {
   stop(): Promise<void>;
 }
 
+interface DeliveryPace {
+  /** Between two looks at the outbox. */
+  readonly pollSeconds?: number;
+  /** How long a stop waits for the sends under way. */
+  readonly stopMs?: number;
+  /** Between two tries to write down that a message was sent. */
+  readonly recordMs?: number;
+}
+
 const POLL_SECONDS = 5;
 // Enqueuing wakes before its commit, so the worker looks a moment later, and once more for a slow one.
 const WAKE_DELAYS_MS = [30, 300];
@@ -39,7 +48,10 @@ interface Lane {
  * run it; each message is claimed by one. A server that is down pauses its channel instead of costing every message a
  * try. Throws when SMTP_URL cannot be understood.
  */
-export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs = STOP_MS } = {}): Delivery {
+export function startDelivery(
+  deps: Deps,
+  { pollSeconds = POLL_SECONDS, stopMs = STOP_MS, recordMs }: DeliveryPace = {},
+): Delivery {
   const { db, clock, log } = deps;
   const lanes: readonly Lane[] = openChannels(deps.config).map(channel => ({
     channel,
@@ -80,7 +92,7 @@ export function startDelivery(deps: Deps, { pollSeconds = POLL_SECONDS, stopMs =
     const claimedUntil = addSeconds(now, LEASE_SECONDS);
     const channel = lane.channel.name;
     for (const claimed of await claimDue(db, { channel, limit, now, claimedUntil })) {
-      const work = deliver(deps, lane.channel, claimed)
+      const work = deliver(deps, lane.channel, claimed, recordMs)
         .then(outcome => settle(lane, outcome))
         .finally(() => {
           lane.sending.delete(work);
