@@ -128,7 +128,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Roles'],
         summary: 'Make a role',
-        description: 'You can put in it only permissions that you hold.',
+        description: 'You can put only permissions that you hold into it.',
         body: Type.Object(
           {
             name: Type.String({ pattern: ROLE_NAME }),
@@ -170,7 +170,7 @@ export function routes(app: App, deps: Deps): void {
       },
       schema: {
         tags: ['Roles'],
-        summary: 'Replace what a role says and permits',
+        summary: 'Replace the description and permissions of a role',
         params: byName,
         body: Type.Object(
           {

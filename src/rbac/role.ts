@@ -9,7 +9,7 @@ export const roleBody = Type.Object(
     description: Type.String(),
     permissions: Type.Array(Type.String()),
     mfa_required: Type.Boolean({
-      description: 'It permits nothing in a session that was not proven with a second factor.',
+      description: 'If true, the role permits nothing in a session that was not proven with a second factor.',
     }),
     built_in: Type.Boolean(),
   },
