@@ -21,7 +21,8 @@ const explanation = Type.Object(
           examples: [
             {
               code: 'no_password',
-              message: 'There is no password. A provider, or a reset by mail, is the way in.',
+              message:
+                'The account has no password. Its owner can sign in with a provider, or set a password by a mailed reset.',
               until: null,
             },
           ],

@@ -79,7 +79,10 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
     );
   }
   if (password === null)
-    add('no_password', 'There is no password. A provider, or a reset by mail, is the way in.');
+    add(
+      'no_password',
+      'The account has no password. Its owner can sign in with a provider, or set a password by a mailed reset.',
+    );
   else if (!password.usable)
     add(
       'no_password',

@@ -187,7 +187,7 @@ export function routes(app: App, deps: Deps): void {
     async request => {
       const { name, description: text, permissions, mfa_required } = request.body;
       if (name !== undefined && name !== request.params.name)
-        throw invalid('name', 'value_error', 'A role keeps its name.');
+        throw invalid('name', 'value_error', 'The name of a role cannot be changed.');
       return updateRole(deps, principalOf(request), request.params.name, {
         description: text,
         permissions,
