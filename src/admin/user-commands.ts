@@ -54,7 +54,7 @@ export const listing = (list: Command): Command =>
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > LIST_MAX)
-    throw new InvalidArgumentError(`From 1 to ${LIST_MAX}; --all lists every one.`);
+    throw new InvalidArgumentError(`It must be from 1 to ${LIST_MAX}; --all lists all of them.`);
   return value;
 }
 
@@ -100,7 +100,7 @@ export function registerUserCommands(users: Command, open: Open): void {
     .action(({ query: q, role, disabled, ...options }: UserListOptions) =>
       withWorld(open, async deps => {
         if (role !== undefined && !(await existingRoles(deps.db)).includes(role))
-          throw new Error(`There is no role "${role}": "roles list" shows those there are.`);
+          throw new Error(`There is no role "${role}": "roles list" shows every role.`);
         await printList(options, page => listUsers(deps, { q, role, disabled, ...page }), lineOf);
         return [];
       }),

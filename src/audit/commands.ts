@@ -76,7 +76,7 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
       withWorld(open, async deps => {
         await sealAll(deps);
         const checkpoint = await publishCheckpoint(deps);
-        return [checkpoint === null ? 'There is nothing sealed yet.' : JSON.stringify(checkpoint)];
+        return [checkpoint === null ? 'Nothing is sealed yet.' : JSON.stringify(checkpoint)];
       }),
     );
 
@@ -98,7 +98,7 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
           pruned.verdict === 'nothing'
             ? 'Nothing is that old.'
             : pruned.verdict === 'unsealed'
-              ? `Nothing dropped: ${pruned.events} old events are not sealed yet.`
+              ? `Nothing was dropped: ${pruned.events} old events are not sealed yet.`
               : `Dropped what is older than ${pruned.before.toISOString()}: ${pruned.partitions.join(', ') || 'no partition'}.`,
         ];
       }),
@@ -131,7 +131,7 @@ function describe(
     `Public key: ${publicKey}`,
     kept > 0
       ? `Compared with ${kept} checkpoints.`
-      : 'Without a checkpoint from outside (--checkpoints) a cut-off end cannot be seen.',
+      : 'Without a checkpoint from outside (--checkpoints), a cut-off end would not be noticed.',
     findings.length === 0 ? 'The trail is as it was sealed.' : `TAMPERED: ${findings.length} findings.`,
   ];
 }
@@ -140,9 +140,7 @@ function describe(
 async function personOf({ db }: Deps, name: string, findAccount: FindAccount): Promise<string> {
   const id = readUuid(name) ?? (await findAccount(db, name))?.id;
   if (id === undefined)
-    throw new Error(
-      `Nobody has the address or username "${name}". Of an account that was removed, give the id.`,
-    );
+    throw new Error(`Nobody has the address or username "${name}". For a removed account, give its id.`);
   return id;
 }
 
@@ -168,7 +166,7 @@ function readFile(file: string): Checkpoint[] {
 
 function time(text: string): Date {
   const at = readInstant(text);
-  if (at === null) throw new InvalidArgumentError('It is no time like 2026-11-23T00:00:00Z.');
+  if (at === null) throw new InvalidArgumentError('It must be a time such as 2026-11-23T00:00:00Z.');
   return at;
 }
 
@@ -181,6 +179,6 @@ function eventType(text: string): EventType {
 }
 
 function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It is no whole number from 1 on.');
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
   return Number(text);
 }

@@ -35,7 +35,11 @@ export function register(program: Command, open: Open): void {
       await withWorld(open, async deps => {
         const count = await requeue(deps, { id: id ?? null });
         if (count === 0 && id !== undefined) process.exitCode = 1;
-        return [count === 0 ? 'Nothing to requeue: not there, not dead, or expired.' : `Requeued: ${count}.`];
+        return [
+          count === 0
+            ? 'Nothing was requeued: no such message, or it is not dead, or it has expired.'
+            : `Requeued: ${count}.`,
+        ];
       });
     });
 }

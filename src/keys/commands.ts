@@ -101,7 +101,7 @@ async function forgetRoot(deps: Deps, withRecoveryCodes: boolean): Promise<strin
   }
   return (await forgetGeneratedRoot(deps))
     ? ['The generated root secret is forgotten.']
-    : ['There is no generated root secret that is not in use.'];
+    : ['There is no generated root secret to forget: there is none, or it is in use.'];
 }
 
 // A successor of another algorithm would sign for the service what its verifiers refuse.
