@@ -190,7 +190,11 @@ describe('a row of an import', () => {
 
   test('roles are made where that is asked for, without permissions', async () => {
     const lines = `${JSON.stringify({ email: 'a@example.com', roles: ['user', 'captain', 'No Good'] })}\n${JSON.stringify({ email: 'b@example.com', roles: '["captain"]' })}`;
+    const tried = await run(lines, { createRoles: true, dryRun: true });
+    const made = await world.deps.db.rows(sql`select from roles where name = 'captain'`);
+    expect(made).toEqual([]);
     const report = await run(lines, { createRoles: true });
+    expect(report).toEqual(tried);
     const advice =
       'can be no role: a-z, 0-9, _ and -, a letter first; write several with commas between them';
     expect(report.reasons).toEqual([`1: roles: "No Good" ${advice}`]);

@@ -5,6 +5,7 @@ import { hashBatch } from './canonical.ts';
 import { type Checkpoint, makeCheckpoint, readCheckpoints } from './checkpoint.ts';
 import { openSigningKey } from './signing-key.ts';
 import { verifyTrail } from './verify.ts';
+import { checkCheckpoints } from './verify-checkpoints.ts';
 
 let { deps, ids, foundAfter } = {} as SealedTrail;
 // It was kept outside.
@@ -66,5 +67,17 @@ test('a checkpoint reveals that the key was replaced', async () => {
   expect(findings).toEqual([
     ...[1, 2, 3].map(batch => ({ kind: 'batch_changed', batch })),
     { kind: 'key_replaced', batch: 3 },
+  ]);
+});
+
+test('a checkpoint of the last batch that retention dropped reveals another one in its place', () => {
+  const { batch, hash, public_key: publicKey } = checkpoint;
+  const against = (kept: string) => {
+    const pruned = { number: batch, hash: Buffer.from(kept, 'hex') };
+    return checkCheckpoints([checkpoint], { publicKey, last: batch + 1, pruned });
+  };
+  expect(against(hash)).toEqual([]);
+  expect(against(hash.replace(/^../, hash.startsWith('00') ? '01' : '00'))).toMatchObject([
+    { kind: 'trail_rewritten', batch },
   ]);
 });

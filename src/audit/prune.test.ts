@@ -44,6 +44,16 @@ async function partitionsWithEvents(): Promise<unknown[]> {
     select tableoid::regclass::text as partition, count(*) as events from audit_events group by 1 order by 1`);
 }
 
+/** An event that a transaction of this number wrote, so many epochs later. */
+async function stands(transaction: string, epochs = 0): Promise<void> {
+  await writeEvent(deps);
+  await deps.db.transaction(async tx => {
+    await tx.run(sql`set local session_replication_role = replica`);
+    await tx.run(sql`update audit_events set transaction_id = ${transaction}::xid8, epoch = epoch + ${epochs}::int
+      where transaction_id = (select max(transaction_id) from audit_events)`);
+  });
+}
+
 /** Two events in March, one of them sealed with the one in April; one each in May and June. */
 async function monthly(): Promise<void> {
   deps.clock.set(new Date('2031-03-05T00:00:00Z'));
@@ -110,14 +120,6 @@ test('retention drops whole months, and the rest still verifies from the signed 
 test('what an epoch left over is no forged event once retention has dropped what was before it', async () => {
   await monthly();
   // Restored into another cluster: written with a low id, before the sealer noticed.
-  const stands = async (transaction: string) => {
-    await writeEvent(deps);
-    await deps.db.transaction(async tx => {
-      await tx.run(sql`set local session_replication_role = replica`);
-      await tx.run(sql`update audit_events set transaction_id = ${transaction}::xid8
-        where transaction_id = (select max(transaction_id) from audit_events)`);
-    });
-  };
   await stands('5');
   await stands('1000000000000');
   await sealAll(deps);
@@ -207,6 +209,12 @@ test('a record of pruning that was forged, and a pruning without one, are found'
 test('what was never sealed is not dropped', async () => {
   deps.clock.set(new Date('2031-03-05T00:00:00Z'));
   await writeEvent(deps);
+  deps.clock.set(new Date('2031-06-05T00:00:00Z'));
+  expect(await pruneTrail(deps, { days: 30, by: 'system' })).toEqual({ verdict: 'unsealed', events: 1 });
+  await seal();
+  // Restored into another cluster, where transactions begin anew and nothing is sealed yet.
+  deps.clock.set(new Date('2031-03-06T00:00:00Z'));
+  await stands('5', 1);
   deps.clock.set(new Date('2031-06-05T00:00:00Z'));
   expect(await pruneTrail(deps, { days: 30, by: 'system' })).toEqual({ verdict: 'unsealed', events: 1 });
 });

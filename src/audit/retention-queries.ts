@@ -27,7 +27,6 @@ export function findPrunable(tx: Tx, horizon: Date): Promise<{ number: number; h
     where number < coalesce(
         (select min(number) from audit_batches where newest_event_at >= ${horizon}::timestamptz),
         (select max(number) from audit_batches))
-      and number < (select max(number) from audit_batches)
     order by number desc limit 1`);
 }
 

@@ -96,6 +96,17 @@ test('a client that holds what the caller lacks cannot be changed by it', async 
   expect((await introspectAs(client, client.secret)).json().code).toBe('permission_denied');
 });
 
+test('a client authenticates in one way and as one client (RFC 6749 §2.3)', async () => {
+  const [own, other] = [(await create(['tokens:introspect'])).json(), (await create([])).json()];
+  const authorization = `Basic ${Buffer.from(`${own.id}:${own.secret}`).toString('base64')}`;
+  const asked = async (more: object) =>
+    (await world.call('POST', '/introspect', { form: { token: 'x', ...more }, headers: { authorization } }))
+      .statusCode;
+  expect(await asked({ client_id: own.id.toUpperCase() })).toBe(200);
+  expect(await asked({ client_id: other.id })).toBe(400);
+  expect(await asked({ client_id: own.id, client_secret: own.secret })).toBe(400);
+});
+
 test('while rotating, two secrets are good; a leaked one can be dropped at once', async () => {
   const client = (await create(['tokens:introspect'])).json();
   const rotate = (body?: object) =>

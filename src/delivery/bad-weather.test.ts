@@ -40,6 +40,29 @@ test('a server that quotes the link it refuses makes nobody read it', async () =
   expect(dead.lastError).not.toContain('token-for-ada');
 });
 
+test.each([
+  [
+    'at the end of what is kept',
+    (link: string) => `${'spam '.repeat(60)}`.slice(0, 267 - link.length) + link,
+  ],
+  ['cut by the server', (link: string) => link.slice(0, -2)],
+  ['in two lines', (link: string) => `${link.slice(0, -12)}= ${link.slice(-12)}`],
+])('nor one that quotes it %s', async (_, quote) => {
+  const { deps } = await server(({ verb, text }) => {
+    if (verb !== 'END') return null;
+    const [link = ''] = /http\S+token\S+/.exec(text.replace(/=\r\n/g, '').replaceAll('=3D', '=')) ?? [];
+    return `550 5.7.1 blocked: ${quote(link)}`;
+  });
+  deliver(deps);
+  await queue(deps, 'ada@example.com');
+  const { lastError } = await until(async () => {
+    const entry = await entryOf(deps, 'ada@example.com');
+    return entry?.state === 'dead' && entry;
+  });
+  expect(lastError).toContain('blocked: ');
+  expect(lastError).not.toMatch(/token-for|example\.c/);
+});
+
 test('a server that quotes the login it refuses makes nobody read the password', async () => {
   const smtp = await rawSmtp(({ verb, text }) => {
     if (verb === 'EHLO') return '250-raw\r\n250 AUTH PLAIN';

@@ -73,7 +73,7 @@ test('smtps:// verifies its server, and credentials are used', async () => {
 
 test('a refusal of the message is told from a server that cannot serve', async () => {
   const at = (port: number) => `smtp://127.0.0.1:${port}`;
-  const reply = async (code: number, where: 'onRecipient' | 'onMail') => {
+  const reply = async (code: number, where: 'onSender' | 'onRecipient' | 'onMail') => {
     const refuse =
       where === 'onMail' ? async () => Promise.reject(smtpReply(code, 'no')) : () => smtpReply(code, 'no');
     return (await sendTo({ [where]: refuse }, at)).failure;
@@ -82,6 +82,8 @@ test('a refusal of the message is told from a server that cannot serve', async (
   expect(await reply(450, 'onRecipient')).toMatchObject({ kind: 'temporary' });
   expect(await reply(554, 'onMail')).toMatchObject({ kind: 'permanent' });
   expect(await reply(452, 'onMail')).toMatchObject({ kind: 'temporary' });
+  // The sender is of our own configuration, so that it is refused says nothing of a message: none may be given up for it.
+  expect(await reply(550, 'onSender')).toMatchObject({ kind: 'outage' });
 });
 
 test('a server whose reply has no end is given up, and the next mail has a connection of its own', async () => {

@@ -3,7 +3,7 @@ import { domainToASCII } from 'node:url';
 import type { Transporter, TransportOptions } from 'nodemailer';
 import { loadOnce } from '../platform/load-once.ts';
 import { parseSmtpUrl, type SmtpServer } from '../platform/smtp-url.ts';
-import { readableReason } from './readable-reason.ts';
+import { withoutSecrets } from './readable-reason.ts';
 import type { RenderedMail } from './render.ts';
 import { CONNECTIONS, DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
 
@@ -91,7 +91,7 @@ function asFailure(error: unknown, secrets: readonly string[]): DeliveryFailure 
   const refused = responseCode !== undefined && responseCode >= 500;
   let kind: FailureKind = 'outage';
   if (aboutMessage) kind = refused ? 'permanent' : 'temporary';
-  return new DeliveryFailure(kind, readableReason(message, secrets), { cause: error });
+  return new DeliveryFailure(kind, withoutSecrets(message, secrets), { cause: error });
 }
 
 // The password as AUTH PLAIN and AUTH LOGIN send it: a server may quote the line that it refuses.

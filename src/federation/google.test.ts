@@ -36,6 +36,7 @@ test.each([
   ['another authorized party', { azp: 'client-9' }],
   ['several audiences and no authorized party', { aud: ['client-1', 'client-9'] }],
   ['a subject that cannot be stored', { sub: '20\u000001' }],
+  ['a subject of more than 255 characters', { sub: '1'.repeat(256) }],
   ['a subject with half a surrogate pair', { sub: '20\ud80001' }],
 ])('%s is refused', async (_name, claims) => {
   const answer = await signUp(await issuer.idToken({ sub: '2001', email: 'x@example.com', ...claims }));

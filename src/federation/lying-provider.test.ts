@@ -103,6 +103,24 @@ test('a clock that runs half a minute ahead is forgiven; what its tokens say of 
   expect(await attempt({ ahead: -320 })).toMatchObject({ error: 'server_error' });
 });
 
+test('over HTTPS a sign-in is bound by a cookie of this very host: one that a sibling planted finishes none', async () => {
+  const secure = await testApp({
+    http: { publicUrl: 'https://id.example.com' },
+    oidcProviders: [provider.entry()],
+    redirectUris: [CLIENT],
+  });
+  secure.deps.clock.set(new Date());
+  const finish = async (cookieOf: (cookie: string) => string) => {
+    const { state, nonce, cookie } = await begin(secure, 'liar');
+    expect(cookie).toMatch(/^__Host-entrecore_oauth_[\w-]{12}=[\w-]{43}$/);
+    const answer = { state, iss: provider.issuer, code: provider.codeFor(nonce) };
+    return (await comeBack(secure, 'liar', answer, cookieOf(cookie))).statusCode;
+  };
+  expect(await finish(cookie => cookie)).toBe(302);
+  expect(await finish(cookie => cookie.replace('__Host-', ''))).toBe(400);
+  await secure.close();
+});
+
 test('a code of the provider that was redeemed already is refused', async () => {
   const first = await begin(service, 'liar');
   const code = provider.codeFor(first.nonce);
@@ -136,9 +154,10 @@ test.each<[string, Lies]>([
   ['too many requests', { answers: { '/token': response => response.writeHead(429).end() } }],
   ['a cut connection', { answers: { '/token': response => response.socket?.destroy() } }],
   ['a megabyte', { answers: { '/token': response => response.end(Buffer.alloc(1 << 20, 0x20)) } }],
+  // Whoever followed it would send the code and the secret on, and get another answer from there.
   [
     'a redirect elsewhere',
-    { answers: { '/token': response => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end() } },
+    { answers: { '/token': response => response.writeHead(307, { location: '/elsewhere' }).end() } },
   ],
   ['six seconds', { delay: 6_000 }],
 ])('%s is said to be temporary', async (_name, lies) => {

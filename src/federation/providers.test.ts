@@ -30,6 +30,7 @@ beforeAll(async () => {
       }),
       provider.entry({ id: 'tenants', allowed_tenants: [HOME.toUpperCase()] }),
       provider.entry({ id: 'github', type: 'github' }),
+      provider.entry({ id: 'github-tenants', type: 'github', allowed_tenants: [HOME] }),
       provider.entry({ id: 'github-acme', type: 'github', allowed_domains: ['Acme.example'] }),
       provider.entry({
         id: 'apple',
@@ -211,8 +212,11 @@ test('GitHub: an unverified primary address makes no account, and an outage of t
   expect((await redirect('github', iss)).client.error).toBe('temporarily_unavailable');
 });
 
-test('GitHub: a domain is checked on the verified primary address', async () => {
+test('GitHub: a domain is checked on the verified primary address, and of a tenant nobody is', async () => {
   const iss = { iss: `${provider.issuer}/login/oauth` };
+  const verified = [{ email: 'of-none@example.com', primary: true, verified: true }];
+  provider.lie(github({ id: 2, login: 'y' }, verified));
+  expect((await redirect('github-tenants', iss)).client.error).toBe('access_denied');
   const as = async (id: number, email: string, verified: boolean) => {
     provider.lie(github({ id, login: 'x' }, [{ email, primary: true, verified }]));
     return (await redirect('github-acme', iss)).client;

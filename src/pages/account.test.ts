@@ -34,6 +34,8 @@ describe('signing in', () => {
       ['entrecore_refres', true, 'Lax', '/'],
       ['entrecore_device', true, 'Lax', '/'],
     ]);
+    // As long as the session may idle: a browser that is closed meanwhile is signed in when it is opened again.
+    expect(answer.cookies.map(({ maxAge }) => maxAge)).toEqual([1800, 7 * 86_400, 400 * 86_400]);
     expect((await browser.get('/account/sessions')).body).toContain('This device');
   });
 

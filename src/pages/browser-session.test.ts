@@ -4,7 +4,8 @@ import { Browser, signedIn } from '../../test/support/browser.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { person } from '../../test/support/people.ts';
 import { listActivity } from '../audit/list.ts';
-import { Fragment } from '../platform/sql.ts';
+import { deriveSecrets } from '../platform/secrets.ts';
+import { Fragment, sql } from '../platform/sql.ts';
 
 test('behind a believed proxy what is done on the pages is recorded with the address of whoever did it', async () => {
   const world = await testApp({ http: { trustProxy: 1 } });
@@ -121,6 +122,42 @@ test('a form that was left open by somebody else changes nothing of whoever is s
       browser.cookies.set(name, String(cookies.get(name)));
     expect((await browser.submit(open, {}, {}, '/account/profile')).headers.location).toBe(saved);
   } finally {
+    await world.close();
+  }
+});
+
+test('a database that is away when the access token is over signs nobody out', async () => {
+  const world = await testApp();
+  const { db } = world.deps;
+  try {
+    const browser = await signedIn(world, await person(world));
+    const held = new Map(browser.cookies);
+    await db.run(sql`create function away() returns trigger language plpgsql as
+      $$ begin raise exception 'away' using errcode = '57014'; end $$`);
+    await db.run(sql`create trigger away before update on sessions for each row execute function away()`);
+    world.deps.clock.advance(1900);
+    expect((await browser.get('/account')).statusCode).toBe(503);
+    expect(browser.cookies).toEqual(held);
+    await db.run(sql`drop trigger away on sessions`);
+    expect((await browser.get('/account')).statusCode).toBe(200);
+  } finally {
+    await world.close();
+  }
+});
+
+test('a form that was shown before the root secret changed is taken after it', async () => {
+  const world = await testApp();
+  const { config, secrets } = world.deps;
+  try {
+    const ada = await person(world);
+    const browser = new Browser(world);
+    const page = await browser.get('/account/sign-in');
+    const root = 'another root secret, of 32 bytes and more';
+    Object.assign(world.deps, { secrets: deriveSecrets(root, [config.secrets.root ?? '']) });
+    const answer = await browser.submit(page, { username: ada.email, password: ada.password });
+    expect(answer.headers.location).toBe('/account');
+  } finally {
+    Object.assign(world.deps, { secrets });
     await world.close();
   }
 });

@@ -18,6 +18,10 @@ export const isConflict = (error: unknown) =>
   isRemovedMeanwhile(error) ||
   (error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001'));
 
+/** True where a migration has changed what a statement returns that was prepared before. It was not run; a new connection can. */
+export const isOutdated = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
+
 /** True where it stays so for a second try, or is waited for no longer (the role's lock_timeout): a later one may succeed. */
 export const isInTheWay = (error: unknown) =>
   isConflict(error) || (error instanceof pg.DatabaseError && error.code === '55P03');

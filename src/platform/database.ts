@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { asUnavailable, asUnreachable, isConflict, isLostAnswer, isRefusal } from './database-errors.ts';
+import {
+  asUnavailable,
+  asUnreachable,
+  isConflict,
+  isLostAnswer,
+  isOutdated,
+  isRefusal,
+} from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gatherJoint, gatherReadings, gatherShares, type Run, type RunEach } from './in-company.ts';
 import { Problem } from './problems.ts';
@@ -138,13 +145,13 @@ export function openDatabase({
   };
   const alone = overPool(server);
   // A statement by itself is a transaction, and gives way like one.
-  const run: Run = statement => givingWay(() => alone(statement));
+  const run: Run = statement => givingWay(() => alone(statement), poolMax);
   return {
     ...sqlOver(run),
     read: gatherReadings(run),
     join: gatherJoint(run),
     share: prepare ? gatherShares(run, eachOverPool(server)) : fragment => sqlOver(run).row(fragment),
-    transaction: work => givingWay(() => inTransactionOf(server, work)),
+    transaction: work => givingWay(() => inTransactionOf(server, work), poolMax),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     // A command that is ended while it closes what it opened closes it twice.
     close: () => (closed ??= pool.end()),
@@ -178,10 +185,12 @@ async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>):
   } catch (error) {
     // A server that does not answer is not asked to roll back: it does so when the connection ends.
     if (error instanceof Problem && error.code === 'database_unavailable') broken = error;
-    else
+    else {
+      if (error instanceof pg.DatabaseError && !isRefusal(error)) broken = error;
       await say('rollback').catch((rollback: Error) => {
         broken = rollback;
       });
+    }
     return asUnavailable(error);
   } finally {
     client.release(broken);
@@ -221,12 +230,16 @@ function eachOverPool(server: Server): RunEach {
 // takes it from under it, and the two wait for each other again.
 const GIVE_WAY_MS = 50;
 
-/** Tries once more where another was in the way; a second conflict is not one that passes by itself. */
-function givingWay<T>(attempt: () => Promise<T>): Promise<T> {
+/**
+ * Tries once more where another was in the way; a second conflict is not one that passes by itself. After a migration, as often as
+ * there may be `connections` that were made before it: each that is found out is given up.
+ */
+function givingWay<T>(attempt: () => Promise<T>, connections: number, gives = true): Promise<T> {
   return attempt().catch(async (error: unknown) => {
-    if (!isConflict(error)) throw error;
+    if (isOutdated(error) && connections > 0) return givingWay(attempt, connections - 1, gives);
+    if (!isConflict(error) || !gives) throw error;
     await sleep(GIVE_WAY_MS);
-    return attempt();
+    return givingWay(attempt, connections, false);
   });
 }
 

@@ -24,3 +24,18 @@ test('a code that lets somebody in is masked, as every other secret is', () => {
     body: { code: '[redacted]', password: '[redacted]', refresh_token: '[redacted]', name: 'Ada' },
   });
 });
+
+test('of an error stands in the log what failed, and neither the command of a client nor the row of a database', () => {
+  const { err } = logged(`
+    const command = { name: 'auth', args: ['secret-1'] };
+    const node = Object.assign(new Error('WRONGPASS'), { command });
+    const cause = Object.assign(new Error('twice'), { code: '23505', constraint: 'a_key', detail: 'Key (a)=(secret-2)' });
+    const both = Object.assign(new AggregateError([node, cause], 'both'), { command, lastNodeError: node, cause });
+    log.error({ err: both }, 'failed')`);
+  expect(err).toMatchObject({
+    message: 'both: twice',
+    lastNodeError: { message: 'WRONGPASS' },
+    aggregateErrors: [{ message: 'WRONGPASS' }, { message: 'twice', code: '23505', constraint: 'a_key' }],
+  });
+  expect(JSON.stringify(err)).not.toMatch(/"command"|secret-\d"/);
+});

@@ -1,4 +1,4 @@
-import { type Logger, pino, symbols } from 'pino';
+import { type Logger, pino, stdSerializers, symbols } from 'pino';
 import type { Config } from './config.ts';
 import { type LogStream, logStream } from './log-stream.ts';
 
@@ -6,7 +6,8 @@ export type Log = Logger;
 
 /**
  * The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret
- * is masked. A log that cannot be written ends and halts nothing (log-stream.ts).
+ * is masked, and of an error only what says what failed is told. A log that cannot be written ends and halts nothing
+ * (log-stream.ts).
  */
 export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
   return pino(
@@ -16,6 +17,9 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: label => ({ level: label }), log: maskCodes },
       redact: { paths: SECRET_PATHS, censor: MASK },
+      serializers: {
+        err: (error: unknown) => (error instanceof Error ? tellable(stdSerializers.err(error)) : error),
+      },
     },
     logStream(descriptor, dropNotice),
   );
@@ -61,3 +65,36 @@ function maskCodes(line: Record<string, unknown>): Record<string, unknown> {
   }
   return masked;
 }
+
+// Beside its message and stack. What else libraries hang on an error may quote: Redis's client the command that was refused, and
+// so its own password, PostgreSQL's driver the row.
+const TELLING: ReadonlySet<string> = new Set([
+  'type',
+  'message',
+  'stack',
+  'code',
+  'errno',
+  'syscall',
+  'address',
+  'port',
+  'hostname',
+  'severity',
+  'schema',
+  'table',
+  'column',
+  'constraint',
+  'routine',
+]);
+
+function tellable(told: object): object {
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(told)) {
+    if (name === 'aggregateErrors') kept[name] = (value as object[]).map(tellable);
+    else if (isSerialized(value)) kept[name] = tellable(value);
+    else if (TELLING.has(name)) kept[name] = value;
+  }
+  return kept;
+}
+
+const isSerialized = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && 'stack' in value && 'type' in value;

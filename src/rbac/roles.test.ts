@@ -203,6 +203,22 @@ describe('roles', () => {
 });
 
 describe('a role that requires a second factor', () => {
+  test('goes on requiring it where a change does not speak of that', async () => {
+    await make({ name: 'safe', permissions: ['users:read'], mfa_required: true });
+    const put = await world.call('PUT', '/roles/safe', {
+      token: admin.token,
+      body: { description: 'New words', permissions: ['users:read'] },
+    });
+    expect(put.json()).toMatchObject({ description: 'New words', mfa_required: true });
+    expect((await world.call('GET', '/roles/safe', { token: admin.token })).json()).toEqual(put.json());
+    expect((await eventsOf('role.updated')).at(-1)?.data).toEqual({
+      role: 'safe',
+      permissions: ['users:read'],
+      before: ['users:read'],
+      mfa_required: true,
+    });
+  });
+
   test('permits nothing in a session that was proven by password alone, and its holder grants nothing of it', async () => {
     await make({ name: 'vault', permissions: ['users:read', 'roles:write'], mfa_required: true });
     const keeper = await person(world, { roles: ['vault'] });
@@ -212,6 +228,14 @@ describe('a role that requires a second factor', () => {
       permissions: [],
     });
     expect((await world.call('GET', '/users', { token })).json().code).toBe('permission_denied');
+    // Nor beside a role that lets its holder grant.
+    await make({ name: 'namer', permissions: ['roles:write'] });
+    const both = await person(world, { roles: ['namer', 'vault'] });
+    const { access_token: named } = await logIn(world, both);
+    expect((await make({ name: 'spy', permissions: ['users:read'] }, named)).json()).toMatchObject({
+      code: 'grant_exceeds_own',
+      permissions: ['users:read'],
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { signedIn } from '../../test/support/person.ts';
 import { login as logInVerb } from '../passwords/login.ts';
+import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
 import {
   checkOrGiveBack,
@@ -62,6 +63,17 @@ test('who guesses at a name that nobody has locks that name, and no account', as
   const rows = await service.deps.db.rows(sql`
     select user_id from lockouts where failures > 0 and last_failure_at = ${service.deps.clock.now()}`);
   expect(rows).toEqual([{ user_id: null }]);
+});
+
+test('a lock of a name that nobody has outlasts a change of roots, as the lock of an account does', async () => {
+  const { deps } = service;
+  const root = 'another root secret, of 32 bytes and more';
+  const changed = { ...deps, secrets: deriveSecrets(root, [deps.config.secrets.root ?? '']) };
+  for (let count = 0; count < 4; count++) await takeUnknownAttempt(deps, deps.db, 'nobody of before');
+  expect((await takeUnknownAttempt(changed, deps.db, 'nobody of before')).lockedUntil).not.toBeNull();
+  await expect(takeUnknownAttempt(changed, deps.db, 'nobody of before')).rejects.toMatchObject({
+    code: 'too_many_attempts',
+  });
 });
 
 test('a success begins a window of its own: what failed before it counts no more, and what fails after it counts whole', async () => {
@@ -135,6 +147,16 @@ test('each lock is twice as long as the one before it, up to the longest, and a 
     clock.advance(86_400 - 901);
     expect(await sitOut()).toBe(1_800);
   }
+});
+
+test('however often there was a lock, the next one is the longest', async () => {
+  const { deps } = service;
+  const { id } = await signedIn(service);
+  await takeAttempt(deps, deps.db, { userId: id });
+  // 2 to that power is no number any more.
+  await deps.db.run(sql`update lockouts set locks = 2000, failures = 4 where user_id = ${id}::uuid`);
+  const { lockedUntil } = await takeAttempt(deps, deps.db, { userId: id });
+  expect(lockedUntil?.getTime()).toBe(deps.clock.now().getTime() + 86_400_000);
 });
 
 test('a window begins with the first of its failures and is no longer for those that follow', async () => {

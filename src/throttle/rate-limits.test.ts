@@ -85,6 +85,10 @@ test('an account that is named is counted by address, however it is written, so 
   await expect(attempt('192.0.2.1', 'ADA@example.com')).rejects.toMatchObject({ code: 'rate_limited' });
   await attempt('192.0.2.1', 'grace@example.com');
   await attempt('192.0.2.2', 'ada@example.com');
+  // A household has all of its /64, and whoever moves within it is no other one.
+  for (let i = 0; i < 100; i++) await attempt(`2001:db8::${i}`, 'ada@example.com');
+  await expect(attempt('2001:db8::ffff', 'ada@example.com')).rejects.toMatchObject({ code: 'rate_limited' });
+  await attempt('2001:db8:0:1::1', 'ada@example.com');
 });
 
 test('the general limit never asks Redis', () => {

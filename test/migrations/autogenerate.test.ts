@@ -214,6 +214,19 @@ describe('autogenerate', { timeout: 60_000 }, () => {
     expect(cautions({ up, down })).toEqual(['drops the table readers and its rows']);
   });
 
+  it('says what is written by hand and goes with a table, and what the way back cannot make', async () => {
+    const gone = `alter table readers set (fillfactor = 50); create view everybody as select id from readers;
+      create trigger readers_kept before delete on readers for each row execute function refuse()`;
+    await files.add(FIRST, `${NOTES}; ${BY_HAND}; ${gone}`, 'select 1');
+    const { byHand } = await schemaDifference(await migration(), inCode(notes, log));
+    expect(byHand).toEqual([
+      'upgrade: view everybody is dropped as well',
+      'downgrade: table readers differs: expected "with (fillfactor=50)", found ""',
+      'downgrade: trigger readers.readers_kept is missing',
+      'downgrade: view everybody is missing',
+    ]);
+  });
+
   it('notices a changed expression index', async () => {
     const changed = defineEntity({
       name: 'notes',
@@ -221,8 +234,21 @@ describe('autogenerate', { timeout: 60_000 }, () => {
       indexes: [titleIndex("where kind <> 'draft'")],
     });
     const { up } = await generate(inCode(changed, readers, log));
-    expect(up).toContain('drop index notes_title_idx');
+    expect(up).toContain('drop index "notes_title_idx";');
     expect(up).toContain("WHERE kind <> 'draft'");
+  });
+
+  it('notices it also where its name must be quoted', async () => {
+    const named = (expression: string) => `create index "By the ""head""" on readers (${expression})`;
+    await files.add(FIRST, `${NOTES}; ${BY_HAND}; ${named('lower(id::text)')}`, 'select 1');
+    const changed = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary() },
+      indexes: [{ name: 'By the "head"', expression: named('upper(id::text)') }],
+    });
+    const { up, byHand } = await schemaDifference(await migration(), inCode(notes, changed, log));
+    expect(up).toMatch(/^drop index "By the ""head""";\nCREATE INDEX "By the ""head""" ON readers .*upper/);
+    expect(byHand).toEqual([]);
   });
 
   it('says what it cannot write', async () => {
@@ -279,6 +305,29 @@ describe('autogenerate', { timeout: 60_000 }, () => {
       'readers becomes unique by nick: this fails where two rows are alike',
       'the downgrade: readers.age becomes int8: this fails where a value cannot be one',
       'the downgrade: readers becomes unique by age: this fails where two rows are alike',
+    ]);
+  });
+
+  it('warns of them as well where rows name others, or make a key, and whatever the names are', async () => {
+    const before = `${NOTES}; ${BY_HAND}; alter table readers add note_id uuid, add "Größe" text, add "zu viel" text`;
+    await files.add(FIRST, before, 'select 1');
+    const ofNotes = (column: string) =>
+      p.manyToOne(notes).joinColumn(column).updateRule('no action').index(false).nullable();
+    const changed = defineEntity({
+      name: 'readers',
+      properties: {
+        id: uuid().primary(),
+        note_id: () => ofNotes('note_id'),
+        other_id: () => ofNotes('other_id'),
+        size: text().fieldName('Größe').primary(),
+      },
+    });
+    expect(cautions(await schemaDifference(await migration(), inCode(notes, changed, log)))).toEqual([
+      'drops the column readers.zu viel and its data',
+      'readers.Größe becomes not null: this fails where a row has none',
+      'readers becomes unique by id, Größe: this fails where two rows are alike, or one has none',
+      'readers.note_id names rows of notes: this fails where one names none that is there',
+      'the downgrade: readers becomes unique by id: this fails where two rows are alike, or one has none',
     ]);
   });
 

@@ -10,6 +10,7 @@ import { upgrade } from '../../src/platform/migrations/upgrade.ts';
 import {
   type EmptyDatabase,
   emptyDatabase,
+  hurry,
   migratedDatabase,
   on,
   onServer,
@@ -135,12 +136,11 @@ describe('check', () => {
   });
 
   it('takes its time, whatever the limits of the role', async () => {
-    const set = (setting: string) => database.query(`alter database ${database.name} ${setting}`);
-    await set('set statement_timeout to 50');
+    await database.query(hurry(`database ${database.name}`, 50));
     try {
       expect(await checkDatabase(await migration())).toEqual({ faults: [], warnings: [] });
     } finally {
-      await set('reset statement_timeout');
+      await database.query(`alter database ${database.name} reset all`);
     }
   });
 
@@ -162,6 +162,14 @@ describe('check', () => {
     } finally {
       await other.close();
     }
+  });
+
+  it('accepts a later epoch of the trail, and no other change of what tells it', async () => {
+    expect(await faultsAfter('select begin_audit_epoch(12)')).toEqual([]);
+    const other = `create or replace function audit_epoch() returns integer language sql stable as 'select 12 / 2'`;
+    expect(await faultsAfter(other)).toEqual([
+      expect.stringContaining('function audit_epoch() differs: expected'),
+    ]);
   });
 
   it('accepts the partitions that time brings and takes', async () => {
@@ -380,8 +388,16 @@ describe('a service with a role of its own', () => {
       `grant on the schema to ${role} differs: expected "USAGE", found "CREATE, USAGE"`,
       `grant on the version table to ${role} differs: expected "SELECT", found "DELETE, SELECT"`,
     ]);
+    await database.query('grant insert on schema_revisions to public');
+    await database.query(`grant update (checksum) on schema_revisions to ${role}`);
+    await database.query(`revoke create on schema public from ${role}`);
+    await database.query(`revoke delete on schema_revisions from ${role}`);
+    expect((await checkDatabase(await migration(role))).faults).toEqual([
+      `grant on the version table (checksum) to ${role} is not in any revision: "UPDATE"`,
+      'grant on the version table to PUBLIC is not in any revision: "INSERT"',
+    ]);
     await database.query(
-      `revoke all on schema public from ${role}; revoke all on schema_revisions from ${role}`,
+      `revoke all on schema public from ${role}; revoke all on schema_revisions from ${role}, public`,
     );
     expect((await checkDatabase(await migration(role))).faults).toEqual([
       `grant on the schema to ${role} is missing`,
@@ -469,11 +485,13 @@ describe('a service with a role of its own', () => {
       };
       await upgrade(options);
       await other.query(
-        `alter table sessions owner to ${owner}_else; alter function refuse_change() owner to ${owner}_else`,
+        `alter table sessions owner to ${owner}_else; alter function refuse_change() owner to ${owner}_else;
+        alter domain audit_outcome owner to ${owner}_else`,
       );
       expect((await checkDatabase(options)).faults).toEqual([
         expect.stringMatching(`^function refuse_change\\(\\) differs: .* owned by ${owner}_else"$`),
         `table sessions differs: expected "with (fillfactor=70)", found "with (fillfactor=70) owned by ${owner}_else"`,
+        expect.stringMatching(`^type audit_outcome differs: .* owned by ${owner}_else"$`),
       ]);
       // A group that it belongs to owns nothing too much.
       await other.query(`grant ${owner}_else to ${owner}`);

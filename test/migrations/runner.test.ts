@@ -7,7 +7,7 @@ import { ensureSchema } from '../../src/platform/migrations/ensure-schema.ts';
 import { findRevision, readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { faultOfEncoding } from '../../src/platform/migrations/unfit.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
-import { type EmptyDatabase, emptyDatabase, on, revisionsFolder } from './support.ts';
+import { type EmptyDatabase, emptyDatabase, hurry, on, revisionsFolder } from './support.ts';
 
 const ONE = '20260101000000_one';
 const TWO = '20260102000000_two';
@@ -100,9 +100,7 @@ describe('upgrade and downgrade', () => {
   });
 
   it('waits for another process, and for a long revision, beyond the timeouts of the role', async () => {
-    await database.query(`do $$ begin
-      execute format('alter database %I set statement_timeout to 150', current_database());
-      execute format('alter database %I set lock_timeout to 100', current_database()); end $$`);
+    await database.query(hurry(`database ${database.name}`, 150));
     await files.add(ONE, 'create table one (id int); select pg_sleep(0.4)', 'drop table one');
     const options = await migration();
     const outcomes = await Promise.all([upgrade(options), upgrade(options)]);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { withScratchDatabase } from '../../src/platform/migrations/scratch-database.ts';
-import { onServer, withDatabase } from './support.ts';
+import { hurry, onServer, withDatabase } from './support.ts';
 
 const connection = { connectionString: withDatabase('postgres') };
 const made = (name: string) =>
@@ -82,8 +82,7 @@ it('sees those of many at once through, though each looks for abandoned ones', a
 it('takes its time, whatever the limits of the role', async () => {
   const role = `entrecore_hurried_${process.pid}`;
   await onServer(client =>
-    client.query(`create role ${role} login createdb password 'hurried';
-    alter role ${role} set statement_timeout to 100`),
+    client.query(`create role ${role} login createdb password 'hurried'; ${hurry(`role ${role}`, 100)}`),
   );
   try {
     const theirs = { connectionString: withDatabase('postgres', role, 'hurried') };

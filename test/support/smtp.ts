@@ -22,6 +22,7 @@ export interface ReceiverOptions {
   readonly credentials?: { user: string; pass: string };
   /** Runs when a mail is whole, before the 250; a throw with `responseCode` refuses it. */
   readonly onMail?: (mail: ReceivedMail) => Promise<void> | void;
+  readonly onSender?: (address: string) => Error | null;
   readonly onRecipient?: (address: string) => Error | null;
 }
 
@@ -66,6 +67,9 @@ export async function smtpReceiver(options: ReceiverOptions = {}): Promise<SmtpR
     onAuth(auth, _session, callback) {
       const right = auth.username === credentials?.user && auth.password === credentials?.pass;
       callback(right ? null : new Error('no'), right ? { user: auth.username } : undefined);
+    },
+    onMailFrom({ address }, _session, callback) {
+      callback(options.onSender?.(address) ?? null);
     },
     onRcptTo({ address }, _session, callback) {
       callback(options.onRecipient?.(address) ?? null);

@@ -56,6 +56,20 @@ test.skipIf(!hasIpv6)('each address answers as the other does', async () => {
   await app.close();
 });
 
+test('an address that this machine does not have keeps the other from nothing; without any the start says so', async () => {
+  const app = await createApp(world.deps);
+  await listen(app, { host: 'localhost', port: 0 }, async () => ['192.0.2.1', '127.0.0.1']);
+  const { port } = app.server.address() as AddressInfo;
+  expect(
+    await told(port, '127.0.0.1', 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+  ).toMatch(/^HTTP\/1\.1 200 /);
+  const other = await createApp(world.deps);
+  await expect(listen(other, { host: 'localhost', port }, async () => ['127.0.0.1'])).rejects.toThrow(
+    `PORT: ${port} is in use`,
+  );
+  await Promise.all([app.close(), other.close()]);
+});
+
 test.skipIf(!hasIpv6)('a new certificate is served at each address', async () => {
   const { app, port } = await served({ tls: pair('localhost') });
   (app.server as unknown as HttpsServer).setSecureContext(pair('renewed'));

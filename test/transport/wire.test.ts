@@ -263,7 +263,9 @@ describe('what cannot be read is refused behind the answers to what was asked be
   });
 
   test('what is still being answered when more and more nonsense comes is answered to the end', async () => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(login()));
+    const socket = connect(port, '127.0.0.1');
+    // First, as the nonsense would go before it otherwise where connecting takes a moment.
+    socket.write(login());
     let text = '';
     socket.on('data', chunk => (text += String(chunk))).on('error', () => {});
     const more = setInterval(() => socket.write('nonsense\r\n\r\n'), 1);

@@ -219,7 +219,7 @@ test.each([
   [{ RATE_LIMIT: '{"login": 0}' }, 'RATE_LIMIT must give "login" points'],
   [{ RATE_LIMIT: 'yes' }, 'RATE_LIMIT must be on, off, or JSON'],
   [{ BOOTSTRAP_ADMIN_EMAIL: 'a@example.com' }, 'BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD'],
-  [{ SMS_WEBHOOK_URL: 'https://s.example', SMS_WEBHOOK_SECRET: 'short' }, 'at least 16 bytes'],
+  [{ SMS_WEBHOOK_URL: 'https://s.example', SMS_WEBHOOK_SECRET: 'fifteen-letters' }, 'at least 16 bytes'],
   [{ METRICS_TOKEN: 'fifteen-letters' }, 'METRICS_TOKEN has 15 bytes and needs at least 16'],
   [{ METRICS_TOKEN: 'no bearer token has spaces' }, 'METRICS_TOKEN must be a bearer token'],
   [{ SMS_WEBHOOK_URL: 'https://s.example' }, 'SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET'],

@@ -7,7 +7,8 @@ const FORM = 'on, off, or JSON such as {"login": 60, "reset": {"points": 20, "se
 
 /** RATE_LIMIT: on, off, or points (and the seconds of their window) of single route groups and message budgets. */
 export function rateLimit(value: string): Config['rateLimit'] {
-  if (value === 'on' || value === 'off') return value;
+  const word = value.toLowerCase();
+  if (word === 'on' || word === 'off') return word;
   if (!value.startsWith('{')) throw new Unacceptable(`must be ${FORM}`);
   const limits = Object.entries(json(value) as Record<string, unknown>).map(
     ([group, limit]) => [group, overrideOf(limit)] as const,

@@ -25,6 +25,7 @@ describe('secrets', () => {
   test('the root secret needs 32 bytes, its predecessors too, and is never the JWT secret', () => {
     expect(faultsOf({ AUTH_ROOT_SECRET: 'short' })).toHaveLength(1);
     expect(faultsOf({ AUTH_ROOT_SECRET: ROOT, AUTH_ROOT_SECRET_PREVIOUS: 'short' })).toHaveLength(1);
+    expect(faultsOf({ JWT_SECRET_KEY_PREVIOUS: JWT.slice(0, 31) })).toHaveLength(1);
     expect(faultsOf({ ...SERVER, AUTH_ROOT_SECRET: JWT }).join()).toContain('are the same');
   });
 
@@ -39,6 +40,9 @@ describe('secrets', () => {
     expect(same({ METRICS_TOKEN: JWT })).toEqual([
       'JWT_SECRET_KEY and METRICS_TOKEN are the same: whoever reads the metrics could make access tokens. Give each its own.',
     ]);
+    expect(same({ METRICS_TOKEN: `${ROOT}2`, JWT_SECRET_KEY_PREVIOUS: `${ROOT}2` })).toEqual([
+      'JWT_SECRET_KEY_PREVIOUS and METRICS_TOKEN are the same: whoever reads the metrics could make access tokens. Give each its own.',
+    ]);
     const webhook = { SMS_WEBHOOK_URL: 'https://sms.example', SMS_WEBHOOK_SECRET: ROOT };
     expect(same({ ...webhook, AUTH_ROOT_SECRET: ROOT })).toEqual([
       'AUTH_ROOT_SECRET and SMS_WEBHOOK_SECRET are the same: whoever sends the text messages could make refresh tokens. Give each its own.',
@@ -51,6 +55,7 @@ describe('secrets', () => {
     'changeme-changeme-changeme-changeme',
     'a'.repeat(64),
     '0123456789abcdef0123456789abcdef',
+    'abcdefgabcdefgfedcbaabcdefgbacdefgg',
     'test-secret-key-for-the-whole-team',
   ])(
     '%s stops a service that is meant for others, and is a warning on loopback, with a server or without',

@@ -83,6 +83,8 @@ test('a word out of several is read in any case, as other programs write it', ()
   expect([config.tokens.algorithm, config.passwords.hash, config.logLevel, config.passwords.require]).toEqual(
     ['EdDSA', 'argon2id', 'info', ['lower']],
   );
+  const none = load({ PASSWORD_REQUIRE: 'None', RATE_LIMIT: 'OFF' }).config;
+  expect([none.passwords.require, none.rateLimit]).toEqual([[], 'off']);
 });
 
 test('what is on or off is told so, in every spelling that is read', () => {
@@ -101,6 +103,78 @@ test('an asterisk in a host is refused, since nothing is ever equal to it', () =
     'REDIRECT_URIS must be URLs in full: name each host, since * stands for nothing.',
   ]);
 });
+
+test('each number reaches its own place, times in seconds', () => {
+  const { tokens, sessions, lockout, passwords, audit } = load({
+    ACCESS_TOKEN_EXPIRE_MINUTES: '11',
+    KEY_ROTATION_DAYS: '12',
+    REFRESH_TOKEN_EXPIRE_DAYS: '13',
+    SESSION_MAX_AGE_DAYS: '14',
+    REFRESH_REUSE_GRACE_SECONDS: '15',
+    REAUTH_MINUTES: '16',
+    LOCKOUT_ATTEMPTS: '17',
+    LOCKOUT_WINDOW_MINUTES: '18',
+    LOCKOUT_MINUTES: '19',
+    LOCKOUT_MAX_MINUTES: '20',
+    PASSWORD_MIN_LENGTH: '21',
+    PASSWORD_MAX_LENGTH: '122',
+    PASSWORD_MAX_AGE_DAYS: '23',
+    PASSWORD_HISTORY: '4',
+    BCRYPT_COST: '11',
+    ARGON2_MEMORY_KIB: '20026',
+    ARGON2_PASSES: '3',
+    HASH_QUEUE_MAX: '28',
+    AUDIT_RETENTION_DAYS: '90',
+  }).config;
+  const day = 86_400;
+  expect(tokens).toMatchObject({ accessLifetime: 11 * 60, keyRotationAge: 12 * day });
+  const [idleLifetime, maxAge] = [13 * day, 14 * day];
+  expect(sessions).toEqual({ idleLifetime, maxAge, reuseGrace: 15, reauthAge: 16 * 60 });
+  expect(lockout).toEqual({ attempts: 17, window: 18 * 60, duration: 19 * 60, maxDuration: 20 * 60 });
+  expect(passwords).toMatchObject({ minLength: 21, maxLength: 122, maxAgeDays: 23, history: 4 });
+  expect(passwords).toMatchObject({ bcryptCost: 11, argon2MemoryKib: 20_026, argon2Passes: 3, queueMax: 28 });
+  expect(audit.retentionDays).toBe(90);
+});
+
+test('the user and password of an address that pages are built on would be shown to everybody', () => {
+  for (const PUBLIC_URL of ['https://u@a.example', 'https://u:p@a.example', 'https://:p@a.example'])
+    expect(faultsOf({ PUBLIC_URL, TRUST_PROXY: '1' })).toEqual([
+      'PUBLIC_URL must be a URL without credentials, query or fragment.',
+    ]);
+});
+
+describe('plain http, which is for this machine alone', () => {
+  test.each(['127.9.8.7', '[::1]', 'localhost', 'google.localhost'])('is taken for %s', host => {
+    expect(faultsOf({ GOOGLE_ISSUER: `http://${host}` })).toEqual([]);
+  });
+
+  test.each(['127.0.0.1.evil.example', '127.evil.example', 'evillocalhost', 'localhost.evil.example'])(
+    'is refused for %s, which only looks like it',
+    host => {
+      expect(faultsOf({ GOOGLE_ISSUER: `http://${host}` })).toEqual([
+        'GOOGLE_ISSUER must start with https:// (plain http is accepted on localhost only).',
+      ]);
+    },
+  );
+});
+
+test.each(['data:text/html', 'vbscript:x', 'file:///x', 'blob:https://a.example/x', 'javascript:x', '/x'])(
+  'no code is sent to %s',
+  REDIRECT_URIS => {
+    expect(faultsOf({ REDIRECT_URIS })).toEqual([
+      'REDIRECT_URIS must be absolute URLs without a fragment, separated by commas.',
+    ]);
+  },
+);
+
+test.each(['https://a.example?x', 'https://u@a.example', 'https://a.example#x'])(
+  '%s is more than an origin, so that no browser ever sends it',
+  CORS_ORIGINS => {
+    expect(faultsOf({ CORS_ORIGINS })).toEqual([
+      'CORS_ORIGINS must be origins without credentials, query or fragment.',
+    ]);
+  },
+);
 
 test('a WEBAUTHN_RP_ID that no page of ours is below is refused', () => {
   expect(faultsOf({ WEBAUTHN_RP_ID: 'foo.com' })).toEqual([
@@ -156,6 +230,12 @@ test.each(['/proc', '/proc/no/data', '/sys/data', '/dev/data'])(
     ]);
   },
 );
+
+test('the secret of a webhook without its URL is refused, as the URL without the secret is', () => {
+  expect(faultsOf({ SMS_WEBHOOK_SECRET: JWT })).toEqual([
+    'SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET belong together: set both, or neither.',
+  ]);
+});
 
 describe('a list that holds nothing', () => {
   const lists = [

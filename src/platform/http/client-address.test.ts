@@ -68,8 +68,18 @@ test('with hops, exactly so many entries from the right are believed', () => {
 test('a header that ends early, or in what is no address, names the last one that was known', () => {
   expect(addressReader(3)('10.0.0.1', '203.0.113.9, 10.0.0.2')).toBe('203.0.113.9');
   expect(addressReader(3)('10.0.0.1', 'unknown, 10.0.0.2')).toBe('10.0.0.2');
+  expect(addressReader(1)('10.0.0.1', 'fe80::1%eth0')).toBe('10.0.0.1');
   expect(addressReader(1)('10.0.0.1', '')).toBe('10.0.0.1');
   expect(addressReader(1)('10.0.0.1', undefined)).toBe('10.0.0.1');
+});
+
+test.each([
+  ['192.0.2.1', '192.0.2.2'],
+  ['2001:db8::1', '2001:db8::2'],
+])('an address without a prefix believes that one alone: %s', (believed, neighbour) => {
+  const read = addressReader([believed]);
+  expect(read(believed, '203.0.113.9')).toBe('203.0.113.9');
+  expect(read(neighbour, '203.0.113.9')).toBe(neighbour);
 });
 
 test('ports, brackets and mapped addresses are understood, also of the proxies', () => {

@@ -6,6 +6,7 @@ import { type Issue, Problem, type ProblemCode } from '../problems.ts';
 import { speaksBearer } from './bearer.ts';
 import { HungUp } from './hang-up.ts';
 import type { RouteSchema } from './openapi.ts';
+import { readToTheEnd } from './read-to-the-end.ts';
 import { toIssues } from './validation.ts';
 
 // What Fastify and Node refuse by themselves, in our words.
@@ -92,6 +93,7 @@ export function answerProblem(
   // Fastify would close the connection over what is still on its way, which resets it, and the answer is lost (RFC 9112
   // §9.6). Kept, the rest is read and thrown away, as after any other answer that did not wait for the body.
   if (problem.code === 'payload_too_large') reply.removeHeader('connection');
+  if (!reply.hasHeader('connection')) readToTheEnd(request.raw, reply.raw);
   return reply
     .code(problem.status)
     .header('content-type', 'application/json; charset=utf-8')

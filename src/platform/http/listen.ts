@@ -15,7 +15,10 @@ interface Address {
  */
 export async function listen(app: App, address: Address, find = addressesOf): Promise<void> {
   const { host, port } = address;
-  const [first = host, ...others] = host === 'localhost' ? await find(host).catch(asStartError(address)) : [];
+  const found = host === 'localhost' ? await find(host).catch(asStartError(address)) : [];
+  // Many machines name ::1 there, also before the other, and have no IPv6.
+  const isThere = await Promise.all(found.map(one => findFreePort(one).then(Boolean, () => false)));
+  const [first = host, ...others] = found.filter((_, index) => isThere[index]);
   // Fastify would make a server of its own for each, of which nobody could tell it a new certificate, which knows no CONNECT
   // and no expectation, and which no stop waits for.
   const beside = others.map(other => ({ other, server: passOn(app) }));

@@ -11,7 +11,7 @@ export function compareCatalogues(expected: Catalogue, live: Catalogue, now: Dat
     if (belongsToAbsent(key, definition, live) || grantOfPartition(key, expected, live)) continue;
     const found = live.objects.get(key);
     if (found === undefined) faults.push(`${key} is missing`);
-    else if (found !== definition)
+    else if (lasting(key, found) !== lasting(key, definition))
       faults.push(`${key} differs: expected ${quote(definition)}, found ${quote(found)}`);
   }
   for (const [key, definition] of live.objects) {
@@ -21,6 +21,11 @@ export function compareCatalogues(expected: Catalogue, live: Catalogue, now: Dat
     faults.push(`${key} is not in any revision${definition === '' ? '' : `: ${quote(definition)}`}`);
   }
   return [...faults, ...partitionFaults(expected.partitions, live, now)].sort();
+}
+
+// Each epoch of the trail makes this function anew, which answers its number (docs/audit.md).
+function lasting(key: string, definition: string): string {
+  return key === 'function audit_epoch()' ? definition.replace(/select \d+/, 'select …') : definition;
 }
 
 function partitionFaults(expected: readonly Partition[], live: Catalogue, now: Date): string[] {

@@ -73,7 +73,7 @@ export const catalogueQueries: readonly string[] = [
      else concat_ws(' ', format_type(typbasetype, typtypmod), case when typnotnull then 'not null' end,
        'default ' || typdefault, (
          select string_agg(pg_get_constraintdef(oid, true), ' ' order by conname) from pg_constraint
-         where contypid = t.oid and contype = 'c')) end as value
+         where contypid = t.oid and contype = 'c'), ${strangerIn('typowner')}) end as value
    from pg_type t where typnamespace = (select oid from pg_namespace where nspname = $1) and typtype in ('e', 'd')
      and $2 <> '' and ${mine('pg_type', 't.oid')}`,
 
@@ -114,10 +114,13 @@ export const catalogueQueries: readonly string[] = [
        select from pg_auth_members m where roleid = held.grantee and member = ${me}
          and to_jsonb(m) ->> 'inherit_option' is distinct from 'false')
    union all
-   select 'grant on the version table to ' || held.grantee::regrole, held.list
-   from pg_class, lateral ${privileges('relacl', 'r', 'relowner')}
+   select 'grant on the version table' || coalesce(' (' || attname || ')', '') || ' to ' || ${grantee('relowner')}, held.list
+   from pg_class, lateral (
+     select null as attname, relacl as acl union all
+     select attname, attacl from pg_attribute where attrelid = pg_class.oid and attacl is not null) as rights,
+     lateral ${privileges('acl', 'r', 'relowner')}
    where relnamespace = (select oid from pg_namespace where nspname = $1) and relname = $2
-     and held.grantee not in (0, relowner)`,
+     and held.grantee <> relowner`,
 
   `with relations as (${relations})
    select format('partition %s of %s %s', relations.relname, inhparent::regclass,

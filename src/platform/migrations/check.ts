@@ -5,6 +5,7 @@ import { compareCatalogues } from './catalogue-comparison.ts';
 import { connect } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { inScratchSchema } from './scratch-schema.ts';
+import { liftTimeLimits } from './time-limits.ts';
 import type { Migration } from './upgrade.ts';
 
 export interface CheckResult {
@@ -25,8 +26,9 @@ export async function checkDatabase({
 }: Migration): Promise<CheckResult> {
   const client = await connect(connection, say);
   try {
+    await liftTimeLimits(client);
     // Bounds of partitions and defaults are printed in the session's time zone.
-    await client.query("set statement_timeout = 0; set timezone to 'UTC'");
+    await client.query("set timezone to 'UTC'");
     const { position, pending, edited } = await readStanding(client, revisions);
     const faults = pending.map(({ id }) => `revision ${id} is not applied`);
     const warnings = edited.map(id => `the file of revision ${id} was edited after it was applied here`);

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { connect, type Say } from './connect.ts';
+import { liftTimeLimits } from './time-limits.ts';
 
 // "entrecor" in ASCII: no other program will take this advisory lock by accident.
 const LOCK = '7308908137155817330';
@@ -14,8 +15,8 @@ export async function withMigrationLock<T>(
 ): Promise<T> {
   const client = await connect(connection, say, { signal });
   try {
-    // Those of the role, the database or the URL would cut the wait and a long revision short.
-    await client.query('set statement_timeout = 0; set lock_timeout = 0');
+    await liftTimeLimits(client);
+    await endWithUs(client);
     const { rows } = await client.query<{ free: boolean }>(`select pg_try_advisory_lock(${LOCK}) as free`);
     if (rows[0]?.free !== true) {
       say('another process is migrating this database: waiting for it');
@@ -25,4 +26,14 @@ export async function withMigrationLock<T>(
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/**
+ * A process that was killed, or a machine that vanished, leaves its tables locked: until a statement under way has ended, or for two
+ * hours, after which the server asks whether anybody is still there (tcp_keepalives_idle).
+ */
+async function endWithUs(client: pg.Client): Promise<void> {
+  await client.query("set idle_in_transaction_session_timeout = '30s'");
+  // Not every system that PostgreSQL runs on can tell.
+  await client.query("set client_connection_check_interval = '2s'").catch(() => {});
 }

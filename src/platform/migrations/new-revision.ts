@@ -44,15 +44,17 @@ function stampAfter(last: string | undefined, now: Date): string {
 /** What a person should look at before committing generated SQL: data that goes, renamed columns, and what rows forbid. */
 export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string[] {
   const found: string[] = [];
-  for (const [, table, from, to] of up.matchAll(/alter table "(\w+)" rename column "(\w+)" to "(\w+)"/g)) {
+  for (const [, table, from, to] of up.matchAll(
+    /alter table "([^"]+)" rename column "([^"]+)" to "([^"]+)"/g,
+  )) {
     found.push(
       `detected that ${table}.${from} was renamed to ${to}: if it is another column, write a drop and an add, in both files`,
     );
   }
-  for (const [, table] of up.matchAll(/drop table (?:if exists )?"(\w+)"/g))
+  for (const [, table] of up.matchAll(/drop table (?:if exists )?"([^"]+)"/g))
     found.push(`drops the table ${table} and its rows`);
-  for (const [, table, rest = ''] of up.matchAll(/alter table "(\w+)" ([^;]*)/g)) {
-    for (const [, column] of rest.matchAll(/drop column "(\w+)"/g))
+  for (const [, table, rest = ''] of up.matchAll(/alter table "([^"]+)" ([^;]*)/g)) {
+    for (const [, column] of rest.matchAll(/drop column "([^"]+)"/g))
       found.push(`drops the column ${table}.${column} and its data`);
   }
   const fails = 'is not null and has no default: this fails on a table that has rows';
@@ -69,41 +71,58 @@ export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string
 // the way.
 function demands(sql: string): string[] {
   const own = sql.replaceAll(/create table [^;]*;/g, '');
-  const made = new Set([...sql.matchAll(/create table "(\w+)"/g)].map(([, table]) => table));
-  const found: string[] = [];
-  const demand = (pattern: RegExp, words: (...parts: string[]) => string) => {
+  const made = new Set([...sql.matchAll(/create table "([^"]+)"/g)].map(([, table]) => table));
+  const found: (string | [])[] = [];
+  const demand = (pattern: RegExp, words: (...parts: string[]) => string | null) => {
     for (const [, table = '', ...parts] of own.matchAll(pattern))
-      if (!made.has(table)) found.push(words(table, ...parts));
+      if (!made.has(table)) found.push(words(table, ...parts) ?? []);
   };
   demand(
-    /alter table "(\w+)" alter column "(\w+)" set not null/g,
+    /alter table "([^"]+)" alter column "([^"]+)" set not null/g,
     (table, column) => `${table}.${column} becomes not null: this fails where a row has none`,
   );
   demand(
-    /alter table "(\w+)" alter column "(\w+)" type (.+?) using/g,
+    /alter table "([^"]+)" alter column "([^"]+)" type (.+?) using/g,
     (table, column, type) => `${table}.${column} becomes ${type}: this fails where a value cannot be one`,
   );
   demand(
-    /alter table "(\w+)" add constraint "\w+" unique \(([^)]*)\)/g,
+    /alter table "([^"]+)" add constraint "[^"]+" unique \(([^)]*)\)/g,
     (table, columns) =>
       `${table} becomes unique by ${columns.replaceAll('"', '')}: this fails where two rows are alike`,
   );
   demand(
-    /alter table "(\w+)" add constraint "(\w+)" check /g,
+    /alter table "([^"]+)" add constraint "([^"]+)" check /g,
     (table, check) => `${table} is held to ${check}: this fails where a row breaks it`,
+  );
+  demand(
+    /alter table "([^"]+)" add primary key \(([^)]*)\)/g,
+    (table, columns) =>
+      `${table} becomes unique by ${columns.replaceAll('"', '')}: this fails where two rows are alike, or one has none`,
+  );
+  // A column that is new is null in all rows that are there.
+  const isNew = (table: string, column: string) =>
+    [...own.matchAll(/alter table "([^"]+)" (add [^;]*)/g)].some(
+      ([, changed, rest = '']) => changed === table && rest.includes(`add "${column}" `),
+    );
+  demand(
+    /alter table "([^"]+)" add constraint "[^"]+" foreign key \("([^"]+)"(?:, [^)]*)?\) references "([^"]+)"/g,
+    (table, column, other) =>
+      isNew(table, column)
+        ? null
+        : `${table}.${column} names rows of ${other}: this fails where one names none that is there`,
   );
   // As an entity writes it, or in capitals as PostgreSQL tells of it. Looking ahead takes the table first, as above.
   demand(
-    /create unique index (?="?(?:\w+)"? on "?(\w+))"?(\w+)/gi,
+    /create unique index (?="?[^"(]+"? on "?([^"\s(]+))"?([^"\s]+)/gi,
     (table, index) => `${table} becomes unique by the index ${index}: this fails where two rows are alike`,
   );
-  return found;
+  return found.flat();
 }
 
 // That a downgrade drops what the upgrade added is its purpose; that it cannot run is not.
 function impossible(sql: string): string[] {
-  return [...sql.matchAll(/alter table "(\w+)" ([^;]*)/g)].flatMap(([, table, rest = '']) =>
-    [...rest.matchAll(/\badd "(\w+)" ([^,]*)/g)]
+  return [...sql.matchAll(/alter table "([^"]+)" ([^;]*)/g)].flatMap(([, table, rest = '']) =>
+    [...rest.matchAll(/\badd "([^"]+)" ([^,]*)/g)]
       .filter(([, , definition = '']) => / not null/.test(definition) && !/ default /.test(definition))
       .map(([, column]) => `${table}.${column}`),
   );

@@ -1,6 +1,7 @@
 // What the schema in code has that no revision carries. For development alone: production never loads MikroORM.
 import pg from 'pg';
 import { type Catalogue, readCatalogue } from './catalogue.ts';
+import { compareCatalogues } from './catalogue-comparison.ts';
 import { type Difference, differenceOf, type SchemaInCode } from './difference.ts';
 import { MigrationError } from './migration-error.ts';
 import type { Revision } from './revisions.ts';
@@ -27,26 +28,35 @@ export async function schemaDifference(
     const wanted = statedIn(await readCatalogue(client), schema);
     await client.query('drop schema public cascade; create schema public');
     await build(client, revisions);
-    const before = statedIn(await readCatalogue(client), schema);
+    const found = await readCatalogue(client);
+    const before = statedIn(found, schema);
     const statements = await differenceOf(made, schema);
     await run(client, statements.up, BY_HAND);
     const indexes = indexDifference(statedIn(await readCatalogue(client), schema), wanted);
     await run(client, indexes.up, BY_HAND);
-    const after = statedIn(await readCatalogue(client), schema);
+    const upgraded = await readCatalogue(client);
+    const after = statedIn(upgraded, schema);
     const up = join(statements.up, indexes.up);
     const down = join(indexes.down, statements.down);
     const failure = await client.query(down).then(
       () => [],
       (error: Error) => [`downgrade: ${error.message}`],
     );
-    const back = statedIn(await readCatalogue(client), schema);
+    const downgraded = await readCatalogue(client);
+    const back = statedIn(downgraded, schema);
+    const { rows } = await client.query<{ now: Date }>('select now()');
+    const [{ now }] = rows as [(typeof rows)[0]];
     return {
       up,
       down,
       byHand: [
         ...failure,
         ...apart(after, wanted).map(what => `upgrade: ${what}`),
+        ...droppedAsWell(compareCatalogues(found, upgraded, now)).map(what => `upgrade: ${what}`),
         ...apart(back, before).map(what => `downgrade: ${what}`),
+        ...compareCatalogues(found, downgraded, now)
+          .filter(fault => !STATED.test(fault))
+          .map(fault => `downgrade: ${fault}`),
       ],
     };
   });
@@ -76,9 +86,20 @@ async function run(client: pg.Client, statements: string, otherwise: string): Pr
   });
 }
 
+const STATED = /^(column|constraint|index) /;
+
+// A table goes with what depends on it, which nobody has named: a view of it, or what calls for its type.
+function droppedAsWell(faults: readonly string[]): string[] {
+  return faults.flatMap(fault => {
+    const [, what] =
+      /^((?:(?:materialized )?view|function|trigger|policy|rule|type) .+) is missing$/.exec(fault) ?? [];
+    return what === undefined ? [] : [`${what} is dropped as well`];
+  });
+}
+
 /** Columns, constraints and indexes: what entities state. The rest of a catalogue is hand-written SQL. */
 function statedIn({ objects }: Catalogue, { handWritten }: SchemaInCode): Map<string, string> {
-  const stated = [...objects].filter(([key]) => /^(column|constraint|index) /.test(key));
+  const stated = [...objects].filter(([key]) => STATED.test(key));
   return new Map(stated.filter(([key]) => !handWritten.includes(key.replace(/^\w+ (.*\.)?/, ''))));
 }
 
@@ -89,7 +110,7 @@ function indexDifference(from: Map<string, string>, to: Map<string, string>): Di
   for (const [key, definition] of to) {
     const old = from.get(key);
     if (!key.startsWith('index ') || old === undefined || old === definition) continue;
-    const drop = `drop index ${key.slice('index '.length)};`;
+    const drop = `drop index ${pg.escapeIdentifier(key.slice('index '.length))};`;
     up.push(drop, `${definition};`);
     down.push(drop, `${old};`);
   }

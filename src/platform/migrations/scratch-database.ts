@@ -5,6 +5,7 @@ import type { Ending } from '../ending.ts';
 import { connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 import { refuseReadOnly } from './read-only.ts';
+import { liftTimeLimits, timeLimits } from './time-limits.ts';
 
 export type ScratchConnection = Pick<pg.Client, 'host' | 'port' | 'database'> & {
   readonly user?: string;
@@ -40,11 +41,13 @@ export async function withScratchDatabase<T>(
   ending?.before(() => Promise.race([drop(), sleep(DROP_PATIENCE_MS)]));
   try {
     // By this name others see, from before it is made until after it is dropped, that the database is in use.
-    await admin.query(`set application_name to ${name}; set statement_timeout = 0; set lock_timeout = 0`);
+    await admin.query(`set application_name to ${name}`);
+    await liftTimeLimits(admin);
     await dropAbandoned(admin);
     await admin.query(`create database ${name} template template0`).catch(explain);
     // The role's own path may begin with a schema that is not there, and its time limits are meant for its service.
-    for (const setting of ['search_path to public', 'statement_timeout to 0', 'lock_timeout to 0'])
+    const unlimited = (await timeLimits(admin)).map(limit => `${limit} to 0`);
+    for (const setting of ['search_path to public', ...unlimited])
       await admin.query(`alter role current_user in database ${name} set ${setting}`);
     const { host, port, user, ssl } = admin;
     const password = admin.password ?? undefined;

@@ -10,7 +10,8 @@ export async function inTransaction(
   what: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  await client.query('begin');
+  // Whatever the role's own is: under a snapshot of before the wait for a table, what was committed meanwhile would be left out.
+  await client.query('begin isolation level read committed');
   try {
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     // Only this schema, so that what a function keeps of the path (SET … FROM CURRENT) names nothing else; temporary objects would

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -64,6 +65,8 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
       await restricted.publishRevocation('sid', SID, 1800);
       expect(await restricted.hit('login', 60)).toMatchObject({ count: 1 });
       await restricted.broadcast('keys-changed', 'x');
+      // A password alone would make it the default user, whom no ACL restricts.
+      expect(String(await client.call('CLIENT', 'LIST')), scheme).toMatch(/name=entrecore-auth .*user=auth /);
       await restricted.close();
       expect(await client.call('ACL', 'LOG'), scheme).toEqual([]);
       expect(await client.exists(KEY), scheme).toBe(1);
@@ -146,6 +149,28 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     await other.close();
   });
 
+  test.each(['redis', 'redis+cluster'])(
+    'the password that a %s:// server refuses is not in the log',
+    async scheme => {
+      await server.client.config('SET', 'requirepass', 'right');
+      const url = JSON.stringify(server.url.replace('redis://', `${scheme}://service:wrong-one@`));
+      const [cacheModule, logModule] = ['./redis-cache.ts', '../log.ts'].map(path =>
+        JSON.stringify(new URL(path, import.meta.url).href),
+      );
+      const script = `
+      import { openRedisCache } from ${cacheModule};
+      import { openLog } from ${logModule};
+      const log = openLog('trace');
+      await openRedisCache({ url: ${url}, clock: { now: () => new Date() }, log });
+      log.flush(() => process.exit());`;
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+      });
+      expect(stdout).toContain('Redis cannot be used yet');
+      expect(stdout).not.toContain('wrong-one');
+    },
+  );
+
   test('FLUSHALL and an outage are noticed, and all live revocations are written again', async () => {
     const live = Array.from({ length: 450 }, (_, index) => revocation(`session-${index}`));
     let reads = 0;
@@ -179,15 +204,33 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
 
   test('what could not be written while it was frozen follows, though nothing was lost', async () => {
     const live: Revocation[] = [];
-    cache.refillFrom(async () => live);
+    let isAway = false;
+    cache.refillFrom(async () => {
+      if (!isAway) return live;
+      isAway = false;
+      throw new Error('the database is away for a moment');
+    });
     await until(async () => (await server.client.exists('{entrecore}:revoked:filled')) === 1);
     server.freeze();
+    isAway = true;
     live.push(revocation('told-while-frozen'), revocation('skipped-while-open'));
     await cache.publishRevocation('sid', 'told-while-frozen', 900);
     await cache.publishRevocation('sid', 'skipped-while-open', 900);
     server.thaw();
     await until(async () => (await server.client.exists('{entrecore}:revoked:sid:skipped-while-open')) === 1);
     expect(await server.client.exists('{entrecore}:revoked:sid:told-while-frozen')).toBe(1);
+  });
+
+  test('what was lost while nothing was asked is written again by whoever connects anew', async () => {
+    const quiet = await openRedisCache({ url: server.url, clock: systemClock, log, checkInterval: 60_000 });
+    onTestFinished(() => quiet.close());
+    quiet.refillFrom(async () => [revocation(SID)]);
+    await until(async () => (await server.client.exists('{entrecore}:revoked:filled')) === 1);
+    // As after a failover to a replica that had not got it yet.
+    await server.client.del(KEY);
+    await server.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await until(async () => (await server.client.exists(KEY)) === 1);
+    expect(await server.client.get(KEY)).toBe('1795435200');
   });
 
   test('broadcasts reach other processes, also after the server was killed', async () => {

@@ -6,7 +6,9 @@ import { endpoint } from '../url-parsers.ts';
 import { optional, setting } from '../variable.ts';
 
 const classes = (value: string): readonly PasswordClass[] =>
-  value === 'none' ? [] : list(choice('lower', 'upper', 'digit', 'symbol', 'digit_or_symbol'))(value);
+  value.toLowerCase() === 'none'
+    ? []
+    : list(choice('lower', 'upper', 'digit', 'symbol', 'digit_or_symbol'))(value);
 
 export const passwords = {
   PASSWORD_MIN_LENGTH: setting(integer(1, 128), 'Shortest password, in characters.', '8'),
