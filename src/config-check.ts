@@ -15,8 +15,8 @@ export function register(program: Command, ending: Ending): void {
     .command('config')
     .description('the configuration')
     .command('check')
-    .description('what is wrong with it, and the effective values with secrets masked; changes nothing')
-    .option('--no-database', 'without looking into the database')
+    .description('says what is wrong with it, and the effective values with secrets masked; changes nothing')
+    .option('--no-database', 'do not look into the database')
     .action(async ({ database }: { database: boolean }) => {
       const loaded = await describeConfig();
       if (loaded === null || !database) return;

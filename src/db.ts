@@ -21,19 +21,19 @@ const program = new Command('db')
 
 program
   .command('upgrade')
-  .argument('<revision>', '"head", a revision (the start of its id is enough), or "+n"')
+  .argument('<revision>', '"head", a revision (the beginning of its id is enough), or "+n"')
   .description('apply revisions')
   .action((target: string) => migrating(async migration => void (await upgrade(migration, target))));
 
 program
   .command('downgrade')
-  .argument('<revision>', '"base", the revision that shall stay, or "-n"')
+  .argument('<revision>', '"base", the revision to go back to, or "-n"')
   .description('take revisions back; data that only the newer schema holds is lost')
   .action((target: string) => migrating(async migration => void (await downgrade(migration, target))));
 
 program
   .command('current')
-  .description('print the revision that the database is at')
+  .description('print the revision of the database')
   .action(() =>
     migrating(async ({ connection, revisions }) => {
       const { position } = await standingOf({ connection, revisions });
@@ -44,7 +44,7 @@ program
 
 program
   .command('history')
-  .option('-i, --indicate-current', 'mark the revision that the database is at')
+  .option('-i, --indicate-current', 'mark the revision of the database')
   .description('list the revisions, newest first')
   .action(async ({ indicateCurrent }: { indicateCurrent?: true }) => {
     const revisions = await readRevisions();
@@ -71,8 +71,8 @@ program
 program
   .command('revision')
   .requiredOption('-m, --message <words>', 'what the revision does')
-  .option('--autogenerate', 'write what the schema in code has and the last revision has not')
-  .description('write a new revision: empty, or generated')
+  .option('--autogenerate', 'write the difference between the last revision and the schema in code')
+  .description('make a new revision, empty or generated')
   .action(async ({ message, autogenerate }: { message: string; autogenerate?: true }) => {
     const now = systemClock.now();
     if (autogenerate !== true) {
@@ -91,7 +91,7 @@ program
 
 program
   .command('check')
-  .description('fail when code, revisions and database are not of one mind')
+  .description('fail if code, revisions and database disagree')
   .action(() =>
     migrating(async migration => {
       const { faults, warnings } = await checkDatabase(migration);

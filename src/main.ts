@@ -97,7 +97,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
     const inTime = await Promise.race([stopped, sleep(WORKERS_MS, false)]);
     keys.close();
     // What waits for a silent database would be waited for three times over; all of it is done by whoever starts next.
-    if (!inTime) log.warn('stopping without the answers that the database owes');
+    if (!inTime) log.warn('stopping without waiting longer for answers of the database');
     await (inTime ? world.close() : world.abandon());
     log.info('stopped');
     // The hashes of those who were cut off, or went away, would keep the process for as long as their queue is.

@@ -162,7 +162,7 @@ async function describeTrail(db: Db): Promise<Finding> {
 const TRAIL = {
   privilege: "append-only by privilege: this service's role may not change it",
   trigger: 'append-only by trigger: the role of this service owns it (see MIGRATE_DATABASE_URL)',
-  nothing: 'NOT append-only: a trigger of it is gone or off',
+  nothing: 'NOT append-only: one of its triggers is missing or switched off',
 } as const;
 
 const line = (text: string): Finding => ({ text, fault: false });

@@ -94,8 +94,7 @@ export function normalizeUsername(
     throw invalid(member, 'string_too_short', `String should have at least ${USERNAME_MIN} characters`);
   if (length > USERNAME_MAX)
     throw invalid(member, 'string_too_long', `String should have at most ${USERNAME_MAX} characters`);
-  if (!USERNAME.test(username))
-    throw invalid(member, 'value_error', 'Leave out characters that cannot be seen.');
+  if (!USERNAME.test(username)) throw invalid(member, 'value_error', 'Leave out invisible characters.');
   return { username, key: foldCase(username) };
 }
 

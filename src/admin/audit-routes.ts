@@ -23,7 +23,7 @@ const eventBody = Type.Object(
       ]),
       id: orNull(Type.String({ format: 'uuid' })),
     }),
-    user_id: orNull(Type.String({ format: 'uuid', description: 'Whom it concerns.' })),
+    user_id: orNull(Type.String({ format: 'uuid', description: 'The person whom the event concerns.' })),
     session_id: orNull(Type.String({ format: 'uuid' })),
     ip: orNull(Type.String({ description: 'Null once the person was erased.' })),
     user_agent: orNull(Type.String()),
@@ -44,10 +44,12 @@ const paging = {
 
 const filters = Type.Object(
   {
-    user_id: Type.Optional(Type.String({ format: 'uuid', description: 'Whom the events concern.' })),
+    user_id: Type.Optional(
+      Type.String({ format: 'uuid', description: 'The person whom the events concern.' }),
+    ),
     type: Type.Optional(Type.String({ maxLength: 100, examples: ['login.failed'] })),
-    from: Type.Optional(Type.String({ format: 'date-time', description: 'Not before.' })),
-    to: Type.Optional(Type.String({ format: 'date-time', description: 'Before.' })),
+    from: Type.Optional(Type.String({ format: 'date-time', description: 'The earliest time, inclusive.' })),
+    to: Type.Optional(Type.String({ format: 'date-time', description: 'The latest time, exclusive.' })),
     ...paging,
   },
   { additionalProperties: false },

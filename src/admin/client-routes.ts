@@ -53,7 +53,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Clients'],
         summary: 'Make a service client',
         description:
-          'The secret is in this answer and nowhere else. You can give it only permissions that you hold.',
+          'Only this answer contains the secret. You can give the client only permissions that you hold.',
         body: Type.Object(
           {
             name: Type.String({ minLength: 1, maxLength: 100 }),
@@ -84,7 +84,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Clients'],
         summary: 'Give a service client a new secret',
-        description: `The former secret stays good for \`keep_previous_seconds\` (${SECRET_OVERLAP} if left out); 0 when it has leaked.`,
+        description: `The former secret stays valid for \`keep_previous_seconds\` (${SECRET_OVERLAP} if left out). Send 0 if it has leaked.`,
         params: byId,
         body: Type.Optional(
           Type.Union([

@@ -38,7 +38,9 @@ test('users create --admin makes an administrator who can log in, with a passwor
   expect(output).toMatch(/root@example\.com {2}Administrator Account {2}admin,user\n/);
   const password = /^Password: (\S+)$/m.exec(output)?.[1] as string;
   await logIn(world, { id: '', email: 'root@example.com', password });
-  await expect(run('users', 'disable', 'root@example.com')).rejects.toThrow('The last administrator stays.');
+  await expect(run('users', 'disable', 'root@example.com')).rejects.toThrow(
+    'This is the last administrator.',
+  );
 });
 
 test('a password on standard input is held to the policy, and setting one ends every session', async () => {

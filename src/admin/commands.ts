@@ -19,7 +19,7 @@ export function register(program: Command, open: Open): void {
   const sessions = program.command('sessions').description('where people are logged in');
   sessions
     .command('revoke')
-    .description('ends every session of somebody, on every replica')
+    .description('ends every session of a user, on every replica')
     .argument('<user>', 'an id, an address or a username')
     .action((name: string) =>
       withWorld(open, async deps => {

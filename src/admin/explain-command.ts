@@ -8,7 +8,7 @@ import { type Explanation, explain } from './explain.ts';
 export function register(program: Command, open: Open): void {
   program
     .command('why')
-    .description('why somebody cannot log in, by address or username')
+    .description('says why somebody cannot log in')
     .argument('<name>', 'an address or a username')
     .option('--json', 'as JSON', false)
     .action((name: string, { json }: { json: boolean }) =>

@@ -21,7 +21,8 @@ const explanation = Type.Object(
           examples: [
             {
               code: 'no_password',
-              message: 'There is no password. A provider, or a reset by mail, is the way in.',
+              message:
+                'The account has no password. Its owner can sign in with a provider, or set a password by a mailed reset.',
               until: null,
             },
           ],
@@ -59,7 +60,7 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Administration'],
         summary: 'Why this person cannot log in',
         description:
-          'From the facts that the login itself reads: disabled, locked until, unverified, expired, factor missing. `recent` is of the audit trail: empty without `audit:read`.',
+          'Answers from the facts that the login itself reads: disabled, locked until, unverified, expired, factor missing. `recent` comes from the audit trail, and is empty without `audit:read`.',
         params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
         response: { 200: explanation },
       },

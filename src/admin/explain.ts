@@ -68,7 +68,7 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
     const who = lane.known_device ? 'A known device is locked' : 'Everyone but known devices is locked';
     add(
       lane.known_device ? 'device_locked' : 'locked',
-      `${who} after ${lane.failures} failures. Time, a reset or an administrator lifts it.`,
+      `${who} after ${lane.failures} failures. Time, a reset or an administrator lifts the lock.`,
       lane.locked_until,
     );
   }
@@ -79,22 +79,25 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
     );
   }
   if (password === null)
-    add('no_password', 'There is no password. A provider, or a reset by mail, is the way in.');
+    add(
+      'no_password',
+      'The account has no password. Its owner can sign in with a provider, or set a password by a mailed reset.',
+    );
   else if (!password.usable)
     add(
       'no_password',
-      'The stored hash is none that a login computes, so no password matches. A reset by mail sets another.',
+      'The stored hash is of a kind that no login computes, so no password matches. A mailed reset sets a new password.',
     );
   else if (hasExpired(deps, password.changedAt)) {
     add(
       'password_expired',
-      `The password was set ${password.changedAt.toISOString()} and must be replaced at the next login.`,
+      `The password was set at ${password.changedAt.toISOString()} and must be replaced at the next login.`,
     );
   }
   if (demanded && factors.length === 0) {
     add(
       'factor_required',
-      'A role requires a second factor and there is none: the role permits nothing until there is.',
+      'A role requires a second factor, and the account has none: the role permits nothing until it has.',
     );
   }
   return {

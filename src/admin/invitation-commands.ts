@@ -9,13 +9,13 @@ import { collect, listing } from './user-commands.ts';
 
 /** `invitations create|list|revoke`. */
 export function registerInvitationCommands(program: Command, open: Open): void {
-  const invitations = program.command('invitations').description('people who were asked to sign up');
+  const invitations = program.command('invitations').description('invitations to make an account');
 
   invitations
     .command('create')
-    .description('mails somebody a link that makes an account; a newer one replaces an older')
-    .argument('<email>', 'the address, which accepting proves')
-    .option('--role <name>', 'with this role beside user; may be repeated', collect, [])
+    .description('mails a link that makes an account; replaces an earlier invitation to the same address')
+    .argument('<email>', 'the address, which is verified when the invitation is accepted')
+    .option('--role <name>', 'with this role in addition to user; may be repeated', collect, [])
     .action((email: string, { role }: { role: string[] }) =>
       withWorld(open, async deps => {
         const roles = ['user', ...role];
@@ -24,7 +24,7 @@ export function registerInvitationCommands(program: Command, open: Open): void {
     );
 
   listing(invitations.command('list'))
-    .description('those that wait, the newest first')
+    .description('open invitations, the newest first')
     .action((options: ListOptions) =>
       withWorld(open, async deps => {
         await printList(options, page => listInvitations(deps, page), lineOf);

@@ -22,7 +22,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Operations'],
         summary: 'Make the next signing key',
         description:
-          'It is published at once and signs from `signs_from`; tokens of the key before it stay good. While one is waiting, the answer names that one. 404 `feature_disabled` under HS256, HS384 and HS512, and at a replica that was not restarted since ALGORITHM changed.',
+          'The key is published at once and signs from `signs_from` on; tokens of the former key stay valid. If a key is waiting already, the answer names that one. 404 `feature_disabled` with HS256, HS384 and HS512, and at a replica that was not restarted after ALGORITHM changed.',
         response: {
           200: Type.Object(
             {

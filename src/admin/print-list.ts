@@ -22,7 +22,7 @@ export async function printList<Item>(
     printLines(page.items.map(item => (json ? JSON.stringify(item) : lineOf(item))));
     cursor = page.next_cursor ?? undefined;
   } while (all && cursor !== undefined);
-  if (cursor !== undefined) process.stderr.write('There are more: --all lists every one.\n');
+  if (cursor !== undefined) process.stderr.write('There are more: --all lists all of them.\n');
 }
 
 /** The most that one page of a list holds. */

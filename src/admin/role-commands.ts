@@ -46,7 +46,7 @@ export function registerRoleCommands(program: Command, open: Open): void {
       ]),
   );
   described(
-    roles.command('update').description('changes a role; the permissions named replace those it had'),
+    roles.command('update').description('changes a role; the given permissions replace the former ones'),
   ).action((name: string, options: RoleOptions, command: Command) => {
     if (Object.keys(options).length === 0)
       return command.error(
@@ -65,7 +65,7 @@ export function registerRoleCommands(program: Command, open: Open): void {
       }),
     );
 
-  const permissions = program.command('permissions').description('permissions: resource:action');
+  const permissions = program.command('permissions').description('permissions, named resource:action');
   permissions
     .command('list')
     .description('every permission')
@@ -78,7 +78,7 @@ export function registerRoleCommands(program: Command, open: Open): void {
     );
   permissions
     .command('create')
-    .description('makes a permission, which administrators then hold')
+    .description('makes a permission, which every administrator then holds')
     .argument('<name>')
     .option('--description <text>', 'what it permits', '')
     .action((name: string, { description }: { description: string }) =>
@@ -104,8 +104,8 @@ const described = (command: Command) =>
     .argument('<name>')
     .option('--permission <name>', 'may be repeated', collect)
     .option('--description <text>', 'what it is for')
-    .option('--require-mfa', 'it permits nothing without a second factor')
-    .option('--no-require-mfa', 'a password is enough');
+    .option('--require-mfa', 'the role permits nothing without a second factor')
+    .option('--no-require-mfa', 'the role needs no second factor');
 
 async function change(deps: Deps, name: string, options: RoleOptions): Promise<RoleBody> {
   const before = await findRole(deps, name);

@@ -128,7 +128,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Roles'],
         summary: 'Make a role',
-        description: 'You can put in it only permissions that you hold.',
+        description: 'You can put only permissions that you hold into it.',
         body: Type.Object(
           {
             name: Type.String({ pattern: ROLE_NAME }),
@@ -170,7 +170,7 @@ export function routes(app: App, deps: Deps): void {
       },
       schema: {
         tags: ['Roles'],
-        summary: 'Replace what a role says and permits',
+        summary: 'Replace the description and permissions of a role',
         params: byName,
         body: Type.Object(
           {
@@ -187,7 +187,7 @@ export function routes(app: App, deps: Deps): void {
     async request => {
       const { name, description: text, permissions, mfa_required } = request.body;
       if (name !== undefined && name !== request.params.name)
-        throw invalid('name', 'value_error', 'A role keeps its name.');
+        throw invalid('name', 'value_error', 'The name of a role cannot be changed.');
       return updateRole(deps, principalOf(request), request.params.name, {
         description: text,
         permissions,

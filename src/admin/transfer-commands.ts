@@ -21,13 +21,16 @@ export function registerTransferCommands(users: Command, open: Open): void {
   users
     .command('import')
     .description(
-      "takes over another program's users, password hashes and all; exit 1 when a row was not taken",
+      "imports another program's users, with their password hashes; exit 1 if a row was not imported",
     )
-    .argument('<file>', 'CSV with a header, or NDJSON, in UTF-8; - is standard input')
+    .argument('<file>', 'CSV with a header, or NDJSON, in UTF-8; - for standard input')
     .option('--dry-run', 'check everything and write nothing', false)
-    .option('--create-roles', 'make the roles that do not exist, without permissions', false)
+    .option('--create-roles', 'make roles that do not exist, without permissions', false)
     .addOption(
-      new Option('--format <format>', 'where the first character misleads').choices(['csv', 'ndjson']),
+      new Option(
+        '--format <format>',
+        'the format; by default the first character of the file decides',
+      ).choices(['csv', 'ndjson']),
     )
     .action((file: string, { dryRun, createRoles, format }: ImportFlags) =>
       withFile(open, file, async deps => {
@@ -54,8 +57,8 @@ export function registerTransferCommands(users: Command, open: Open): void {
 
   users
     .command('export')
-    .description('every account as NDJSON, password hashes included: keep it secret')
-    .argument('[file]', 'left out, or -: standard output')
+    .description('writes every account as NDJSON, with password hashes: keep the file secret')
+    .argument('[file]', 'the file to write; if left out, or -, standard output')
     .action((file: string | undefined) =>
       withFile(open, file, async deps => {
         const lines = exportUsers(deps);

@@ -45,7 +45,7 @@ test('a list that is cut off says so, and --all goes on to the end', async () =>
     createRoles: false,
     onBad: (line, reason) => expect.fail(`${line}: ${reason}`),
   });
-  const hint = 'There are more: --all lists every one.';
+  const hint = 'There are more: --all lists all of them.';
   const listed = (await run('users', 'list')).split('\n');
   expect([listed.length, listed[50]]).toEqual([52, hint]);
   const all = (await run('users', 'list', '--all', '--json')).trim().split('\n');
@@ -54,7 +54,7 @@ test('a list that is cut off says so, and --all goes on to the end', async () =>
   await expect(run('users', 'list', '--all', '--limit', '7')).rejects.toThrow(
     "option '--all' cannot be used with option '--limit <count>'",
   );
-  await expect(run('users', 'list', '--limit', '201')).rejects.toThrow('--all lists every one');
+  await expect(run('users', 'list', '--limit', '201')).rejects.toThrow('--all lists all of them');
   for (const name of ['one', 'two']) await run('invitations', 'create', `${name}@example.com`);
   expect(await run('invitations', 'list', '--limit', '1')).toContain(hint);
   expect((await run('invitations', 'list', '--all')).trim().split('\n')).toHaveLength(2);
@@ -62,7 +62,7 @@ test('a list that is cut off says so, and --all goes on to the end', async () =>
 
 test('users list refuses a role that nobody made, which would look like one that nobody has', async () => {
   await expect(run('users', 'list', '--role', 'nope')).rejects.toThrow(
-    'There is no role "nope": "roles list" shows those there are.',
+    'There is no role "nope": "roles list" shows every role.',
   );
   expect(await run('users', 'list', '--role', 'admin')).toContain('mary@example.com');
 });

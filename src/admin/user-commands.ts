@@ -48,13 +48,13 @@ const passwordStdin = () =>
 export const listing = (list: Command): Command =>
   list
     .option('--limit <count>', `how many, up to ${LIST_MAX}`, count, 50)
-    .addOption(new Option('--all', 'every one').default(false).conflicts('limit'))
-    .option('--json', 'one JSON object a line', false);
+    .addOption(new Option('--all', 'all of them').default(false).conflicts('limit'))
+    .option('--json', 'one JSON object per line', false);
 
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > LIST_MAX)
-    throw new InvalidArgumentError(`From 1 to ${LIST_MAX}; --all lists every one.`);
+    throw new InvalidArgumentError(`It must be from 1 to ${LIST_MAX}; --all lists all of them.`);
   return value;
 }
 
@@ -66,19 +66,19 @@ export function registerUserCommands(users: Command, open: Open): void {
   users
     .command('create')
     .description('makes an account; asks for a password, or makes one and shows it once')
-    .argument('[email]', 'the address, which counts as verified unless --mail is said')
-    .option('--email <address>', 'the same as an option')
+    .argument('[email]', 'the address, which counts as verified unless --mail is given')
+    .option('--email <address>', 'the address, as an option')
     .option('--admin', 'with the role admin', false)
-    .option('--role <name>', 'with this role beside user; may be repeated', collect, [])
+    .option('--role <name>', 'with this role in addition to user; may be repeated', collect, [])
     .option(
       '--first-name <name>',
-      'the first name; without any name, what stands before the @, or of an --admin Administrator',
+      'the first name; if no name is given, Administrator with --admin, else the part of the address before the @',
     )
     .option('--last-name <name>', 'the last name')
-    .option('--username <name>', 'another username than the address')
+    .option('--username <name>', 'a username other than the address')
     .option('--phone <number>', 'the phone number')
     .addOption(
-      new Option('--mail', 'no password: send a link that sets one')
+      new Option('--mail', 'no password: mail a link that sets one')
         .default(false)
         .conflicts(['password', 'passwordStdin']),
     )
@@ -94,13 +94,13 @@ export function registerUserCommands(users: Command, open: Open): void {
 
   listing(users.command('list'))
     .description('accounts, the newest first')
-    .option('--query <text>', 'how an address, a username or a name begins')
+    .option('--query <text>', 'only those whose address, username or name begins like this')
     .option('--role <name>', 'only those with this role')
-    .option('--disabled', 'only those that may not log in')
+    .option('--disabled', 'only disabled ones')
     .action(({ query: q, role, disabled, ...options }: UserListOptions) =>
       withWorld(open, async deps => {
         if (role !== undefined && !(await existingRoles(deps.db)).includes(role))
-          throw new Error(`There is no role "${role}": "roles list" shows those there are.`);
+          throw new Error(`There is no role "${role}": "roles list" shows every role.`);
         await printList(options, page => listUsers(deps, { q, role, disabled, ...page }), lineOf);
         return [];
       }),
@@ -120,7 +120,11 @@ export function registerUserCommands(users: Command, open: Open): void {
   for (const disabled of [true, false]) {
     users
       .command(disabled ? 'disable' : 'enable')
-      .description(disabled ? 'ends every session and lets them log in no more' : 'lets them log in again')
+      .description(
+        disabled
+          ? 'ends every session of a user, who can no longer log in'
+          : 'lets a disabled user log in again',
+      )
       .argument('<user>', NAME)
       .action((name: string) =>
         withWorld(open, async deps => {
@@ -132,9 +136,9 @@ export function registerUserCommands(users: Command, open: Open): void {
 
   users
     .command('set-roles')
-    .description('makes the roles of an account exactly these')
+    .description('replaces the roles of an account with these')
     .argument('<user>', NAME)
-    .argument('[roles...]', 'role names, with blanks or, as a list shows them, commas between')
+    .argument('[roles...]', 'role names, separated by blanks or commas')
     .option('--none', 'takes every role away', false)
     .action((name: string, words: string[], { none }: { none: boolean }, command: Command) => {
       const roles = words.flatMap(word => word.split(',')).filter(role => role !== '');

@@ -41,7 +41,8 @@ export function routes(app: App, deps: KeysDeps): void {
             q: Type.Optional(
               Type.String({
                 maxLength: 254,
-                description: 'How an address, a username, a full name or a last name begins, in any case.',
+                description:
+                  'The beginning of an address, a username, a full name or a last name, in any case.',
               }),
             ),
             role: Type.Optional(Type.String({ maxLength: 100 })),
@@ -73,7 +74,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Make an account',
         description:
-          'Without a password: its owner gets a mail with a link that sets one and proves the mailbox. You can give only roles whose permissions you hold. Names that are left out come from the full one, or from what stands before the @.',
+          'The account has no password: its owner gets a mail with a link that sets one and proves the mailbox. You can give only roles whose permissions you hold. Names that you leave out are taken from the full name, or else from the part of the address before the @.',
         body: Type.Object(
           {
             email: addressText,
@@ -120,7 +121,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Change a profile, or stop somebody from logging in',
         description:
-          'Disabling ends every session at once. No route sets a password or the address of another.',
+          'Disabling ends every session at once. No route sets the password or the address of somebody else.',
         params: byId,
         body: Type.Object(
           {
@@ -217,7 +218,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: "Remove somebody's lost second factors",
         description:
-          'It happens after 24 hours. The owner is told by mail, and keeps the factors by using one or a passkey, by "this was not me" in that mail, or by `DELETE /users/me/mfa-removal`. A repeat keeps the first date, and whoever asked last answers for it: it does not happen if they have lost `users:write` by then, or the owner holds what they lack. Passkeys stay.',
+          'The removal happens after 24 hours; passkeys stay. The owner is told by mail, and keeps the factors by using one of them or a passkey, by "This was not me" in that mail, or by `DELETE /users/me/mfa-removal`. A repeated request keeps the first date. The removal does not happen if whoever asked last has lost `users:write` by then, or lacks a permission that the owner holds.',
         params: byId,
         response: { 202: Type.Object({ due_at: Type.String({ format: 'date-time' }) }) },
       },

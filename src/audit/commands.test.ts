@@ -29,7 +29,7 @@ test('audit export takes a person by id, address or username, and says when ther
   for (const name of [ada.id, ada.id.toUpperCase(), 'ADA@example.com'])
     expect(await exported(name)).toEqual([ada.id]);
   await expect(run('export', '--user', 'nobody@example.com')).rejects.toThrow(
-    'Nobody has the address or username "nobody@example.com". Of an account that was removed, give the id.',
+    'Nobody has the address or username "nobody@example.com". For a removed account, give its id.',
   );
   expect(await run('export', '--user', '01890000-0000-7000-8000-000000000000')).toBe('');
 });

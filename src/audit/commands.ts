@@ -25,9 +25,13 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
 
   audit
     .command('verify')
-    .description('compare every event with its seal; exit 1 and say where, if one was tampered with')
-    .option('--checkpoints <file>', 'checkpoints that were kept outside: their file, or log lines', readFile)
-    .option('--json', 'the whole verdict as JSON', false)
+    .description('compares every event with its seal; if one was tampered with, says where and exits with 1')
+    .option(
+      '--checkpoints <file>',
+      'a file of checkpoints that were kept outside, or of log lines that contain them',
+      readFile,
+    )
+    .option('--json', 'the verdict as JSON', false)
     .action(async ({ checkpoints = [], json }: { checkpoints?: Checkpoint[]; json: boolean }) => {
       await withWorld(open, async deps => {
         const verdict = await verifyTrail(deps, checkpoints);
@@ -38,12 +42,12 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
 
   audit
     .command('export')
-    .description('events as NDJSON on standard output, the oldest first')
-    .option('--user <user>', 'only those that concern this person: an id, an address or a username')
-    .option('--type <type>', 'only those of this type', eventType)
-    .option('--from <time>', 'not before', time)
-    .option('--to <time>', 'before', time)
-    .option('--sealed', 'the stored columns, ciphertext included, to check hashes elsewhere', false)
+    .description('writes events as NDJSON to standard output, the oldest first')
+    .option('--user <user>', 'only events that concern this person: an id, an address or a username')
+    .option('--type <type>', 'only events of this type', eventType)
+    .option('--from <time>', 'only events at this time or later', time)
+    .option('--to <time>', 'only events before this time', time)
+    .option('--sealed', 'the columns as stored, with ciphertext, to check the hashes elsewhere', false)
     .action(async (options: { user?: string; type?: EventType; from?: Date; to?: Date; sealed: boolean }) => {
       await withWorld(open, async deps => {
         const { user, type, from, to, sealed } = options;
@@ -67,19 +71,19 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
 
   audit
     .command('checkpoint')
-    .description('seal what there is and print a signed checkpoint, to be kept elsewhere')
+    .description('seals all events and prints a signed checkpoint, to be kept elsewhere')
     .action(() =>
       withWorld(open, async deps => {
         await sealAll(deps);
         const checkpoint = await publishCheckpoint(deps);
-        return [checkpoint === null ? 'There is nothing sealed yet.' : JSON.stringify(checkpoint)];
+        return [checkpoint === null ? 'Nothing is sealed yet.' : JSON.stringify(checkpoint)];
       }),
     );
 
   audit
     .command('prune')
-    .description('drop whole months past their retention, as the owner of the tables (MIGRATE_DATABASE_URL)')
-    .option('--days <days>', 'older than this; left out: AUDIT_RETENTION_DAYS', positive)
+    .description('drops whole months past their retention, as the owner of the tables (MIGRATE_DATABASE_URL)')
+    .option('--days <days>', 'months older than this; if left out, AUDIT_RETENTION_DAYS', positive)
     .option('--keep-tables', 'detach the partitions instead of dropping them', false)
     .action(({ days, keepTables }: { days?: number; keepTables: boolean }, command: Command) =>
       withWorld(open, async deps => {
@@ -94,7 +98,7 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
           pruned.verdict === 'nothing'
             ? 'Nothing is that old.'
             : pruned.verdict === 'unsealed'
-              ? `Nothing dropped: ${pruned.events} old events are not sealed yet.`
+              ? `Nothing was dropped: ${pruned.events} old events are not sealed yet.`
               : `Dropped what is older than ${pruned.before.toISOString()}: ${pruned.partitions.join(', ') || 'no partition'}.`,
         ];
       }),
@@ -102,7 +106,7 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
 
   audit
     .command('partitions')
-    .description('make the partitions of this month and the next ones')
+    .description('makes the partitions of this month and the next ones')
     .action(() => withWorld(open, async deps => [`Made: ${await makePartitions(deps)}.`]));
 }
 
@@ -127,7 +131,7 @@ function describe(
     `Public key: ${publicKey}`,
     kept > 0
       ? `Compared with ${kept} checkpoints.`
-      : 'Without a checkpoint from outside (--checkpoints) a cut-off end cannot be seen.',
+      : 'Without a checkpoint from outside (--checkpoints), a cut-off end would not be noticed.',
     findings.length === 0 ? 'The trail is as it was sealed.' : `TAMPERED: ${findings.length} findings.`,
   ];
 }
@@ -136,9 +140,7 @@ function describe(
 async function personOf({ db }: Deps, name: string, findAccount: FindAccount): Promise<string> {
   const id = readUuid(name) ?? (await findAccount(db, name))?.id;
   if (id === undefined)
-    throw new Error(
-      `Nobody has the address or username "${name}". Of an account that was removed, give the id.`,
-    );
+    throw new Error(`Nobody has the address or username "${name}". For a removed account, give its id.`);
   return id;
 }
 
@@ -164,7 +166,7 @@ function readFile(file: string): Checkpoint[] {
 
 function time(text: string): Date {
   const at = readInstant(text);
-  if (at === null) throw new InvalidArgumentError('It is no time like 2026-11-23T00:00:00Z.');
+  if (at === null) throw new InvalidArgumentError('It must be a time such as 2026-11-23T00:00:00Z.');
   return at;
 }
 
@@ -177,6 +179,6 @@ function eventType(text: string): EventType {
 }
 
 function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It is no whole number from 1 on.');
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
   return Number(text);
 }

@@ -90,7 +90,10 @@ async function endEpoch(
     caller: null,
     data: { epoch: epoch + 1, left_over: gathered.eventCount },
   });
-  deps.log.warn({ epoch: epoch + 1 }, 'The database was restored elsewhere: the audit trail starts an epoch');
+  deps.log.warn(
+    { epoch: epoch + 1 },
+    'The database was restored elsewhere: the audit trail starts a new epoch',
+  );
   return { verdict: 'sealed', events: gathered.eventCount, more: true };
 }
 

@@ -101,5 +101,5 @@ export async function warnOfHeldSeal({ db, clock, log }: Deps): Promise<void> {
   const { events, oldest } = await findPending(db, nextPlace(await findLastBatch(db)));
   if (oldest === null || clock.now().getTime() - oldest.getTime() < WAIT_MAX_MS) return;
   const holder = await findOldestTransaction(db);
-  log.error({ events, oldest, holder }, 'Audit events wait to be sealed: a transaction is held open');
+  log.error({ events, oldest, holder }, 'Audit events cannot be sealed: a transaction is held open');
 }

@@ -29,7 +29,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Begin to sign in with a passkey',
         description:
-          'Give `options` to navigator.credentials.get, with mediation "conditional" to offer passkeys in a name field, and what it answers to POST /token/passkey.',
+          'Pass `options` to navigator.credentials.get (with mediation "conditional" to offer passkeys in a name field), and its result to POST /token/passkey.',
         response: { 200: optionsBody },
       },
     },
@@ -49,7 +49,8 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Sign in with a passkey',
-        description: 'Nobody says who they are first. Counts as both factors: no code is asked after it.',
+        description:
+          'Nobody has to enter a name first. A passkey counts as both factors: no code is asked for after it.',
         body: Type.Object(
           {
             response: assertionResponse,
@@ -77,7 +78,7 @@ export function routes(app: App, deps: KeysDeps): void {
       config: { access: 'public', limit: 'mfa', oauth: true, problems: ['invalid_mfa_token'] },
       schema: {
         tags,
-        summary: 'Begin to answer the demand for a second factor with a passkey',
+        summary: 'Begin to complete a login with a passkey as second factor',
         body: Type.Object({ mfa_token: opaqueToken() }, exact),
         response: { 200: optionsBody },
       },
@@ -97,7 +98,7 @@ export function routes(app: App, deps: KeysDeps): void {
       },
       schema: {
         tags,
-        summary: 'Answer the demand for a second factor with a passkey',
+        summary: 'Complete a login with a passkey as second factor',
         body: Type.Object({ mfa_token: opaqueToken(), response: assertionResponse }, exact),
         response: { 200: tokenBody },
       },
@@ -133,7 +134,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Prove again that it is you, with a passkey',
-        description: 'Answers tokens of the same session with a fresh `auth_time`.',
+        description: 'Returns tokens of the same session with a fresh `auth_time`.',
         body: Type.Object({ response: assertionResponse }, exact),
         response: { 200: tokenBody },
       },

@@ -24,7 +24,7 @@ export function routes(app: App, deps: KeysDeps): void {
       },
       schema: {
         tags: ['Tokens'],
-        summary: 'Answer the demand for a second factor',
+        summary: 'Complete a login with a second factor',
         body: Type.Object(
           {
             mfa_token: opaqueToken(),

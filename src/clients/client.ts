@@ -9,7 +9,7 @@ const members = {
   created_at: instant,
   last_used_at: Type.Union([instant, Type.Null()], { description: 'To the minute.' }),
   previous_secret_expires_at: Type.Union([instant, Type.Null()], {
-    description: 'Until when the secret before this one is still good.',
+    description: 'Until when the former secret is still valid.',
   }),
 };
 

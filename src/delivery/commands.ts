@@ -5,14 +5,16 @@ import { listOutbox, outboxStats, requeue } from './outbox.ts';
 
 /** `outbox list [--dead]` and `outbox requeue <id>|--all`: what waits, what died and why, and another chance for it. */
 export function register(program: Command, open: Open): void {
-  const outbox = program.command('outbox').description('mails and text messages: what waits, what died');
+  const outbox = program
+    .command('outbox')
+    .description('mails and text messages that wait, were sent, or were given up');
 
   outbox
     .command('list')
     .description('the newest messages, without anything secret in them')
-    .option('--dead', 'only those that were given up', false)
+    .option('--dead', 'only messages that were given up', false)
     .option('--limit <count>', 'how many', positive, 100)
-    .option('--json', 'one JSON object a line', false)
+    .option('--json', 'one JSON object per line', false)
     .action(async ({ dead, limit, json }: { dead: boolean; limit: number; json: boolean }) => {
       await withWorld(open, async deps => {
         const entries = await listOutbox(deps, { dead, limit });
@@ -25,7 +27,7 @@ export function register(program: Command, open: Open): void {
 
   outbox
     .command('requeue')
-    .description('sends a dead message after all; what has expired stays dead')
+    .description('tries again to send a dead message, unless it has expired')
     .argument('[id]', 'the id that `outbox list --dead` shows', uuid)
     .option('--all', 'every dead message', false)
     .action(async (id: string | undefined, { all }: { all: boolean }, command: Command) => {
@@ -33,7 +35,11 @@ export function register(program: Command, open: Open): void {
       await withWorld(open, async deps => {
         const count = await requeue(deps, { id: id ?? null });
         if (count === 0 && id !== undefined) process.exitCode = 1;
-        return [count === 0 ? 'Nothing to requeue: not there, not dead, or expired.' : `Requeued: ${count}.`];
+        return [
+          count === 0
+            ? 'Nothing was requeued: no such message, or it is not dead, or it has expired.'
+            : `Requeued: ${count}.`,
+        ];
       });
     });
 }

@@ -47,7 +47,7 @@ export async function deliver(
     const { kind, message: error } = failure;
     if (kind === 'permanent' || attempts >= MAX_ATTEMPTS) {
       await markDead(db, claimed, clock.now(), error);
-      log.error({ ...line, error }, 'message is dead: see `outbox list --dead`');
+      log.error({ ...line, error }, 'message given up: see `outbox list --dead`');
       return 'dead';
     }
     const wait = retrySeconds(deps, attempts);
@@ -56,7 +56,7 @@ export async function deliver(
     return kind === 'outage' ? 'outage' : 'retry';
   } catch (error) {
     // The database is away: the lease runs out, and the message is claimed again.
-    log.error({ ...line, err: error }, 'outcome of a message could not be recorded');
+    log.error({ ...line, err: error }, 'the outcome of a message could not be recorded');
     return 'retry';
   }
 }

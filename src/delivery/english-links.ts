@@ -14,7 +14,7 @@ export const englishLinks = {
   'email-taken': ({ token }, { brand, validFor }) => ({
     subject: `You already have an account at ${brand}`,
     paragraphs: [
-      `Somebody, most likely you, tried to sign up at ${brand} with this address. It has an account already, so nothing was changed: just sign in.`,
+      `Somebody, most likely you, tried to sign up at ${brand} with this address. It already has an account, so nothing was changed: just sign in.`,
       ...(token === undefined
         ? ['Forgot your password? Ask for a new one on the sign-in page.']
         : ['Forgot your password? Choose a new one with this link.']),
@@ -71,7 +71,7 @@ export const englishLinks = {
     ...(token !== undefined && { action: { label: 'Sign in', page: 'sign-in', token } }),
     closing: [
       `It works once, within ${validFor}.`,
-      'If it was not you, do nothing. Never give this code or link to anybody: nobody of ours will ask for it.',
+      'If it was not you, do nothing. Never give this code or link to anybody: we will never ask for it.',
     ],
   }),
 } as const satisfies Partial<Catalogue['mails']>;

@@ -74,8 +74,8 @@ export const englishNotices = {
   'passkey-copied': ({ addedAt, notMeToken }, words) => ({
     subject: `We refused a passkey of your ${words.brand} account`,
     paragraphs: [
-      `The passkey that was added on ${words.date(addedAt)} was used ${happened(words)} It counts fewer uses than we have seen, as a copy of it would, so we let nobody in with it.`,
-      'Remove it under Security and add a new one: until then it may be refused again.',
+      `The passkey that was added on ${words.date(addedAt)} was used ${happened(words)} It counted fewer uses than we have seen. A copy of it would do that, so we let nobody in.`,
+      'Remove this passkey under Security and add a new one. Until then it may be refused again.',
     ],
     ...advice(notMeToken),
   }),
@@ -89,7 +89,7 @@ export const englishNotices = {
   'recovery-code-used': ({ left, notMeToken }, words) => ({
     subject: `A recovery code of your ${words.brand} account was used`,
     paragraphs: [
-      `Somebody signed in to your account with a recovery code ${happened(words)} Codes that are left: ${left}.`,
+      `Somebody signed in to your account with a recovery code ${happened(words)} Codes left: ${left}.`,
     ],
     ...advice(notMeToken),
   }),
@@ -116,15 +116,15 @@ export const englishNotices = {
   'mfa-removal-scheduled': ({ at, factor, notMeToken }, words) => ({
     subject: `Your second factor at ${words.brand} will be removed`,
     paragraphs: [
-      `An administrator was asked to remove ${factor === undefined ? 'the second factors' : `the ${FACTORS[factor]}`} of your account. It happens on ${words.date(at)}.`,
-      'If you asked for it, wait until then and sign in with your password. Signing in with a second factor or a passkey before it stops the removal.',
+      `An administrator was asked to remove ${factor === undefined ? 'the second factors' : `the ${FACTORS[factor]}`} from your account. This happens on ${words.date(at)}.`,
+      'If you asked for it, wait until then and sign in with your password. If you sign in with a second factor or a passkey before, the removal is cancelled.',
     ],
     ...advice(notMeToken),
   }),
   'account-closed': (_told, words) => ({
     subject: `Your ${words.brand} account is closed`,
     paragraphs: [
-      `Your account was closed ${happened({ ...words, from: null })} What was stored of you has been removed, and every device is signed out.`,
+      `Your account was closed ${happened({ ...words, from: null })} What was stored about you has been deleted, and every device is signed out.`,
     ],
     closing: ['If it was not you, write to the people who run this service.'],
   }),
@@ -143,7 +143,7 @@ function advice(notMeToken: string | undefined): Pick<MailText, 'closing' | 'not
     closing: [
       notMeToken === undefined
         ? 'If it was not you, choose a new password now.'
-        : 'If it was not you, say so now: we sign everybody out and help you take the account back.',
+        : 'If it was not you, say so now: we will sign everybody out and help you take the account back.',
     ],
     ...notMe(notMeToken),
   };

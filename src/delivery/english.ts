@@ -35,7 +35,7 @@ export const english: Catalogue = {
   },
   copyHint: 'If the button does not work, copy this address into your browser:',
   footer: brand =>
-    `You receive this because of activity on an account at ${brand}. Nobody reads replies to it.`,
+    `You receive this mail because of activity on an account at ${brand}. Nobody reads replies to it.`,
   mails: { ...englishLinks, ...englishNotices },
   texts: {
     'sms-login': ({ code }, { brand, validFor }) =>

@@ -35,7 +35,7 @@ If it was not you, do nothing: without your confirmation the address is not trus
 
 -- 
 Entrecore · http://localhost:8000
-You receive this because of activity on an account at Entrecore. Nobody reads replies to it.
+You receive this mail because of activity on an account at Entrecore. Nobody reads replies to it.
 `);
   expect(mail.html).toContain('href="http://localhost:8000/account/verify-email?token=T0ken_-"');
 });

@@ -10,7 +10,7 @@ export const identityBody = Type.Object(
     id: Type.String({ format: 'uuid' }),
     provider: Type.String({ examples: ['google'] }),
     email: Type.Union([Type.String(), Type.Null()], {
-      description: "The provider's, when it was linked; not necessarily the account's.",
+      description: "The address at the provider when it was linked; not necessarily the account's.",
     }),
     created_at: Type.String({ format: 'date-time' }),
     last_used_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),

@@ -40,7 +40,7 @@ export function routes(app: App, deps: KeysDeps): void {
         params: Type.Object({
           id: Type.String({
             maxLength: 100,
-            description: 'Of the provider, as `GET /oauth/providers` has it.',
+            description: 'The id of the provider in `GET /oauth/providers`.',
           }),
         }),
         body: Type.Object(
@@ -96,7 +96,7 @@ export function routes(app: App, deps: KeysDeps): void {
         params: Type.Object({
           id: Type.String({
             format: 'uuid',
-            description: 'Of the identity, as `GET /users/me/identities` has it.',
+            description: 'The id of the identity in `GET /users/me/identities`.',
           }),
         }),
         response: { 204: Type.Null() },

@@ -60,7 +60,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         tags,
         summary: 'Send the browser to a provider',
         description:
-          'The answer comes to `redirect_uri` as `code` and `state`, or as `error`. The client keeps the PKCE verifier.',
+          'The browser comes back to `redirect_uri` with `code` and `state`, or with `error`. The client keeps the PKCE verifier.',
         params: idOfProvider,
         querystring: Type.Object({
           redirect_uri: Type.String({ maxLength: 2048, description: 'One of REDIRECT_URIS, exactly.' }),
@@ -68,7 +68,9 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           code_challenge_method: Type.Optional(Type.Literal('S256')),
           state: optional(512, "The client's own; comes back as it is."),
           link_ticket: Type.Optional(
-            opaqueToken({ description: 'Put there by `POST /users/me/identities/{id}`.' }),
+            opaqueToken({
+              description: 'Part of the `authorize_url` that `POST /users/me/identities/{id}` returns.',
+            }),
           ),
         }),
         response: { 302: Type.Null({ description: 'To the provider.' }) },

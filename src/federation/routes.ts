@@ -58,7 +58,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Registration'],
         summary: 'Sign up or log in with a Google ID token',
         description:
-          'The token is verified against the keys that Google publishes; send the nonce that it was asked with.',
+          'The token is verified with the keys that Google publishes. Send the nonce with which you requested it.',
         body: idTokenProof,
         response: { 200: signedIn },
       },
@@ -83,7 +83,8 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Federation'],
         summary: 'Sign up or log in with an ID token of a provider',
-        description: 'For mobile programs, as `POST /signup/google`; send the nonce that the token holds.',
+        description:
+          'For mobile apps; works as `POST /signup/google`. Send the nonce that the token contains.',
         params: idOfProvider,
         body: idTokenProof,
         response: { 200: signedIn },

@@ -39,7 +39,7 @@ export function routes(app: App, deps: Deps): void {
         tags,
         summary: 'Invite somebody, with roles',
         description:
-          'By a mail with a link that works for seven days, in place of an earlier one to the same address. You can give only roles whose permissions you hold, and you must still hold them when it is accepted.',
+          'Sends a mail with a link that works for seven days, and replaces an earlier invitation to the same address. You can give only roles whose permissions you hold, and you must still hold them when the invitation is accepted.',
         body: Type.Object(
           {
             email: addressText,
@@ -66,7 +66,7 @@ export function routes(app: App, deps: Deps): void {
       config: { access: { permission: 'users:read' }, limit: 'admin' },
       schema: {
         tags,
-        summary: 'Invitations that wait, the newest first',
+        summary: 'Open invitations, the newest first',
         querystring: Type.Object(
           {
             limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
@@ -116,7 +116,8 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Registration'],
         summary: 'Accept an invitation',
-        description: 'Makes the account, with its address proven. A refused name or password spends nothing.',
+        description:
+          'Makes the account, with its address verified. A refused name or password does not spend the invitation.',
         body: Type.Object(
           {
             token: opaqueToken(),

@@ -137,5 +137,7 @@ test('keys forget-root waits for the rewrap, and then removes the generated root
   await expect(run(deps, 'forget-root')).rejects.toThrow('It still holds signing_keys');
   await run(deps, 'rewrap');
   expect(await run(deps, 'forget-root')).toBe('The generated root secret is forgotten.\n');
-  expect(await run(deps, 'forget-root')).toBe('There is no generated root secret that is not in use.\n');
+  expect(await run(deps, 'forget-root')).toBe(
+    'There is no generated root secret to forget: there is none, or it is in use.\n',
+  );
 });

@@ -16,7 +16,7 @@ export function register(program: Command, open: Open): void {
   keys
     .command('list')
     .description('the keys that sign, will sign or still verify')
-    .option('--json', 'one JSON object a line', false)
+    .option('--json', 'one JSON object per line', false)
     .action(({ json }: { json: boolean }) =>
       withWorld(open, async deps =>
         (await listKeys(deps)).map(key => (json ? JSON.stringify(key) : lineOf(key))),
@@ -26,9 +26,13 @@ export function register(program: Command, open: Open): void {
   keys
     .command('rotate')
     .description(
-      'publishes the next signing key; it signs ten minutes later, and the one before it still verifies',
+      'publishes the next signing key, which signs ten minutes later; the former one still verifies',
     )
-    .option('--leaked', 'signs at once, and removes every other key: what they signed is refused', false)
+    .option(
+      '--leaked',
+      'the new key signs at once, and every other is removed: tokens that these signed are refused',
+      false,
+    )
     .action(({ leaked }: { leaked: boolean }) => withWorld(open, deps => rotate(deps, leaked)));
 
   keys
@@ -39,9 +43,9 @@ export function register(program: Command, open: Open): void {
   keys
     .command('forget-root')
     .description(
-      'removes the generated root secret that AUTH_ROOT_SECRET replaced: after a rewrap and REFRESH_TOKEN_EXPIRE_DAYS; refuses while recovery codes hang on it',
+      'removes the generated root secret that AUTH_ROOT_SECRET replaced, after a rewrap and REFRESH_TOKEN_EXPIRE_DAYS; refuses while recovery codes depend on it',
     )
-    .option('--with-recovery-codes', 'gives those codes up: they no longer work', false)
+    .option('--with-recovery-codes', 'give up those codes, which then no longer work', false)
     .action(({ withRecoveryCodes }: { withRecoveryCodes: boolean }) =>
       withWorld(open, deps => forgetRoot(deps, withRecoveryCodes)),
     );
@@ -97,7 +101,7 @@ async function forgetRoot(deps: Deps, withRecoveryCodes: boolean): Promise<strin
   }
   return (await forgetGeneratedRoot(deps))
     ? ['The generated root secret is forgotten.']
-    : ['There is no generated root secret that is not in use.'];
+    : ['There is no generated root secret to forget: there is none, or it is in use.'];
 }
 
 // A successor of another algorithm would sign for the service what its verifiers refuse.

@@ -108,12 +108,12 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
   };
   const timer = setInterval(() => {
     follow().catch((err: unknown) =>
-      log.warn({ err }, 'the signing keys could not be read; the known ones stay'),
+      log.warn({ err }, 'the signing keys could not be read; the known ones stay in use'),
     );
   }, poll * 1000).unref();
   const leave = cache.subscribe(KEYS_CHANGED, () => {
     reload().catch((err: unknown) =>
-      log.warn({ err }, 'the signing keys could not be read; the known ones stay'),
+      log.warn({ err }, 'the signing keys could not be read; the known ones stay in use'),
     );
   });
 

@@ -31,7 +31,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Mail me a link and a code to sign in with',
         description:
-          'The same answer whether an account has the address. What is mailed works only together with `request_token`, which also comes as a cookie: in the browser that asked.',
+          'The answer is the same whether or not an account has the address. The mailed link and code work only together with `request_token`, which is also set as a cookie: so they work in the browser that asked.',
         body: Type.Object({ email: Type.String({ maxLength: 320 }) }, { additionalProperties: false }),
         response: {
           202: Type.Object({
@@ -70,12 +70,13 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Sign in with the mailed code or link',
-        description: 'Once, within ten minutes and five tries. A second factor is asked as after a password.',
+        description:
+          'Works once, within ten minutes and five tries. A second factor is asked for, as after a password.',
         body: Type.Object(
           {
-            request_token: optionalToken({ description: 'Left out: the cookie of the request.' }),
+            request_token: optionalToken({ description: 'If left out, the cookie of the request is used.' }),
             code: optional(Type.String({ maxLength: 16 })),
-            token: optionalToken({ description: 'That of the mailed link.' }),
+            token: optionalToken({ description: 'The token of the mailed link.' }),
             device_token: optionalToken(),
           },
           { additionalProperties: false },

@@ -34,8 +34,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags,
         summary: 'Begin to add a passkey',
-        description:
-          'Give `options` to navigator.credentials.create, and what it answers to POST /mfa/passkeys.',
+        description: 'Pass `options` to navigator.credentials.create, and its result to POST /mfa/passkeys.',
         response: { 200: optionsBody },
       },
     },
@@ -82,7 +81,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags,
         summary: 'Remove a passkey',
-        description: 'Never the last way into the account.',
+        description: 'The last way into the account cannot be removed.',
         params: byId,
         response: { 204: Type.Null() },
       },

@@ -35,7 +35,8 @@ export const assertionResponse = Type.Object(
         signature: text(4000),
         userHandle: Type.Optional(
           Type.Union([Type.String({ maxLength: 200 }), Type.Null()], {
-            description: 'Needed to sign in, where it says who it is; elsewhere it may be left out.',
+            description:
+              'Required for a sign-in, where it identifies the account; elsewhere it may be left out.',
           }),
         ),
       },
@@ -53,8 +54,8 @@ export const assertionResponse = Type.Object(
 export const optionsBody = Type.Object(
   {
     options: Type.Object(
-      { challenge: Type.String({ description: 'Good for five minutes and one answer.' }) },
-      { ...open, description: 'As the Web Authentication API takes it, in JSON.' },
+      { challenge: Type.String({ description: 'Valid for five minutes and one answer.' }) },
+      { ...open, description: 'Options for the Web Authentication API, as JSON.' },
     ),
   },
   { title: 'PasskeyOptions' },
@@ -65,11 +66,13 @@ export const passkeyBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
     name: Type.String({ examples: ['My phone'] }),
-    aaguid: Type.String({ description: 'The model of the authenticator; zeros where it does not say.' }),
+    aaguid: Type.String({
+      description: 'The model of the authenticator; zeros if the authenticator does not tell it.',
+    }),
     transports: Type.Array(Type.String(), { examples: [['internal', 'hybrid']] }),
     device_type: Type.Union([Type.Literal('single_device'), Type.Literal('multi_device')]),
     backed_up: Type.Boolean({
-      description: 'Whether a copy of it was kept elsewhere when it was last used.',
+      description: 'Whether the passkey was backed up when it was last used.',
     }),
     created_at: Type.String({ format: 'date-time' }),
     last_used_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),

@@ -64,7 +64,8 @@ export async function removePasskey(deps: Deps, principal: UserPrincipal, id: st
 /** A name that a person gave; 422 for one that is blank or cannot be shown. */
 export function passkeyName(name: string): string {
   const trimmed = name.normalize('NFC').trim();
-  if (trimmed === '' || /\p{Cc}/u.test(trimmed)) throw invalid('name', 'invalid_name', 'Give it a name.');
+  if (trimmed === '' || /\p{Cc}/u.test(trimmed))
+    throw invalid('name', 'invalid_name', 'Give the passkey a name.');
   return trimmed;
 }
 

@@ -30,7 +30,7 @@ const factorsBody = Type.Object(
     ),
     recovery_codes_left: Type.Integer(),
     removal_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-      description: 'When an administrator has the factors removed.',
+      description: 'When the factors will be removed, if an administrator asked for it.',
     }),
   },
   { title: 'Factors' },
@@ -57,7 +57,7 @@ export function routes(app: App, deps: Deps): void {
       config: { access: 'user', problems: ['removal_not_found'] },
       schema: {
         tags: ['Multi-factor'],
-        summary: 'Keep my factors, which an administrator was asked to remove',
+        summary: 'Call off the planned removal of my factors',
         response: { 204: Type.Null() },
       },
     },
@@ -78,7 +78,7 @@ export function routes(app: App, deps: Deps): void {
           200: Type.Object(
             {
               factor_id: Type.String({ format: 'uuid' }),
-              secret: Type.String({ description: 'Base32, for typing.' }),
+              secret: Type.String({ description: 'In Base32, for typing it in.' }),
               otpauth_uri: Type.String(),
               qr_svg: Type.String({ description: 'An SVG image of the URI.' }),
             },
@@ -101,7 +101,7 @@ export function routes(app: App, deps: Deps): void {
       },
       schema: {
         tags: ['Multi-factor'],
-        summary: 'Confirm the app with a code of it',
+        summary: 'Confirm the app with one of its codes',
         body: codeBody,
         response: { 200: recoveryCodes },
       },
@@ -150,7 +150,7 @@ export function routes(app: App, deps: Deps): void {
       preValidation: async () => requireSms(deps),
       schema: {
         tags: ['Multi-factor'],
-        summary: 'Confirm the phone with the code that it was sent',
+        summary: 'Confirm the phone with the code sent to it',
         body: codeBody,
         response: { 200: recoveryCodes },
       },
@@ -164,7 +164,7 @@ export function routes(app: App, deps: Deps): void {
       config: { access: 'user', recent: true, limit: 'mfa', problems: ['factor_not_found'] },
       schema: {
         tags: ['Multi-factor'],
-        summary: 'Ten new recovery codes; the old ones die',
+        summary: 'Make ten new recovery codes; the old ones stop working',
         response: { 200: recoveryCodes },
       },
     },

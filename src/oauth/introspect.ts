@@ -47,7 +47,7 @@ export async function requirePermission(
     caller,
   });
   throw new Problem('permission_denied', {
-    message: `This needs the permission ${permission}.`,
+    message: `This requires the permission ${permission}.`,
     members: { permission },
   });
 }

@@ -45,7 +45,7 @@ const told = {
     Type.String({ description: '`Bearer` for an access token, `refresh_token` for the other kind.' }),
   ),
   scope: text,
-  client_id: Type.Optional(Type.String({ description: "Where the token is a service client's." })),
+  client_id: Type.Optional(Type.String({ description: "If the token is a service client's." })),
   username: text,
   sub: text,
   iss: text,
@@ -54,7 +54,7 @@ const told = {
   iat: seconds,
   nbf: seconds,
   jti: text,
-  sid: Type.Optional(Type.String({ description: 'Its session.' })),
+  sid: Type.Optional(Type.String({ description: "The token's session." })),
   roles: names,
   permissions: names,
   amr: names,
@@ -86,7 +86,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       schema: {
         tags: ['OAuth'],
         summary: 'The public keys of access tokens',
-        description: 'Empty under HS256, HS384 and HS512. A new key is here ten minutes before it signs.',
+        description:
+          'Empty with HS256, HS384 and HS512. A new key is published here ten minutes before it signs.',
         response: { 200: jwks },
       },
     },
@@ -126,9 +127,9 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
       schema: {
         tags: ['OAuth'],
-        summary: 'Whether a token is good now',
+        summary: 'Whether a token is valid now',
         description:
-          'For service clients with `tokens:introspect`, by HTTP Basic or `client_id` and `client_secret`. Access and refresh tokens. What is not good, for whatever reason, is `{"active": false}`.',
+          'For service clients that hold `tokens:introspect`, authenticated by HTTP Basic or by `client_id` and `client_secret`. Takes access and refresh tokens. If a token is not valid, for whatever reason, the answer is `{"active": false}`.',
         security: [{ client: [] }],
         consumes: forms,
         body: tokenForm,
@@ -159,7 +160,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         tags: ['OAuth'],
         summary: 'Revoke a token',
         description:
-          "A service client revokes its own tokens; anybody else's need `sessions:revoke`, whoever they are: who brings a token could use it. An access token dies by itself, a refresh token with its session. What is none of ours is 200, and so is a dead one of whoever may revoke it; a refusal does not tell whether the token was alive.",
+          "A service client may revoke its own tokens. To revoke somebody else's it needs `sessions:revoke`. An access token is revoked alone, a refresh token together with its session. An unknown token is 200, as is an ended one that the client may revoke. A refusal does not tell whether the token was valid.",
         security: [{ client: [] }],
         consumes: forms,
         body: tokenForm,

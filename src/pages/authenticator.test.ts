@@ -77,11 +77,11 @@ test('an app that was set up from an older page is told to scan the newer code, 
   const replaced = await browser.submit(older, { code: codeOf(older.body)() }, {}, path);
 
   expect(replaced.statusCode).toBe(409);
-  expect(replaced.body).toContain('Scan the one above');
+  expect(replaced.body).toContain('Scan the code above');
   const done = await browser.submit(replaced, { code: codeOf(replaced.body)() }, {}, path);
   expect(done.body).toContain('Your authenticator app is on.');
   const late = await browser.submit(newer, { code: codeOf(newer.body)() }, {}, path);
   expect(late.statusCode).toBe(409);
-  expect(late.body).toContain('This is set up already.');
+  expect(late.body).toContain('This is already set up.');
   expect(late.body).toContain('<h1>Security</h1>');
 });

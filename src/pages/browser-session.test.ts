@@ -107,7 +107,7 @@ test('a form that was left open by somebody else changes nothing of whoever is s
       const values = { email: 'other@example.com', password: ada.password };
       const refused = await browser.submit(page, values, {}, action);
       expect(refused.statusCode).toBe(403);
-      expect(refused.body).toContain('somebody has signed in as someone else since');
+      expect(refused.body).toContain('somebody else has signed in since');
     }
     const token = /name="form_token" value="([^"]+)"/.exec(open.body)?.[1] as string;
     const linking = await browser.get(`/account/security/identities/acme?form_token=${token}`);

@@ -30,7 +30,7 @@ test('a lock, and a limit, say when to try again', async () => {
     const limited = await another.submit(form, { username: 'nobody', password: 'wrong' });
     expect([limited.statusCode, limited.headers['retry-after']]).toEqual([429, '60']);
     expect(limited.body).toContain('<h1>One moment, please</h1>');
-    expect(limited.body).toContain('That was a lot at once. Try again in a minute.');
+    expect(limited.body).toContain('That was too much at once. Try again in a minute.');
     expect(limited.body).not.toContain('reference');
   } finally {
     await tight.close();

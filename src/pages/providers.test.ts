@@ -68,7 +68,7 @@ test('whoever cancels at the provider is back where they were: at linking, or si
   const unlinked = await throughProvider(browser, link, null);
   expect(unlinked.statusCode).toBe(400);
   expect(unlinked.body).toContain('<h1>Security</h1>');
-  expect(unlinked.body).toContain('It was not finished there. Please try again.');
+  expect(unlinked.body).toContain('Linking was not completed there. Please try again.');
 });
 
 test('whose address the provider has not verified is told so, and of no account that is not there', async () => {
@@ -83,7 +83,7 @@ test('a sign-in that is cancelled, or comes back to another browser, signs nobod
   const browser = new Browser(world);
   const cancelled = await throughProvider(browser, '/account/sign-in/with/acme', null);
   expect(cancelled.statusCode).toBe(400);
-  expect(cancelled.body).toContain('The sign-in was not finished there.');
+  expect(cancelled.body).toContain('The sign-in was not completed there.');
   const stolen = await new Browser(world).get(`/account/sign-in/callback?code=${'a'.repeat(43)}&state=x`);
   expect(stolen.statusCode).toBe(400);
   expect((await browser.get('/account')).statusCode).toBe(303);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const AGAIN = 'This sign-in took too long, or too many codes were wrong. Please begin again.';
+const AGAIN = 'This sign-in took too long, or too many codes were wrong. Please start again.';
 
 /** A browser that has proven the password of somebody who has an authenticator app, and the codes of that app. */
 async function halfSignedIn(ada: Person) {

@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const NOT_DONE = 'what you sent was not done';
-const ONCE_MORE = 'What you sent was not done';
+const NOT_DONE = 'so your request was not carried out';
+const ONCE_MORE = 'Your request was not carried out';
 
 test.each([
   ['/account', '/account/profile', { first_name: 'Augusta' }],

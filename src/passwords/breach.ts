@@ -25,7 +25,7 @@ export async function timesBreached(
     if (!response.ok) throw new Error(`the range API answered ${response.status}`);
     return countOf(await response.text(), digest.slice(PREFIX_LENGTH));
   } catch (error) {
-    log.warn({ reason: reasonOf(error) }, 'the breach check could not be made; the password was let through');
+    log.warn({ reason: reasonOf(error) }, 'the breach check failed; the password was accepted without it');
     return 0;
   }
 }

@@ -23,7 +23,7 @@ const classes: Readonly<Record<PasswordClass, { pattern: RegExp; advice: string 
   lower: { pattern: /[\p{Ll}\p{Lo}]/u, advice: 'Add a lower-case letter.' },
   upper: { pattern: /[\p{Lu}\p{Lt}\p{Lo}]/u, advice: 'Add an upper-case letter.' },
   digit: { pattern: /\p{N}/u, advice: 'Add a digit.' },
-  symbol: { pattern: /[^\p{L}\p{M}\p{N}]/u, advice: 'Add a symbol, a space counts.' },
+  symbol: { pattern: /[^\p{L}\p{M}\p{N}]/u, advice: 'Add a symbol; a space counts.' },
   digit_or_symbol: { pattern: /[^\p{L}\p{M}]/u, advice: 'Add a digit or a symbol.' },
 };
 

@@ -35,7 +35,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Password and email'],
         summary: 'Ask for a reset link by mail',
-        description: 'Answers the same in the same time, whether the address has an account or not.',
+        description: 'Gives the same answer in the same time, whether or not the address has an account.',
         querystring: Type.Object({ email: Type.Optional(address) }, exact),
         body: Type.Optional(Type.Union([Type.Null(), Type.Object({ email: Type.Optional(address) }, exact)])),
         response: { 200: saying('If the email exists, a reset link has been sent') },
@@ -65,7 +65,7 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Password and email'],
         summary: 'Set a new password with a reset token',
         description:
-          'Works once, within an hour. Ends every session and lifts a lock; starts no session and satisfies no second factor. Nothing is read from the URL.',
+          'The token works once, within an hour. Ends every session and lifts a lock. Starts no session, and does not replace a second factor. Nothing is read from the URL.',
         querystring: Type.Object({}, exact),
         body: Type.Object(
           { token: opaqueToken(), new_password: password, confirm_new_password: password },
@@ -122,9 +122,9 @@ export function routes(app: App, deps: Deps): void {
       config: { access: 'public', limit: 'reset', problems: ['invalid_link'] },
       schema: {
         tags: ['Password and email'],
-        summary: 'Remove a password by the link in a mail',
+        summary: 'Remove a password with a mailed link',
         description:
-          'For the owner of an account that a provider was linked to: removes the password that was set before, and ends every session.',
+          'For the owner of an account to which a provider was linked: removes the password that was set before, and ends every session.',
         querystring: Type.Object({}, exact),
         body: Type.Object({ token: opaqueToken() }, exact),
         response: { 200: saying('Password removed') },
@@ -142,9 +142,9 @@ export function routes(app: App, deps: Deps): void {
       config: { access: 'public', limit: 'check', database: false },
       schema: {
         tags: ['Password and email'],
-        summary: 'Judge a password before it is chosen',
+        summary: 'Check a password before it is chosen',
         description:
-          'For live feedback beside a password field: what the policy says, a strength from 0 to 4, and advice. Nothing is stored.',
+          'For live feedback beside a password field: the verdict of the policy, a strength from 0 to 4, and advice. Nothing is stored.',
         body: Type.Object(
           {
             password,

@@ -60,11 +60,7 @@ export async function refuseUsedBefore(
   { userId, password, member }: { userId: string; password: string; member: string },
 ): Promise<void> {
   if (await wasUsedBefore(deps, deps.db, caller, { userId, password })) {
-    throw invalid(
-      member,
-      'password_used_before',
-      'You used this password before. Choose one that is new here.',
-    );
+    throw invalid(member, 'password_used_before', 'You have used this password before. Choose a new one.');
   }
 }
 

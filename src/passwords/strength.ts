@@ -48,7 +48,7 @@ const estimate = loadOnce(async (): Promise<Estimate> => {
 // zxcvbn speaks in keys when it is given no translation; its English would load four more dictionaries.
 const sentences: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    straightRow: 'Rows of keys next to each other are easy to guess.',
+    straightRow: 'Rows of neighbouring keys are easy to guess.',
     keyPattern: 'Short patterns on the keyboard are easy to guess.',
     simpleRepeat: 'Repeats such as "aaa" are easy to guess.',
     extendedRepeat: 'Repeats such as "abcabcabc" are hardly harder to guess than "abc".',
@@ -65,9 +65,9 @@ const sentences: ReadonlyMap<string, string> = new Map(
     userInputs: 'Your own name or address is what an attacker tries first.',
     l33t: 'Replacing letters by look-alikes such as "@" for "a" hardly helps.',
     reverseWords: 'Spelling a word backwards hardly helps.',
-    allUppercase: 'Writing all letters as capitals hardly helps.',
+    allUppercase: 'Writing everything in capitals hardly helps.',
     capitalization: 'A capital at the start hardly helps.',
-    associatedYears: 'Leave out years that have to do with you.',
+    associatedYears: 'Leave out years that are connected with you.',
     repeated: 'Leave out repeated words and characters.',
     longerKeyboardPattern: 'Use a longer pattern on the keyboard, with several turns.',
     anotherWord: 'Add another word or two, the less common the better.',

@@ -41,7 +41,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         tags: ['Tokens'],
         summary: 'Log in',
         description:
-          'For first-party clients: a username or an address, and a password. Service clients send grant_type=client_credentials.',
+          'First-party clients send a username or an address, and a password. Service clients send grant_type=client_credentials.',
         security: [{}, { client: [] }],
         consumes: ['application/x-www-form-urlencoded', 'application/json'],
         // RFC 6749 §3.2: parameters that are not known are ignored.
@@ -102,7 +102,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         tags: ['Tokens'],
         summary: 'Prove again that it is you',
         description:
-          'Answers tokens of the same session with a fresh `auth_time`. Somebody with a second factor answers with that.',
+          'Returns tokens of the same session with a fresh `auth_time`. Somebody who has a second factor must use it here.',
         body: Type.Object(
           {
             password: text(4096),

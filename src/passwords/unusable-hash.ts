@@ -9,6 +9,6 @@ export function reportUnusable({ log }: Pick<Deps, 'log'>, userId: string, hash:
   if (hash === null || isKnownHash(hash)) return;
   log.error(
     { user_id: userId },
-    'The stored password hash of this account is of no known kind or costs too much, so nobody gets in with it: a reset by mail, or "users set-password", sets another',
+    'The stored password hash of this account is of an unknown kind or costs too much, so its password cannot be used: set a new one by a mailed reset or by "users set-password"',
   );
 }

@@ -28,7 +28,10 @@ export const problems = {
     oauth: 'invalid_request',
   },
   not_found: { status: 404, message: 'There is nothing here.' },
-  method_not_allowed: { status: 405, message: 'This cannot be asked of this address: see Allow.' },
+  method_not_allowed: {
+    status: 405,
+    message: 'This address does not support the method. See the Allow header.',
+  },
   feature_disabled: { status: 404, message: 'This feature is switched off on this server.' },
 
   // Who calls
@@ -37,10 +40,10 @@ export const problems = {
   token_expired: { status: 401, message: 'The access token has expired.', oauth: 'invalid_token' },
   token_revoked: { status: 401, message: 'Token has been revoked', oauth: 'invalid_token' },
   account_disabled: { status: 401, message: 'This account is disabled.', oauth: 'invalid_token' },
-  user_required: { status: 403, message: 'This is for users; a service client cannot call it.' },
+  user_required: { status: 403, message: 'Only users can call this; a service client cannot.' },
   permission_denied: {
     status: 403,
-    message: 'You lack the permission that this needs.',
+    message: 'You lack the permission that this requires.',
     oauth: 'insufficient_scope',
   },
   reauthentication_required: {
@@ -62,7 +65,7 @@ export const problems = {
     message: 'The identity provider cannot be reached. Try again shortly.',
   },
   invitation_not_found: { status: 404, message: 'There is no such invitation.' },
-  invitation_invalid: { status: 400, message: 'This invitation is not valid any more.' },
+  invitation_invalid: { status: 400, message: 'This invitation is no longer valid.' },
 
   // Tokens
   invalid_credentials: { status: 401, message: 'Incorrect username or password', oauth: 'invalid_grant' },
@@ -75,7 +78,7 @@ export const problems = {
   invalid_mfa_code: { status: 401, message: 'The code is not valid.', oauth: 'invalid_grant' },
   invalid_sign_in_code: {
     status: 401,
-    message: 'The code or link is not valid any more. Ask for another one.',
+    message: 'The code or link is no longer valid. Ask for a new one.',
     oauth: 'invalid_grant',
   },
   email_not_verified: { status: 403, message: 'Confirm your email address first.', oauth: 'invalid_grant' },
@@ -110,35 +113,35 @@ export const problems = {
   user_not_found: { status: 404, message: 'There is no such user.' },
   username_taken: { status: 409, message: 'This username is taken.' },
   address_taken: { status: 409, message: 'This address belongs to another account.' },
-  last_administrator: { status: 409, message: 'The last administrator stays. Make another one first.' },
+  last_administrator: { status: 409, message: 'This is the last administrator. Appoint another one first.' },
 
   // Passwords and addresses
   passwords_differ: { status: 400, message: 'Passwords do not match' },
   invalid_reset_token: { status: 400, message: 'Invalid or expired reset token', oauth: 'invalid_grant' },
   invalid_verification_token: { status: 404, message: 'Invalid verification token' },
-  wrong_password: { status: 400, message: 'The current password is not right.' },
-  invalid_link: { status: 400, message: 'This link is not valid any more.' },
+  wrong_password: { status: 400, message: 'The current password is wrong.' },
+  invalid_link: { status: 400, message: 'This link is no longer valid.' },
   no_password: { status: 409, message: 'This account has no password. Ask for a reset link to set one.' },
-  already_verified: { status: 409, message: 'This address is verified already.' },
+  already_verified: { status: 409, message: 'This address is already verified.' },
 
   // Authorization
   role_not_found: { status: 404, message: 'There is no such role.' },
-  role_exists: { status: 409, message: 'A role of this name exists.' },
+  role_exists: { status: 409, message: 'A role with this name already exists.' },
   role_built_in: { status: 409, message: 'A built-in role cannot be removed or emptied.' },
   permission_not_found: { status: 404, message: 'There is no such permission.' },
-  permission_exists: { status: 409, message: 'A permission of this name exists.' },
+  permission_exists: { status: 409, message: 'A permission with this name already exists.' },
   permission_built_in: { status: 409, message: 'A built-in permission cannot be removed.' },
   client_not_found: { status: 404, message: 'There is no such client.' },
-  client_exists: { status: 409, message: 'A client of this name exists.' },
+  client_exists: { status: 409, message: 'A client with this name already exists.' },
 
   // Factors
   removal_not_found: { status: 404, message: 'No removal of your factors is planned.' },
   factor_not_found: { status: 404, message: 'There is no such factor.' },
-  factor_exists: { status: 409, message: 'This factor is set up already. Remove it first.' },
+  factor_exists: { status: 409, message: 'This factor is already set up. Remove it first.' },
   factor_required: { status: 409, message: 'Your role requires a second factor; this is the last one.' },
   passkey_limit_reached: {
     status: 409,
-    message: 'There are as many passkeys as an account can have. Remove one first.',
+    message: 'The account has as many passkeys as it can have. Remove one first.',
   },
   passkey_refused: {
     status: 401,
@@ -154,16 +157,16 @@ export const problems = {
   invalid_authorization_code: { status: 400, message: 'The code is not valid.', oauth: 'invalid_grant' },
   invalid_sign_in: {
     status: 400,
-    message: 'This sign-in has expired, or was begun in another browser. Start it again.',
+    message: 'This sign-in has expired, or was started in another browser. Start it again.',
     oauth: 'invalid_request',
   },
   invalid_id_token: { status: 401, message: 'The ID token is not valid.', oauth: 'invalid_grant' },
   provider_account_refused: {
     status: 403,
-    message: 'Accounts of this organization are not admitted here.',
+    message: 'Accounts of this organization cannot sign in here.',
     oauth: 'access_denied',
   },
-  identity_taken: { status: 409, message: 'This account of the provider is linked to another person.' },
+  identity_taken: { status: 409, message: 'This account at the provider is linked to another person.' },
   identity_linking_refused: {
     status: 409,
     message: 'The provider has not verified your address. Verify it there, or sign up with a password.',

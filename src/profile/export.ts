@@ -39,7 +39,7 @@ export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promi
     };
     const document = Readable.from(documentOf(deps, userId, told), { objectMode: false });
     // The answer has begun, so all that can be done is to break it off.
-    document.once('error', (err: unknown) => deps.log.error({ err }, 'an export broke off'));
+    document.once('error', (err: unknown) => deps.log.error({ err }, 'an export was interrupted'));
     return document.once('close', () => exporting.delete(userId));
   } catch (error) {
     exporting.delete(userId);

@@ -27,7 +27,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Users'],
         summary: 'Change my profile',
         description:
-          'What is left out stays. `full_name` follows the two names unless it is given. Another `email` needs a recent login and is `pending_email` until it is confirmed from the new mailbox; the present one calls the change off.',
+          'Members that you leave out stay as they are. Unless you send `full_name`, it follows the two names. A new `email` needs a recent login, and is `pending_email` until it is confirmed from the new mailbox. Sending the present `email` calls the change off.',
         body: Type.Object(
           {
             first_name: Type.Optional(nameText),
@@ -56,7 +56,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Password and email'],
         summary: 'Send another verification mail',
-        description: 'To the address that waits for its confirmation, or else to the present one.',
+        description: 'Sent to the address that waits for confirmation, or else to the present one.',
         response: { 202: saying('A verification mail is on its way') },
       },
     },
@@ -78,7 +78,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Password and email'],
         summary: 'Prove an address with a mailed token',
         description:
-          'Works once, within a day: for the address of a sign-up, and for one that replaces another.',
+          'The token works once, within a day. It proves the address of a sign-up, or an address that replaces another.',
         params: Type.Object({ token: opaqueToken() }),
         response: { 200: saying('Email verified successfully') },
       },
@@ -97,7 +97,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Password and email'],
         summary: 'Put the former address back',
         description:
-          'With the token of the mail to the old address, within 72 hours of the change. Every session ends, open links die, passkeys and providers that were added since 72 hours before that mail go, and a reset link goes to the old address.',
+          'Needs the token of the mail to the old address, within 72 hours of the change. Every session ends, and open links stop working. Passkeys and providers that were added less than 72 hours before that mail, or since, are removed. A reset link goes to the old address.',
         body: Type.Object({ token: opaqueToken() }, exact),
         response: { 200: saying('Your address is back, and every session has ended') },
       },
@@ -116,7 +116,7 @@ export function routes(app: App, deps: KeysDeps): void {
       exposeHeadRoute: false,
       schema: {
         tags: ['Users'],
-        summary: 'All that is stored of me',
+        summary: 'Everything that is stored about me',
         response: { 200: Type.Object({}, { additionalProperties: true }) },
       },
     },
@@ -135,7 +135,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Users'],
         summary: 'Close my account',
-        description: 'For good: nothing of it can be brought back.',
+        description: 'Nothing of the account can be restored.',
         response: { 204: Type.Null() },
       },
     },

@@ -74,7 +74,7 @@ export async function deletePermission(deps: Deps, granter: Granter, name: strin
       });
     if (await isHeldBeyond(tx, name, [...held]))
       return new Refusal('target_outranks_caller', {
-        message: 'A role or a client that has it holds a permission that you lack.',
+        message: 'A role or client with this permission also holds one that you lack.',
       });
     await deletePermissionRow(tx, name);
     await recordEvent(deps, tx, {

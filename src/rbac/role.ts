@@ -9,7 +9,7 @@ export const roleBody = Type.Object(
     description: Type.String(),
     permissions: Type.Array(Type.String()),
     mfa_required: Type.Boolean({
-      description: 'It permits nothing in a session that was not proven with a second factor.',
+      description: 'If true, the role permits nothing in a session that was not proven with a second factor.',
     }),
     built_in: Type.Boolean(),
   },
@@ -41,7 +41,7 @@ export function roleName(text: string): string {
     throw invalid(
       'name',
       'string_pattern_mismatch',
-      'Use lower-case letters, digits, - and _, a letter first.',
+      'Use lower-case letters, digits, - and _, and begin with a letter.',
     );
   return text;
 }
@@ -49,7 +49,7 @@ export function roleName(text: string): string {
 /** The name, if it may name a permission. Refuses with 422 on `name`. */
 export function permissionName(text: string): string {
   if (!new RegExp(PERMISSION_NAME).test(text))
-    throw invalid('name', 'string_pattern_mismatch', 'Name it resource:action, in lower case.');
+    throw invalid('name', 'string_pattern_mismatch', 'Write the name as resource:action, in lower case.');
   return text;
 }
 

@@ -143,7 +143,7 @@ async function refusePermission(deps: KeysDeps, principal: Principal, permission
   throw new Problem('permission_denied', {
     message: awaits
       ? `Your role gives the permission ${permission} only after a login with a second factor.`
-      : `This needs the permission ${permission}.`,
+      : `This requires the permission ${permission}.`,
     members: { permission, ...(awaits && { factor_required: true }) },
   });
 }

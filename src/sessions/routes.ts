@@ -38,7 +38,7 @@ const sessionBody = Type.Object(
 const deviceBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    name: Type.String({ description: 'What it said of itself: its user agent.', examples: ['Mozilla/5.0'] }),
+    name: Type.String({ description: 'The user agent that the device sent.', examples: ['Mozilla/5.0'] }),
     created_at: Type.String({ format: 'date-time' }),
     last_seen_at: Type.String({ format: 'date-time', description: 'The last login.' }),
     current: Type.Boolean(),
@@ -64,7 +64,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Tokens'],
         summary: 'Exchange a refresh token for new tokens',
         description:
-          'Each use gives a new refresh token. The one before it gets the same successor again for a few seconds, so that a lost answer or two tabs log nobody out; anything older ends the session.',
+          'Each use gives a new refresh token. For a few seconds the previous refresh token gives the same successor again, so that a lost answer or two tabs log nobody out. Any older token ends the session.',
         querystring: Type.Object({ token: Type.Optional(Type.String({ deprecated: true })) }),
         body: Type.Optional(
           Type.Union([
@@ -110,7 +110,7 @@ export function routes(app: App, deps: KeysDeps): void {
       config: { access: 'user' },
       schema: {
         tags: ['Tokens'],
-        summary: 'End every session of mine',
+        summary: 'End all my sessions',
         response: { 200: saying('Successfully logged out everywhere') },
       },
     },
@@ -161,7 +161,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Users'],
         summary: 'Devices that are known for my account, the latest first',
-        description: 'Wrong attempts of others do not lock these out.',
+        description: 'Failed attempts of others do not lock these devices out.',
         querystring: paging,
         response: {
           200: Type.Object({
@@ -183,7 +183,7 @@ export function routes(app: App, deps: KeysDeps): void {
       config: { access: 'user', problems: ['device_not_found'] },
       schema: {
         tags: ['Users'],
-        summary: 'Make a device a stranger again, and end its sessions',
+        summary: 'Forget a device, and end its sessions',
         params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
         response: { 204: Type.Null() },
       },

@@ -11,7 +11,9 @@ export const tokenBody = Type.Object(
     expires_at: Type.String({ format: 'date-time' }),
     refresh_token: Type.String({ description: 'Opaque; each use gives a new one.' }),
     password_weak: Type.Optional(
-      Type.Boolean({ description: 'True when the password would be refused today: ask for a better one.' }),
+      Type.Boolean({
+        description: 'True if the policy would refuse this password today: ask the person for a better one.',
+      }),
     ),
     device_token: Type.Optional(
       Type.String({

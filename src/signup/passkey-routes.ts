@@ -10,7 +10,7 @@ import { signupTokenFrom, withoutSpentCookie } from './signup-cookie.ts';
 
 const exact = { additionalProperties: false } as const;
 const email = Type.String({ maxLength: 320 });
-const signupToken = optionalToken({ description: 'Left out: the cookie of step 1.' });
+const signupToken = optionalToken({ description: 'If left out, the cookie of step 1 is used.' });
 const tags = ['Registration'];
 
 /** Step 2 of a sign-up with a passkey in place of a password. */
@@ -21,9 +21,9 @@ export function routes(app: App, deps: Deps): void {
       config: { access: 'public', limit: 'signup', problems: ['signup_not_found'] },
       schema: {
         tags,
-        summary: 'Sign up, step 2: begin with a passkey in place of a password',
+        summary: 'Sign up, step 2: begin with a passkey instead of a password',
         description:
-          'Give `options` to navigator.credentials.create, and what it answers to POST /signup/passkey.',
+          'Pass `options` to navigator.credentials.create, and its result to POST /signup/passkey.',
         body: Type.Object({ email, signup_token: signupToken }, exact),
         response: { 200: optionsBody },
       },

@@ -20,7 +20,7 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Registration'],
         summary: 'Sign up, step 1: who you are',
         description:
-          'Gives a token, in the body and as a cookie, that step 2 must bring within a day. Where login needs a verified address, a taken address gets the same answer.',
+          'Returns a token, in the body and as a cookie, which step 2 needs within a day. If logins need a verified address, a taken address gets the same answer.',
         body: Type.Object(
           {
             first_name: nameText,
@@ -71,13 +71,13 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Registration'],
         summary: 'Sign up, step 2: a password',
         description:
-          'Creates the account and queues the verification mail. A refused password consumes nothing: send another one with the same token.',
+          'Creates the account and queues the verification mail. A refused password does not spend the token: send another password with it.',
         body: Type.Object(
           {
             email: Type.String({ maxLength: 320 }),
             password: Type.String({ maxLength: 4096 }),
             confirm_password: Type.String({ maxLength: 4096 }),
-            signup_token: optionalToken({ description: 'Left out: the cookie of step 1.' }),
+            signup_token: optionalToken({ description: 'If left out, the cookie of step 1 is used.' }),
           },
           exact,
         ),

@@ -243,9 +243,9 @@ describe.skipIf(withoutChromium)('the hosted pages in Chromium', { timeout: 120_
     const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
     for (const [path, title] of [
       ['/account/nothing', 'There is nothing here'],
-      ['/account/verify-email?token=old', 'This link does not work any more'],
-      ['/account/invitation?token=old', 'This link does not work any more'],
-      ['/account/reset-password?token=old', 'This link does not work any more'],
+      ['/account/verify-email?token=old', 'This link no longer works'],
+      ['/account/invitation?token=old', 'This link no longer works'],
+      ['/account/reset-password?token=old', 'This link no longer works'],
       ['/account/reset-password/done', 'Your password was changed'],
       ['/account/closed', 'Your account is closed'],
     ] as const) {

@@ -61,7 +61,7 @@ describe.skipIf(withoutChromium)('text messages in Chromium', { timeout: 120_000
       const enrolling = await nextCode(to, 1);
       await page.getByLabel('Six-digit code').fill(other(enrolling));
       await page.getByRole('button', { name: 'Turn it on' }).click();
-      expect(await page.locator('.error').textContent()).toContain('That code is not right');
+      expect(await page.locator('.error').textContent()).toContain('That code is wrong');
       await expectSound(page);
       await page.getByLabel('Six-digit code').fill(enrolling);
       await page.getByRole('button', { name: 'Turn it on' }).click();
@@ -78,7 +78,7 @@ describe.skipIf(withoutChromium)('text messages in Chromium', { timeout: 120_000
       const asked = await nextCode(to, 2);
       await page.getByLabel('Code from the text message').fill(other(asked));
       await page.getByRole('button', { name: 'Continue' }).click();
-      expect(await page.locator('.error').textContent()).toContain('That code is not right');
+      expect(await page.locator('.error').textContent()).toContain('That code is wrong');
       expect(await page.getByRole('link', { name: 'Text me another code' }).isVisible()).toBe(true);
       await expectSound(page);
       await page.getByLabel('Code from the text message').fill(asked);
@@ -127,7 +127,7 @@ describe.skipIf(withoutChromium)('text messages in Chromium', { timeout: 120_000
     }
     await page.getByRole('button', { name: 'Text me a code' }).click();
     expect(await page.getByRole('alert').textContent()).toBe(
-      'This number got as many text messages as we send for now. Use another way, or wait. Try again in 24 hours.',
+      'We cannot send more text messages to this number for now. Use another way, or wait. Try again in 24 hours.',
     );
     await expectSound(page);
     await page.getByRole('link', { name: 'Use a recovery code' }).click();

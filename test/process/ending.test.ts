@@ -228,7 +228,7 @@ test('a command says that it waits for another that starts the embedded server, 
   const other = await takeExclusive(gate, { onWait() {} });
   try {
     const { child, ended, hear } = start(['src/cli.ts', 'keys', 'list'], { DATA_DIR: dataDir });
-    await hear('Another process starts or stops the embedded PostgreSQL; waiting');
+    await hear('Another process is starting or stopping the embedded PostgreSQL; waiting');
     child.kill('SIGINT');
     expect(await ended).toBe(130);
   } finally {

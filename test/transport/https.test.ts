@@ -153,7 +153,7 @@ test('a certificate without its key is an error in the log, and not served', asy
   put('renewed', 'crt');
   await expect
     .poll(() => service.output(), { timeout: 5_000 })
-    .toMatch(/"level":"error".*could not be used, and the old one goes on/);
+    .toMatch(/"level":"error".*cannot be used, so the old one stays in use/);
   expect(await served()).toBe('localhost');
   put('renewed', 'key');
   await serves('renewed.localhost');
@@ -161,7 +161,7 @@ test('a certificate without its key is an error in the log, and not served', asy
 
 test('nor is one beside a key of another kind, which OpenSSL takes and has no certificate for any handshake then', async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const refusals = () => service.output().match(/could not be used, and the old one goes on/g)?.length ?? 0;
+  const refusals = () => service.output().match(/cannot be used, so the old one stays in use/g)?.length ?? 0;
   const before = refusals();
   writeFileSync(join(folder, 'new'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
   renameSync(join(folder, 'new'), join(folder, 'server.key'));

@@ -25,13 +25,13 @@ export function configurationPage(): string {
   const lines = [
     '# Configuration',
     '',
-    'Variables come from the process environment and from a `.env` file in the folder of the program, beside',
-    '`package.json`; the environment wins, and an empty value counts as unset. Every secret (🔒) can also be read from',
-    'the file that `NAME_FILE` names. Relative paths begin at the folder of the program too, wherever it is started from.',
-    'The configuration is read once, at start; everything that is wrong with it is said in one message.',
+    'Every variable that configures the service. Variables come from the process environment and from a `.env` file beside',
+    '`package.json`. The environment wins, and an empty value counts as unset. Every secret (🔒) can also be read from the',
+    'file that `NAME_FILE` names. Relative paths start at the folder of `package.json`, wherever the program is started from.',
+    'The configuration is read once, at start; one message reports everything that is wrong with it.',
     '`npm run cli -- config check` prints the same, and the effective values with secrets masked.',
     '',
-    'This page and `.env.example` are made by `node scripts/env-example.ts` from `src/platform/config/variables/`.',
+    '`node scripts/env-example.ts` makes this page and `.env.example` from `src/platform/config/variables/`.',
   ];
   for (const [section, table] of Object.entries(sections)) {
     lines.push('', `## ${section}`, '', '| variable | meaning | default |', '|---|---|---|');

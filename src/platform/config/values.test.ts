@@ -201,7 +201,7 @@ describe('MAIL_FROM is one address', () => {
     'a b@c',
   ])('%s is refused', MAIL_FROM => {
     expect(faultsOf({ MAIL_FROM })).toEqual([
-      'MAIL_FROM must be one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; a name with a comma stands in double quotes.',
+      'MAIL_FROM must be one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; put a name with a comma in double quotes.',
     ]);
   });
 

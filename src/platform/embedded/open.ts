@@ -54,7 +54,7 @@ export async function openEmbedded({
   }
   const folders = inDataDir(dataDir, () => prepareFolders(dataDir, log));
   const gate = (until?: AbortSignal) => {
-    const onWait = () => log.warn('Another process starts or stops the embedded PostgreSQL; waiting');
+    const onWait = () => log.warn('Another process is starting or stopping the embedded PostgreSQL; waiting');
     return takeExclusive(folders.gate, { onWait, signal: until });
   };
 
@@ -103,7 +103,7 @@ export async function openEmbedded({
       try {
         if (released !== null) return;
         running = await ensureServer(folders, binaries, { durable, log });
-        if (running.started) log.error('The embedded PostgreSQL had died; it was started again');
+        if (running.started) log.error('The embedded PostgreSQL had ended; it was started again');
       } finally {
         again.release();
       }

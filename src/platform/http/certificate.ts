@@ -51,7 +51,7 @@ export function followCertificate(
       if (message !== refused) {
         log.error(
           { err: error },
-          'the new certificate could not be used, and the old one goes on until it expires: put a pair that fits into TLS_CERT_FILE and TLS_KEY_FILE',
+          'the new certificate cannot be used, so the old one stays in use: put a matching pair into TLS_CERT_FILE and TLS_KEY_FILE',
         );
       }
       refused = message;
@@ -68,7 +68,7 @@ export function followCertificate(
     } catch (error) {
       log.warn(
         { err: error },
-        'a new certificate is seen after a minute only, as its folder cannot be watched',
+        'the folder of the certificate cannot be watched, so a new one is noticed only after a minute',
       );
     }
   }

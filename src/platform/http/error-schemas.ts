@@ -85,7 +85,10 @@ const errorMembers = {
   code: { type: 'string', description: 'Stable and machine-readable.' },
   message: { type: 'string', description: 'A sentence for a person.' },
   request_id: { type: 'string' },
-  error: { type: 'string', description: 'RFC 6749 §5.2, at the endpoints that OAuth clients call.' },
+  error: {
+    type: 'string',
+    description: 'The error code of RFC 6749 §5.2, at the endpoints that OAuth clients call.',
+  },
   error_description: { type: 'string' },
 };
 

@@ -62,7 +62,7 @@ export function describeApi(
       title: 'Entrecore Auth',
       version,
       description:
-        'Sign-up, login, sessions, passwords, roles and second factors. Every route also stands under `/api/v1`. Errors carry a stable `code`. A path answers other methods than these with 405 and `Allow`.',
+        'Sign-up, login, sessions, passwords, roles and second factors. Every route is also available under `/api/v1`. Errors carry a stable `code`. A path answers methods other than those listed with 405 and `Allow`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     // The first is where the document was read: the page at /docs works by whatever name somebody opened it.

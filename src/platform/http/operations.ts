@@ -21,7 +21,7 @@ export function routes(app: App, { db }: Deps): void {
       config: { access: 'public', database: false },
       schema: {
         tags: ['Operations'],
-        summary: 'Alive',
+        summary: 'The service runs',
         response: { 200: Type.Object({ status: Type.Literal('healthy') }) },
       },
     },
@@ -63,8 +63,8 @@ export function routes(app: App, { db }: Deps): void {
       config: { access: 'public', database: false, problems: ['not_ready'] },
       schema: {
         tags: ['Operations'],
-        summary: 'Ready to serve; names what is wrong when not',
-        description: 'A refusal has `status` ("not_ready") and `checks` too.',
+        summary: 'Whether the service is ready; if not, what is wrong',
+        description: 'A refusal also has `status` ("not_ready") and `checks`.',
         response: { 200: readiness },
       },
     },

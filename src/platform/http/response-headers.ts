@@ -13,17 +13,18 @@ const text = (example: string, more: Json = {}) => ({ type: 'string', ...more, e
 const HEADERS = {
   'X-Request-Id': {
     description:
-      "The id of this request in logs and audit events: the caller's `X-Request-Id` if it was sane, else a new one.",
+      "The id of this request in logs and audit events: the caller's `X-Request-Id` if it was valid, otherwise a new one.",
     required: true,
     schema: text('019300f4-6f00-7000-8000-000000000001', { pattern: '^[A-Za-z0-9._:-]{1,128}$' }),
   },
   'RateLimit-Policy': {
     description:
-      'What is counted here by address: `q` requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers). Not with RATE_LIMIT=off, nor where a request is refused before it is counted.',
+      'The limit per client address: `q` requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers). Not sent with RATE_LIMIT=off, nor if the request is refused before it is counted.',
     schema: text('"login";q=300;w=60'),
   },
   RateLimit: {
-    description: 'What is left of `RateLimit-Policy`, `r`, and in how many seconds it is full again, `t`.',
+    description:
+      'How many requests of `RateLimit-Policy` are left, `r`, and in how many seconds all are available again, `t`.',
     schema: text('"login";r=299;t=60'),
   },
   'Retry-After': {
@@ -33,11 +34,11 @@ const HEADERS = {
   },
   'WWW-Authenticate': {
     description:
-      'How to authenticate: `Bearer`, with `error` and `error_description` where a token was sent or is not enough (RFC 6750 §3, RFC 9470 §3); `Basic` for a service client.',
+      'How to authenticate: `Bearer`, with `error` and `error_description` if a token was sent or is not enough (RFC 6750 §3, RFC 9470 §3); `Basic` for a service client.',
     schema: text('Bearer error="invalid_token", error_description="Token has been revoked"'),
   },
   Location: {
-    description: 'Where the browser goes on.',
+    description: 'Where the browser goes next.',
     required: true,
     schema: text('https://app.example.com/callback?code=x', { format: 'uri' }),
   },
@@ -48,12 +49,12 @@ const cookie = (description: string) => ({ name: 'Set-Cookie', description, sche
 // What a route sends of its own, by the word for it in the route's `config`.
 const OWN = {
   'device-cookie': cookie(
-    'The `device_token` of a device that was not known: `entrecore_device_…`, which spares the next login from it what strangers do to the account.',
+    'The `device_token` of a device that was not known, named `entrecore_device_…`. With it, failed attempts of strangers do not lock out the next login from this device.',
   ),
-  'sign-up-cookie': cookie('`signup_token`: that of step 1, and taken away after step 2.'),
-  'mail-sign-in-cookie': cookie('`request_token` of the mailed sign-in, and taken away after it.'),
+  'sign-up-cookie': cookie('The `signup_token` of step 1; removed after step 2.'),
+  'mail-sign-in-cookie': cookie('The `request_token` of the mailed sign-in; removed after it.'),
   'provider-cookie': cookie(
-    'Binds a sign-in at a provider to this browser: `entrecore_oauth_…`, and taken away after it.',
+    'Binds a sign-in at a provider to this browser, named `entrecore_oauth_…`; removed after it.',
   ),
   attachment: {
     name: 'Content-Disposition',

@@ -61,7 +61,10 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     interval: PROBE_INTERVAL_MS,
     onOpen(error) {
       told = true;
-      log.warn({ err: lastError ?? error }, 'Redis cannot be used; limits go on in memory until it can');
+      log.warn(
+        { err: lastError ?? error },
+        'Redis cannot be used; rate limits are counted in memory until it can',
+      );
     },
     onClose() {
       if (told) log.info('Redis can be used again');
@@ -87,7 +90,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   await firstProbe(client, () => breaker.probe());
   if (breaker.isOpen()) {
     told = true;
-    log.warn({ err: lastError }, 'Redis cannot be used yet; limits are kept in memory until it can');
+    log.warn({ err: lastError }, 'Redis cannot be used yet; rate limits are counted in memory until it can');
   }
 
   return {

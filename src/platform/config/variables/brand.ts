@@ -9,7 +9,7 @@ export const brand = {
   ),
   BRAND_COLOR: setting(
     matching(/^#[0-9a-f]{6}$/i, 'a colour such as #1f4fd8'),
-    'Colour of buttons and links in mails and on the hosted pages; shades that are too pale to read are corrected.',
+    'Colour of buttons and links in mails and on the hosted pages; a shade too pale to read is corrected.',
     '#1f4fd8',
   ),
   BRAND_LOGO_URL: optional(

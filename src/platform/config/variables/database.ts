@@ -28,38 +28,37 @@ export const database = {
   }),
   DB_SSLMODE: optional(
     sslMode,
-    'TLS to DB_HOST: verify-full (require and verify-ca verify as it does), no-verify only encrypts, disable does not.',
+    'TLS to DB_HOST: verify-full verifies the certificate (require and verify-ca do the same), no-verify only encrypts, disable does not encrypt.',
     {
-      fallbackText:
-        'none: plain text, with a warning beyond loopback; verify-full where DB_SSLROOTCERT is set',
+      fallbackText: 'none: plain text, with a warning beyond loopback; verify-full if DB_SSLROOTCERT is set',
     },
   ),
   DB_SSLROOTCERT: optional(
     text,
-    'PEM file of the authority that the certificate of DB_HOST is verified against.',
+    'PEM file of the certificate authority that must have issued the certificate of DB_HOST.',
     { fallbackText: 'the authorities that Node.js knows' },
   ),
   DATABASE_URL: optional(
     postgresUrl,
-    'The same in one URL; wins over DB_*. postgres://user:password@host:5432/name?sslmode=verify-full (require and verify-ca verify as it does, no-verify only encrypts, disable does not; &sslrootcert=/path/to/ca.pem for an authority of your own).',
+    'The same in one URL, which wins over DB_*: postgres://user:password@host:5432/name?sslmode=verify-full. sslmode takes the values of DB_SSLMODE; &sslrootcert=/path/to/ca.pem names a certificate authority of your own.',
     { secret: true },
   ),
-  DB_POOL_MAX: setting(integer(1, 1000), 'Connections that a process opens at most.', '10'),
-  DB_PREPARE: setting(flag, 'Named prepared statements; off behind an old pgbouncer.', 'on'),
+  DB_POOL_MAX: setting(integer(1, 1000), 'How many connections a process opens at most.', '10'),
+  DB_PREPARE: setting(flag, 'Use named prepared statements; switch off behind pgbouncer before 1.21.', 'on'),
   MIGRATE_ON_START: setting(
     flag,
-    'Upgrade the schema at start, under the advisory lock. Otherwise a start against an older schema stops.',
+    'Upgrade the schema at start, under the advisory lock. If off, the service does not start with an older schema.',
     lookup => (hasServer(lookup) ? 'false' : 'true'),
     { fallbackText: 'true with the embedded PostgreSQL, else false' },
   ),
   MIGRATE_DATABASE_URL: optional(
     postgresUrl,
-    "The owner's role for migrations, where the service itself runs as a lesser one.",
+    "Connects as the owner's role for migrations, if the service itself runs as a lesser role.",
     { secret: true, fallbackText: "the service's own" },
   ),
   DATA_DIR: setting(
     text,
-    'Folder of the embedded database and of generated development secrets; a relative one lies in the folder of the program.',
+    'Folder of the embedded database and of generated development secrets; a relative path starts at the folder of package.json.',
     './data',
   ),
 };

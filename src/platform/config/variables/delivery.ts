@@ -13,7 +13,7 @@ const ADDRESS = String.raw`[^\s@<>,;:"()\[\]]+@(?:\[[^\s\[\]]+\]|[^\s@<>,;:"()\[
 const NAME = String.raw`(?:"[^"\r\n]*"|[^"<>,;:\r\n]*)`;
 const sender = matching(
   new RegExp(String.raw`^\s*(?:${NAME}\s*<${ADDRESS}>|${ADDRESS})$`),
-  'one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; a name with a comma stands in double quotes',
+  'one address, such as no-reply@example.com or Entrecore <no-reply@example.com>; put a name with a comma in double quotes',
 );
 
 const twoLetters = matching(
@@ -53,10 +53,10 @@ export const delivery = {
     'Each text message is POSTed there as JSON {to, body}, with X-Signature: sha256=… (HMAC of the body).',
     { fallbackText: 'none: SMS factors are off' },
   ),
-  SMS_WEBHOOK_SECRET: optional(text, 'Key of that signature; at least 16 bytes.', { secret: true }),
+  SMS_WEBHOOK_SECRET: optional(text, 'Key of X-Signature; at least 16 bytes.', { secret: true }),
   TWILIO_ACCOUNT_SID: optional(
     matching(/^AC[0-9a-zA-Z]+$/, 'an account SID (AC…)'),
-    'Text messages by Twilio.',
+    'Sends text messages through Twilio: the account SID.',
   ),
   TWILIO_AUTH_TOKEN: optional(text, "Twilio's auth token.", { secret: true }),
   TWILIO_FROM: optional(
@@ -64,11 +64,11 @@ export const delivery = {
       /^(\+[0-9]{5,15}|MG[0-9a-zA-Z]+|[A-Za-z0-9 ]{1,11})$/,
       'a number (+…), a messaging service (MG…) or a sender name',
     ),
-    'The number, sender name or messaging service (MG…) that texts come from.',
+    'The number, sender name or messaging service (MG…) that text messages come from.',
   ),
   SMS_COUNTRIES: optional(
     list(country),
-    'Countries that texts are sent to, as two-letter or calling codes separated by commas.',
+    'Countries to which text messages may be sent, as two-letter or calling codes separated by commas.',
     { fallbackText: 'all' },
   ),
 };

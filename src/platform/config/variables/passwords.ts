@@ -11,11 +11,11 @@ const classes = (value: string): readonly PasswordClass[] =>
     : list(choice('lower', 'upper', 'digit', 'symbol', 'digit_or_symbol'))(value);
 
 export const passwords = {
-  PASSWORD_MIN_LENGTH: setting(integer(1, 128), 'Least length of a password, in characters.', '8'),
-  PASSWORD_MAX_LENGTH: setting(integer(8, 4096), 'Greatest length of a password, in characters.', '256'),
+  PASSWORD_MIN_LENGTH: setting(integer(1, 128), 'Shortest password, in characters.', '8'),
+  PASSWORD_MAX_LENGTH: setting(integer(8, 4096), 'Longest password, in characters.', '256'),
   PASSWORD_REQUIRE: setting(
     classes,
-    'Classes that a password must contain: lower, upper, digit, symbol, digit_or_symbol, separated by commas, or none.',
+    'Character classes that a password must contain, separated by commas: lower, upper, digit, symbol, digit_or_symbol; or none.',
     'lower,upper,digit_or_symbol',
   ),
   PASSWORD_BLOCKLIST: setting(
@@ -25,14 +25,14 @@ export const passwords = {
   ),
   PASSWORD_BREACH_CHECK_URL: optional(
     endpoint,
-    'Refuse breached passwords, asked by k-anonymity: https://api.pwnedpasswords.com/range',
+    'Refuse breached passwords, found by a k-anonymity query to this URL: https://api.pwnedpasswords.com/range',
     { fallbackText: 'off' },
   ),
   PASSWORD_MAX_AGE_DAYS: setting(integer(0, 3650), 'Days until a password expires; 0: never.', '0'),
   PASSWORD_HISTORY: setting(integer(0, 50), 'How many earlier passwords are refused.', '5'),
   PASSWORD_HASH: setting(
     choice('bcrypt', 'argon2id'),
-    'How passwords are hashed: bcrypt or argon2id. A login rehashes what is weaker.',
+    'How passwords are hashed: bcrypt or argon2id. A login replaces a weaker hash.',
     'bcrypt',
   ),
   BCRYPT_COST: setting(
@@ -44,7 +44,7 @@ export const passwords = {
   ARGON2_PASSES: setting(integer(1, ARGON2_MAX.passes), 'Passes of argon2id.', '2'),
   HASH_QUEUE_MAX: setting(
     integer(1, 100_000),
-    'Hashes that may wait; past it a login is told to come back (503).',
+    'How many hashes may wait; further logins are told to come back later (503).',
     '128',
   ),
 };

@@ -19,40 +19,40 @@ function originsOf(...urls: string[]): string {
 export const signIn = {
   REQUIRE_VERIFIED_EMAIL: setting(
     flag,
-    'A login needs a verified address; sign-up then hides whether an address is taken.',
+    'Logins need a verified address; sign-up then hides whether an address is taken.',
     'false',
   ),
   BOOTSTRAP_ADMIN_EMAIL: optional(
     text,
-    'The first administrator, made at start when there is none, as a new verified account.',
+    'Address of the first administrator. If there is no administrator at start, this one is made, as a new verified account.',
   ),
   BOOTSTRAP_ADMIN_PASSWORD: optional(
     text,
-    'Password of that administrator; change it after the first login.',
+    'Password of the administrator BOOTSTRAP_ADMIN_EMAIL; change it after the first login.',
     {
       secret: true,
     },
   ),
   SIGN_IN_BY_MAIL: setting(
     flag,
-    'Lets people sign in without a password, with a link or a six-digit code that is mailed to them.',
+    'Lets people sign in without a password, by a mailed link or six-digit code.',
     'false',
   ),
   WEBAUTHN_RP_ID: setting(
     matching(/^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'a domain in lower case, without scheme and port'),
-    'The domain that passkeys belong to: that of every page that uses them, or a parent of it. Changing it strands the passkeys there are.',
+    'The domain that passkeys belong to: the domain of every page that uses them, or a parent of it. If you change it, existing passkeys stop working.',
     lookup => commonHost(`${lookup('PUBLIC_URL')}`, `${lookup('APP_URL')}`),
-    { fallbackText: 'the host of PUBLIC_URL, or that of APP_URL where it is a parent of it' },
+    { fallbackText: 'the host of PUBLIC_URL, or the host of APP_URL if that is a parent of it' },
   ),
   WEBAUTHN_ORIGINS: setting(
     list(passkeyOrigin),
-    'Origins of the pages that may use passkeys, and of mobile programs (android:apk-key-hash:…); separated by commas.',
+    'Origins of the pages and mobile apps (android:apk-key-hash:…) that may use passkeys; separated by commas.',
     lookup => originsOf(`${lookup('PUBLIC_URL')}`, `${lookup('APP_URL')}`),
     { fallbackText: 'those of PUBLIC_URL and APP_URL' },
   ),
   GOOGLE_CLIENT_ID: optional(
     list(matching(/^\S+$/, 'client ids separated by commas')),
-    'One or several, separated by commas: the accepted aud of Google ID tokens.',
+    'Client ids accepted as the aud of Google ID tokens, separated by commas; the web client first.',
     { fallbackText: 'none: Google sign-in is off' },
   ),
   GOOGLE_CLIENT_SECRET: optional(text, 'Needed by the redirect flow at /oauth/google.', { secret: true }),
