@@ -36,3 +36,14 @@ test('what cannot be read is not said to be unset', () => {
 test('a password in a URL that must have none is shown in no other value that derives from it', () => {
   expect(effectiveOf({ PUBLIC_URL: 'https://somebody:hidden@auth.example' })).not.toMatch(/hidden/);
 });
+
+test('a token in the query of an endpoint is not shown, and its host is', () => {
+  const shown = effectiveOf({
+    AUDIT_CHECKPOINT_URL: 'https://kept.example/audit?token=hidden',
+    SMS_WEBHOOK_URL: 'https://texts.example/send?token=hidden',
+    SMS_WEBHOOK_SECRET: 'sixteen bytes or more',
+  });
+  expect(shown).toContain('\nAUDIT_CHECKPOINT_URL=https://kept.example/audit?***  (environment)');
+  expect(shown).toContain('\nSMS_WEBHOOK_URL=https://texts.example/send?***  (environment)\n');
+  expect(shown).not.toMatch(/hidden/);
+});

@@ -51,7 +51,7 @@ export const delivery = {
   SMS_WEBHOOK_URL: optional(
     endpoint,
     'Each text message is POSTed there as JSON {to, body}, with X-Signature: sha256=… (HMAC of the body).',
-    { fallbackText: 'none: SMS factors are off' },
+    { secret: true, fallbackText: 'none: SMS factors are off' },
   ),
   SMS_WEBHOOK_SECRET: optional(text, 'Key of X-Signature; at least 16 bytes.', { secret: true }),
   TWILIO_ACCOUNT_SID: optional(

@@ -39,5 +39,6 @@ export const limits = {
   AUDIT_CHECKPOINT_URL: optional(
     endpoint,
     'Each signed checkpoint of the audit trail is POSTed there as JSON.',
+    { secret: true },
   ),
 };
