@@ -9,7 +9,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'its file system is read-only',
 };
 
-/** What keeps lines from being added to a file, which need not be there yet; null where nothing does. Changes nothing. */
+/**
+ * The fault that keeps lines from being added to a file, which need not exist yet; null if there is none. Changes nothing.
+ */
 export function faultOfAppending(name: string, path: string): string | null {
   const reason = reasonAgainst(path);
   if (reason === null) return null;

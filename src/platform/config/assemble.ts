@@ -12,7 +12,7 @@ type DatabaseValues = ValuesOf<typeof database>;
 const DAY = 86_400;
 
 /**
- * The typed configuration out of the values of all variables, nested by slice, with durations in seconds and absolute
+ * The typed configuration, built from the values of all variables: nested by slice, with durations in seconds and absolute
  * paths; frozen.
  */
 export function assemble(values: Values, folder: string): Config {
@@ -67,7 +67,7 @@ export function assemble(values: Values, folder: string): Config {
   return deepFreeze(config);
 }
 
-/** The part of it that a migration needs, out of the variables of the database alone. */
+/** The part of the configuration that a migration needs, built from the variables of the database alone. */
 export function assembleDatabase(values: DatabaseValues, folder: string): DatabaseConfig {
   const authority = values.DB_SSLROOTCERT === null ? null : resolve(folder, values.DB_SSLROOTCERT);
   return {
@@ -89,10 +89,10 @@ function urlOfParts(values: DatabaseValues, authority: string | null): string | 
   const { DB_HOST: host, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE } = values;
   if (host === null) return null;
   const encoded = (part: string | null) => encodeURIComponent(part ?? '');
-  // The driver leaves reserved characters of a path as they are encoded (decodeURI).
+  // The driver decodes a path with decodeURI, which leaves encoded reserved characters as they are.
   const database = encodeURI(DB_NAME ?? '');
   const who = `${encoded(DB_USER)}:${encoded(DB_PASSWORD)}`;
-  // A folder is that of a unix socket, where TLS has no part, as libpq reads it.
+  // As in libpq, a folder means a unix socket, where TLS has no part.
   if (host.startsWith('/')) {
     return `postgres://${who}@/${database}?host=${encoded(host)}&port=${DB_PORT}`;
   }
@@ -166,7 +166,7 @@ function passwordsOf(values: Values): Config['passwords'] {
 
 type Present<Parts> = { readonly [Key in keyof Parts]: NonNullable<Parts[Key]> };
 
-// All of them, or nothing: the rules have refused everything in between.
+// All of the parts or null: the rules have already refused anything in between.
 function together<Parts extends Record<string, string | null>>(parts: Parts): Present<Parts> | null {
   return Object.values(parts).includes(null) ? null : (parts as Present<Parts>);
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** A file, and what it is told by: the variable that names it. */
+/** A file, and the variable that names it, by which faults refer to it. */
 export interface NamedFile {
   readonly name: string;
   readonly path: string;
@@ -12,7 +12,7 @@ export interface CertificateFiles {
   readonly key: NamedFile | null;
 }
 
-/** What is wrong with a certificate and its key, a sentence each that begins with the variable; nothing where they serve. */
+/** The faults of a certificate and its key, each a sentence that begins with the variable; none if both can be used. */
 export function faultsOfCertificate(files: CertificateFiles): string[] {
   const faults: string[] = [];
   const take = <T>(file: NamedFile | null, parse: (pem: Buffer) => T, otherwise: string) => {
@@ -43,7 +43,7 @@ export function faultsOfCertificate(files: CertificateFiles): string[] {
   return faults;
 }
 
-/** What is wrong with a file of trusted authorities, as above. */
+/** The faults of a file of trusted authorities, in the same form. */
 export function faultsOfAuthority(name: string, path: string): string[] {
   const faults: string[] = [];
   const pem = read(name, path, faults);

@@ -1,6 +1,6 @@
 import { StartError } from '../start-error.ts';
 
-/** Everything that is wrong with the configuration, each with what to do about it. */
+/** Every fault of the configuration, each with what to do about it. */
 export class ConfigError extends StartError {
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
@@ -12,7 +12,7 @@ export class ConfigError extends StartError {
       [
         `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
         ...faults.map(fault => `  - ${fault}`),
-        // What is missing was perhaps misspelt.
+        // A missing variable may have been misspelt, as a warning would say.
         ...(warnings.length > 0 ? ['Beside that:', ...warnings.map(warning => `  - ${warning}`)] : []),
         'All variables are described in .env.example; "npm run cli -- config check" checks them again.',
       ].join('\n'),

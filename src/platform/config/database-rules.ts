@@ -7,7 +7,7 @@ import { judgeUrlFiles } from './url-files.ts';
 
 const PARTS = ['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_SSLMODE', 'DB_SSLROOTCERT'] as const;
 
-/** Which database is meant, whether others can read what goes there, and where the embedded one lies. */
+/** Judges which database is meant, whether others can read the traffic to it, and where the embedded one lies. */
 export function databaseRules(judged: Judged): void {
   const { isGiven, fault, warn } = judged;
   const parts = PARTS.filter(isGiven);
@@ -40,7 +40,7 @@ function authorityRules({ values, folder, fault, warn }: Judged): void {
   }
 }
 
-// A private network may be trusted, so plain text is not refused; but nobody shall have it without knowing.
+// A private network may be trusted, so plain text is not refused; but nobody should use it without knowing.
 function plainTextRules({ values, env, isGiven, warn }: Judged): void {
   const told = (name: string, host: string, mode: string, authority: string) =>
     warn(
@@ -57,7 +57,7 @@ function plainTextRules({ values, env, isGiven, warn }: Judged): void {
     told('DB_HOST', host, 'DB_SSLMODE', 'DB_SSLROOTCERT');
 }
 
-// With a PostgreSQL server nothing is written there.
+// With a PostgreSQL server, nothing is written to DATA_DIR.
 function dataDirRules(judged: Judged): void {
   const { DATA_DIR: dataDir } = judged.values;
   if (hasServer(judged) || dataDir === undefined) return;

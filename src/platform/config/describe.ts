@@ -2,8 +2,8 @@ import type { Given } from './sources.ts';
 import { type Name, sections, variableOf } from './table.ts';
 
 /**
- * The effective value of every variable, by section: `NAME=value  (source)`. What is secret is masked, and so is what cannot
- * be used: it may be a secret that stands in the wrong place.
+ * The effective value of every variable, by section: `NAME=value  (source)`. Secrets are masked. A value that cannot be used
+ * is not shown: it may be a secret in the wrong place.
  */
 export function describeValues(
   effective: ReadonlyMap<Name, Given>,
@@ -36,7 +36,7 @@ const SOURCES: Readonly<Record<Given['source'], string>> = {
 function shown(name: Name, text: string): string {
   // A default may derive from a URL that is refused for the password in it.
   if (!variableOf(name).secret) return text.replace(/:\/\/[^/@\s]*@/g, '://***@');
-  // Of a URL the host is worth seeing; its password, user and query are not.
+  // The host of a secret URL is worth seeing; its user, password and query are not.
   const host = /^([a-z+]+:\/\/)(?:[^@/]*@)?([^@?]*)(\?.*)?$/.exec(text);
   if (host !== null) return `${host[1]}${text.includes('@') ? '***@' : ''}${host[2]}${host[3] ? '?***' : ''}`;
   return text === '[]' ? text : '***';

@@ -14,8 +14,8 @@ const CLOSED: Readonly<Record<string, RegExp>> = {
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\' };
 
 /**
- * Reads a `.env` file as the original did (python-dotenv): a `#` begins a comment only after a blank, so that it may
- * stand in a secret; quoted values may span lines. Nothing is interpolated.
+ * Reads a `.env` file as the original did (python-dotenv): a `#` begins a comment only after a blank, so that a secret may
+ * contain one; quoted values may span lines. Nothing is interpolated.
  */
 export function parseEnvFile(content: string): EnvFile {
   const values = new Map<string, string>();

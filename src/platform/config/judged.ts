@@ -1,11 +1,11 @@
 import type { Environment } from './sources.ts';
 import type { Name, Values } from './table.ts';
 
-/** What the rules see: a value is missing where its own text was refused already. */
+/** What the rules see; a value is missing if its own text was already refused. */
 export interface Judged {
   readonly values: Partial<Values>;
   readonly folder: string;
-  /** The process environment, for what the database's driver reads there by itself. */
+  /** The process environment, for the variables that the database's driver reads by itself. */
   readonly env: Environment;
   /** True where the variable was given rather than left to its default. */
   isGiven(name: Name): boolean;

@@ -16,9 +16,9 @@ export interface LoadOptions {
   readonly env: Environment;
   /** Where `.env` lies and relative paths begin; the program's folder when left out. */
   readonly folder?: string;
-  /** Another name than `.env`, relative to `folder`. */
+  /** The file to read instead of `.env`, relative to `folder`. */
   readonly envFile?: string;
-  /** What slices have to say beside the platform's own rules. */
+  /** The slices' own rules, applied after those of the platform. */
   readonly rules?: readonly ((judged: Judged) => void)[];
 }
 
@@ -46,8 +46,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 }
 
 /**
- * Which database is meant, for whoever needs nothing else: no other variable is judged, and no other secret read. Throws
- * `ConfigError` as above.
+ * The configuration of the database alone: no other variable is judged, and no other secret is read. Throws `ConfigError` as
+ * above.
  */
 export function loadDatabase(options: LoadOptions): DatabaseConfig {
   const { values, folder } = judge(options, Object.keys(database) as Name[], databaseRules);
@@ -74,7 +74,7 @@ function judge(
   const values: Record<string, unknown> = {};
   const useless = new Set(unusable);
   for (const name of wanted) {
-    // A default in its place would be judged as if somebody had meant it.
+    // The rules would judge a default in its place as if somebody had chosen it.
     if (unusable.has(name)) continue;
     const text = effective.get(name)?.text;
     try {

@@ -1,4 +1,4 @@
-// What people write for the same word; of both spellings the second is looked up.
+// Pairs that people use for the same word; names are compared with the second in place of the first.
 const SAME: Readonly<Record<string, string>> = {
   CERTIFICATE: 'CERT',
   DATABASE: 'DB',
@@ -28,9 +28,9 @@ const OTHERS = new Set(['API_URL', 'SSL_CERT_FILE', 'SSL_KEY_FILE']);
 export type NameFinder = (given: string) => string | null;
 
 /**
- * A finder among these names, in any case: the same words in another spelling, one word too few at the end, or at most
- * two typing errors, fewer for short names. A start asks it for each variable of the environment, most of which are
- * nobody's mistake: so it looks up first, and compares only what has about the same letters.
+ * A finder among these names, whatever the letter case: it finds the same words in another spelling, a name that lacks its
+ * last word, or at most two typing errors, fewer for short names. A start asks it about each variable of the environment,
+ * most of which are no mistakes, so it looks up first and compares only names with about the same letters.
  */
 export function nameFinder(known: readonly string[]): NameFinder {
   const bySpelling = new Map<string, string>();
@@ -54,7 +54,7 @@ export function nameFinder(known: readonly string[]): NameFinder {
     let least = 3;
     for (const { name, letters: own, most } of candidates) {
       if (Math.abs(name.length - upper.length) > most) continue;
-      // An error brings in one letter, takes one away, or both.
+      // One typing error adds a letter, removes one, or does both.
       if (count(letters & ~own) > most || count(own & ~letters) > most) continue;
       const distance = editDistance(upper, name);
       if (distance <= most && distance < least) {
@@ -71,7 +71,7 @@ const withoutLast = (words: string[]) => (words.length > 2 ? words.slice(0, -1) 
 const withoutLastOfFile = (words: string[]) =>
   words.length > 3 && words.at(-1) === 'FILE' ? [...words.slice(0, -2), 'FILE'] : [];
 
-// PATH, HOME and the like are not misspelt variables of ours, nor is AMQP_URL.
+// PATH, HOME and the like must not count as misspelt variables of ours, nor must AMQP_URL.
 const errorsIn = ({ length }: string) => (length < 6 ? 0 : length < 10 ? 1 : 2);
 
 /** The letters of a text as a set of 32 bits. */

@@ -39,7 +39,7 @@ export function choice<const Word extends string>(...words: readonly Word[]): Pa
 export function list<T>(item: Parser<T>): Parser<readonly T[]> {
   return value => {
     const parts = partsOf(value);
-    // A comma is no request for the empty list: it would switch off a policy, or everybody's way in.
+    // A lone comma must not mean the empty list, which would switch off a policy, or everybody's way in.
     if (parts.length === 0)
       throw new Unacceptable('must hold at least one value: write one, or leave it out');
     return parts.map(item);

@@ -3,7 +3,8 @@ import type { Environment } from './sources.ts';
 import { isLoopback } from './url-parsers.ts';
 import { type Parser, Unacceptable } from './variable.ts';
 
-// As the driver reads them: it never falls back to plain text, and all that verify do so as verify-full does.
+// How the driver reads each mode: it never falls back to plain text, and every mode that verifies does so as verify-full
+// does.
 const MODES = new Map([
   ['disable', 'disable'],
   ['no-verify', 'no-verify'],
@@ -13,25 +14,25 @@ const MODES = new Map([
 ]);
 const MODES_IN_WORDS = 'verify-full (require and verify-ca verify as it does), no-verify or disable';
 
-/** How a connection is encrypted, in libpq's words; require and verify-ca become verify-full, as the driver makes of them. */
+/** How a connection is encrypted, in libpq's words; require and verify-ca become verify-full, as the driver treats them. */
 export const sslMode: Parser<string> = value => {
   const mode = MODES.get(value);
   if (mode === undefined) throw new Unacceptable(`must be ${MODES_IN_WORDS}; "${value}" is none of them`);
   return mode;
 };
 
-// libpq would try one after the other; the driver takes them for one name.
+// libpq would try several hosts one after the other; the driver takes the list for one name.
 const SEVERAL_HOSTS =
   /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?[^/?#@]*,[^/?#@]*(?:[/?#]|$)|[?&]host=(?!\/|%2f)[^&#]*(?:,|%2c)/i;
 const ONE_HOST =
   'must name one host: put an address before several servers that leads to the primary (a proxy, or one that moves)';
 
-// To WHATWG it is no URL without a host behind the @; the driver passes this one over for that of the query.
+// To WHATWG, a URL without a host after the @ is invalid, so one is put in; the driver ignores it for the host in the query.
 const NO_HOST_BUT_IN_QUERY = /^(postgres(?:ql)?:\/\/[^/?#@]*@)(?=\/[^#]*[?&]host=[^&#])/i;
 
 /**
- * A URL of PostgreSQL; the host may stand in the query (`?host=/run/postgresql`). Its sslmode is one of which whoever
- * stands in between cannot make another: require and verify-ca become verify-full, which is what the driver makes of them.
+ * A URL of PostgreSQL; the host may stand in the query (`?host=/run/postgresql`). Only an sslmode that nobody in between can
+ * change into another is accepted: require and verify-ca become verify-full, as the driver treats them.
  */
 export const postgresUrl: Parser<string> = text => {
   const value = text.replace(NO_HOST_BUT_IN_QUERY, '$1localhost');
@@ -44,7 +45,7 @@ export const postgresUrl: Parser<string> = text => {
   if (!/^([1-9]\d*)?$/.test(port) || Number(port) > 65_535) {
     throw new Unacceptable(`must have a port from 1 to 65535; "${port}" is none`);
   }
-  // Whoever asks for the driver's other reading of these words has looked at what they mean.
+  // Whoever asks for the driver's other reading of these modes has looked up what they mean.
   if (url.searchParams.get('uselibpqcompat') === 'true') return value;
   const unknown = url.searchParams.getAll('sslmode').find(mode => !MODES.has(mode));
   if (unknown !== undefined) {
@@ -54,7 +55,7 @@ export const postgresUrl: Parser<string> = text => {
 };
 
 const LABEL = String.raw`[\p{L}\p{N}_](?:[\p{L}\p{N}_-]*[\p{L}\p{N}_])?`;
-// Names of containers have underscores, which those of RFC 1123 have not.
+// Names of containers may have underscores, which RFC 1123 does not allow.
 const HOST_NAME = new RegExp(String.raw`^(?=.{1,253}$)${LABEL}(?:\.${LABEL})*\.?$`, 'u');
 const WITH_PORT = /^([^:/@\s]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
 
@@ -92,7 +93,7 @@ export function plainTextHost(url: string, env: Environment): string | null {
   return says || saysDriverMode(env) || !isElsewhere(host) ? null : host;
 }
 
-/** True where PGSSLMODE, which the driver reads where nothing else is said, says how to encrypt, or not to. */
+/** True if PGSSLMODE, which the driver reads when nothing else is said, says whether and how to encrypt. */
 export function saysDriverMode({ PGSSLMODE: mode = '' }: Environment): boolean {
   return mode === 'prefer' || MODES.has(mode);
 }

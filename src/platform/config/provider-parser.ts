@@ -13,7 +13,7 @@ const ISSUERS: Readonly<Record<string, string>> = {
   apple: 'https://appleid.apple.com',
 };
 
-/** OIDC_PROVIDERS: a JSON list of providers with unlike ids. */
+/** OIDC_PROVIDERS: a JSON list of providers with distinct ids. */
 export function oidcProviders(value: string): readonly OidcProvider[] {
   const parsed = json(value);
   if (!Array.isArray(parsed)) throw new Unacceptable('must be a JSON list of providers');

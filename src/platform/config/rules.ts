@@ -10,7 +10,7 @@ import { byteLength } from './secret-strength.ts';
 import { judgeUrlFiles } from './url-files.ts';
 import { isExposed, isLoopback } from './url-parsers.ts';
 
-/** Checks that need more than one variable, the file system, or end in a warning. */
+/** Checks that need several variables or the file system, or that end in a warning. */
 export function applyRules(judged: Judged): void {
   for (const rule of [
     databaseRules,
@@ -62,7 +62,7 @@ function tlsRules({ values, folder, isGiven, fault }: Judged): void {
     fault(found);
 }
 
-// Plain http is for a neighbour of this machine or its private network, so it is not refused.
+// Plain http may lead to a neighbour on this machine or its private network, so it is not refused.
 const PLAIN_HTTP = {
   SMS_WEBHOOK_URL: 'text messages carry codes',
   PASSWORD_BREACH_CHECK_URL:
@@ -110,7 +110,7 @@ function redisRules(judged: Judged): void {
   judgeUrlFiles(judged, 'REDIS_URL');
 }
 
-// Otherwise the log alone would say so, in a warning for each checkpoint that is lost.
+// Without this check only the log would say so, with a warning for each lost checkpoint.
 function auditRules({ values, folder, fault }: Judged): void {
   const { AUDIT_CHECKPOINT_FILE: file } = values;
   if (typeof file !== 'string') return;
@@ -169,14 +169,14 @@ function passkeyRules({ values, isGiven, fault }: Judged): void {
     own !== undefined &&
     app !== undefined
   ) {
-    // One of the two may stand elsewhere: then the other alone has passkeys.
+    // One of the two may be elsewhere: then only the other has passkeys.
     fault(
       `WEBAUTHN_RP_ID=${id} is neither the host of PUBLIC_URL (${own}) or APP_URL (${app}) nor a parent of it, so browsers refuse passkeys: set it to one, or set those.`,
     );
   }
 }
 
-// OWASP's equivalents for Argon2id: so many passes at this much memory, in KiB.
+// OWASP's equivalent minimums for Argon2id: memory in KiB, and the passes that it then takes.
 const ARGON2_FLOORS: readonly (readonly [memory: number, passes: number])[] = [
   [47_104, 1],
   [19_456, 2],

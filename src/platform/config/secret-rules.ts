@@ -8,8 +8,8 @@ const ROOT_BYTES = 32;
 const METRICS_BYTES = 16;
 
 /**
- * Secrets are there and long enough, or nothing starts. One that can be guessed stops the start of a service that is meant
- * for others, as PUBLIC_URL says; on somebody's own machine it is a warning.
+ * Stops the start if a required secret is missing or one is too short. A secret that can be guessed also stops it if
+ * PUBLIC_URL shows that the service is meant for others; on somebody's own machine it is a warning.
  */
 export function secretRules(judged: Judged): void {
   const { values, isGiven, fault, warn } = judged;
@@ -45,7 +45,7 @@ export function secretRules(judged: Judged): void {
   sharingRules(judged);
 }
 
-// What the holder of a secret is there for, and what the service itself does with one.
+// Who else holds each secret, and which tokens the service itself makes with each.
 const HELD_BY_OTHERS = {
   JWT_SECRET_KEY: 'whoever verifies access tokens',
   JWT_SECRET_KEY_PREVIOUS: 'whoever verifies access tokens',
@@ -63,7 +63,7 @@ function sharingRules({ values, fault }: Judged): void {
   const secretsOf = (name: keyof typeof HELD_BY_OTHERS | keyof typeof MAKES) => [values[name] ?? []].flat();
   for (const [own, tokens] of entriesOf(MAKES)) {
     for (const [other, who] of entriesOf(HELD_BY_OTHERS)) {
-      // Both are with the siblings, who verify with either.
+      // The siblings hold both keys anyway, as they verify with either.
       if (tokens === 'access tokens' && who === HELD_BY_OTHERS.JWT_SECRET_KEY) continue;
       if (secretsOf(own).some(secret => secretsOf(other).includes(secret)))
         fault(`${own} and ${other} are the same: ${who} could make ${tokens}. Give each its own.`);

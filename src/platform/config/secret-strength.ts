@@ -11,7 +11,7 @@ export function weaknessOf(secret: string): string | null {
   return null;
 }
 
-/** How long a secret is where it counts: in UTF-8 bytes. */
+/** The length of a secret in UTF-8 bytes, which is what counts. */
 export function byteLength(secret: string): number {
   return Buffer.byteLength(secret, 'utf8');
 }

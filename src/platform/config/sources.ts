@@ -16,7 +16,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Sources {
   readonly given: ReadonlyMap<Name, Given>;
-  /** Meant to be given, in a way that one of the faults tells: neither set nor unset. */
+  /** Variables that were meant to be set but cannot be used, as one of the faults says: neither set nor unset. */
   readonly unusable: ReadonlySet<Name>;
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
@@ -27,9 +27,9 @@ const KNOWN: readonly string[] = [...names, ...SECRET_FILES];
 const nearestName = nameFinder(KNOWN);
 
 /**
- * Collects what is given of the wanted variables: the process environment first, then `.env`, then the files that NAME_FILE
+ * Collects the wanted variables that are given: the process environment first, then `.env`, then the files that NAME_FILE
  * names. Empty means unset. An unknown name in `.env` is a fault; a near-miss in the environment is a warning. Throws
- * `ConfigError` for a `.env` that cannot be read: whatever stands in it would be judged as missing.
+ * `ConfigError` if `.env` cannot be read: every variable in it would be judged as missing.
  */
 export function collect(
   environment: Environment,
@@ -74,7 +74,7 @@ function readEnvFile(path: string): EnvFile {
     const fault = `${path} cannot be read (${codeOf(error)}): make it readable for this user, or remove it.`;
     throw new ConfigError([fault], []);
   }
-  // As PowerShell and Notepad write it: every line would be a fault of its own.
+  // PowerShell and Notepad write UTF-16; read as UTF-8, every line would be a fault of its own.
   if (bytes.includes(0)) throw new ConfigError([`${path} is written in UTF-16: save it as UTF-8.`], []);
   return parseEnvFile(bytes.toString('utf8'));
 }
@@ -89,7 +89,7 @@ function readSecretFile(name: Name, path: string, faults: string[]): string | nu
     );
     return null;
   }
-  // Decoded as it is, each foreign byte would become the same U+FFFD: little would be left of a random secret.
+  // Decoding would turn each invalid byte into the same U+FFFD, and leave little of a random secret.
   if (!isUtf8(bytes)) {
     faults.push(
       `${name}_FILE names ${path}, which is not text in UTF-8: write the value as text, such as openssl rand -base64 48 prints.`,

@@ -4,7 +4,7 @@ import type { Judged } from './judged.ts';
 
 type UrlName = 'DATABASE_URL' | 'MIGRATE_DATABASE_URL' | 'SMTP_URL' | 'REDIS_URL';
 
-/** The same URL with absolute paths of the PEM files that it names: a relative one begins at `folder`, as any other path. */
+/** The same URL with the paths of its PEM files made absolute: like any other path, a relative one begins at `folder`. */
 export function withAbsoluteFiles(url: string, folder: string): string {
   return url.replaceAll(
     /([?&](?:ca|sslrootcert|sslcert|sslkey)=)([^&#]+)/g,
@@ -15,12 +15,12 @@ export function withAbsoluteFiles(url: string, folder: string): string {
   );
 }
 
-/** Judges the PEM files that this URL names, before whoever connects reads them. */
+/** Judges the PEM files that this URL names, before the program that connects reads them. */
 export function judgeUrlFiles({ values, folder, fault }: Judged, name: UrlName): void {
   const url = values[name];
   if (typeof url !== 'string') return;
   const query = new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]);
-  // Of one that is given twice each program takes another; an empty one is none.
+  // Programs differ in which value they take of a parameter that is given twice; an empty one counts as none.
   const named = (parameter: string) =>
     query.getAll(parameter).flatMap(path => (path === '' ? [] : [resolve(folder, path)]));
   for (const parameter of ['ca', 'sslrootcert'])

@@ -37,7 +37,10 @@ export const secureUrl: Parser<string> = value => {
   return url;
 };
 
-/** Where requests of ours go: http or https, with any path and query. It is shown and logged, so it holds no password. */
+/**
+ * A URL that the service sends requests to: http or https, with any path and query. It is shown and logged, so it holds no
+ * password.
+ */
 export const endpoint: Parser<string> = value => {
   const url = URL.parse(value);
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -52,7 +55,7 @@ export const endpoint: Parser<string> = value => {
   return value;
 };
 
-/** True for plain http to another machine, where whoever is on the way reads and changes it. */
+/** True for plain http to another machine, where anyone on the way can read and change it. */
 export function isExposed(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'http:' && !isLoopback(hostname);
@@ -92,7 +95,7 @@ export const redirectUri: Parser<string> = value => {
   return value;
 };
 
-/** How many proxies stand before the service, or their addresses as CIDRs. */
+/** How many proxies stand in front of the service, or their addresses as CIDRs. */
 export const proxies: Parser<number | readonly string[]> = value => {
   if (/^\d+$/.test(value)) {
     const hops = Number(value);

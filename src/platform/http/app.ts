@@ -36,16 +36,16 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** The prefix under which every route stands again, for clients of the original. */
+/** The prefix under which every route is served a second time, for clients of the original. */
 export const API_PREFIX = '/api/v1';
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The peer, or whom believed proxies name (TRUST_PROXY). */
+    /** The peer's address, or the one that believed proxies name (TRUST_PROXY). */
     clientAddress: string;
-    /** What `patternOf` says, where the route's guards have begun. */
+    /** The value of `patternOf`, once the route's guards have begun. */
     pattern: string | null;
   }
 }
@@ -54,7 +54,7 @@ export interface HttpOptions {
   readonly config: Config;
   readonly log: Log;
   readonly random: Random;
-  /** PEM texts; left out, the server speaks plain HTTP. */
+  /** PEM texts; without them the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** How long the headers (before them the TLS handshake) and the whole request may take; a client that is slower is cut off. */
   readonly patience?: { readonly headersMs: number; readonly requestMs: number };
@@ -71,7 +71,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     connectionsCheckingInterval: Math.min(1_000, patience.headersMs),
     maxHeaderSize: MAX_HEADER_SIZE,
     insecureHTTPParser: false,
-    // Node would refuse it without a word.
+    // Node itself would refuse a missing Host without a word.
     requireHostHeader: false,
   };
   const refuse = refuseConnection(random);
@@ -82,20 +82,21 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     connectionTimeout: 60_000,
     clientErrorHandler: refuse,
     keepAliveTimeout: 75_000,
-    // Named here, as Fastify would load its own compilers otherwise.
+    // Named here, because Fastify would otherwise load its own compilers.
     schemaController: {
       compilersFactory: {
         buildValidator: () => compileValidator as never,
         buildSerializer: () => compileSerializer,
       },
     },
-    // No part of a path is as long: what the router refuses for its length, no hook sees and no schema judges.
+    // No part of a path can be this long: what the router refused for its length, no hook would see and no schema would
+    // judge.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_HEADER_SIZE },
     genReqId: request => {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : random.uuid();
     },
-    // What the router refuses reaches no hook.
+    // A request that the router refuses reaches no hook.
     frameworkErrors: (error, request, reply) => {
       securityHeaders(config).call(app, request, reply, () => {});
       void answerProblem(error, request, reply, log);
@@ -110,8 +111,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
       : { http: limits }),
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
 
-  // Node would answer an expectation that it does not know with an empty 417, and CONNECT not at all. RFC 9110 §10.1.1 lets
-  // the first be served.
+  // Node would answer an unknown expectation with an empty 417, and CONNECT not at all. RFC 9110 §10.1.1 allows serving a
+  // request with an unknown expectation.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.server.on('connect', (_request, socket) => refuse(new Error('This is no proxy'), socket as Socket));
 
@@ -143,10 +144,10 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
     maxAge: 600,
-    // OPTIONS of somebody who is no browser asks what may be done here (RFC 9110 §9.3.7), and is no malformed preflight.
+    // OPTIONS from a client that is no browser asks what may be done here (RFC 9110 §9.3.7), and is no malformed preflight.
     strictPreflight: false,
   });
-  // Behind the plugin, without whose headers a web client of another origin could not read them.
+  // After the CORS plugin: without its headers, a web client of another origin could not read these refusals.
   app.addHook('onRequest', (request, _reply, done) => done(refusalOfWhatIsSent(request)));
   app.addHook('onRequest', refuseMethod);
   logRequests(app, log);
@@ -155,7 +156,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
 
 /** The path of the request's route with the names of its parameters, or null where there is none. */
 export function patternOf(request: FastifyRequest): string | null {
-  // Fastify makes an object of twelve members anew each time that it is asked.
+  // Fastify makes a new object of twelve members each time that `routeOptions` is read.
   return request.pattern ?? request.routeOptions.url ?? null;
 }
 
@@ -166,7 +167,8 @@ export function callerOf(request: Asked): Caller {
 
 type Asked = Pick<FastifyRequest, 'id' | 'clientAddress' | 'headers' | 'socket'>;
 
-// A class for its getter: a request that waits for nothing makes no signal, and nobody listens to its connection.
+// A class for the sake of its getter: a request that waits for nothing then makes no signal and no listener on its
+// connection.
 class RequestCaller implements Caller {
   readonly requestId: string;
   readonly ip: string;
@@ -185,11 +187,12 @@ class RequestCaller implements Caller {
   }
 }
 
-// No request line can hold it (RFC 9112 §3). The router would refuse what it cannot decode before any hook: neither the log nor
-// the figures would know of the request.
+// Stands for a URL that cannot be decoded; no request line can hold it (RFC 9112 §3). The router would refuse such a URL
+// before any hook, and the request would be missing from the log and the metrics.
 const UNREADABLE = '/ ';
 
-// A client may name the whole URL, as to a proxy (RFC 9112 §3.2.2). The router finds its routes in one, but no prefix of ours.
+// A client may send the whole URL, as to a proxy (RFC 9112 §3.2.2). The router finds its routes in one, but our prefix check
+// would not match.
 function originForm(target: string): string {
   if (target.startsWith('/') || target === '*') return target;
   const rest = target.replace(/^https?:\/\/[^/?#]*/i, '');
@@ -221,9 +224,9 @@ function refusalOfWhatIsSent(request: FastifyRequest): Problem | undefined {
     : new Problem('unsupported_media_type', { message: 'Send the body without a Content-Encoding.' });
 }
 
-// Host and Authorization stand once (RFC 9112 §3.2, RFC 9110 §5.3): a proxy before us may have gone by the other one. Node
-// keeps the first and says nothing. Only HTTP/1.0 knows no Host, and it knows no Transfer-Encoding (RFC 9112 §6.1): what
-// passed it on may have seen another end of the body, or another body where a coding is one that we do not undo.
+// Host and Authorization may be sent only once (RFC 9112 §3.2, RFC 9110 §5.3): Node silently keeps the first, and a proxy
+// before us may have gone by the other. Only HTTP/1.0 may omit Host, and it has no Transfer-Encoding (RFC 9112 §6.1): a proxy
+// may have seen another end of the body or, with a coding that we do not undo, another body.
 function isAmbiguous({ rawHeaders, headers, httpVersion }: FastifyRequest['raw']): boolean {
   let [hosts, authorizations] = [0, 0];
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -242,14 +245,14 @@ const HOST = /^(?:\[[\w.~%!$&'()*+,;=:-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/;
 
 const QUIET = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
-// One line an answer. The query string stays out: it may carry a deprecated token.
+// One line for each answer. The query string stays out: it may carry a deprecated token.
 function logRequests(app: FastifyInstance, log: Log): void {
   const write = plainLines(log);
   app.addHook('onResponse', (request, reply, done) => {
     const route = patternOf(request);
     if (route === null || !QUIET.has(route)) {
       const ms = Math.round(reply.elapsedTime * 10) / 10;
-      // A sane id and a method of HTTP hold nothing that JSON would escape.
+      // A sane id and an HTTP method contain nothing that JSON would escape.
       const asked = `"request_id":"${request.id}","method":"${request.method}","route":${JSON.stringify(route)}`;
       const ip = JSON.stringify(request.clientAddress);
       write(`${asked},"status":${reply.statusCode},"ms":${ms},"ip":${ip}`, 'request');
@@ -258,7 +261,7 @@ function logRequests(app: FastifyInstance, log: Log): void {
   });
 }
 
-// The parameter of a URL that has U+0000 in it; the name itself is not repeated where that is it.
+// The parameter of a URL whose value contains U+0000. If its name does, the name is not repeated.
 function placeOfNul({ params, query }: FastifyRequest): string[] {
   for (const [part, values] of [
     ['path', params],

@@ -6,8 +6,8 @@ export function bearerIn(authorization: string): string | null {
 }
 
 /**
- * Whether the header means to send a token, well-formed or not. Another scheme sends none, and its sender is told no error
- * of a token (RFC 6750 §3.1).
+ * Whether the header means to send a token, well-formed or not. Another scheme sends none, so its sender is told of no token
+ * error (RFC 6750 §3.1).
  */
 export function speaksBearer(authorization: string | undefined): authorization is string {
   return authorization !== undefined && /^Bearer(?: |$)/i.test(authorization);

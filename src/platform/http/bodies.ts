@@ -9,11 +9,11 @@ export const BODY_LIMIT = 64 * 1024;
 
 /**
  * Reads JSON bodies: UTF-8 only, no `__proto__`, no member twice in one object, no U+0000 and no lone surrogate, which
- * PostgreSQL could not store. An empty body is none, whatever it is said to be. Other media types are refused with
+ * PostgreSQL could not store. An empty body counts as none, whatever its media type. Other media types are refused with
  * `unsupported_media_type`.
  */
 export function readJsonBodies(app: FastifyInstance): void {
-  // Many clients name a media type with every POST, also where there is nothing to send: `curl -d ''`.
+  // Many clients send a media type with every POST, even where there is no body: `curl -d ''`.
   app.addHook('onRequest', ({ headers }, _reply, done) => {
     const length = headers['content-length'];
     if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
@@ -53,8 +53,8 @@ export function readJsonBodies(app: FastifyInstance): void {
 const NOTHING = { type: ['object', 'null'], additionalProperties: false } as const;
 
 /**
- * Gives each API route that declares no body the schema of an empty one, so that a member which it would not read is
- * refused by its name. Runs after what documents the routes: such a body is nothing that a caller should send.
+ * Gives each API route that declares no body the schema of an empty one, so that a member which the route would not read is
+ * refused by name. Runs after the hook that documents the routes, as callers should not send such a body.
  */
 export function refuseUnreadBodies(app: FastifyInstance): void {
   app.addHook('onRoute', route => {
@@ -71,8 +71,8 @@ export function refuseUnreadBodies(app: FastifyInstance): void {
 const BODILESS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Reads `application/x-www-form-urlencoded` too, within the plugin that calls it: for the endpoints of OAuth. No body is
- * a form without parameters, which many clients send as nothing at all.
+ * Also reads `application/x-www-form-urlencoded`, within the plugin that calls it: for OAuth's endpoints. A missing body
+ * counts as a form without parameters, as many clients send nothing at all for one.
  */
 export async function readFormBodies(app: FastifyInstance): Promise<void> {
   await app.register(formbody, { bodyLimit: BODY_LIMIT, parser: parseForm });
@@ -81,7 +81,7 @@ export async function readFormBodies(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** Those parameters of an OAuth request that have a value: one that is sent without is as if omitted (RFC 6749 §3.2). */
+/** The parameters of an OAuth request that have a value: one without a value is treated as omitted (RFC 6749 §3.2). */
 export function withValues<Parameters extends Readonly<Record<string, unknown>>>(
   parameters: Parameters,
 ): { [Name in keyof Parameters]?: Exclude<Parameters[Name], null> } {
@@ -94,7 +94,7 @@ function parseForm(text: string): Record<string, string> {
   let pairs: URLSearchParams;
   try {
     decodeURIComponent(text.replaceAll('+', ' '));
-    // What the bytes of the body became where they were none of UTF-8. One that is meant is sent as %EF%BF%BD.
+    // Bytes that are not UTF-8 have become U+FFFD. A client that means this character sends %EF%BF%BD.
     if (text.includes('\uFFFD')) throw new TypeError('not UTF-8');
     pairs = new URLSearchParams(text);
   } catch (cause) {
@@ -113,8 +113,8 @@ function parseForm(text: string): Record<string, string> {
   return form;
 }
 
-// Of a member that is sent twice the parser keeps the last, and what stands before us may have judged the first (RFC 8259
-// §4). Each member has one colon outside of strings: where there are more of these than members, one was lost.
+// If a member is sent twice, the parser keeps the last, while a proxy before us may have judged the first (RFC 8259 §4). Each
+// member has one colon outside of strings: if there are more colons than members, one was lost.
 function countColons(json: string): number {
   let count = 0;
   for (let at = 0; at < json.length; at++) {
@@ -131,7 +131,7 @@ const COLON = 0x3a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-// No recursion: a body can be nested deeper than the stack.
+// No recursion: a body can be nested deeper than the stack allows.
 function countMembers(body: unknown): number {
   let count = 0;
   const left = [body];
@@ -146,8 +146,8 @@ function countMembers(body: unknown): number {
   return count;
 }
 
-// Where in a body a string cannot be stored. A list of what is left to look at, not a recursion: a body can be nested
-// deeper than the stack.
+// Where in a body a string cannot be stored. Keeps a list of what is left to look at, as a body can be nested too deep for
+// recursion.
 function findUnstorable(body: unknown): (string | number)[] | null {
   const left: Place[] = [{ value: body, key: 'body', parent: null }];
   for (let place = left.pop(); place !== undefined; place = left.pop()) {

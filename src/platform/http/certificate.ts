@@ -14,7 +14,7 @@ export interface TlsServer {
   setSecureContext(options: { cert: Buffer; key: Buffer; minVersion: 'TLSv1.2' }): void;
 }
 
-// Where the kernel tells nothing of changes, as on a network file system, or where others use up all its watches.
+// Polls as well: a network file system reports no changes, and other programs may have used up all watches of the kernel.
 const LOOK_MS = 60_000;
 const SETTLE_MS = 300;
 
@@ -24,9 +24,8 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): { cert
 }
 
 /**
- * Serves new handshakes with the files as they become; connections that are open go on. The folders are watched, not the
- * files: a renewal puts another file, or another target of a link, in place of the first, again and again. A pair that
- * does not fit is told, and the old one goes on.
+ * Serves new handshakes with the current files; open connections go on. The folders are watched, not the files, as each
+ * renewal replaces the file, or the target of a link. A pair that does not match is logged, and the old one stays in use.
  */
 export function followCertificate(
   server: TlsServer,
@@ -39,7 +38,7 @@ export function followCertificate(
     try {
       const { cert, key } = readCertificate(files);
       if (cert.equals(served.cert) && key.equals(served.key)) return;
-      // OpenSSL takes a key of another kind (RSA beside ECDSA), and then has a certificate for no handshake.
+      // OpenSSL accepts a key of another kind (RSA beside ECDSA), and then has no certificate for any handshake.
       if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
         throw new Error('The key is not that of the certificate');
       server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });

@@ -5,8 +5,8 @@ import type { Config } from '../config.ts';
 export type AddressReader = (peer: string | undefined, forwardedFor: string | undefined) => string;
 
 /**
- * The client's address as TRUST_PROXY has it. X-Forwarded-For is read from the right, where each proxy added its own
- * peer: as long as whoever spoke is a believed proxy, the next entry is believed, and no further. So a header that the
+ * The client's address under TRUST_PROXY. X-Forwarded-For is read from the right, where each proxy added its own peer: an
+ * entry is believed only if a believed proxy added it, and reading stops at the first that is not. So a header that the
  * client made up is never reached. Always an IP address, with mapped ones as IPv4; empty for a unix socket.
  */
 export function addressReader(trust: Config['http']['trustProxy']): AddressReader {
@@ -18,7 +18,7 @@ export function addressReader(trust: Config['http']['trustProxy']): AddressReade
     const entries = forwardedFor.split(',');
     for (let hop = 0; entries.length > 0 && isBelieved(address, hop); hop++) {
       const next = addressOf(entries.pop() as string);
-      // What is no address was not written by a proxy that works.
+      // A proxy that works writes nothing but addresses.
       if (next === null) break;
       address = next;
     }
@@ -33,7 +33,7 @@ export function believesPeer(trust: Config['http']['trustProxy']): (peer: string
   return peer => isBelieved(unmapped(peer ?? ''), 0);
 }
 
-/** What limits count by: an IPv4 address, or the /64 of an IPv6 one, since a household or a host has all of that. */
+/** What limits count by: an IPv4 address, or the /64 of an IPv6 one, since one household or host has the whole /64. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const [head = '', tail] = (address.split('%')[0] as string).split('::');
@@ -51,7 +51,7 @@ export function networkOf(address: string): string {
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** An IPv4 address that a socket of IPv6 gives as ::ffff:… in its own form; all others as they are. */
+/** The plain form of an IPv4 address that an IPv6 socket reports as ::ffff:…; any other address as it is. */
 export function unmapped(address: string): string {
   return address.charCodeAt(0) === 58 ? (MAPPED.exec(address)?.[1] ?? address) : address;
 }
@@ -63,7 +63,7 @@ function addressOf(entry: string): string | null {
   return isIP(bare) === 0 || bare.includes('%') ? null : unmapped(bare);
 }
 
-// Whether whoever spoke `hop` proxies from here is believed.
+// Whether the speaker `hop` proxies away from here is believed.
 function beliefIn(trust: number | readonly string[]): (address: string, hop: number) => boolean {
   return typeof trust === 'number' ? (_, hop) => hop < trust : withinAny(trust);
 }
@@ -73,7 +73,7 @@ export function withinAny(cidrs: readonly string[]): (address: string) => boolea
   const list = new BlockList();
   for (const cidr of cidrs) {
     const [address = '', prefix] = cidr.split('/');
-    // Node.js takes milliseconds to compile what it tells IPv6 by, which a start would wait for.
+    // Not with `isIP`: Node.js takes milliseconds to compile its IPv6 pattern, which a start would wait for.
     const family = address.includes(':') ? 'ipv6' : 'ipv4';
     list.addSubnet(address, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family);
   }

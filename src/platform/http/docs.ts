@@ -13,7 +13,7 @@ const ASSETS: ReadonlyMap<string, string> = new Map([
   ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
 ]);
 
-/** `root` leads from the page to where the service stands: behind a proxy it may be under a path. */
+/** `root` leads from the page to the root of the service, which may be under a path behind a proxy. */
 const pageFrom = (root: string) => `<!doctype html>
 <html lang="en">
 <head>

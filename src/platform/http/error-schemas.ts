@@ -9,7 +9,7 @@ const withCode = (code: ProblemCode, description: string) => ({
   description: `With \`${code}\`: ${description}`,
 });
 
-// What some refusals add to the members of every error.
+// The members that some refusals have beside those of every error.
 const FURTHER: Readonly<Partial<Record<ProblemCode, Json>>> = {
   mfa_required: {
     mfa_token: Type.String({
@@ -55,10 +55,10 @@ const FURTHER: Readonly<Partial<Record<ProblemCode, Json>>> = {
   },
 };
 
-// These come in some cases only.
+// These members are sent in some cases only.
 const SELDOM = new Set(['factor_required']);
 
-// Whoever has a session answers the route that asked, and needs no token for it.
+// A caller with a session sends the factor to the route that asked for it, and needs no `mfa_token`.
 const AT_LOGIN = new Set(['mfa_token', 'expires_at']);
 
 /** An error as it comes with this code from a route with this config. */

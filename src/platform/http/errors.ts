@@ -38,7 +38,7 @@ export function toProblem(error: unknown, consumes?: readonly string[]): Problem
       cause: error,
     });
   }
-  // Twice in one request (guard.ts): the next one is refused in the words of what is not there.
+  // A removal gets here only if it happened twice in one request (guard.ts); the next request is told what is not there.
   if (isInTheWay(error)) {
     const message = isRemovedMeanwhile(error) ? REMOVED_MEANWHILE : IN_THE_WAY;
     return new Problem('database_unavailable', { message, cause: error });
@@ -64,8 +64,8 @@ function missingBody(validation: unknown, context: string | undefined): Issue[] 
 }
 
 /**
- * The one place where an error becomes an answer: `{ detail, code, message, request_id }`, and a log line; `error` and
- * `error_description` beside them where `oauth` is true. Neither for a caller who hung up.
+ * The one place where an error becomes an answer, `{ detail, code, message, request_id }`, with `error` and
+ * `error_description` if `oauth` is true, and a log line. A caller who hung up causes neither.
  */
 export function answerProblem(
   error: unknown,
@@ -90,8 +90,8 @@ export function answerProblem(
     reply.header('www-authenticate', challengeOf(problem, request));
   if (problem.retryAfter !== undefined)
     reply.header('retry-after', Math.max(1, Math.ceil(problem.retryAfter)));
-  // Fastify would close the connection over what is still on its way, which resets it, and the answer is lost (RFC 9112
-  // §9.6). Kept, the rest is read and thrown away, as after any other answer that did not wait for the body.
+  // Fastify would close the connection while data is still on its way, which resets it and loses the answer (RFC 9112 §9.6).
+  // On a connection that is kept, the rest is read and thrown away, as after any other answer that did not wait for the body.
   if (problem.code === 'payload_too_large') reply.removeHeader('connection');
   if (!reply.hasHeader('connection')) readToTheEnd(request.raw, reply.raw);
   return reply

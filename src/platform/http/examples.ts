@@ -38,8 +38,8 @@ const BY_NAME: Readonly<Record<string, unknown>> = {
 };
 
 /**
- * An example value that fits a schema: its own where it has one, else one made from its parts. A member that may be left
- * out is, unless something real can be said for it: sent as they are, these examples must not break a request.
+ * An example value that fits a schema: the schema's own if it has one, else one made from its parts. An optional member is
+ * left out unless a realistic value is known: sent as they are, these examples must not break a request.
  */
 export function exampleOf(schema: unknown, name = ''): unknown {
   if (typeof schema !== 'object' || schema === null) return null;

@@ -31,7 +31,7 @@ export interface Guards {
   ): Promise<object>;
   /** Null where nothing is counted. Answers at once in memory, within one command timeout on Redis. */
   checkRate(group: RateGroup, caller: Caller): RateVerdict | null | Promise<RateVerdict | null>;
-  /** Counts by who calls, once that is known. Refuses with `rate_limited`. */
+  /** Counts by caller, once the caller is known. Refuses with `rate_limited`. */
   limitPrincipal(group: RateGroup, principal: object, caller: Caller): Promise<void>;
 }
 
@@ -44,14 +44,14 @@ declare module 'fastify' {
   }
 }
 
-// Requests that hash a password cost the one thread most before that; many that arrive together would hold up all others.
+// Requests that hash a password cost the one thread most before the hash begins; many at once would hold up all others.
 const HASHING: ReadonlySet<RateGroup> = new Set(['login', 'signup', 'reset']);
 const HASHING_A_TURN = 2;
 
 /**
- * Builds each route's guards from its `config`: the rate limit before the body is read; the bearer, and what the route
- * needs of it, only once the body is there. A client sends its body as slowly as it likes, and what was ended or taken
- * away meanwhile must hold when the request is carried out.
+ * Builds each route's guards from its `config`: the rate limit is checked before the body is read; the bearer, and what the
+ * route needs of it, only once the body is there. A client may send its body slowly, and a session that ended or a permission
+ * that was taken away meanwhile must not pass.
  */
 export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, limitPrincipal }: Guards): void {
   app.decorateRequest('principal', null);
@@ -91,8 +91,8 @@ export function guardRoutes(app: FastifyInstance, { authenticate, checkRate, lim
 }
 
 /**
- * A handler that begins again, bearer and all, where an account was removed between what it read and what it wrote about it:
- * nothing was written then, and whoever asks is told what there is to say of an account that is not there.
+ * A handler that begins again, from the bearer on, if an account was removed between its read and its write: nothing was
+ * written then, and the second run gives the answer for an account that is not there.
  */
 function onceMore(
   handler: RouteHandlerMethod,
@@ -118,7 +118,7 @@ function refusalOf({ headers, allowed, retryAfter }: RateVerdict, reply: Fastify
   return allowed ? null : new Problem('rate_limited', { retryAfter });
 }
 
-// Before the body is read: whoever sends none is refused at once.
+// Runs before the body is read: a request without a token is refused at once.
 function takeBearer(request: FastifyRequest): Problem | undefined {
   const { authorization } = request.headers;
   if (!speaksBearer(authorization)) return new Problem('not_authenticated');

@@ -13,9 +13,9 @@ export class HungUp extends Error {
 const signals = new WeakMap<Connection, AbortSignal>();
 
 /**
- * Aborts with `HungUp` when the connection has ended: one signal for all that is asked on it, made for the first who asks. A
- * client that ends its half after the request counts as gone: without `httpAllowHalfOpen` Node ends the other half at once,
- * and with it a client that closed would look as if it waited.
+ * A signal that aborts with `HungUp` when the connection ends: made at the first call, and shared by all requests on the
+ * connection. A client that ends its half after the request counts as gone: without `httpAllowHalfOpen` Node ends the other
+ * half at once; with it, a client that closed would look like one that waits.
  */
 export function hungUpSignal(connection: Connection): AbortSignal {
   const present = signals.get(connection);

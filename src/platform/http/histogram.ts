@@ -3,7 +3,7 @@ const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5] as const;
 
 interface Series {
   readonly labels: string;
-  /** By the first bucket that holds them; what is over all of them last. */
+  /** Answers by the first bucket that holds them; last, those above all bounds. */
   readonly counts: number[];
   sum: number;
 }
@@ -15,7 +15,7 @@ export interface Durations {
   text(): string;
 }
 
-/** An empty histogram. It is written to by every request, which a library's label maps would cost more than its work. */
+/** An empty histogram. Every request writes to it, so it is not a library's: label maps would cost more than its own work. */
 export function openDurations(name: string, help: string): Durations {
   const series = new Map<string, Series>();
   return {

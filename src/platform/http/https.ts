@@ -2,12 +2,12 @@ import type { FastifyRequest, onSendHookHandler } from 'fastify';
 import type { Config } from '../config.ts';
 import { believesPeer } from './client-address.ts';
 
-/** Says whether whoever sent a request speaks HTTPS, to this process or to what stands before it. */
+/** Says whether the client speaks HTTPS, either to this process or to a proxy in front of it. */
 export type HttpsReader = (request: Pick<FastifyRequest, 'protocol' | 'headers' | 'socket'>) => boolean;
 
 /**
- * True where PUBLIC_URL is https, where the connection is TLS, and where a believed proxy (TRUST_PROXY) says so. Of several
- * entries the first is that of the proxy which the client spoke to; who makes one up marks their own cookies and no others.
+ * True if PUBLIC_URL is https, if the connection is TLS, or if a believed proxy (TRUST_PROXY) says so. Of several entries,
+ * the first is from the proxy that the client spoke to; a client that makes one up changes only its own cookies.
  */
 export function httpsReader({ publicUrl, trustProxy }: Config['http']): HttpsReader {
   if (publicUrl.startsWith('https:')) return () => true;
@@ -19,7 +19,7 @@ export function httpsReader({ publicUrl, trustProxy }: Config['http']): HttpsRea
   };
 }
 
-/** Marks every cookie that is set over HTTPS as `Secure` (RFC 6265 §4.1.2.5), whichever slice it is of. */
+/** Marks every cookie that is set over HTTPS as `Secure` (RFC 6265 §4.1.2.5), whichever slice sets it. */
 export function secureCookies(http: Config['http']): onSendHookHandler {
   const isHttps = httpsReader(http);
   return (request, reply, payload, done) => {

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Makes every answer the last one on its connection from when the server closes, and say so (RFC 9112 §9.6). Node.js closes the
- * connections that are idle then, and waits for all others, which clients keep open for their next request.
+ * Once the server begins to close, makes every answer the last one on its connection, and says so in it (RFC 9112 §9.6).
+ * Node.js closes only the connections that are idle at that moment and waits for all others, which clients keep open for
+ * their next request.
  */
 export function answerLast(app: FastifyInstance): void {
   let closing = false;

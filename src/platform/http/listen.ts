@@ -10,17 +10,17 @@ interface Address {
 }
 
 /**
- * Listens: on `localhost` at each address that this name has, as far as that can be. Throws a StartError that names HOST or
- * PORT where there is none.
+ * Listens on HOST; if that is `localhost`, on every address of that name that can be used. Throws a StartError that names
+ * HOST or PORT if there is none.
  */
 export async function listen(app: App, address: Address, find = addressesOf): Promise<void> {
   const { host, port } = address;
   const found = host === 'localhost' ? await find(host).catch(asStartError(address)) : [];
-  // Many machines name ::1 there, also before the other, and have no IPv6.
+  // Many machines list ::1 for localhost, even first, but have no IPv6.
   const isThere = await Promise.all(found.map(one => findFreePort(one).then(Boolean, () => false)));
   const [first = host, ...others] = found.filter((_, index) => isThere[index]);
-  // Fastify would make a server of its own for each, of which nobody could tell it a new certificate, which knows no CONNECT
-  // and no expectation, and which no stop waits for.
+  // Fastify would make a separate server for each further address, which would get no renewed certificate, would handle
+  // neither CONNECT nor expectations, and would not be waited for at a stop.
   const beside = others.map(other => ({ other, server: passOn(app) }));
   app.addHook('preClose', async () => {
     for (const { server } of beside) server.close();
@@ -39,13 +39,13 @@ async function addressesOf(host: string): Promise<string[]> {
   return [...new Set(found.map(({ address }) => address))];
 }
 
-// With what Node asks of connections for such a server: half of one may end by itself where it speaks HTTP, not with TLS.
+// Takes over the options that Node sets for the app's server: an HTTP connection may be half closed, one with TLS may not.
 function passOn({ server }: App): Server {
   const { allowHalfOpen, noDelay } = server as unknown as ServerOpts;
   return createServer({ allowHalfOpen, noDelay }, socket => server.emit('connection', socket));
 }
 
-// Closing it once more waits for its connections, and one that never listened has none.
+// A second close waits for the connections of the server; one that never listened has none.
 function closed(server: Server): Promise<void> {
   return new Promise(done => server.close(() => done()));
 }

@@ -9,7 +9,7 @@ import { bearerIn } from './bearer.ts';
 import { openDurations } from './histogram.ts';
 import { isForwarded, isPrivatePeer } from './peer.ts';
 
-/** Figures of a slice, read at each scrape; a failing reader leaves its gauges out. */
+/** Figures of a slice, read at each scrape; if the reader fails, its gauges are left out. */
 export interface Readings {
   /** What each gauge means, by its name. */
   readonly gauges: Readonly<Record<string, string>>;
@@ -17,8 +17,8 @@ export interface Readings {
 }
 
 /**
- * What is measured, and the route that Prometheus reads (text format 0.0.4). It names nobody, but a stranger who watches
- * the counts sees what an address of theirs brought about, so it is there for neighbours and bearers of METRICS_TOKEN.
+ * What is measured, and the route that Prometheus reads (text format 0.0.4). The figures name nobody, but a stranger who
+ * watches them sees what an address of theirs brought about, so only neighbours and bearers of METRICS_TOKEN may read them.
  */
 export function measure(
   app: FastifyInstance,
@@ -46,12 +46,12 @@ export function measure(
   };
 }
 
-// Nobody on the internet has such an address, and what a proxy passes on may come from there.
+// Nobody on the internet has a private address, but a proxy that has one may pass on requests from there.
 function isNeighbour({ socket, headers }: FastifyRequest): boolean {
   return isPrivatePeer(socket.remoteAddress) && !isForwarded(headers);
 }
 
-// Of the digests, which have one length and tell nothing of the token, in constant time.
+// Compares the digests, which have one length and reveal nothing of the token, in constant time.
 function bears({ headers: { authorization = '' } }: FastifyRequest, token: string | null): boolean {
   const presented = bearerIn(authorization);
   if (token === null || presented === null) return false;
@@ -59,7 +59,7 @@ function bears({ headers: { authorization = '' } }: FastifyRequest, token: strin
   return timingSafeEqual(given as Buffer, expected as Buffer);
 }
 
-// The library, a timer and an observer: what they cost begins with the first reader.
+// The library, its timer and its observer cost nothing before the first reader.
 async function openGauges({ db, hasher }: Pick<Deps, 'db' | 'hasher'>, readings: readonly Readings[]) {
   const { collectDefaultMetrics, Counter, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();

@@ -1,12 +1,12 @@
 import { Type } from '../json-schema.ts';
 import { optional } from './optional.ts';
 
-/** What a slot for an opaque token takes at most, in characters: more than any token of ours or a usual JWT has. */
+/** The most characters that a slot for an opaque token takes: more than any token of ours or a usual JWT has. */
 export const TOKEN_MAX = 4096;
 
 /**
- * The schema of a slot for an opaque token. It does not judge its form: what is no token of ours, a JWT say, gets the
- * route's own refusal, as a token that is spent does.
+ * The schema of a slot for an opaque token. It does not judge the token's form: one that is not ours, such as a JWT, gets the
+ * route's own refusal, just as a spent token does.
  */
 export const opaqueToken = (options: { readonly description?: string } = {}) =>
   Type.String({ maxLength: TOKEN_MAX, ...options });

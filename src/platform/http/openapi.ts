@@ -65,7 +65,7 @@ export function describeApi(
         'Sign-up, login, sessions, passwords, roles and second factors. Every route is also available under `/api/v1`. Errors carry a stable `code`. A path answers methods other than those listed with 405 and `Allow`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // The first is where the document was read: the page at /docs works by whatever name somebody opened it.
+    // The first is relative to where the document was read: the page at /docs works under whatever name somebody opened it.
     servers: [{ url: base || '/' }, { url: publicUrl }],
     tags: [...new Set(routes.flatMap(({ schema }) => schema.tags ?? []))].map(name => ({ name })),
     paths,
@@ -73,10 +73,10 @@ export function describeApi(
       securitySchemes: {
         client: { type: 'http', scheme: 'basic', description: 'A service client: its id and its secret.' },
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-        // The last one: /docs puts the cursor there, and a person's password is not a service client's.
+        // Kept last, as /docs puts the cursor there: a person must not type their password into the form for service clients.
         login: {
           type: 'oauth2',
-          // No refreshUrl: programs send it a form with a grant_type (RFC 6749 §6), which /refresh-token does not take.
+          // No refreshUrl: programs send a form with a grant_type there (RFC 6749 §6), which /refresh-token does not take.
           flows: { password: { tokenUrl: `${base}/token`, scopes: {} } },
         },
       },
@@ -143,7 +143,7 @@ function describeBody({ body, consumes = ['application/json'] }: RouteSchema, co
   };
 }
 
-// What has a default is there by the time that the service looks for it; whoever calls may leave it out.
+// A member with a default is filled in before the service looks for it, so the caller may leave it out.
 function requiredOf({ required = [], properties = {} }: Json): string[] {
   const members = properties as Record<string, Json>;
   return (required as string[]).filter(name => members[name]?.default === undefined);
@@ -168,9 +168,9 @@ export function refusalsOf(config: RouteConfig, method: string): ProblemCode[] {
   const add = (...more: ProblemCode[]) => {
     for (const code of more) codes.add(code);
   };
-  // What surrounds a request is judged wherever it goes: Authorization twice, U+0000 in the address.
+  // Every route judges what surrounds a request: Authorization sent twice, U+0000 in the address.
   add('malformed_request', 'validation_failed');
-  // A body is read also where the route has no use for one.
+  // A body is read even where the route has no use for one.
   if (method !== 'GET') add('payload_too_large', 'unsupported_media_type');
   if (config.access !== 'public') {
     add('not_authenticated', 'invalid_token', 'token_expired', 'token_revoked');

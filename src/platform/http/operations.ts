@@ -10,7 +10,7 @@ const readiness = Type.Object({
   status: Type.Literal('ready'),
   checks: Type.Record(Type.String(), Type.String()),
 });
-// Who asks is a load balancer or a monitor, which waits less long than people do for the answer to a statement.
+// The caller is a load balancer or a monitor, which waits less long for the database than people do.
 const PATIENCE_MS = 1_500;
 
 /** Liveness, readiness and the original's two checks. */
@@ -81,7 +81,7 @@ export function routes(app: App, { db }: Deps): void {
   );
 }
 
-/** Has the database answer. Refuses with `database_unavailable` when it cannot, or not in time. */
+/** Waits for an answer of the database. Refuses with `database_unavailable` if there is none, or not in time. */
 async function reachDatabase(db: Db): Promise<void> {
   await Promise.race([
     db.run(sql`select 1`),

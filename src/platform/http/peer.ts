@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { unmapped, withinAny } from './client-address.ts';
 
-/** True when a proxy or a tunnel says that it passes on what somebody else sent: its peer is then not who asks. */
+/** True if a proxy or a tunnel says that it passes on the request of somebody else: the peer is then not the caller. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
   return Object.keys(headers).some(name => name.startsWith('x-forwarded') || FORWARDING.has(name));
 }

@@ -9,19 +9,19 @@ const TEXTS: Readonly<Record<string, readonly [status: number, text: string]>> =
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
 };
 
-// As Node keeps them: the request whose end it waits for, and the answer whose turn it is.
+// Node's own fields: the request whose end it waits for, and the answer whose turn it is.
 interface Connection extends Socket {
   readonly parser?: { readonly incoming?: IncomingMessage | null } | null;
   readonly _httpMessage?: ServerResponse | null;
 }
 
 /**
- * Answers bytes that are no request that this service reads (RFC 9112 §6.3: both lengths, two lengths, a folded header, a
- * bad chunk), in the form of every other error, and closes the connection: what follows on it may be smuggled. Behind the
- * answers to what was asked before (RFC 9112 §9.3.2), and not at all where the request has its answer already.
+ * Answers bytes that this service does not read as a request (RFC 9112 §6.3: both lengths, two lengths, a folded header, a
+ * bad chunk) in the form of every other error, and closes the connection: what follows on it may be smuggled. The refusal
+ * follows the answers to earlier requests (RFC 9112 §9.3.2), and is left out if the request has its answer already.
  */
 export function refuseConnection(random: Random) {
-  // Whether it was told yet. Whatever else comes on the connection is an error, too.
+  // Whether the refusal was sent yet. Anything else that comes on the connection is an error, too.
   const told = new WeakMap<Socket, boolean>();
   return (error: Error & { code?: string }, connection: Connection): void => {
     const before = told.get(connection);
@@ -31,7 +31,7 @@ export function refuseConnection(random: Random) {
     }
     if (before === false) return;
     told.set(connection, false);
-    // Of a CONNECT, Node gives the connection away with nobody who listens: a reset would end the process.
+    // After a CONNECT, Node hands over the connection without an error listener: a reset would end the process.
     connection.on('error', () => connection.destroy());
     inTurn(connection, () => {
       told.set(connection, true);
@@ -41,7 +41,7 @@ export function refuseConnection(random: Random) {
 }
 
 function inTurn(connection: Connection, answerNow: () => void): void {
-  // Its last answer is on the way out, and closes it.
+  // The connection's last answer is on its way out, and closes it.
   if (!connection.writable) return;
   const { parser, _httpMessage: answer } = connection;
   const broken = parser?.incoming?.complete === false ? parser.incoming : null;
@@ -71,6 +71,6 @@ function refuse(error: Error & { code?: string }, socket: Socket, random: Random
       body,
     ].join('\r\n'),
   );
-  // Whoever does not read the answer holds nothing open.
+  // A client that does not read the answer must not hold the connection open.
   socket.setTimeout(1_000, () => socket.destroy());
 }

@@ -46,7 +46,7 @@ const HEADERS = {
 
 const cookie = (description: string) => ({ name: 'Set-Cookie', description, schema: text('name=value') });
 
-// What a route sends of its own, by the word for it in the route's `config`.
+// The headers that only some routes send, by their word in the route's `config`.
 const OWN = {
   'device-cookie': cookie(
     'The `device_token` of a device that was not known, named `entrecore_device_…`. With it, failed attempts of strangers do not lock out the next login from this device.',
@@ -63,7 +63,7 @@ const OWN = {
   },
 } as const satisfies Record<string, Header & { name: string }>;
 
-/** A header that only some routes send, with their answers that are no refusals. */
+/** A header that only some routes send, with answers that are not refusals. */
 export type OwnHeader = keyof typeof OWN;
 
 /** The components `headers` of the OpenAPI document: those that are sent in many places. */
@@ -72,7 +72,7 @@ export const headerComponents: Json = HEADERS;
 const named = (...names: (keyof typeof HEADERS)[]) =>
   Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }]));
 
-/** The headers of an answer that is no refusal, but for those of plain HTTP, of CORS, and of browsers' security. */
+/** The headers of an answer that is not a refusal, except those of plain HTTP, CORS and browsers' security. */
 export function headersOfAnswer(status: number, own: readonly OwnHeader[] = []): Json {
   const byName = Map.groupBy(
     own.map(word => OWN[word]),
@@ -90,7 +90,7 @@ export function headersOfAnswer(status: number, own: readonly OwnHeader[] = []):
   };
 }
 
-/** The same of the refusals with a status. */
+/** The same for the refusals with this status. */
 export function headersOfRefusal(status: number, codes: readonly ProblemCode[]): Json {
   return {
     ...headersOfAnswer(status),

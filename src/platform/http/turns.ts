@@ -3,7 +3,7 @@ export type Turns = (begin: () => void) => void;
 
 /**
  * Lets `perTurn` pieces of work begin in one turn of the event loop, first come first served, and the others in the turns
- * that follow: of a crowd that arrives in one moment, whoever asks for something else waits for a few and not for all.
+ * that follow: when a crowd arrives at once, any other request waits for a few of the crowd and not for all.
  */
 export function openTurns(perTurn: number): Turns {
   const waiting: (() => void)[] = [];
@@ -15,7 +15,7 @@ export function openTurns(perTurn: number): Turns {
     setImmediate(turn);
     while (begun < perTurn && waiting.length > 0) {
       begun++;
-      // Taken out at once: a crowd that never ends would keep every request that was ever one of it.
+      // Taken out at once: during a crowd that never ends, the list would otherwise keep every request that was ever in it.
       (waiting.shift() as () => void)();
     }
   };

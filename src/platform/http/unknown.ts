@@ -4,19 +4,19 @@ import { Problem } from '../problems.ts';
 import { answerProblem } from './errors.ts';
 
 /**
- * Answers what no route serves: 405 with `Allow` where the path has other methods (RFC 9110 §15.5.6), else 404; gives
- * OPTIONS its `Allow`. Knows the routes that are declared after it. Returns the hook that refuses a method which a path
- * has not, though another route does: the router would take /users/me for a /users/{id}.
+ * Answers requests that no route serves: 405 with `Allow` if the path has other methods (RFC 9110 §15.5.6), else 404; adds
+ * `Allow` to the answers to OPTIONS. Knows the routes that are declared after it. Returns the hook that refuses a method
+ * which the exact path lacks although another route has it: the router would take /users/me for a /users/{id}.
  */
 export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHandler {
   const methodsOf = new Map<string, Set<string>>();
   const ofOAuth = new Set<string>();
-  // `/account/*`: what it answers to a method, it answers where another route of the path has other methods alone.
+  // Wildcards such as `/account/*`: each serves its method also under a path whose own route has only other methods.
   const catching: { readonly prefix: string; readonly method: string }[] = [];
   app.addHook('onRoute', ({ url, method, config }) => {
     if (config?.oauth === true) ofOAuth.add(url);
     for (const each of [method].flat()) {
-      // The preflight of every path is the CORS plugin's.
+      // The CORS plugin answers the preflight of every path.
       if (each === 'OPTIONS') continue;
       methodsOf.set(url, (methodsOf.get(url) ?? new Set()).add(each));
       if (url.endsWith('/*')) catching.push({ prefix: url.slice(0, -1), method: each });
@@ -36,7 +36,7 @@ export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHand
     void reply.header('allow', allow);
     return answerProblem(new Problem('method_not_allowed'), request, reply, log, oauth);
   };
-  // The CORS plugin answers OPTIONS of every path, and knows of none what may be asked of it (RFC 9110 §9.3.7).
+  // The CORS plugin answers OPTIONS on every path, but does not know which methods the path has (RFC 9110 §9.3.7).
   app.addHook('onRequest', (request, reply, done) => {
     const allow = request.method === 'OPTIONS' ? lookUp(pathOf(request)).allow : '';
     if (allow !== '') void reply.header('allow', allow);
@@ -52,7 +52,7 @@ export function answerUnknown(app: FastifyInstance, log: Log): onRequestHookHand
   };
 }
 
-// As the routes are declared: without the query, and without the slash at the end that is forgiven.
+// The path in the form in which routes are declared: without the query, and without the trailing slash that is forgiven.
 function pathOf({ url }: FastifyRequest): string {
   const query = url.indexOf('?');
   const path = query === -1 ? url : url.slice(0, query);

@@ -4,14 +4,14 @@ import type fastJsonStringify from 'fast-json-stringify';
 import type { Issue } from '../problems.ts';
 import { readUuid } from '../uuid.ts';
 
-// The compilers are loaded by the first schema that needs one, as a start needs none; at once, as Fastify's hooks for
-// them do not wait.
+// A start needs no compiler, so each is loaded by the first schema that needs it; synchronously, as Fastify's hooks for
+// compilers do not wait.
 const require = createRequire(import.meta.url);
 
-// What one answer says at most: a body of thousands of wrong members would be answered with ten times as much.
+// The most issues in one answer: a body of thousands of wrong members would otherwise get an answer ten times as long.
 const MOST_ISSUES = 20;
-// Several errors may come to one issue. To find them all takes Ajv a fraction of what it took to read the body; to make
-// text of them all takes more than that, so the rest is let go here.
+// Several errors may become one issue. Ajv finds all errors in a fraction of the time that reading the body took; turning all
+// into text would take longer than reading, so the rest are dropped here.
 const MOST_ERRORS = 5 * MOST_ISSUES;
 
 const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false } as const;
@@ -21,14 +21,15 @@ const openAjv = (coerceTypes: boolean) => {
   const formats = require('ajv-formats') as (ajv: Ajv) => void;
   const ajv = new Ajv({ ...options, coerceTypes });
   formats(ajv);
-  // Theirs takes `urn:uuid:…` too, which PostgreSQL does not.
+  // The `uuid` of ajv-formats accepts `urn:uuid:…` too, which PostgreSQL does not.
   ajv.addFormat('uuid', text => readUuid(text) !== null);
   ajv.addFormat('idn-email', looksLikeAddress);
   return ajv;
 };
 
-// What no address can be without: it is judged in full only where it is normalized, after all else, and a form shows at
-// once all that is wrong. In steps as long as the text, since all errors are asked for: it may be as long as a body.
+// Checks only what every address must have, so that a form shows this error together with all others; an address is judged in
+// full only later, where it is normalized. Takes time linear in the text: as all errors are asked for, it may be as long as a
+// body.
 function looksLikeAddress(text: string): boolean {
   const [local, domain = '', more] = text.normalize('NFKC').split('@', 3);
   return local !== '' && /.[.\u3002]./.test(domain) && more === undefined;
@@ -38,9 +39,9 @@ let exact: Ajv | null = null;
 let fromText: Ajv | null = null;
 
 /**
- * A validator of a route's schema, compiled by its first request: to compile those of all routes is most of a start.
- * Bodies are taken as they are: no coercion, and no member is dropped in silence. Ids in a path or a query are handed on as
- * this program writes them: text is bound to some, and one that is spelt in another way would be another's.
+ * A validator of a route's schema, compiled by its first request: compiling those of all routes would be most of a start.
+ * Bodies are taken as they are: no coercion, and no member is dropped in silence. Ids in a path or a query are handed on in
+ * this program's own spelling: some texts are bound to an id, and another spelling would count as another id.
  */
 export function compileValidator({
   schema,
@@ -70,7 +71,7 @@ function compile(schema: object, isBody: boolean): ValidateFunction {
   return ajv.compile(schema);
 }
 
-/** A serializer of a route's answers, compiled by the first of them. What the schema does not name is left out. */
+/** A serializer of a route's answers, compiled by the first of them. Members that the schema does not name are left out. */
 export function compileSerializer({ schema }: { schema: unknown }): (data: unknown) => string {
   let compiled: ((data: unknown) => string) | null = null;
   return data => {
@@ -100,7 +101,7 @@ function textsOf({ properties = {} }: ObjectSchema): [ids: string[], integers: s
   ];
 }
 
-// Ajv reads 1e2 and 0x10, too.
+// Ajv would read 1e2 and 0x10 as integers, too.
 function refuseOtherNumbers(values: Record<string, unknown>, integers: readonly string[]): void {
   for (const name of integers) {
     const text = values[name];
@@ -108,7 +109,7 @@ function refuseOtherNumbers(values: Record<string, unknown>, integers: readonly 
   }
 }
 
-// Python writes True. As pydantic has it, and so the original did.
+// The words that pydantic reads, and so the original did: Python writes True.
 function readBooleans(values: Record<string, unknown>, booleans: readonly string[]): void {
   for (const name of booleans) {
     const text = String(values[name]);
@@ -124,7 +125,7 @@ function spellIds(values: Record<string, unknown>, ids: readonly string[]): void
   }
 }
 
-// An object of literals is always the same text, and needs no compiler: it answers the first probes after a start.
+// An object of literals is always the same text. It answers the first probes after a start, so no compiler is loaded for it.
 function constant(schema: object): (() => string) | null {
   const { required = [], properties = {}, ...more } = schema as ObjectSchema;
   const members = Object.entries(properties);
@@ -157,7 +158,7 @@ const NOT_OF_TYPE: Readonly<Record<string, readonly [type: string, msg: string]>
   array: ['list_type', 'Input should be a valid list'],
   object: ['model_attributes_type', 'Input should be a valid dictionary or object to extract fields from'],
 };
-// Out of a query or a path, which hold text.
+// For the members of a query or a path, which hold only text.
 const NOT_READ_AS: Readonly<Record<string, readonly [type: string, msg: string]>> = {
   integer: ['int_parsing', 'Input should be a valid integer, unable to parse string as an integer'],
   number: ['float_parsing', 'Input should be a valid number, unable to parse string as a number'],
@@ -170,9 +171,7 @@ const NOT_OF_FORMAT: Readonly<Record<string, readonly [type: string, msg: string
   'idn-email': ['value_error', 'This is not a valid email address.'],
 };
 
-/**
- * Ajv's errors as FastAPI's list, of twenty at most: `loc` leads to the member, and no rejected value is repeated.
- */
+/** Ajv's errors as FastAPI's list, twenty at most: `loc` leads to the member, and no rejected value is repeated. */
 export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] {
   const at =
     part === 'querystring' ? 'query' : part === 'params' ? 'path' : part === 'headers' ? 'header' : part;
@@ -187,8 +186,8 @@ export function toIssues(errors: readonly ErrorObject[], part: string): Issue[] 
     .slice(0, MOST_ISSUES);
 }
 
-// A member that must be one of several words fails for each of them, and for the type of each: that is one issue, which
-// names them all.
+// If a member is none of several allowed words, Ajv reports an error for each word and for the type of each: they become one
+// issue that names all the words.
 function oneOfEach(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const words = Map.groupBy(
     errors.filter(({ keyword }) => keyword === 'const'),
@@ -204,14 +203,14 @@ function oneOfEach(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   });
 }
 
-// Of "this or null", what is said about this is enough.
+// Where a schema says "this or null", the error about "this" is enough.
 const isOtherThanNull = ({ keyword, params }: ErrorObject) => keyword === 'type' && params.type === 'null';
 const isChoice = ({ keyword }: ErrorObject) => keyword === 'if' || keyword === 'anyOf' || keyword === 'oneOf';
 
 function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: string): Issue {
   const path = instancePath.split('/').slice(1).map(unescapePointer);
   const loc = [part, ...path];
-  // At least one character that is no space: one of the lengths, and told as such.
+  // This pattern asks for one character that is no space, so it is reported as a minimum length.
   if (keyword === 'pattern' && params.pattern === '\\S')
     return { type: 'string_too_short', loc, msg: `String should have at least ${many(1, 'character')}` };
   switch (keyword) {
@@ -225,7 +224,7 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
         msg: 'Extra inputs are not permitted',
       };
     case 'type': {
-      // Of "this or null", what is said about this is enough.
+      // Where a schema says "this or null", the error about "this" is enough.
       const name = String(params.type).split(',')[0] as string;
       const said = (part === 'body' ? undefined : NOT_READ_AS[name]) ?? NOT_OF_TYPE[name];
       const [type, msg] = said ?? [`${name}_type`, `Input should be a valid ${name}`];
@@ -247,7 +246,7 @@ function toIssue({ keyword, instancePath, params, message }: ErrorObject, part: 
 }
 
 const many = (limit: number, what: string) => (limit === 1 ? `1 ${what}` : `${limit} ${what}s`);
-// As pydantic has it. Intl.ListFormat would cost a start 6 MB.
+// As pydantic writes it. Intl.ListFormat would cost a start 6 MB.
 const choice = (values: readonly unknown[]) =>
   [...new Set(values)]
     .map(value => (typeof value === 'string' ? `'${value}'` : String(value)))

@@ -8,7 +8,7 @@ const smtpUrl = (value: string) => {
   return value;
 };
 
-// Mail has one sender (RFC 5322 §3.6.2 with no Sender field): commas, colons and semicolons would make a list of the name.
+// Mail has one sender (RFC 5322 §3.6.2 with no Sender field): commas, colons and semicolons would turn its name into a list.
 const ADDRESS = String.raw`[^\s@<>,;:"()\[\]]+@(?:\[[^\s\[\]]+\]|[^\s@<>,;:"()\[\]]+)`;
 const NAME = String.raw`(?:"[^"\r\n]*"|[^"<>,;:\r\n]*)`;
 const sender = matching(
@@ -20,11 +20,11 @@ const twoLetters = matching(
   /^[A-Z]{2}$/,
   'ISO 3166 country codes such as KE,UG,TZ, or calling codes such as 254',
 );
-// Where numbers begin (ITU-T E.164, annex D), with the codes that are spare.
+// The calling codes that numbers begin with (ITU-T E.164, annex D), including the spare ones.
 const CALLING_CODE =
   /^\+?(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|(2[1-689]|3[578]|42|5[09]|6[7-9]|8[035789]|9[679])\d)$/;
 
-// A code that no number has would let no text through, and nobody would know why.
+// A code that no number has would block every text message, and nobody would know why.
 const country = (value: string) => {
   const calling = CALLING_CODE.exec(value)?.[1];
   if (calling !== undefined) return calling;

@@ -2,7 +2,7 @@ import { choice, integer, list, matching, text } from '../parsers.ts';
 import { origin, proxies, redirectUri, secureUrl, webUrl } from '../url-parsers.ts';
 import { type Lookup, optional, setting } from '../variable.ts';
 
-// As it is written, and as a page there knows it: in lower case, without a default port, and in Punycode.
+// The URL as written, and as a page there sees it: in lower case, without a default port, and in Punycode.
 function asBrowsersSay(appUrl: string): string {
   const forms = [appUrl, URL.parse(appUrl)?.href ?? appUrl].map(form => form.replace(/\/+$/, ''));
   return [...new Set(forms)].join(',');

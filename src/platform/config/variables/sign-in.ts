@@ -3,7 +3,7 @@ import { oidcProviders } from '../provider-parser.ts';
 import { passkeyOrigin, secureUrl } from '../url-parsers.ts';
 import { optional, setting } from '../variable.ts';
 
-/** The host of one of the two that the other's is below; else that of the service, which serves the hosted pages. */
+/** The host that the other one is a subdomain of; if neither is, that of the service, which serves the hosted pages. */
 function commonHost(publicUrl: string, appUrl: string): string {
   const [own, app] = [publicUrl, appUrl].map(url => URL.parse(url)?.hostname ?? 'localhost') as [
     string,
