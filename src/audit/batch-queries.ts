@@ -7,8 +7,8 @@ import { microsecondsOf, readableTime, timeOfMicroseconds } from './times.ts';
 const LOCK = 7_420_152;
 
 /**
- * False where another works on the trail. What follows in the transaction is planned anew each time: a plan that was made
- * while the month's partition was empty reads all of it, and would be kept as it grows.
+ * False while somebody else works on the trail. Later statements of the transaction are planned anew each time: a plan made
+ * while the month's partition was empty reads all of it, and would be kept as the partition grows.
  */
 export async function tryLockTrail(tx: Tx): Promise<boolean> {
   const row = await tx.row<{ locked: boolean }>(sql`
@@ -17,7 +17,7 @@ export async function tryLockTrail(tx: Tx): Promise<boolean> {
   return row?.locked === true;
 }
 
-/** Waits until no other works on the trail, and keeps them off until the transaction ends. */
+/** Waits until nobody else works on the trail, and keeps others off until the transaction ends. */
 export async function lockTrail(tx: Tx): Promise<void> {
   await tx.run(sql`select pg_advisory_xact_lock(${LOCK}::bigint)`);
 }
@@ -43,7 +43,7 @@ export function findLastBatch(database: Sql): Promise<Omit<Batch, 'entries'> | n
       from audit_batches order by number desc limit 1) last`);
 }
 
-/** The batch that follows number `after`; null behind the last. */
+/** The batch that follows number `after`; null after the last. */
 export function findNextBatch(database: Sql, after: number): Promise<Batch | null> {
   return database.row(sql`
     select ${batchColumns} from audit_batches where number > ${after}::bigint order by number limit 1`);
@@ -64,16 +64,16 @@ export async function addBatch(
 }
 
 /**
- * How far everything has come to an end: no transaction of this database below `horizon` is in progress any more, so
- * no event below it can still appear. One that is in progress holds it, unless it is seen to be another database's; a
- * prepared one does too. `next` is the id that the cluster has come to; `ahead` says that events of the epoch claim
- * later ones, as they do after a restore.
+ * The point up to which every transaction has ended: none of this database below `horizon` is still in progress, so no event
+ * below it can still appear. A transaction in progress holds the horizon, unless it is seen to be another database's; so does a
+ * prepared one. `next` is the id that the cluster has come to; `ahead` says that events of the epoch claim later ids, as they
+ * do after a restore.
  */
 export async function findHorizon(
   database: Sql,
   epoch: number,
 ): Promise<{ horizon: bigint; next: bigint; ahead: boolean }> {
-  // The snapshot is taken before pg_stat_activity is read: what has ended in between counts as in progress.
+  // The snapshot is taken before pg_stat_activity is read: a transaction that ends in between counts as in progress.
   const row = (await database.row<{ horizon: string; next: string; ahead: boolean }>(sql`
     select coalesce(
         (select running.id from pg_snapshot_xip(now.snapshot) as running (id)
@@ -98,7 +98,7 @@ interface Range {
   readonly to: string;
 }
 
-/** The transaction of the first event in the range, and of the one that no longer fits into a batch of `limit`. */
+/** The transaction of the first event in the range, and that of the first event that no longer fits into a batch of `limit`. */
 export async function findCut(
   database: Sql,
   { epoch, from, to }: Range,
@@ -129,9 +129,9 @@ export async function gatherRange(database: Sql, { epoch, from, to }: Range): Pr
     where e.epoch = ${epoch}::int and e.transaction_id >= ${from}::xid8 and e.transaction_id < ${to}::xid8`)) as Gathered;
 }
 
-/** The entries of every event of the epoch that no batch holds. Reads the whole epoch: once a restore. */
+/** The entries of every event of the epoch that no batch holds. Reads the whole epoch, but only once per restore. */
 export async function gatherLeftOver(tx: Tx, epoch: number): Promise<Gathered> {
-  // It takes seconds for each million events, and tried again after the limit it would never come to an end.
+  // It takes seconds for each million events; with a time limit, every try could be cut off and the work never end.
   await tx.run(sql`select set_config('statement_timeout', '0', true)`);
   return (await tx.row(sql`
     with sealed as materialized (

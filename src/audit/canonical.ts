@@ -3,7 +3,7 @@ import { type Fragment, sql } from '../platform/sql.ts';
 import { uuidAt } from '../platform/uuid.ts';
 import { microsecondsOf } from './times.ts';
 
-/** When an event was, as an SQL expression over `audit_events e`. */
+/** When an event happened, as an SQL expression over `audit_events e`. */
 export const eventMicroseconds: Fragment = microsecondsOf(sql`e.created_at`);
 
 /**
@@ -42,7 +42,7 @@ export function readEntries(entries: Buffer): Entry[] {
   });
 }
 
-/** What no two events share: the id alone may be borne by a forged one beside its own. */
+/** What no two events share. The id alone would not do: a forged event may bear the id of a real one. */
 export function placeOf({
   id,
   createdUs,

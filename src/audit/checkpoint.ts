@@ -40,7 +40,7 @@ export async function makeCheckpoint(deps: Deps): Promise<Checkpoint | null> {
   return { ...unsigned, signature: key.sign(messageOf(unsigned)).toString('base64url') };
 }
 
-/** True when the checkpoint was signed by the key that it names. Whether that key is ours, the caller compares. */
+/** True when the checkpoint was signed by the key that it names. The caller checks whether that key is ours. */
 export function isSigned(checkpoint: Checkpoint): boolean {
   try {
     const signature = Buffer.from(checkpoint.signature, 'base64url');
@@ -51,8 +51,8 @@ export function isSigned(checkpoint: Checkpoint): boolean {
 }
 
 /**
- * Hands the checkpoint of the last batch to the log, and to AUDIT_CHECKPOINT_FILE and AUDIT_CHECKPOINT_URL where they
- * are set. Returns it; throws when a place did not take it.
+ * Hands the checkpoint of the last batch to the log, and to AUDIT_CHECKPOINT_FILE and AUDIT_CHECKPOINT_URL where they are set.
+ * Returns it; throws when the file or the URL did not take it.
  */
 export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> {
   const checkpoint = await makeCheckpoint(deps);
@@ -71,12 +71,12 @@ export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> 
 }
 
 /**
- * The checkpoints of a file, one JSON object a line; of a log, its lines that carry one in `checkpoint`. Throws where there is
- * none at all: the file is another one than was meant.
+ * Reads checkpoints from a file with one JSON object per line, or from the lines of a log that carry one in `checkpoint`.
+ * Throws if there is none at all: it is not the file that was meant.
  */
 export function readCheckpoints(text: string): Checkpoint[] {
   const checkpoints = text.split('\n').flatMap((line, index) => {
-    // A start writes for people, too.
+    // A starting service writes lines for people, too.
     if (!line.trimStart().startsWith('{')) return [];
     let parsed: Partial<Checkpoint> & { checkpoint?: Checkpoint };
     try {

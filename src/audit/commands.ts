@@ -14,7 +14,7 @@ import { operator, recordEvent } from './record.ts';
 import { sealAll } from './seal.ts';
 import { type Verdict, verifyTrail } from './verify.ts';
 
-/** The account of an address or a username, or null. Whose names these are, stands below this folder. */
+/** Finds the account with an address or a username. Passed in, because this folder must not import from accounts/. */
 type FindAccount = (db: Deps['db'], name: string) => Promise<{ readonly id: string } | null>;
 
 /** `audit verify|export|checkpoint|prune|partitions`: what an operator does with the trail. */
@@ -136,7 +136,7 @@ function describe(
   ];
 }
 
-// The trail of an account that was removed is found by its id alone, which nobody looks up.
+// A removed account is found by its id alone, so an id is taken as it is.
 async function personOf({ db }: Deps, name: string, findAccount: FindAccount): Promise<string> {
   const id = readUuid(name) ?? (await findAccount(db, name))?.id;
   if (id === undefined)
@@ -144,7 +144,7 @@ async function personOf({ db }: Deps, name: string, findAccount: FindAccount): P
   return id;
 }
 
-// Where the service runs as a lesser role, only the role of the migrations may drop.
+// If the service runs as a lesser role, only the role that runs the migrations may drop tables.
 async function asOwner<T>(deps: Deps, work: (deps: Deps) => Promise<T>): Promise<T> {
   const { migrateUrl } = deps.config.database;
   if (migrateUrl === null) return work(deps);

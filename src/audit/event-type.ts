@@ -1,6 +1,6 @@
 /**
- * Every type of event, with what it says (ASVS 16.2.1, 16.3). A new event is a new line here: the types that operators can
- * filter by and docs/events.md are made from it.
+ * Every type of event, with what it says (ASVS 16.2.1, 16.3). This list is the source of the types that operators can filter by
+ * and of docs/events.md: a new event is a new line here.
  */
 export const eventTypes = {
   'login.succeeded': 'Somebody logged in; a session started',

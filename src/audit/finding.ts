@@ -17,7 +17,7 @@ export interface Finding {
   readonly batch?: number;
   readonly eventId?: string;
   readonly eventTime?: string;
-  /** Whose personal fields. */
+  /** Whose personal fields it concerns. */
   readonly userId?: string;
   readonly explanation: string;
 }

@@ -4,24 +4,27 @@ import { type Fragment, sql } from '../platform/sql.ts';
 /** What is stored to open the personal fields of the events about somebody. */
 export interface EventKeys {
   readonly user_id: string;
-  /** Null: the person was erased, or no event since the keys are in shares concerns them. */
+  /** Null if the person was erased, or if no event has concerned them since keys are in shares. */
   readonly secret: Buffer | null;
-  /** What their events were sealed under before; the nil UUID's is the key of the trail. */
+  /** What their events were sealed under before that; in the row of the nil UUID, the key of the trail. */
   readonly key_sealed: Buffer | null;
 }
 
-/** A secret for somebody who has none, as an SQL expression: 244 bits of chance. */
+/** A secret for somebody who has none, as an SQL expression: 244 random bits. */
 export const freshSecret: Fragment = sql`uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())`;
 
 /**
- * Whether the person's secret is there, or was erased for good, as an SQL expression. Where it is neither, an event about them
- * makes one, and waits for whoever is making or erasing it: so it must not be written for several in one statement, who would
- * all wait.
+ * Whether the person's secret exists or was erased for good, as an SQL expression. If neither, an event about them makes the
+ * secret, and waits for whoever is making or erasing it: so it must not be written in one statement with events about other
+ * people, who would all wait.
  */
 export const hasSettledSecret = (userId: Fragment): Fragment => sql`
   (select k.secret is not null or k.erased_at is not null from audit_keys k where k.user_id = ${userId} limit 1)`;
 
-/** The sealed key of the trail; made of `fresh`, with nobody's secret, when there is none yet. Of several makers at once, one wins. */
+/**
+ * The sealed key of the trail; if there is none yet, made of `fresh`, with nobody's secret. Of several makers at once, one
+ * wins.
+ */
 export async function ensureTrailKey(
   database: Sql,
   nobody: string,
@@ -37,7 +40,7 @@ export async function ensureTrailKey(
   return (row as { key_sealed: Buffer }).key_sealed;
 }
 
-/** The keys of these people; no row for whom no event has had personal fields. */
+/** The keys of these people; no row for a person about whom no event has had personal fields. */
 export function findPersonKeys(database: Sql, userIds: readonly string[]): Promise<EventKeys[]> {
   return database.rows(sql`
     select user_id, secret, key_sealed from audit_keys where user_id = any(${userIds}::uuid[])`);
@@ -60,8 +63,8 @@ export async function selectErased(database: Sql, userIds: readonly string[]): P
 }
 
 /**
- * Which of these people, whose events nothing opens, were not removed, as far as the trail says; nobody's key counts as an
- * account's.
+ * Which of these people, whose events no key opens, were not removed as far as the trail says. Nobody's key is treated like
+ * that of an account.
  */
 export async function findLostKeys(database: Sql, userIds: readonly string[]): Promise<string[]> {
   const rows = await database.rows<{ user_id: string }>(sql`
@@ -77,12 +80,12 @@ export async function findLostKeys(database: Sql, userIds: readonly string[]): P
 /** An event with personal fields, and the keys that should open them: none where they are gone. */
 export interface KeyedEvent extends EventKeys {
   readonly id: string;
-  /** When it was, as PostgreSQL writes it: exact, however far away. */
+  /** When it happened, as PostgreSQL writes it: exact, however far away. */
   readonly at: string;
   readonly personal_sealed: Buffer;
   /**
-   * Nothing opens it, and retention does not explain it: a removal may have been dropped with the events before it, but for
-   * what was written while it happened.
+   * No key opens it, and retention does not explain that. Retention may have dropped a removal with the events before it, and
+   * kept only what was written while the removal went on.
    */
   readonly is_closed: boolean;
 }

@@ -22,7 +22,7 @@ export async function listEvents(
   return { items: await presentEvents(deps, items), next_cursor };
 }
 
-/** A person's own history. Where somebody else acted, their address and device are theirs, and stay out. */
+/** A person's own history. If somebody else acted, that actor's address and device are left out. */
 export async function listActivity(deps: Deps, userId: string, page: PageRequest): Promise<Page<EventBody>> {
   const { items, next_cursor } = await listEvents(deps, { userId }, page);
   return {

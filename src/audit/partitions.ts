@@ -4,8 +4,8 @@ import { makePartition } from './retention-queries.ts';
 const MONTHS_AHEAD = 3;
 
 /**
- * Makes the partitions of this month and the next ones where they are missing; returns how many. Whichever cannot be
- * made costs nothing but a later move: its events go to the default partition.
+ * Makes the partitions of this month and the next ones where they are missing; returns how many. One that cannot be made costs
+ * nothing but a later move of its events, which go to the default partition.
  */
 export async function makePartitions({ db, clock }: Deps): Promise<number> {
   let made = 0;

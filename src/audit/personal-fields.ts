@@ -12,11 +12,11 @@ import {
 
 const SEED_BYTES = 16;
 const TAG_BYTES = 16;
-// Of what was sealed before keys were in shares.
+// In fields that were sealed before keys were in shares.
 const IV_BYTES = 12;
-// A key is used for one event.
+// Safe, as each key encrypts one event only.
 const NO_IV = Buffer.alloc(IV_BYTES);
-// Nobody's secret is stored like a person's, beside the key of the trail.
+// Events about nobody share a secret that is stored under this id like a person's, beside the key of the trail.
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
 const trailKeys = new WeakMap<Db, Buffer>();
 
@@ -27,15 +27,15 @@ interface Placed {
 
 /** Personal fields on their way into the trail: `insertEvent` divides the seed into its shares. */
 export interface SealedFields {
-  /** What the key of the event is made of, with the key of the trail, as a bit string of PostgreSQL. */
+  /** With the key of the trail, this makes the key of the event; a bit string of PostgreSQL. */
   readonly seed: string;
   readonly sealed: Buffer;
 }
 
 /**
- * Encrypts an event's personal fields (AES-256-GCM, bound to the event's id) under a key of their own. That key comes back
- * from three things, each in another place: the key of the trail, sealed under the root secret; the share in the event; and
- * the secret of the person whom it concerns, which an erasure deletes.
+ * Encrypts an event's personal fields (AES-256-GCM, bound to the event's id) under a key of their own. That key is recovered
+ * from three things, each kept in another place: the key of the trail, sealed under the root secret; the share in the event;
+ * and the secret of the person whom it concerns, which an erasure deletes.
  */
 export async function sealFields(
   deps: Deps,
@@ -50,14 +50,14 @@ export async function sealFields(
 }
 
 /**
- * Reads the key of the trail, or makes it with nobody's secret, before the first request needs them: nobody's secret is
- * everybody's, and made in a transaction that stays open it would hold up all others.
+ * Reads the key of the trail, or makes it together with nobody's secret, before the first request needs them. All events about
+ * nobody share that secret: if it were made in a transaction that stays open, all others would wait.
  */
 export async function ensureTrailKeys(deps: Deps): Promise<void> {
   await trailKeyOf(deps, deps.db);
 }
 
-/** Reads personal fields back: a function that gives null for whoever was erased and for what was tampered with. */
+/** Returns a function that opens personal fields; it gives null for erased people and for fields that were tampered with. */
 export async function openerFor(
   deps: Deps,
   userIds: readonly (string | null)[],
@@ -91,7 +91,7 @@ export function openFields(
   );
 }
 
-/** A key that is stored sealed, of the trail or of a person before keys were in shares; null where no root opens it. */
+/** Opens a sealed key: the trail's, or a person's from before keys were in shares; null if no root secret opens it. */
 export function openKey({ secrets }: Pick<Deps, 'secrets'>, key: EventKeys | undefined): Buffer | null {
   if (!key?.key_sealed) return null;
   try {
@@ -109,7 +109,7 @@ export async function erasePerson({ clock }: Deps, tx: Sql, userId: string): Pro
   await erasePersonKey(tx, userId, clock.now());
 }
 
-/** Those of the people who were erased: no event about them ever has personal fields again. */
+/** Which of these people were erased: no later event about them ever has personal fields. */
 export async function erasedAmong(database: Sql, userIds: readonly string[]): Promise<ReadonlySet<string>> {
   return new Set(await selectErased(database, userIds));
 }
@@ -117,12 +117,12 @@ export async function erasedAmong(database: Sql, userIds: readonly string[]): Pr
 async function trailKeyOf({ db, clock, random, secrets }: Deps, database: Sql): Promise<Buffer> {
   const known = trailKeys.get(db);
   if (known !== undefined) return known;
-  // On the caller's connection: many transactions at once, each of which waited for another one, would hold them all.
+  // On the caller's connection: if many transactions at once each waited for a second connection, they would hold all of them.
   const [stored] = await findPersonKeys(database, [NOBODY]);
   let sealed = stored?.secret ? stored.key_sealed : null;
   if (sealed === null) {
     const fresh = secrets.seal(contextOf(NOBODY), random.bytes(32));
-    // Not in the caller's transaction: were it rolled back, this would be a key that nobody stored.
+    // Not in the caller's transaction: if that were rolled back, this would be a key that nobody stored.
     sealed = await ensureTrailKey(db, NOBODY, fresh, clock.now());
   }
   const key = secrets.open(contextOf(NOBODY), sealed);
@@ -145,7 +145,7 @@ function openShared(
   });
 }
 
-// Both are of one length, so that no other pair makes the same input.
+// Both have a fixed length, so that no other pair makes the same input.
 function eventKey(trailKey: Buffer, seed: Buffer): Buffer {
   return hash('sha256', Buffer.concat([trailKey, seed]), 'buffer');
 }

@@ -22,12 +22,12 @@ export type Pruned =
   | { readonly verdict: 'unsealed'; events: number }
   | { readonly verdict: 'pruned'; before: Date; partitions: readonly string[]; events: number };
 
-// Of audit_keys, at once: each is looked for in every month of the trail.
+// How many rows of audit_keys to check at once: each is looked for in every month of the trail.
 const KEYS = 1_000;
 
 /**
- * Drops the whole months (UTC) that are older than `days`, with the batches that hold nothing younger, and leaves a
- * signed record from which the rest still verifies. What was never sealed is not dropped. Needs the owner's rights.
+ * Drops the whole months (UTC) that are older than `days`, with the batches that hold nothing younger, and leaves a signed
+ * record from which the rest still verifies. Events that were never sealed are not dropped. Needs the owner's rights.
  */
 export async function pruneTrail(
   deps: Deps,
@@ -68,9 +68,9 @@ export async function pruneTrail(
   return pruned;
 }
 
-// After the commit, since every writer of an event waits for a transaction that has taken a month out; and a slice at a time,
-// since there is a key for each account. Nobody writes about their owners meanwhile: the keys are a day old at least, by when a
-// sign-up is over. What a stop leaves behind goes with the next month.
+// Runs after the commit, since every writer of an event waits for a transaction that has taken a month out; and in slices,
+// since there is a key for each account. Nobody writes about the keys' owners meanwhile: the keys are at least a day old, and a
+// sign-up is over by then. What a stop leaves behind goes with the next month.
 async function removeKeys({ db }: Deps, horizon: Date): Promise<void> {
   let after: string | null = NOBODY;
   while (after !== null) after = await removeUnusedKeys(db, { horizon, after, limit: KEYS });

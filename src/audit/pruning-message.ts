@@ -1,4 +1,4 @@
-/** What is signed of a pruning: from when on events are kept, and the last batch that went with the others. */
+/** What the signature of a pruning covers: the time from which events are kept, and the last batch that was removed. */
 export function pruningMessage(pruning: {
   eventsBefore: Date;
   throughBatch: number;

@@ -3,7 +3,7 @@ import { freshSecret } from './key-queries.ts';
 import { NOBODY } from './personal-fields.ts';
 import type { EventRow } from './record.ts';
 
-/** CTEs that write each of these events for each row of the source, or once where there is none. */
+/** CTEs that write each of these events for each row of the source, or once if there is no source. */
 export function insertEachEvent(
   [first, ...others]: readonly [EventRow, ...EventRow[]],
   source?: Fragment,
@@ -23,7 +23,7 @@ function valuesOf(event: EventRow): Fragment {
       ${event.personal?.sealed ?? null}::bytea`;
 }
 
-/** One event for each row. With a `source`, whose rows have an `id`: for each whose session is among them. */
+/** One event for each of `rows`; with a `source`, only for those whose session is the `id` of one of its rows. */
 export function insertEventRows(rows: readonly EventRow[], source?: Fragment): Fragment {
   const all = (pick: (row: EventRow) => unknown) =>
     source === undefined ? rows.map(pick) : column(rows, pick);
@@ -41,8 +41,8 @@ const names = sql`id, created_at, type, outcome, reason, actor_kind, actor_id, u
       seed, sealed`;
 
 /**
- * Writes what happened. The share of an event's key that it carries is the seed, less what follows from the secret of the
- * person; that secret is made by the first event that needs it. An erased person has none, and so the fields are left out.
+ * Writes what happened. Each event carries one share of its key: the seed, XORed with a hash of the person's secret and the
+ * event's id. The first event that needs the secret makes it. An erased person has none, so the fields are left out.
  */
 function insertHappening(events: Fragment): Fragment {
   return sql`

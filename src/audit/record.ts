@@ -96,14 +96,14 @@ export async function prepareEvent(
 }
 
 /**
- * CTEs that write the event, or each of several, for each row of the source: `event` among them. They stand behind a `with`
- * or a comma of the statement that brings the cause about.
+ * CTEs, one of them named `event`, that write the event, or each of several, for each row of the source. They go after a `with`
+ * or a comma in the statement that brings the cause about.
  */
 export function insertEvent(row: EventRow | readonly [EventRow, ...EventRow[]], source?: Fragment): Fragment {
   return insertEachEvent('id' in row ? [row] : row, source);
 }
 
-/** The same for many: each event whose session is a row of the source, whose `id` it is. */
+/** The same for many: writes each event whose session is the `id` of a row of `sessions`. */
 export function insertEventsOf(rows: readonly EventRow[], sessions: Fragment): Fragment {
   return insertEventRows(rows, sessions);
 }

@@ -1,7 +1,7 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
 
-/** Makes the partition of the month that begins then (UTC); false when it is there or cannot be made now. */
+/** Makes the partition of the month that begins at `month` (UTC); false if it is there or cannot be made now. */
 export async function makePartition(database: Sql, month: Date): Promise<boolean> {
   const day = month.toISOString().slice(0, 10);
   const row = await database.row<{ made: boolean }>(sql`select ensure_audit_partition(${day}::date) as made`);
@@ -20,7 +20,7 @@ export async function countUnsealed(
   return row?.events ?? 0;
 }
 
-/** The last of the first batches that hold nothing younger than `horizon`; never the very last batch. */
+/** The last batch before the first that holds anything younger than `horizon`; never the very last batch. */
 export function findPrunable(tx: Tx, horizon: Date): Promise<{ number: number; hash: Buffer } | null> {
   return tx.row(sql`
     select number, hash from audit_batches
@@ -39,17 +39,17 @@ export async function findOldPartitions(tx: Tx, horizon: Date): Promise<string[]
   return rows.map(({ name }) => name).filter(name => name.slice(-6) < limit);
 }
 
-/** Takes a partition out of the trail; drops it unless it is to be kept as a table of its own. Its name is ours. */
+/** Takes a partition out of the trail; drops it unless it is to be kept as a table of its own. Refuses any name but ours. */
 export async function removePartition(tx: Tx, name: string, keep: boolean): Promise<void> {
   if (!/^audit_events_\d{6}$/.test(name)) throw new Error(`${name} is no partition of the audit trail`);
   await tx.run(statement(`alter table audit_events detach partition ${name}`));
   if (!keep) await tx.run(statement(`drop table ${name}`));
 }
 
-// A busy trail has a batch for each second of a month, which as one statement would run into its time limit.
+// A busy trail has a batch for each second of a month: to delete them in one statement would exceed its time limit.
 const BATCHES = 10_000;
 
-/** Removes what lies in the default partition, and the batches that hold nothing any more. Needs the owner's rights. */
+/** Removes the old events of the default partition, and the batches that hold nothing any more. Needs the owner's rights. */
 export async function removeRows(
   tx: Tx,
   { horizon, throughBatch }: { horizon: Date; throughBatch: number },
@@ -71,8 +71,8 @@ export async function removeRows(
 }
 
 /**
- * Removes, of the next `limit` keys behind `after`, those of whoever has no account and no event: of a sign-up, say, that
- * nobody finished. Returns the last that it looked at; null behind all of them.
+ * Removes, of the next `limit` keys after `after`, those of people without an account and without an event, as a sign-up that
+ * nobody finished leaves them. Returns the last id that it looked at; null when no more follow.
  */
 export async function removeUnusedKeys(
   database: Sql,

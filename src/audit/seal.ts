@@ -16,12 +16,12 @@ import { type BatchContent, GENESIS, hashBatch } from './canonical.ts';
 import { recordEvent, system } from './record.ts';
 import { openSigningKey, type SigningKey } from './signing-key.ts';
 
-/** How many events a batch holds at most, but for those of one larger transaction, which stay together. */
+/** How many events a batch holds at most. Those of one larger transaction stay together all the same. */
 export const BATCH_EVENTS = 10_000;
 
 export type Seal =
   | { readonly verdict: 'busy' | 'idle' }
-  /** `more`: what had ended by then did not fit into one batch. */
+  /** `more`: the transactions that had ended by then did not fit into one batch. */
   | { readonly verdict: 'sealed'; readonly events: number; readonly more: boolean };
 
 /**
@@ -35,7 +35,7 @@ export function sealBatch(deps: Deps, limit = BATCH_EVENTS): Promise<Seal> {
     const last = await findLastBatch(tx);
     const { epoch, from } = nextPlace(last);
     const { horizon, next, ahead } = await findHorizon(tx, epoch);
-    // Restored into another cluster: its transaction ids start lower, and would never come to be sealed.
+    // The database was restored into another cluster: its transaction ids start lower, so new events would never be sealed.
     if (ahead || next < BigInt(from)) return endEpoch(deps, tx, key, { last, epoch, from });
 
     const range = { epoch, from, to: String(horizon) };
@@ -49,7 +49,10 @@ export function sealBatch(deps: Deps, limit = BATCH_EVENTS): Promise<Seal> {
   });
 }
 
-/** Seals what has ended by now, or while it is at it; returns how many events. What comes meanwhile keeps it no longer. */
+/**
+ * Seals all that has ended by now, and perhaps some that ends meanwhile; returns how many events. New events do not keep it
+ * going.
+ */
 export async function sealAll(deps: Deps): Promise<number> {
   let events = 0;
   for (;;) {
@@ -68,7 +71,7 @@ export function nextPlace(last: Omit<Batch, 'entries'> | null): { epoch: number;
     : { epoch: last.epoch, from: last.toTransaction };
 }
 
-/** What is signed of a batch. */
+/** What the signature of a batch covers. */
 export function batchMessage(hash: Buffer): string {
   return `entrecore-audit-batch:${hash.toString('hex')}`;
 }

@@ -42,7 +42,7 @@ export function startSealer(deps: Deps): Sealer {
     }
   };
   const seal = async () => {
-    // What has come meanwhile waits for the next second: on a busy day it would never end otherwise.
+    // Events that come meanwhile wait for the next second; otherwise this would never end on a busy day.
     for (let more = true; more && !stopping; ) {
       const seal = await sealBatch(deps);
       more = seal.verdict === 'sealed' && seal.more;
@@ -88,7 +88,7 @@ export function startSealer(deps: Deps): Sealer {
   };
 }
 
-// Later than an interval from now it was set before the clock was put back.
+// A time more than one interval ahead was set before the clock was put back.
 const isDue = (at: number, everyMs: number, now: number) => now >= at || at > now + everyMs;
 
 async function prune(deps: Deps): Promise<void> {
@@ -96,7 +96,7 @@ async function prune(deps: Deps): Promise<void> {
   if (days > 0) await pruneTrail(deps, { days, by: 'system' });
 }
 
-/** Says so in the log when events have waited too long to be sealed, and who holds the horizon. */
+/** Logs an error when events have waited too long to be sealed, and names who holds the horizon. */
 export async function warnOfHeldSeal({ db, clock, log }: Deps): Promise<void> {
   const { events, oldest } = await findPending(db, nextPlace(await findLastBatch(db)));
   if (oldest === null || clock.now().getTime() - oldest.getTime() < WAIT_MAX_MS) return;

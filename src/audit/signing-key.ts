@@ -22,8 +22,8 @@ const NAME = 'trail';
 const CONTEXT = `audit_signing_keys:${NAME}`;
 
 /**
- * The one key that seals this trail: made once, stored sealed under the root secret, so that whoever can write to the
- * database alone can neither read it nor put another in its place.
+ * The one key that seals this trail: made once, stored sealed under the root secret, so that whoever can only write to the
+ * database can neither read it nor put another in its place.
  */
 export async function openSigningKey(
   { secrets, clock }: Pick<Deps, 'secrets' | 'clock'>,
@@ -60,7 +60,7 @@ async function findKey(database: Sql): Promise<Buffer | null> {
   return row?.private_key_sealed ?? null;
 }
 
-// Of two replicas that start at once, one key stays.
+// If two replicas start at once, one key stays.
 async function addKey(database: Sql, sealed: Buffer, now: Date): Promise<Buffer> {
   await database.run(sql`
     insert into audit_signing_keys (name, private_key_sealed, created_at)

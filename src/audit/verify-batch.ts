@@ -106,13 +106,13 @@ export async function checkEvents(
   return findings;
 }
 
-// Not from 1970 on: an event may say that it is older.
+// Does not start from 1970: an event may claim to be older.
 function newestOf([first, ...others]: readonly Entry[]): bigint | null {
   if (first === undefined) return null;
   return others.reduce((max, { createdUs }) => (createdUs > max ? createdUs : max), first.createdUs);
 }
 
-// What the end of an epoch left over has no order of its own: it is looked up by name, as if all were missing.
+// Events that the end of an epoch left over have no order of their own: they are looked up by id, as if all were missing.
 function findCovered(database: Sql, batch: Batch): Promise<HashedEvent[]> {
   if (batch.kind === 'epoch_end') return Promise.resolve([]);
   const { epoch, fromTransaction: from, toTransaction: to } = batch;

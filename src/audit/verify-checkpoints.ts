@@ -2,7 +2,9 @@ import { type Checkpoint, isSigned } from './checkpoint.ts';
 import type { Finding } from './finding.ts';
 import type { Link } from './verify-batch.ts';
 
-/** What checkpoints that were kept outside say against the trail as a whole: that its end, or its key, is another. */
+/**
+ * What checkpoints that were kept outside say against the trail as a whole: that its end, or its key, is not the one they knew.
+ */
 export function checkCheckpoints(
   checkpoints: readonly Checkpoint[],
   { publicKey, last, pruned }: { publicKey: string; last: number; pruned: Link | null },

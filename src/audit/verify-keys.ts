@@ -6,17 +6,17 @@ import { NOBODY, openFields, openKey } from './personal-fields.ts';
 const PAGE = 1_000;
 
 /**
- * What is wrong with the keys of the personal fields. To take one away hides who did what, and no seal covers it, as an
- * erasure does the same: so each that is there must open every event that it was made for, since one that was replaced
- * opens what came later; and where there is none, the trail must say that its account was removed. `spoilt` are the ids
- * of events that are not as they were sealed, which says nothing of a key.
+ * What is wrong with the keys of the personal fields. Removing a key hides who did what, and no seal covers keys, since an
+ * erasure removes them as well. So each key that is there must open every event that it was made for (a replaced one opens only
+ * later events), and where a key is missing, the trail must say that its account was removed. `spoilt` holds the ids of events
+ * that are not as they were sealed: they say nothing about a key.
  */
 export async function checkKeys(
   deps: Pick<Deps, 'db' | 'secrets'>,
   { prunedBefore, spoilt }: { prunedBefore: Date | null; spoilt: ReadonlySet<string> },
 ): Promise<Finding[]> {
   const lost: string[] = [];
-  // Page by page, since a trail may be too long for one statement, and of each person once.
+  // Page by page, since a trail may be too long for one statement; each person is looked up once.
   const asked = new Set<string>();
   const [nobody] = await findPersonKeys(deps.db, [NOBODY]);
   const trailKey = openKey(deps, nobody);

@@ -40,18 +40,18 @@ export async function findNamed(database: Sql, entries: readonly Entry[]): Promi
   return [...found, ...moved];
 }
 
-// A trail may be too long for one statement, which retention would wait for as well, and every writer for retention.
+// A trail may be too long for one statement; retention would wait for that statement, too, and every writer for retention.
 const EVENTS = 10_000;
 const BATCHES = 10_000;
 
 interface Looked {
-  /** Behind which the next slice begins. */
+  /** The next slice begins after this time and id. */
   readonly at: string;
   readonly id: string;
   readonly is_outside: boolean;
 }
 
-/** Events that stand where no batch and no future batch looks, but for what ended epochs left over. */
+/** Events that stand where no present or future batch looks, except for those that ended epochs left over. */
 export async function findOutside(
   database: Sql,
   {

@@ -25,7 +25,7 @@ export interface Verdict {
   /** Written, but not sealed yet. */
   readonly pending: number;
   readonly publicKey: string;
-  /** Retention dropped what is older; null: never. */
+  /** Retention dropped everything older than this; null if it never dropped anything. */
   readonly prunedBefore: Date | null;
 }
 
@@ -40,7 +40,7 @@ export async function verifyTrail(deps: Deps, checkpoints: readonly Checkpoint[]
   const prunings = await findPrunings(deps.db);
   const verdict = await verifyFrom(deps, prunings, checkpoints);
   if (verdict.findings.length === 0) return verdict;
-  // What retention dropped meanwhile is gone, and nothing that was found need be wrong. Not in one snapshot instead: retention
+  // Events that retention dropped meanwhile look like findings, so it verifies once more. One snapshot is no way out: retention
   // would wait for it, and every writer of an event for retention.
   const since = await findPrunings(deps.db);
   return since.length === prunings.length ? verdict : verifyFrom(deps, since, checkpoints);
@@ -115,7 +115,7 @@ async function verifyFrom(
   };
 }
 
-// Where what ended epochs left over stands, and what stands behind their end without being known.
+// The places of the events that ended epochs left over, and the events that stand behind the end of an epoch unknown to it.
 async function readEpochEnds({ db }: Deps): Promise<{ leftOver: Set<string>; behind: HashedEvent[] }> {
   const ends = await findEpochEnds(db);
   const leftOver = new Set(

@@ -9,9 +9,10 @@ const HOUR = 3600;
 const FEW = 20;
 
 /**
- * A CTE that has one row for the first in an hour who would send this mail to an address, and none for all others, for
- * mails that a stranger can bring about. Where the condition `due` does not hold, a turn is taken all the same, under a key
- * that stands for no mail: both wait for whoever asks at the same time, so that the wait does not tell whether there is a mail. RATE_LIMIT=off does not lift it.
+ * A CTE for mails that a stranger can bring about: it has one row for the first request in an hour to send this mail to an
+ * address, and none for all others. If the condition `due` does not hold, a turn is taken all the same, under a key that stands
+ * for no mail: both kinds of request wait for concurrent ones, so that the wait does not tell whether there is a mail.
+ * RATE_LIMIT=off does not lift it.
  */
 export function onceAnHour(
   { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
@@ -24,9 +25,9 @@ export function onceAnHour(
 }
 
 /**
- * A CTE that has one row for the first twenty in an hour who would send this mail to an address, and none for all others:
- * for mails that anybody can have sent to a mailbox that is not theirs, with an account for each. One turn for each row of
- * `source`, or one where there is none. Off with RATE_LIMIT=off.
+ * A CTE for mails that anybody can have sent to somebody else's mailbox, by making an account for each: it has one row for each
+ * of the first twenty requests in an hour to send this mail to an address, and none for all others. Takes one turn for each row
+ * of `source`, or one turn without a `source`. Off with RATE_LIMIT=off.
  */
 export function fewAnHour(
   { clock, config, secrets }: Pick<Deps, 'clock' | 'config' | 'secrets'>,
@@ -40,7 +41,7 @@ export function fewAnHour(
   return takingTurn({ key: sql`${key}::bytea`, most: FEW, since: addSeconds(now, -HOUR), now }, source);
 }
 
-/** Seconds until an address may be sent this mail again, as `fewAnHour` counts; 0, and a turn taken, where it may be now. */
+/** Seconds until an address may be sent this mail again, as `fewAnHour` counts; if it may be now, 0, and a turn is taken. */
 export async function mailboxWait(
   deps: Pick<Deps, 'clock' | 'config' | 'secrets'>,
   tx: Tx,

@@ -4,9 +4,9 @@ import { takingFirst } from './budget-queries.ts';
 import type { MailTemplate } from './messages.ts';
 
 /**
- * A CTE for a mail that several requests would send to one account in the same moment, about the same thing (`about`), though
- * the statement of none sees what the others write. It has a row for one of them, and for each who comes later; none where
- * the source has none.
+ * A CTE for a mail that several concurrent requests would each send to one account about the same thing (`about`), because none
+ * of their statements sees what the others write. It has a row for one of them and for each later request; none if the source
+ * has none.
  */
 export function onceAtOnce(
   { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,

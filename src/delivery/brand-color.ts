@@ -3,7 +3,7 @@ type Rgb = readonly [number, number, number];
 const WHITE: Rgb = [255, 255, 255];
 const BLACK: Rgb = [0, 0, 0];
 const INK: Rgb = [17, 22, 31];
-/** What links stand on at worst, by day and by night. */
+/** The least favourable backgrounds of links, by day and by night. */
 const PAGE: Rgb = [244, 245, 248];
 const DARK_CARD: Rgb = [27, 32, 42];
 /** WCAG 2.2, 1.4.3 (AA). */
@@ -19,7 +19,7 @@ export function brandColors(
   const brand = parse(color);
   const onButton =
     contrast(brand, WHITE) >= READABLE || contrast(brand, WHITE) >= contrast(brand, INK) ? WHITE : INK;
-  // A middling colour is readable under neither: it is darkened for white.
+  // On a middling colour neither text is readable: it is darkened for white.
   const button = onButton === WHITE ? readable(brand, WHITE, BLACK) : brand;
   return {
     button: css(button),

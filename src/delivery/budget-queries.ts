@@ -8,14 +8,14 @@ export interface Budget {
   readonly seconds: number;
 }
 
-/** Orders those who spend: whoever holds it reads what the one before has committed. */
+/** Makes spenders take turns: whoever holds the lock reads what the one before has committed. */
 export function lockBudgets(tx: Sql): Promise<unknown> {
   return tx.row(sql`select pg_advisory_xact_lock(hashtextextended('sms-budgets', 0))`);
 }
 
 /**
- * Takes one message from every budget, or from none when one of them is spent; `wait` is in seconds. A window that a clock
- * that was set back since then began later than now is over.
+ * Takes one message from every budget, or from none when one of them is spent; `wait` is in seconds. A window that begins in
+ * the future, because the clock was set back since, counts as over.
  */
 export async function takeFromBudgets(
   tx: Sql,
@@ -47,14 +47,14 @@ export async function takeFromBudgets(
 }
 
 /**
- * `insert into sms_budgets … [from source]` that gives a row to so many of N callers at once, and to nobody where as many
- * got it since then.
+ * `insert into sms_budgets … [from source]` that gives a row to at most `most` of N concurrent callers, and to none once that
+ * many got one in a window that began after `since`.
  */
 export function takingTurn(
   { key, most, since, now }: { key: Fragment; most: number; since: Date; now: Date },
   source?: Fragment,
 ): Fragment {
-  // One that begins in the future was begun by a clock that has been set back since; by a minute at least, as clocks differ.
+  // A window that begins in the future was begun before the clock was set back; one minute is allowed, as clocks differ.
   const over = sql`(b.window_started_at <= ${since}::timestamptz or b.window_started_at > ${addSeconds(now, 60)}::timestamptz)`;
   return sql`
     insert into sms_budgets as b (key, window_started_at, sent) select ${key}, ${now}::timestamptz, 1
@@ -67,8 +67,8 @@ export function takingTurn(
 }
 
 /**
- * `insert into sms_budgets … from source` that gives a row to one of those whose statements overlap, and to whoever comes
- * after: how often it was given is compared with what the statement saw when it began.
+ * `insert into sms_budgets … from source` that gives a row to one of the callers whose statements overlap, and to each later
+ * caller: it compares the count with the one that the statement saw when it began.
  */
 export function takingFirst({ key, now }: { key: Fragment; now: Date }, source: Fragment): Fragment {
   return sql`
@@ -79,7 +79,7 @@ export function takingFirst({ key, now }: { key: Fragment; now: Date }, source: 
     returning 1 as turn`;
 }
 
-/** Removes what began before then, the oldest first; passes over what another sweep holds. */
+/** Removes windows that began before `before`, the oldest first; skips those that another sweep holds. */
 export function deleteOldBudgets(db: Sql, before: Date, limit: number): Promise<number> {
   return db.run(sql`delete from sms_budgets where key = any(array(
     select key from sms_budgets where window_started_at < ${before}::timestamptz

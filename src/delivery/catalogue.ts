@@ -14,7 +14,7 @@ export interface MailText {
   readonly notMe?: { readonly label: string; readonly token: string };
 }
 
-/** What a catalogue is told beside the message's own parameters, already in words. */
+/** What a catalogue is told besides the message's own parameters, already in words. */
 export interface Words {
   readonly brand: string;
   /** "24 hours": how long the secret in it is good for. */

@@ -9,11 +9,11 @@ export interface Channel {
   readonly name: 'mail' | 'sms';
   /** Renders and sends. Refuses with a DeliveryFailure. */
   send(outgoing: Outgoing, draft: Draft): Promise<void>;
-  /** Gives up what is under way, where it could take longer than a stop may. */
+  /** Gives up sends under way that could take longer than a stop may. */
   close(): void;
 }
 
-/** The ways out that are configured. Without SMTP_URL mails stay where they are, for the development mailbox. */
+/** The configured channels. Without SMTP_URL, mails stay in the outbox for the development mailbox. */
 export function openChannels(config: Pick<Config, 'mail' | 'sms' | 'http' | 'brand'>): Channel[] {
   const channels: Channel[] = [];
   const { smtpUrl, from } = config.mail;
@@ -44,7 +44,7 @@ export function openChannels(config: Pick<Config, 'mail' | 'sms' | 'http' | 'bra
   return channels;
 }
 
-// A message that cannot be written will not be written the next time either.
+// A message that cannot be rendered now cannot be rendered the next time either.
 function rendered<T>(render: () => T): T {
   try {
     return render();

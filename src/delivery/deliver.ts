@@ -17,12 +17,13 @@ const FIRST_RETRY_SECONDS = 15;
 const LAST_RETRY_SECONDS = 15 * 60;
 
 const RECORD_AGAIN_MS = 1_000;
-// Some ten minutes, or longer where each try has to wait: the lease may be over by then, and nobody have claimed it yet.
+// Some ten minutes, or longer if each try has to wait: even after the lease has run out, nobody may have claimed the message
+// yet.
 const RECORD_TRIES = 600;
 
 type DeliverDeps = Pick<Deps, 'db' | 'clock' | 'random' | 'log' | 'secrets'>;
 
-/** Sends one claimed message and writes down what came of it. Never throws. */
+/** Sends one claimed message and records the outcome. Never throws. */
 export async function deliver(
   deps: DeliverDeps,
   channel: Channel,
@@ -85,8 +86,8 @@ async function send(deps: DeliverDeps, channel: Channel, claimed: Claimed): Prom
   }
 }
 
-// The receiver has it: losing this write means a second copy, so a database that is away is waited for. It outlasts the
-// restart of a server, and as a rule the lease does, too.
+// The receiver has the message, and losing this write means a second copy, so this waits for a database that is away. The tries
+// outlast the restart of a server, and the lease usually does, too.
 async function recordSent({ db, clock }: DeliverDeps, claimed: Claimed, againMs: number): Promise<void> {
   for (let left = RECORD_TRIES; ; left--) {
     try {
@@ -99,7 +100,7 @@ async function recordSent({ db, clock }: DeliverDeps, claimed: Claimed, againMs:
   }
 }
 
-// Doubling, with up to a quarter more or less, so that what failed together does not come back together.
+// Doubling, with up to a quarter more or less, so that messages that failed together are not retried together.
 function retrySeconds({ random }: DeliverDeps, attempts: number): number {
   const base = Math.min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** Math.min(attempts - 1, 20));
   return Math.round(base * (0.75 + random.bytes(1).readUInt8() / 510));

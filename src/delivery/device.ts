@@ -16,7 +16,7 @@ const SYSTEMS: readonly (readonly [string, RegExp])[] = [
   ['Linux', /\bLinux\b/],
 ];
 
-/** "Firefox on Windows" out of a user agent, in our words alone: null rather than a stranger's text in our mail. */
+/** A user agent in our words alone, such as "Firefox on Windows"; null rather than a stranger's text in our mail. */
 export function describeDevice(userAgent: string): string | null {
   const named = (list: typeof BROWSERS) => list.find(([, pattern]) => pattern.test(userAgent))?.[0];
   const browser = named(BROWSERS);

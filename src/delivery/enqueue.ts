@@ -8,9 +8,9 @@ import { wakeDelivery } from './wake.ts';
 interface Envelope {
   /** A Fragment names a column of the statement it becomes part of, as with `userId`. */
   readonly to: string | Fragment;
-  /** Whose message it is: it goes with the account. A Fragment names a column of the statement it becomes part of. */
+  /** Whose message it is: it is removed with the account. A Fragment names a column of the statement it becomes part of. */
   readonly userId?: string | null | Fragment;
-  /** When the secret in it dies. The message is dropped rather than sent later than that. */
+  /** When the secret in it expires. A message that was not sent by then is dropped. */
   readonly expiresAt?: Date | null;
 }
 
@@ -23,14 +23,14 @@ export type Text<T extends TextTemplate> = Envelope & {
 
 type Told<M extends { params: object; secrets: object }> = Optional<'params', M['params']> &
   Optional<'secrets', M['secrets']>;
-// A member may be left out when everything in it may.
+// A member is optional if everything in it is.
 type Optional<Name extends string, Value> = object extends Value
   ? { readonly [Key in Name]?: Value }
   : { readonly [Key in Name]: Value };
 
 type EnqueueDeps = Pick<Deps, 'db' | 'clock' | 'random' | 'secrets'>;
 
-/** Writes a mail into the outbox: it is sent when `tx` commits, and never was when it rolls back. */
+/** Writes a mail into the outbox: it is sent once `tx` commits, and never existed if `tx` rolls back. */
 export async function enqueueMail<T extends MailTemplate>(
   deps: EnqueueDeps,
   tx: Tx,
@@ -41,9 +41,9 @@ export async function enqueueMail<T extends MailTemplate>(
 }
 
 /**
- * Writes a text message into the outbox. Its number was checked with `assertPhoneAllowed` and its price taken with
- * `takeSmsBudget` before. One of its kind that the person was not sent yet is withdrawn: only the newest code answers, and after
- * an outage the one before it would arrive behind it.
+ * Writes a text message into the outbox. The caller has checked its number with `assertPhoneAllowed` and taken it from the
+ * budgets with `takeSmsBudget`. An unsent message of the same kind to the same person is withdrawn: only the newest code works,
+ * and after an outage the older one could arrive last.
  */
 export async function enqueueSms<T extends TextTemplate>(
   deps: EnqueueDeps,
@@ -78,7 +78,7 @@ export function sealContext(id: string): string {
 }
 
 const E164 = /^\+[1-9]\d{6,14}$/;
-// Nothing that could make two recipients or a header out of one address.
+// Admits no character that could turn one address into two recipients or a header.
 const ONE_ADDRESS = /^[^\s,;:<>()"\\@]+@[^\s,;:<>()"\\@]+$/;
 
 function rowOf(

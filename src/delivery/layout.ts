@@ -85,7 +85,7 @@ ${body.join('\n')}
 `;
 }
 
-// Where a mail program keeps no style sheet, or turns colours over by itself, the inline styles stand.
+// If a mail program drops style sheets, or inverts colours by itself, the inline styles stand.
 const darkStyle = (link: string) =>
   `@media(prefers-color-scheme:dark){.page{background:#12161d!important;color:#e9ecf1!important}.card{background:#1b202a!important;border-color:#303847!important}.brand{color:#e9ecf1!important}.soft{color:#a2abba!important}.link{color:${link}!important}.code{background:#242b37!important}.danger{color:#ff9c92!important}}`;
 

@@ -13,7 +13,7 @@ export type LinkAction =
 
 type LinkConfig = { readonly http: Pick<Config['http'], 'appUrl'> };
 
-/** `${appUrl}/account/<action>?token=…`: this service's own page where APP_URL is this service. */
+/** `${appUrl}/account/<action>?token=…`: a page of this service if APP_URL points to it. */
 export function linkTo({ http }: LinkConfig, action: LinkAction, token: string): string {
   return `${http.appUrl}/account/${action}?token=${encodeURIComponent(token)}`;
 }

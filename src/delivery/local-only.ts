@@ -18,8 +18,8 @@ export function mailboxEnabled({ mail, http }: Pick<Config, 'mail' | 'http'>): b
 }
 
 /**
- * True when a request came from this machine, to this machine, through nobody: the mailbox holds live reset links, and a
- * reverse proxy or tunnel would show them to the world. The Host header also stops DNS rebinding.
+ * True when a request came from this machine, to this machine, through no intermediary: the mailbox holds live reset links, and
+ * a reverse proxy or tunnel would show them to the world. The Host header also stops DNS rebinding.
  */
 export function isLocalRequest(peer: string | undefined, headers: IncomingHttpHeaders): boolean {
   return (

@@ -2,7 +2,7 @@ import { escapeHtml } from './layout.ts';
 import type { MailboxMail } from './mailbox.ts';
 
 /**
- * No script runs in it and nothing is fetched. Styles are inline because mails style themselves so, and a frame made of
+ * No script runs in the mailbox and nothing is fetched. Inline styles are allowed because mails use them, and a frame made of
  * `srcdoc` inherits this policy.
  */
 export const MAILBOX_POLICY =

@@ -11,7 +11,7 @@ export interface MailboxMail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
-  /** The addresses to go on with, in the order of the text. */
+  /** The links to go on with, in the order of the text. */
   readonly links: readonly string[];
   readonly created_at: string;
   readonly expired: boolean;

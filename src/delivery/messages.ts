@@ -1,18 +1,21 @@
-/** Who and where an event came from, as a notice tells it. Never shown raw: the user agent is somebody's free text. */
+/** From where and which device an event came, as a notice tells it. Never shown raw: a user agent is anybody's free text. */
 interface Where {
   readonly ip?: string;
   readonly userAgent?: string;
-  /** When; left out: when the message was written. */
+  /** When it happened; if left out, when the message was written. */
   readonly at?: string;
 }
 
-/** For the greeting; left out where the mailbox is not proven yet, so that nobody can mail strangers a text of theirs. */
+/** For the greeting; left out while the mailbox is unproven, so that nobody can mail strangers a text of their choosing. */
 interface Name {
   readonly name?: string;
 }
 
 interface NewAddress {
-  /** Left out where the mailbox that is told is unproven: whoever chose the new address would have us mail it to anybody. */
+  /**
+   * Left out if the notice goes to an unproven mailbox: otherwise whoever chose the new address could have us mail it to
+   * anybody.
+   */
   readonly newEmail?: string;
 }
 
@@ -29,7 +32,7 @@ type Factor = 'totp' | 'sms' | 'passkey';
  */
 export interface Mails {
   'verify-email': { params: object; secrets: { token: string } };
-  /** Somebody signed up on an address that has an account; with a token the link sets a new password. */
+  /** Somebody signed up with an address that has an account; with a token, the link sets a new password. */
   'email-taken': { params: object; secrets: { token?: string } };
   'reset-password': { params: Name; secrets: { token: string } };
   'password-changed': { params: Name & Where; secrets: NotMe };

@@ -8,7 +8,7 @@ import { findMessage } from './queries.ts';
 /** How long "this was not me" can be said, in seconds: as long as an address change can be undone. */
 export const NOTICE_LIFETIME = 72 * 3600;
 
-/** A security notice that its receiver says is about somebody else's doing. */
+/** A security notice whose receiver says that somebody else did what it reports. */
 export interface Notice {
   readonly id: string;
   readonly userId: string;
@@ -19,15 +19,15 @@ export interface Notice {
 }
 
 /**
- * The token behind "this was not me" in a notice: its row's id and an HMAC of it. Nothing is stored for it, and nobody
- * who takes over the account can void it.
+ * The token behind "this was not me" in a notice: the id of its row and an HMAC of that id. Nothing is stored for it, and
+ * whoever takes over the account cannot void it.
  */
 export function noticeToken(secrets: Secrets, id: string): string {
   const bytes = uuidBytes(id);
   return Buffer.concat([bytes, secrets.mac('notice', bytes)]).toString('base64url');
 }
 
-/** The notice of a token, for 72 hours from its writing; null for everything else. Spends nothing. */
+/** The notice that a token belongs to, for 72 hours after it was written; null for any other token. Does not spend the token. */
 export async function findNotice(
   { clock, secrets }: Pick<Deps, 'clock' | 'secrets'>,
   db: Sql,

@@ -9,7 +9,7 @@ interface StoredDraft extends Omit<Draft, 'secrets'> {
   readonly secretsSealed: Buffer | null;
 }
 
-/** A row of the outbox as its template is told it: secrets opened, and the way to say "this was not me" added. */
+/** A row of the outbox as its template gets it: secrets opened, and the token for "this was not me" added. */
 export function openDraft(secrets: Secrets, stored: StoredDraft): Draft {
   const { id, userId, secretsSealed, template, params, createdAt, expiresAt } = stored;
   const opened: Record<string, unknown> =

@@ -20,10 +20,10 @@ const DAY = 86_400;
 const KEEP_SENT_DAYS = 7;
 const KEEP_OTHERS_DAYS = 30;
 const REVIVED_AT_ONCE = 1_000;
-// Before every id.
+// Sorts before every id.
 const NIL = '00000000-0000-0000-0000-000000000000';
 
-/** The newest messages, or the newest dead ones; nothing secret is in it. */
+/** The newest messages, or the newest dead ones, without anything secret. */
 export function listOutbox(
   { db, clock }: OutboxDeps,
   { dead = false, limit = 100 }: { dead?: boolean; limit?: number } = {},
@@ -32,8 +32,8 @@ export function listOutbox(
 }
 
 /**
- * Gives dead messages another full round of attempts, the one with this id or all, and returns how many. What has expired stays
- * dead: its link would open nothing.
+ * Gives dead messages, the one with this id or all, another full round of attempts. Returns how many. Expired messages stay
+ * dead, because their links would open nothing.
  */
 export async function requeue(
   { db, clock }: OutboxDeps,
@@ -45,7 +45,7 @@ export async function requeue(
   return count;
 }
 
-// After an outage of days there may be more than one statement has time for.
+// After an outage of days there may be more dead messages than one statement has time for.
 async function reviveAll(db: OutboxDeps['db'], now: Date): Promise<number> {
   let all = 0;
   let after: string | null = NIL;
@@ -57,7 +57,7 @@ async function reviveAll(db: OutboxDeps['db'], now: Date): Promise<number> {
   return all;
 }
 
-/** For `/metrics` and `outbox list`: how much waits, how long, and how much is dead. */
+/** For `/metrics` and `outbox list`: how many messages wait, for how long, and how many are dead. */
 export function outboxStats({ db, clock }: OutboxDeps): Promise<OutboxStats> {
   return countEntries(db, clock.now());
 }
@@ -70,7 +70,7 @@ export function eraseExpiredSecrets(
   return eraseExpired(db, clock.now(), limit);
 }
 
-/** Removes up to `limit` budgets that are over; returns how many. */
+/** Removes up to `limit` budget windows that are over; returns how many. */
 export function sweepBudgets(
   { db, clock }: OutboxDeps,
   { limit = 1000 }: { limit?: number } = {},

@@ -14,15 +14,15 @@ export interface OutboxRow {
   readonly createdAt: Date;
 }
 
-// What an account that has not proven its mailbox may have sent to it in an hour: it may be a stranger's.
+// How many mails an hour an account may cause to a mailbox that it has not proven: it may be a stranger's.
 const UNPROVEN_AN_HOUR = 20;
 
-// Mails that have a budget of their own, and by which the owner of a mailbox takes or proves the account.
+// Exempt: mails that have budgets of their own, and with which the owner of a mailbox takes or proves the account.
 const ALWAYS = ['email-change-confirm', 'reset-password', 'sign-in', 'verify-email'];
 
 /**
- * `insert into outbox … [from source]`, a message for each row of the source; none where a mailbox that nobody has proven got
- * enough of them this hour.
+ * `insert into outbox … [from source]`: one message for each row of the source; none if a mailbox that nobody has proven
+ * already got enough of them this hour.
  */
 export function inserting(row: OutboxRow, source?: Fragment): Fragment {
   return sql`insert into outbox
@@ -60,9 +60,9 @@ export interface Claimed {
 
 const pending = sql`sent_at is null and dead_at is null`;
 
-// `any(array(…))`, here and wherever rows are taken by the batch: `in (…)` may be planned as a join that asks for the batch anew for
-// each row, and passes over those that it has taken itself.
-/** Takes the lease of what is due on a channel, the longest due first; passes over what another claims. */
+// `any(array(…))`, here and wherever rows are taken in batches: `in (…)` may be planned as a join that selects the batch again
+// for each row, and skips the rows that it has taken itself.
+/** Takes the lease of messages due on a channel, the longest due first; skips those that another worker is claiming. */
 export function claimDue(
   db: Sql,
   { channel, limit, now, claimedUntil }: { channel: string; limit: number; now: Date; claimedUntil: Date },
@@ -79,8 +79,9 @@ export function claimDue(
       created_at as "createdAt", expires_at as "expiresAt", attempts`);
 }
 
-// For statements that find a message by its id or its person. Written so that PostgreSQL takes no index of unsent messages for
-// it: that is empty as a rule, and a plan that reads all of it would be kept when an outage has left a hundred thousand there.
+// For statements that find a message by its id or its person. Written so that PostgreSQL uses no index of unsent messages: such
+// an index is usually empty, and a cached plan that reads all of it would stay in use after an outage has left a hundred
+// thousand messages there.
 const unsent = sql`num_nonnulls(sent_at) = 0`;
 const held = ({ id, attempts }: Claimed) =>
   sql`id = ${id}::uuid and attempts = ${attempts}::int and num_nonnulls(sent_at, dead_at) = 0`;
@@ -90,14 +91,17 @@ export function renewLease(db: Sql, claimed: Claimed, until: Date): Promise<numb
   return db.run(sql`update outbox set claimed_until = ${until}::timestamptz where ${held(claimed)}`);
 }
 
-/** Sent: what it carried is erased. Not fenced by the attempt, because the receiver has it whoever asks. */
+/**
+ * Marks a message as sent and erases what it carried. Not fenced by the attempt, because the receiver has the message,
+ * whichever attempt sent it.
+ */
 export function markSent(db: Sql, { id }: Claimed, now: Date): Promise<number> {
   return db.run(sql`update outbox set sent_at = ${now}::timestamptz, claimed_until = null, dead_at = null,
       secrets_sealed = null, params = '{}', last_error = null
     where id = ${id}::uuid and ${unsent}`);
 }
 
-/** Not sent: free for another try from then on. Writes nothing when the claim was lost. */
+/** Not sent: free for another try from `nextAttemptAt` on. Writes nothing when the claim was lost. */
 export function markRetry(db: Sql, claimed: Claimed, nextAttemptAt: Date, error: string): Promise<number> {
   return db.run(sql`update outbox set claimed_until = null, next_attempt_at = ${nextAttemptAt}::timestamptz,
       last_error = ${error}::text
@@ -117,7 +121,7 @@ export function markExpired(db: Sql, claimed: Claimed, now: Date): Promise<numbe
     where ${held(claimed)}`);
 }
 
-/** What one person was to be texted of a kind and was not: expired at once, with its secret erased. */
+/** Withdraws one person's unsent text messages of one kind: they expire at once, and their secrets are erased. */
 export function withdrawUnsent(
   tx: Sql,
   { userId, template, now }: { userId: string | null; template: string; now: Date },
@@ -128,7 +132,7 @@ export function withdrawUnsent(
       and num_nulls(secrets_sealed) = 0`);
 }
 
-/** Makes what waits for a later time due: the outage that it waited for is over, or the clock was put back. */
+/** Makes messages that wait for a later time due now: the outage is over, or the clock was put back. */
 export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
   return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz
     where ${pending} and channel = ${channel}::text and next_attempt_at > ${now}::timestamptz
@@ -179,7 +183,7 @@ export function revive(db: Sql, id: string, now: Date): Promise<number> {
   return db.run(sql`${revived(now)} where id = ${id}::uuid and ${unsent} and ${revivable(now)}`);
 }
 
-/** The same for the first `limit` behind `after`: how many, and the last of them; null behind all. */
+/** The same for the first `limit` dead messages after the id `after`: how many, and the last id; null when none follow. */
 export async function reviveNext(
   db: Sql,
   { after, limit, now }: { after: string; limit: number; now: Date },
@@ -197,11 +201,11 @@ export interface OutboxStats {
   /** Waiting for a first or another attempt. */
   readonly waiting: number;
   readonly dead: number;
-  /** Of the oldest that waits; 0 when none does. */
+  /** Age of the oldest message that waits; 0 when none does. */
   readonly oldestSeconds: number;
 }
 
-/** What is not sent, counted. */
+/** Counts the messages that are not sent. */
 export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
   const row = await db.row<OutboxStats>(sql`
     select count(*) filter (where ${pending}) as waiting, count(*) filter (where dead_at is not null) as dead,
@@ -211,7 +215,7 @@ export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
   return row ?? { waiting: 0, dead: 0, oldestSeconds: 0 };
 }
 
-/** Removes messages by their age, the oldest first, up to `limit` of each kind; passes over what is claimed elsewhere. */
+/** Removes messages by their age, the oldest first, up to `limit` of each kind; skips rows that are locked elsewhere. */
 export async function deleteOld(
   db: Sql,
   { sentBefore, otherBefore, limit }: { sentBefore: Date; otherBefore: Date; limit: number },
@@ -223,7 +227,7 @@ export async function deleteOld(
   return sent + (await db.run(deleting(sql`sent_at is null and created_at < ${otherBefore}::timestamptz`)));
 }
 
-/** Erases the secrets of what was not sent before it expired, up to `limit`. */
+/** Erases the secrets of messages that expired unsent, up to `limit`. */
 export function eraseExpired(db: Sql, now: Date, limit: number): Promise<number> {
   return db.run(sql`update outbox set secrets_sealed = null where id = any(array(
     select id from outbox where secrets_sealed is not null and expires_at <= ${now}::timestamptz
@@ -241,7 +245,7 @@ export interface MailRow {
   readonly expiresAt: Date | null;
 }
 
-/** The newest mails that were not sent: all of them, the one of an id, or those to an address in any case. */
+/** The newest mails that were not sent: all of them, the one with an id, or those to an address in any letter case. */
 export function findUnsentMails(
   db: Sql,
   { id, to, limit }: { id: string | null; to: string | null; limit: number },
@@ -255,7 +259,7 @@ export function findUnsentMails(
     order by created_at desc, id desc limit ${limit}::int`);
 }
 
-/** A message that belongs to somebody and was written after then, whatever became of it; or null. */
+/** The message with this id, sent or not, if it belongs to somebody and was written after `writtenAfter`; else null. */
 export function findMessage(
   db: Sql,
   id: string,

@@ -1,11 +1,11 @@
 const MOST_CHARACTERS = 300;
-// What is this long is told in part, too: who reads all but a few characters of a token guesses the rest.
+// A secret this long is masked in parts, too: whoever reads all but a few characters of a token can guess the rest.
 const LONG = 16;
 const PIECE = 8;
 
 /**
- * What a server said of a message, as it may stand in the table, in the log and on a terminal: one short line that
- * PostgreSQL can hold, without these secrets. Some servers quote what they refuse.
+ * What a server said about a message, made fit for the table, the log and a terminal: one short line that PostgreSQL can hold,
+ * without these secrets, since some servers quote what they refuse.
  */
 export function readableReason(said: string, secrets: readonly unknown[]): string {
   return withoutSecrets(said, secrets)
@@ -15,7 +15,10 @@ export function readableReason(said: string, secrets: readonly unknown[]): strin
     .toWellFormed();
 }
 
-/** The same in full, for whoever else knows of secrets: of one that is cut, only the part that is left would be looked for. */
+/**
+ * The same without the cut, for callers that know other secrets: in a text that was cut within a secret, that secret would not
+ * be found whole.
+ */
 export function withoutSecrets(said: string, secrets: readonly unknown[]): string {
   let reason = said;
   for (const secret of secrets) {
@@ -28,7 +31,7 @@ export function withoutSecrets(said: string, secrets: readonly unknown[]): strin
   return reason;
 }
 
-// A line of quoted-printable ends within a token (RFC 2045 §6.7), and a reply of a server within what it quotes.
+// Quoted-printable may break a line within a token (RFC 2045 §6.7), and a server's reply may end within what it quotes.
 function withoutPieces(reason: string, secret: string): string {
   let kept = '';
   for (let at = 0; at < reason.length; ) {

@@ -10,7 +10,7 @@ import { MAILBOX_POLICY, mailboxPage, mailPage } from './mailbox-page.ts';
 const config = { access: 'public', hidden: true } as const;
 const query = Type.Object({ format: Type.Optional(Type.String()), to: Type.Optional(Type.String()) });
 
-/** The development mailbox. Anywhere but on a developer's own machine without SMTP there is nothing here (404). */
+/** The development mailbox. It exists only on a developer's own machine without SMTP; elsewhere its paths answer 404. */
 export function routes(app: App, deps: Deps): void {
   if (!mailboxEnabled(deps.config)) return;
 

@@ -21,8 +21,8 @@ export const outbox = defineEntity({
     dead_at: instant().nullable(),
     last_error: text().nullable(),
   },
-  // What was sent and what was not are kept for their own times and counted apart, so each has its half of an index: a
-  // message is in one of them. Neither a channel that stands still nor dead letters are in the way of the rest.
+  // Sent and unsent messages are kept for different times and counted separately, so each kind has a partial index of its own.
+  // Neither a channel at a standstill nor dead messages stand in the way of the rest.
   indexes: [
     {
       name: 'outbox_due_idx',
@@ -40,6 +40,6 @@ export const outbox = defineEntity({
 export const smsBudgets = defineEntity({
   name: 'sms_budgets',
   properties: { key: bytes().primary(), window_started_at: instant(), sent: integer() },
-  // Written once in a window, so what is counted meanwhile stays a heap-only update.
+  // This column is written once per window, so counting within the window stays a heap-only update.
   indexes: [{ properties: 'window_started_at' }],
 });

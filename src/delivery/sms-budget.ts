@@ -6,14 +6,14 @@ import { lockBudgets, takeFromBudgets } from './budget-queries.ts';
 import type { TextTemplate } from './messages.ts';
 
 /**
- * Messages per window in seconds; RATE_LIMIT replaces them under these names, and `off` lifts them. Codes that set a phone
- * up draw on budgets of their own: anybody can make an account and name any number, and must not spend with it what the
- * owners of phones log in with.
+ * Messages per window in seconds. RATE_LIMIT replaces a budget by its name; RATE_LIMIT=off lifts them all. Codes that set up a
+ * phone draw on budgets of their own: anybody can make an account and name any number, and must not use up the budget with
+ * which the owners of phones log in.
  */
 const SMS_BUDGETS = {
-  /** To one number; login codes, and codes that set up a phone, each. */
+  /** To one number; login codes and codes that set up a phone are counted separately. */
   sms_number: { points: 6, seconds: 3600 },
-  /** To the block of 10,000 numbers that one is in, each again: premium-rate fraud walks through a block. */
+  /** To the block of 10,000 numbers that contains it, also counted separately: premium-rate fraud walks through a block. */
   sms_prefix: { points: 30, seconds: 3600 },
   /** Login codes by the whole service. */
   sms_total: { points: 600, seconds: 3600 },
@@ -22,8 +22,8 @@ const SMS_BUDGETS = {
 } as const;
 
 /**
- * The number in E.164, where text messages may be sent to it. Refuses with `phone_not_allowed` what is no number, what
- * costs the caller extra, and what lies outside SMS_COUNTRIES. Runs before the transaction.
+ * Returns the number in E.164 if text messages may be sent to it. Refuses with `phone_not_allowed` what is not a number,
+ * numbers that cost the caller extra, and numbers outside SMS_COUNTRIES. Runs before the transaction.
  */
 export async function assertPhoneAllowed(
   { config }: Pick<Deps, 'config'>,
@@ -44,9 +44,9 @@ export async function assertPhoneAllowed(
 }
 
 /**
- * Takes the price of one text message to this number from all budgets of its purpose, or from none: 0 when it was taken,
- * else the seconds to wait. A verdict, not a throw, so that what the transaction counted stays; the caller then throws
- * `smsBudgetSpent(wait)`. Of N at once, no more pass than a budget holds.
+ * Takes one text message to this number from all budgets of its purpose, or from none. Returns 0 if it was taken, else the
+ * seconds to wait: it does not throw, so that what the transaction counted stays, and the caller then throws
+ * `smsBudgetSpent(wait)`. Of N concurrent calls, no more pass than a budget holds.
  */
 export async function takeSmsBudget(
   { clock, config, secrets }: Pick<Deps, 'clock' | 'config' | 'secrets'>,
@@ -66,7 +66,7 @@ export async function takeSmsBudget(
   return taken ? 0 : Math.max(1, wait);
 }
 
-/** `sms_budget_spent`, with when to come back. */
+/** `sms_budget_spent`, with the seconds until another try. */
 export function smsBudgetSpent(wait: number): Problem {
   return new Problem('sms_budget_spent', { retryAfter: wait });
 }

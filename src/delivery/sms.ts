@@ -68,13 +68,13 @@ async function post(url: string, body: string, headers: Record<string, string>):
   throw new DeliveryFailure(kindOf(status), `The SMS provider answered ${status}.`);
 }
 
-// fetch itself says no more than that it failed.
+// The message of fetch's error says only that it failed; the cause says why.
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }
 
-// A redirect is an address of ours that is no longer right, 401 and 403 are our credentials, 408 and 429 ask for patience; any
+// A redirect means that our URL is out of date, 401 and 403 that our credentials are wrong; 408 and 429 ask us to wait; any
 // other 4xx is about this message.
 function kindOf(status: number): DeliveryFailure['kind'] {
   if (status < 400 || status >= 500 || status === 401 || status === 403) return 'outage';

@@ -26,7 +26,7 @@ export function openSmtp(
   const options = {
     pool: true,
     maxConnections: CONNECTIONS,
-    // The outbox repeats; a repeat inside the pool could send twice what the server took.
+    // The outbox retries; a retry inside the pool could send a mail twice that the server already took.
     maxRequeues: 0,
     idleTimeout: 20_000,
     connectionTimeout: 10_000,
@@ -47,7 +47,7 @@ export function openSmtp(
   const open = loadOnce(async () =>
     (await import('nodemailer')).createTransport(options as TransportOptions),
   );
-  // A header is ASCII where no SMTPUTF8 was agreed on (RFC 5322 §3.6.4, RFC 6532).
+  // A header must be ASCII unless SMTPUTF8 was agreed on (RFC 5322 §3.6.4, RFC 6532).
   const domain = domainToASCII(/@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
 
   return {
@@ -64,7 +64,7 @@ export function openSmtp(
           messageId: `<${id}@${domain}>`,
           // RFC 3834: keeps holiday notes and ticket systems from answering.
           headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
-          // A server that says a little now and then, and never the end, outlasts every other limit.
+          // A server that keeps sending a little, but never finishes, would outlast every other limit.
           signal: AbortSignal.timeout(sendMs),
         });
       } catch (error) {
@@ -79,7 +79,7 @@ export function openSmtp(
   };
 }
 
-// What concerns one message rather than the server or our account there. A refused MAIL FROM is our own configuration.
+// Tells failures of one message from those of the server or our account there. A refused MAIL FROM is our own configuration.
 function asFailure(error: unknown, secrets: readonly string[]): DeliveryFailure {
   const { code, command, responseCode, message } = error as {
     code?: string;

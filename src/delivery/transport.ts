@@ -1,4 +1,4 @@
-/** How many messages of one channel a process has under way at once, and connections that it keeps to a mail server. */
+/** How many messages of one channel a process sends at once, and how many connections it keeps to a mail server. */
 export const CONNECTIONS = 4;
 
 /** One message, ready for its transport. */
@@ -10,8 +10,8 @@ export interface Outgoing {
 }
 
 /**
- * `permanent`: the receiver says never to this message. `temporary`: not now to this one. `outage`: nothing can be sent
- * at all for now, so the next message need not try.
+ * `permanent`: the receiver will never take this message. `temporary`: it does not take this one now. `outage`: nothing can be
+ * sent at all for now, so the next message need not be tried.
  */
 export type FailureKind = 'permanent' | 'temporary' | 'outage';
 

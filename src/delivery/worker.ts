@@ -9,7 +9,10 @@ import { onWake } from './wake.ts';
 export interface Delivery {
   /** Looks for work now. */
   wake(): void;
-  /** Claims nothing more, waits some seconds for the sends under way, closes the connections: what is left is sent later. */
+  /**
+   * Claims no more messages, waits some seconds for the sends under way, then closes the connections: what is left is sent
+   * later.
+   */
   stop(): Promise<void>;
 }
 
@@ -23,19 +26,20 @@ interface DeliveryPace {
 }
 
 const POLL_SECONDS = 5;
-// Enqueuing wakes before its commit, so the worker looks a moment later, and once more for a slow one.
+// Enqueuing wakes the worker before the commit, so it looks a moment later, and once more in case the commit is slow.
 const WAKE_DELAYS_MS = [30, 300];
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
-// In a row: half a minute of them. Where some sends fail and others do not, each that does would hasten all, and a message that
-// waits for its own reasons would have used up a day of tries in minutes.
+// In a row, which takes half a minute. With fewer, while some sends fail and others succeed, each success would hasten every
+// message, and one that waits for reasons of its own would use up a day of tries in minutes.
 const FAILURES_OF_AN_OUTAGE = 4;
-// A clock that was put back by less makes nobody wait for long.
+// If the clock was put back by less than this, no message waits for long.
 const STEP_BACK_SECONDS = 60;
-// With what a drain gives to requests, less than the half minute after which a stop is usually not waited for.
+// Together with the time that a drain gives to requests, less than the half minute after which a stopping process is usually
+// killed.
 const STOP_MS = 5_000;
 
-/** A channel at work. Each has its own: a mail server that hangs keeps no text message waiting. */
+/** A channel at work. Each channel has its own lane, so a mail server that hangs keeps no text message waiting. */
 interface Lane {
   readonly channel: Channel;
   readonly sending: Set<Promise<void>>;
@@ -44,9 +48,9 @@ interface Lane {
 }
 
 /**
- * Empties the outbox: claims by lease, sends, holds nothing open in the database meanwhile. Any number of replicas may
- * run it; each message is claimed by one. A server that is down pauses its channel instead of costing every message a
- * try. Throws when SMTP_URL cannot be understood.
+ * Empties the outbox: claims messages by lease and sends them, holding nothing open in the database meanwhile. Any number of
+ * replicas may run it; each message is claimed by one. A server that is down pauses its channel instead of costing every
+ * message a try. Throws when SMTP_URL cannot be understood.
  */
 export function startDelivery(
   deps: Deps,
@@ -72,7 +76,7 @@ export function startDelivery(
     }));
   }
 
-  // It never throws: of all who wait for it together, each would have to catch that.
+  // Never throws, because each of the callers that wait for the same run would have to catch it.
   async function claimAll(): Promise<void> {
     try {
       while (pumpAgain && !stopped) {
@@ -102,13 +106,13 @@ export function startDelivery(
     }
   }
 
-  // What waits for a time that the clock had passed would wait for as long as that was put back.
+  // If the clock was put back, whatever waits for a time by the former clock would wait that much longer.
   async function forgetFuture(lane: Lane, now: Date): Promise<void> {
     if (addSeconds(now, STEP_BACK_SECONDS) < lane.lookedAt) {
       lane.pause = null;
       const hastenAll = () => hasten(db, lane.channel.name, clock.now());
       await hastenAll();
-      // What is under way may write down yet when it is tried again, by the clock of before.
+      // A send under way may still record its next try by the former clock.
       if (lane.sending.size > 0)
         void Promise.all(lane.sending)
           .then(hastenAll)
@@ -138,7 +142,7 @@ export function startDelivery(
       const timer = setTimeout(() => {
         timers.delete(timer);
         void pump();
-        // Whoever woke it while it looked may commit after the last of these looks.
+        // Whoever called `wake` meanwhile may commit only after the last of these looks.
         if (wokenAgain && timers.size === 0) wake();
       }, delay);
       timers.add(timer.unref());

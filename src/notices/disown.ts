@@ -39,15 +39,15 @@ const WAYS_IN: readonly Purpose[] = [
 ];
 
 /**
- * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours),
- * removes the passkeys and unlinks the providers that were added since 72 hours before the notice, voids open links and
- * half-finished sign-ins, and mails a link for a new password. What is only asked for besides a password stays, and is asked
- * for as ever. Once per notice, by the token in its mail; refuses with `invalid_link`.
+ * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours), removes
+ * the passkeys and unlinks the providers that were added since 72 hours before the notice, voids open links and half-finished
+ * sign-ins, and mails a link for a new password. Factors that are only asked for besides a password stay, and are asked for as
+ * before. Works once per notice, by the token in its mail; refuses with `invalid_link`.
  */
 export async function disownNotice(deps: Deps, caller: Caller, token: string): Promise<Disowned> {
   const { db } = deps;
   const notice = await findNotice(deps, db, token);
-  // Nothing to tell of, and whoever makes tokens up must not fill the trail.
+  // Not recorded: such a token names no account, and whoever makes tokens up must not fill the trail.
   if (notice === null) throw new Problem('invalid_link');
   const verdict = await db.transaction(tx => undo(deps, tx, { notice, caller }));
   if (verdict === null) {
@@ -112,8 +112,8 @@ async function undo(deps: Deps, tx: Tx, { notice, caller }: { notice: Notice; ca
 }
 
 /**
- * The account with the mailbox that the notice went to: a change that waits is called off, one that happened is undone.
- * Null where that mailbox has nothing to do with the account any more.
+ * The account with the mailbox that the notice went to: a pending change of address is called off, one that happened is undone.
+ * Null if that mailbox has nothing to do with the account any more.
  */
 async function backAt(
   deps: Deps,
@@ -121,9 +121,9 @@ async function backAt(
   account: Account,
   { mailbox, link }: { mailbox: string; link: Challenge | null },
 ): Promise<Account | null> {
-  // By mailbox and not by key: a thief may have moved the account from admin@ to admın@.
+  // Compares mailboxes, not keys: a thief may have moved the account from admin@ to admın@.
   if (!isSameAddress(mailbox, account.email)) {
-    // A key is of all that look alike. Who took the account back has voided what was sent to those that came after.
+    // All addresses that look alike share a key. Whoever took the account back has voided the links sent to later ones.
     return link === null ? null : restoreAddress(deps, tx, { account, address: mailbox });
   }
   await clearPendingEmail(deps, tx, account.id);
