@@ -20,7 +20,7 @@ export function decodeRequestToken(secrets: Secrets, token: string): string | nu
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 
-// A sibling host that could plant its own request would sign in whoever follows its link to its own account.
+// If a sibling host could plant a request of its own, whoever follows its link would be signed in to that host's account.
 const nameOf = (config: Http) => hostCookie(config, 'sign_in_request');
 
 /** `Set-Cookie` that binds the request to this browser; an empty token removes the cookie. */
