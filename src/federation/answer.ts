@@ -11,7 +11,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ['temporarily_unavailable', 'The identity provider cannot be reached. Try again shortly.'],
 ]);
 
-/** A client's redirect URI with the outcome of a sign-in in its query (RFC 6749 §4.1.2), beside what it had. */
+/** A client's redirect URI with the outcome of a sign-in added to its query (RFC 6749 §4.1.2). */
 export function answerUrl(
   { redirectUri, clientState }: { redirectUri: string; clientState: string | null },
   outcome: { code: string } | { error: FailureWord },

@@ -26,8 +26,8 @@ const CONTEXT = 'apple-name';
 const LONGEST = 2000;
 
 /**
- * The name that Apple posts once, with the first sign-in, sealed for the redirect from the form to `GET …/callback`:
- * a name in a URL would be written to the logs of everything on the way. Null for what is no name.
+ * The name that Apple posts once, with the first sign-in, sealed for the redirect from the form to `GET …/callback`: a
+ * name in a URL would be written to the logs of everything on the way. Null where there is no name in it.
  */
 export function sealName({ secrets }: Pick<Deps, 'secrets'>, user: string | undefined): string | null {
   if (user === undefined || user.length > LONGEST || nameIn(user) === null) return null;

@@ -10,11 +10,11 @@ import { authorizationUrl } from './relying-party.ts';
 
 export interface Authorization {
   readonly redirectUri: string;
-  /** RFC 7636 §4.2, by S256: only who began the sign-in can finish it. */
+  /** RFC 7636 §4.2, by S256: only whoever began the sign-in can finish it. */
   readonly codeChallenge: string;
-  /** The client's own, given back with the code. */
+  /** The client's own state, given back with the code. */
   readonly clientState: string | null;
-  /** From `POST /users/me/identities/{id}`: the sign-in links, and logs nobody in. */
+  /** From `POST /users/me/identities/{id}`: the sign-in then links, and logs nobody in. */
   readonly linkTicket: string | null;
 }
 
@@ -25,9 +25,9 @@ export interface PendingSignIn extends Omit<Authorization, 'linkTicket'> {
 }
 
 /**
- * Begins a sign-in at a provider: where to send the browser, and the cookie that binds the sign-in to it. Refuses as
- * `findRedirectProvider`, with `redirect_not_allowed`, and with `invalid_link` for a link ticket that is spent or old; a
- * provider that cannot be reached is told to the client by its redirect URI.
+ * Begins a sign-in at a provider: returns where to send the browser, and the cookie that binds the sign-in to it.
+ * Refuses as `findRedirectProvider` does, with `redirect_not_allowed`, and with `invalid_link` for a link ticket that
+ * is spent or old; where the provider cannot be reached, the client is told at its redirect URI.
  */
 export async function authorize(
   deps: Deps,

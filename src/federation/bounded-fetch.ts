@@ -26,7 +26,7 @@ export const boundedFetch: Fetch = async (url, options = {}) => {
   }
 };
 
-/** The JSON object at a URL. Throws `ProviderUnavailable` too where it is none. */
+/** The JSON object at a URL. Throws `ProviderUnavailable` also where the answer is something else. */
 export async function fetchJson(url: string, options?: RequestInit): Promise<Record<string, unknown>> {
   return (await fetchAny(url, options)) as Record<string, unknown>;
 }

@@ -9,10 +9,10 @@ const TOKEN = /^[\w-]{43}$/;
 
 /**
  * What one sign-in derives from the random secret that only the browser's cookie holds: nothing that is stored or sent
- * to the provider gives it away, and each value is of no use in place of another.
+ * to the provider gives the secret away, and no value can be used in place of another.
  */
 export interface Binding {
-  /** Stored, to know the browser again. */
+  /** Stored, to recognise the browser. */
   readonly browser: string;
   /** PKCE towards the provider (RFC 7636). */
   readonly verifier: string;
@@ -20,7 +20,7 @@ export interface Binding {
   readonly nonce: string;
 }
 
-/** The values of a secret. */
+/** The values derived from a secret. */
 export function bindingOf(secret: string): Binding {
   const derive = (purpose: string) =>
     createHash('sha256').update(`${purpose}\0${secret}`).digest('base64url');
@@ -32,7 +32,7 @@ function nameOf(config: Pick<Config, 'http'>, state: string): string {
   return hostCookie(config, `entrecore_oauth_${state.slice(0, 12)}`);
 }
 
-/** `Set-Cookie` that binds a sign-in to this browser; with the empty secret, it takes the cookie away. */
+/** `Set-Cookie` that binds a sign-in to this browser; an empty secret removes the cookie. */
 export function bindingCookie(config: Pick<Config, 'http'>, state: string, secret: string): string {
   const age = secret === '' ? 0 : STATE_LIFETIME;
   return `${nameOf(config, state)}=${secret}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;

@@ -16,7 +16,7 @@ import { redeem } from './relying-party.ts';
 /** How long a client has to redeem the code, in seconds (RFC 6749 §4.1.2 allows ten minutes). */
 const CODE_LIFETIME = 60;
 
-/** What a one-time code stands for; the identity is sealed, for it is personal. */
+/** What a one-time code stands for; the identity is sealed, because it is personal data. */
 export interface CodeData {
   readonly identity: string;
   readonly codeChallenge: string;
@@ -26,9 +26,9 @@ export interface CodeData {
 export const SEALED_IDENTITY = 'oauth-code';
 
 /**
- * Takes a provider's answer and says where to send the browser: to the client, with a one-time code or an error. Refuses
- * as `findRedirectProvider`, and with `invalid_sign_in` where the state is unknown, spent, of another provider, or of
- * another browser: nobody is sent anywhere then.
+ * Takes a provider's answer and says where to send the browser: to the client, with a one-time code or an error.
+ * Refuses as `findRedirectProvider` does, and with `invalid_sign_in` where the state is unknown, spent, or belongs to
+ * another provider or browser: then nobody is sent anywhere.
  */
 export async function callback(
   deps: Deps,
@@ -43,7 +43,7 @@ export async function callback(
   const binding = bindingOf(secret ?? '');
   const challenge = await consumeChallenge(deps, db, { purpose: 'oauth-state', token: state });
   const pending = challenge?.data as PendingSignIn | undefined;
-  // Nothing to tell of, and whoever makes states up must not fill the trail.
+  // There is nothing to record, and whoever makes up states must not fill the audit trail.
   if (challenge === null || pending === undefined) throw new Problem('invalid_sign_in');
   if (pending.provider !== providerId) return refuse(deps, caller, providerId, 'another_provider');
   if (secret === null || pending.browser !== binding.browser)
@@ -107,7 +107,7 @@ function recordRefusal(deps: Deps, caller: Caller, provider: string, reason: str
   });
 }
 
-// The messages only: the objects behind them hold tokens and claims, and so does what JSON.parse says, which quotes.
+// The messages only: the error objects hold tokens and claims. So does a message of JSON.parse, which quotes its input.
 function messagesOf(error: unknown): string {
   const said: string[] = [];
   for (let at = error; at instanceof Error && said.length < 4; at = at.cause)

@@ -8,7 +8,7 @@ import { signInWithIdentity } from './sign-in.ts';
 
 /**
  * Logs in with the one-time code of a sign-in at a provider. Refuses with `invalid_authorization_code` (also for a code
- * that was asked for to link), and with what `signInWithIdentity` names.
+ * that was issued for linking), and with what `signInWithIdentity` names.
  */
 export async function exchange(
   deps: KeysDeps,

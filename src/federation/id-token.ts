@@ -19,12 +19,12 @@ const ALGORITHMS = [
   'Ed25519',
 ];
 
-/** How far a provider's clock may run ahead of ours, in seconds: its tokens begin (`iat`, `nbf`) so much in the future. */
+/** How far a provider's clock may run ahead of ours, in seconds: `iat` and `nbf` may lie so far in the future. */
 export const SKEW_SECONDS = 60;
 
 /**
- * Verifies an ID token (OpenID Connect Core §3.1.3.7): signature by a key of the issuer, `typ` where it names another
- * kind of token, `iss`, `aud`, `azp`, `exp`, `iat`, and the nonce where one is expected. Returns its claims; throws jose's
+ * Verifies an ID token (OpenID Connect Core §3.1.3.7): signature by a key of the issuer, that `typ` names no other kind
+ * of token, `iss`, `aud`, `azp`, `exp`, `iat`, and the nonce where one is expected. Returns its claims; throws jose's
  * errors, a TypeError, or `KeysUnavailable`.
  */
 export async function verifyIdToken(
@@ -58,7 +58,7 @@ export async function verifyIdToken(
   if (azp !== undefined && !(typeof azp === 'string' && provider.audience.includes(azp)))
     throw new TypeError('azp is another client');
   const now = clock.now().getTime() / 1000;
-  // A clock that is off gives no token a longer life: its end is exact (RFC 7519 §4.1.4), where jose's tolerance is not.
+  // A clock that is off must not lengthen a token's life: `exp` is exact (RFC 7519 §4.1.4), without jose's tolerance.
   if ((payload.exp as number) <= now) throw new TypeError('exp is over');
   if ((payload.iat as number) > now + SKEW_SECONDS) throw new TypeError('iat is in the future');
   if (nonce !== undefined && payload.nonce !== nonce) throw new TypeError('the nonce is another one');

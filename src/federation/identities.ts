@@ -4,7 +4,7 @@ import { Type } from '../platform/json-schema.ts';
 import { uuidAt } from '../platform/uuid.ts';
 import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.ts';
 
-/** An account of a provider that opens an account here. */
+/** A provider's account that signs in to an account here. */
 export const identityBody = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),

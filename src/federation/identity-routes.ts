@@ -29,14 +29,14 @@ export function routes(app: App, deps: KeysDeps): void {
         recent: true,
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed'],
       },
-      // Whatever is asked of what is switched off, that is what is wrong with it.
+      // Where the provider is switched off, the answer says so, whatever else is wrong with the request.
       preValidation: async ({ params }) => void findRedirectProvider(deps.config, params.id),
       schema: {
         tags,
         summary: 'Begin to link a provider',
         description:
           'Send the browser to `authorize_url`, and the code that comes back to `POST /users/me/identities`.',
-        // Named as in DELETE: to OpenAPI two paths that differ in the name of a parameter alone are one path written twice.
+        // Named as in DELETE: OpenAPI takes two paths that differ only in a parameter's name for the same path.
         params: Type.Object({
           id: Type.String({
             maxLength: 100,

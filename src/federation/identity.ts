@@ -21,8 +21,9 @@ type Claims = Readonly<Record<string, unknown>>;
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * The identity in verified claims, by the rules of the provider: (issuer, subject), for Entra (tenant issuer, oid), never
- * an address. Refuses with `provider_account_refused` where only some domains or tenants are admitted and this is none.
+ * The identity in verified claims, by the rules of the provider: (issuer, subject), or (tenant issuer, oid) for Entra;
+ * never an address. Refuses with `provider_account_refused` where only some domains or tenants are admitted and this is
+ * none of them.
  */
 export function identityOf(provider: Provider, issuer: string, claims: Claims): ProvenIdentity {
   if (provider.kind === 'microsoft') return entraIdentity(provider, claims);
@@ -41,8 +42,8 @@ export function identityOf(provider: Provider, issuer: string, claims: Claims): 
   };
 }
 
-// An Entra tenant writes any address into its directory, so only its own proof counts (nOAuth): the claim xms_edov, or
-// a tenant that the operator named. `sub` differs from program to program; `oid` is the person.
+// An Entra tenant can write any address into its directory (nOAuth), so an address counts only by the claim xms_edov,
+// or from a tenant that the operator named. `sub` differs from client to client; `oid` is the person.
 function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
   const { tid, oid, iss } = claims;
   if (typeof tid !== 'string' || typeof oid !== 'string' || !GUID.test(tid) || !GUID.test(oid))
@@ -63,8 +64,8 @@ function entraIdentity(provider: Provider, claims: Claims): ProvenIdentity {
 }
 
 /**
- * Refuses with `provider_account_refused` whoever is of none of the domains that a provider is limited to; `domain` is what it
- * vouches for, and anything but a text where it vouches for none.
+ * Refuses with `provider_account_refused` whoever belongs to none of the domains that a provider is limited to;
+ * `domain` is the one it vouches for, and not a string where it vouches for none.
  */
 export function refuseForeignDomain({ allowedDomains }: Provider, domain: unknown): void {
   if (allowedDomains.length === 0) return;
@@ -72,7 +73,7 @@ export function refuseForeignDomain({ allowedDomains }: Provider, domain: unknow
     throw new Problem('provider_account_refused');
 }
 
-/** The same for tenants; `tid` is the claim of an Entra token, and nothing where a provider has none. */
+/** The same for tenants; `tid` is the claim of an Entra token, and missing where a provider has no tenants. */
 export function refuseForeignTenant({ allowedTenants }: Provider, tid: unknown): void {
   if (allowedTenants.length === 0) return;
   if (typeof tid !== 'string' || !allowedTenants.includes(tid.toLowerCase()))
@@ -95,17 +96,17 @@ export function namesIn(claims: Claims): Pick<ProvenIdentity, 'firstName' | 'las
   };
 }
 
-/** The address that a provider names; null where it is none that could be stored. */
+/** The address that a provider names; null where it is no address that can be stored. */
 export function emailOf({ email }: Claims): string | null {
   return typeof email === 'string' && email.includes('@') && isStorable(email) ? email : null;
 }
 
-// Some providers send the word, or a digit, and not the value.
+// Some providers send the boolean as a string or a digit.
 function isTrue(value: unknown): boolean {
   return value === true || value === 'true' || value === 1 || value === '1';
 }
 
-/** A name that came from outside: what could not be stored, or would break a line or turn it around, is left out. */
+/** A name from outside, without characters that cannot be stored, break the line or reverse its direction. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? printable(value).trim().slice(0, 100).toWellFormed() : '';
 }

@@ -4,11 +4,11 @@ import { fetchJson, ProviderUnavailable } from './bounded-fetch.ts';
 import type { IssuerMetadata } from './issuer.ts';
 import { type Remembered, remember } from './remembered.ts';
 
-/** The public keys of an issuer, as OpenID Connect Discovery leads to them. */
+/** The public keys of an issuer, found by OpenID Connect Discovery. */
 export interface IssuerKeys {
   /** The key that a token names; refetches once for a `kid` that is not known. */
   find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>;
-  /** The `issuer` that Entra writes beside a key: the only one that it may sign for. Null where there is none. */
+  /** The `issuer` that Entra writes beside a key: the only issuer that the key may sign for. Null where there is none. */
   issuerOfKey(kid: string | undefined): Promise<string | null>;
 }
 
@@ -20,8 +20,9 @@ export class KeysUnavailable extends Error {}
 const FRESH_MS = 10 * 60_000;
 
 /**
- * Keeps the keys of one issuer (OpenID Connect Discovery §4, RFC 7517): for ten minutes, then refetched; through an
- * outage for a day; at once, but no more than twice a minute, when a token names a key that is not among them.
+ * Keeps the keys of one issuer (OpenID Connect Discovery §4, RFC 7517): they are refetched after ten minutes, or at
+ * once, but no more than twice a minute, when a token names a key that is not among them. Through an outage they are
+ * kept for a day.
  */
 export function issuerKeys(metadata: Remembered<IssuerMetadata>, clock: Clock): IssuerKeys {
   const load = async () => {

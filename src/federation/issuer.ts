@@ -4,9 +4,9 @@ import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
 import type { Provider } from './provider.ts';
 import { type Remembered, remember } from './remembered.ts';
 
-/** The metadata of an issuer (OpenID Connect Discovery §3), as far as it was looked at. */
+/** The metadata of an issuer (OpenID Connect Discovery §3), as far as it was checked. */
 export interface IssuerMetadata {
-  /** With `{tenantid}` in it for an Entra endpoint of many tenants. */
+  /** Contains `{tenantid}` for an Entra endpoint of many tenants. */
   readonly issuer: string;
   readonly jwks_uri: string;
   readonly [name: string]: unknown;
@@ -20,10 +20,10 @@ export interface Issuer {
 
 const FRESH_MS = 60 * 60_000;
 
-// Where we, or people on our word, go.
+// The endpoints that we call or send people to.
 const ASKED = ['authorization_endpoint', 'token_endpoint', 'userinfo_endpoint', 'jwks_uri'];
 
-// One for each world and issuer: the world is what a test replaces.
+// One for each clock and issuer, so that a test with its own clock shares nothing with another.
 const known = new WeakMap<Clock, Map<string, Issuer>>();
 
 /** The issuer of a provider, remembered for as long as the process lives. */
@@ -45,7 +45,7 @@ async function discover(issuer: string, isMicrosoft: boolean): Promise<IssuerMet
   if (typeof named !== 'string' || !(isMicrosoft ? isSameOrigin(named, issuer) : isSame(named, issuer)))
     throw new ProviderUnavailable(`${issuer} describes another issuer`);
   for (const name of ASKED) {
-    // What is asked is as private as the issuer itself; its terms of use, say, may be a page anywhere.
+    // The endpoints need TLS where the issuer has it; other metadata, such as its terms of use, may name any page.
     const value = metadata[name];
     const isPlain = typeof value === 'string' && !value.startsWith('https:');
     if (isPlain && issuer.startsWith('https:')) throw new ProviderUnavailable(`${issuer}: ${name} lacks TLS`);
@@ -54,10 +54,10 @@ async function discover(issuer: string, isMicrosoft: boolean): Promise<IssuerMet
   return metadata as unknown as IssuerMetadata;
 }
 
-// Discovery §4.3: the metadata must be of the very issuer that was asked; a trailing slash is a matter of spelling here.
+// Discovery §4.3: the metadata must be of the very issuer that was asked; only a trailing slash may differ.
 const isSame = (named: string, issuer: string) => named.replace(/\/$/, '') === issuer;
 
-// Entra answers for a domain's name with the tenant's id, and for "common" with {tenantid}.
+// Asked by a tenant's domain name, Entra names the tenant by its id; asked for "common", it names {tenantid}.
 function isSameOrigin(named: string, issuer: string): boolean {
   const tenant = /^https?:\/\/[^/]+\/([0-9a-f-]{36})\//.exec(issuer)?.[1];
   return (

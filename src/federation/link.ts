@@ -23,8 +23,8 @@ export interface LinkRequest {
 }
 
 /**
- * Begins to link a provider to the account of whoever calls: the address to send the browser to, good once, for five
- * minutes. Refuses as `findRedirectProvider`, and with `redirect_not_allowed`.
+ * Begins to link a provider to the caller's account: returns the address to send the browser to, which works once,
+ * within five minutes. Refuses as `findRedirectProvider` does, and with `redirect_not_allowed`.
  */
 export async function beginLink(
   deps: Deps,
@@ -55,8 +55,8 @@ export async function beginLink(
 
 /**
  * Links the identity that a one-time code stands for. Only the person who asked can finish it, with the verifier of the
- * client that began it: somebody else's browser, lured along the way, links nothing. Refuses with
- * `invalid_authorization_code` and `identity_taken`; what is linked already stays so.
+ * client that began it: luring somebody else's browser into the flow links nothing. Refuses with
+ * `invalid_authorization_code` and `identity_taken`; an identity that the person has linked already stays linked.
  */
 export async function finishLink(
   deps: Deps,

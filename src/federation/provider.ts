@@ -19,7 +19,7 @@ export interface Provider {
   readonly scopes: readonly string[];
   /** Empty: every domain. */
   readonly allowedDomains: readonly string[];
-  /** Tenants that are admitted, and for Entra whose addresses are believed; empty: every tenant, none believed. */
+  /** Tenants that are admitted and, for Entra, whose addresses are believed; if empty, all are admitted and none believed. */
   readonly allowedTenants: readonly string[];
   readonly apple: { readonly teamId: string; readonly keyId: string } | null;
 }
@@ -59,8 +59,8 @@ export function providersOf({ google, oidcProviders }: Pick<Config, 'google' | '
 }
 
 /**
- * The provider of this id. Refuses with `feature_disabled` where this service knows it and it is not configured, and with
- * `provider_not_found` where nobody knows it.
+ * The provider of this id. Refuses with `feature_disabled` where this service knows the provider but it is not
+ * configured, and with `provider_not_found` where it does not know it.
  */
 export function findProvider(config: Pick<Config, 'google' | 'oidcProviders'>, id: string): Provider {
   const provider = providersOf(config).find(candidate => candidate.id === id);
@@ -68,7 +68,7 @@ export function findProvider(config: Pick<Config, 'google' | 'oidcProviders'>, i
   return provider;
 }
 
-/** As `findProvider`, for the redirect flow: without its client secret it is switched off too. */
+/** As `findProvider`, but for the redirect flow: a provider without a client secret counts as switched off, too. */
 export function findRedirectProvider(
   config: Pick<Config, 'google' | 'oidcProviders'>,
   id: string,

@@ -54,7 +54,7 @@ export function lockAccountByKey(database: Sql, key: string): Promise<Account | 
     where i.key = ${key} and i.kind = 'email' for update of u`);
 }
 
-/** Removes an identity of a person as long as something else lets them in: a password, a passkey, another identity. */
+/** Removes an identity of a person only while something else lets them in: a password, a passkey, another identity. */
 export function deleteIdentity(
   database: Sql,
   { userId, issuer, subject }: IdentityKey & { userId: string },
@@ -68,7 +68,7 @@ export function deleteIdentity(
           where user_id = ${userId}::uuid and (issuer, subject) <> (${issuer}, ${subject})))`);
 }
 
-/** Unties the identities of a person that were linked since then, whatever else lets them in; returns their providers. */
+/** Unties the identities that a person linked since a given time, even their last way in; returns the providers. */
 export async function deleteIdentitiesSince(
   database: Sql,
   { userId, since }: { userId: string; since: Date },

@@ -14,8 +14,8 @@ export interface CodeProof {
 }
 
 /**
- * Spends a one-time code and returns whom it stands for; `userId` is who may link with it, null where it logs in. A code
- * works once, and a wrong verifier burns it. Refuses with `invalid_authorization_code`.
+ * Spends a one-time code and returns the identity it stands for; `userId` is the person who may link it, null where the
+ * code logs in. A code works once, and a wrong verifier burns it. Refuses with `invalid_authorization_code`.
  */
 export async function redeemCode(
   deps: Deps,

@@ -17,7 +17,7 @@ const tags = ['Federation'];
 const optional = (maxLength: number, description?: string) =>
   Type.Optional(Type.String({ maxLength, ...(description !== undefined && { description }) }));
 
-/** The redirect flow: to a provider, back from it, and the one-time code into tokens. */
+/** The redirect flow: to a provider, back from it, and exchanging the one-time code for tokens. */
 export async function routes(app: App, deps: KeysDeps): Promise<void> {
   await readFormBodies(app);
 
@@ -54,7 +54,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed', 'invalid_link'],
         headers: ['provider-cookie'],
       },
-      // Whatever is asked of a provider that is switched off, that is what is wrong with it.
+      // Where the provider is switched off, the answer says so, whatever else is wrong with the request.
       preValidation: async ({ params }) => void findRedirectProvider(deps.config, params.provider),
       schema: {
         tags,
@@ -116,7 +116,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     },
   );
 
-  // A form that another site posts comes without our SameSite=Lax cookie; the redirect to GET brings it along.
+  // A form that another site posts comes without our SameSite=Lax cookie; after a redirect to GET the browser sends it.
   app.post(
     '/oauth/:provider/callback',
     {

@@ -67,10 +67,11 @@ export async function redeem(
     return grant(other);
   });
   if (!isOpenId) return githubIdentity(provider, tokens.access_token);
-  // openid-client trusts TLS for the signature (Core §3.1.3.7); we check it, as for a token from a stranger.
+  // openid-client relies on TLS in place of the signature (Core §3.1.3.7); we verify it, as for a token from a stranger.
   const verified = await verifyIdToken(deps, provider, tokens.id_token as string, binding.nonce);
   const { userinfo_endpoint, issuer } = configuration.serverMetadata();
-  // Core §5.4: beside an access token both may be told there alone. Okta leaves only the second one out of its tokens.
+  // Core §5.4: a provider may give both claims at the userinfo endpoint alone. Okta leaves only `email_verified` out of
+  // its tokens.
   const isSilent =
     provider.kind === 'oidc' && (verified.email === undefined || verified.email_verified === undefined);
   const more =
@@ -84,13 +85,13 @@ export async function redeem(
   });
 }
 
-// RFC 6749 §5.2: the client was judged before its code, which is as good as it was.
+// RFC 6749 §5.2: the client is authenticated before its code is looked at, so the code still works.
 function refusesClient(error: unknown): boolean {
   const { error: word, status } = error as { error?: unknown; status?: unknown };
   return word === 'invalid_client' || status === 401;
 }
 
-// One for each way to authenticate that the provider names: which of them a client was registered with, it does not say.
+// One for each client authentication that the provider names, since it does not say which one our client is registered with.
 async function configure(
   deps: Deps,
   provider: RedirectProvider,
@@ -100,7 +101,7 @@ async function configure(
     provider.kind === 'github'
       ? githubMetadata(provider)
       : await issuerOf(provider, deps.clock).metadata.current();
-  // For an issuer of Microsoft's own host the library reads {tenantid}; this makes it so for its other clouds too.
+  // The library reads {tenantid} only for an issuer of Microsoft's own host; naming that one here covers its other clouds too.
   const server =
     provider.kind === 'microsoft' ? 'https://login.microsoftonline.com/common/v2.0' : metadata.issuer;
   const details = {
@@ -114,7 +115,7 @@ async function configure(
       details,
       authentication,
       {
-        // What was fetched and remembered already, under limits of our own.
+        // The metadata that was already fetched, under limits of our own, and remembered.
         [client.customFetch]: async () => Response.json(metadata),
         execute: [client.allowInsecureRequests],
       },
@@ -137,6 +138,6 @@ async function authenticationsOf(
   const basic = client.ClientSecretBasic(provider.clientSecret);
   if (!Array.isArray(methods) || !methods.includes('client_secret_post')) return [basic];
   const post = client.ClientSecretPost(provider.clientSecret);
-  // Not every provider decodes what HTTP Basic encodes (RFC 6749 §2.3.1), and some take nothing but it.
+  // Not every provider decodes what HTTP Basic encodes (RFC 6749 §2.3.1), and some accept nothing but Basic.
   return methods.includes('client_secret_basic') ? [post, basic] : [post];
 }

@@ -2,11 +2,11 @@ import type { Clock } from '../platform/clock.ts';
 
 /** What was fetched from a provider and is kept for a while. */
 export interface Remembered<T> {
-  /** What is kept while it is fresh; else fetched anew, or still what is kept where that fails. */
+  /** The kept value while it is fresh; then a newly fetched one, or still the kept one where fetching fails. */
   current(): Promise<T>;
   /**
-   * What another fetch has given since `known`, or is about to give; else fetches anew, or null when that was tried within
-   * half a minute.
+   * The value that another fetch has given since `known`, or is about to give; else one fetched anew, or null when that
+   * was tried within the last half minute.
    */
   newerThan(known: T): Promise<T> | null;
 }
@@ -15,7 +15,7 @@ export interface Remembered<T> {
 const KEPT_MS = 24 * 60 * 60_000;
 const COOLDOWN_MS = 30_000;
 
-// The clock may have been put back since: what was done then counts as long ago, and not as just now.
+// If the clock was put back since, an earlier act lies in the future: it counts as long ago, and not as just now.
 const apart = (now: number, then: number) => Math.abs(now - then);
 
 /** Remembers what `load` gives for `freshMs`, and through an outage for a day; several callers share one fetch. */

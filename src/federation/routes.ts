@@ -18,7 +18,7 @@ const refusals = [
   'mfa_required',
 ] as const;
 
-// Google's word for the address is a part of what makes its token valid; `detail` is what the original's clients look for.
+// A Google token is valid only if Google has verified the address; `detail` is what the original's clients look for.
 const UNVERIFIED = {
   detail: 'Invalid Google token',
   message: 'Google has not verified your address. Verify it there, or sign up with a password.',
@@ -52,7 +52,7 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['invalid_google_token', ...refusals],
         headers: ['device-cookie'],
       },
-      // Whatever is asked of what is switched off, that is what is wrong with it.
+      // Where Google is switched off, the answer says so, whatever else is wrong with the request.
       preValidation: async () => void findIdTokenProvider(deps.config, 'google'),
       schema: {
         tags: ['Registration'],

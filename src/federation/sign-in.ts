@@ -32,11 +32,12 @@ interface Linked {
 }
 
 /**
- * Logs in whom a provider vouches for, by (issuer, subject) alone. An identity that is new is linked to the account of
- * its address only where the provider verified that address; to an unverified account only after everything that was set
- * before is removed; otherwise it makes an account. Refuses with `account_disabled`, `unverified` for an address that the
- * provider did not verify, `identity_linking_refused` for one that nobody can have here, `address_taken` for one that only
- * looks like that of an account or is kept for its former owner, and with what `completeAuthentication` names.
+ * Logs in the person whom a provider vouches for, by (issuer, subject) alone. A new identity, whose address the
+ * provider must have verified, is linked to the account that has the address, or makes one where none has it. From an
+ * unverified account, everything that was set before is removed first. Refuses with `account_disabled`, `unverified`
+ * for an address that the provider did not verify, `identity_linking_refused` for one that nobody can have here,
+ * `address_taken` for one that only looks like an account's or is kept for its former owner, and with what
+ * `completeAuthentication` names.
  */
 export async function signInWithIdentity(
   deps: KeysDeps,
@@ -71,7 +72,7 @@ export async function signInWithIdentity(
   return { ...presentUser(fresh, await rolesOfUser(db, account.id)), ...tokens };
 }
 
-// Two tabs may bring one identity at once: the primary key lets one link it, and the other finds it linked.
+// Two tabs may bring the same identity at once: the primary key lets one link it, and the other finds it linked.
 async function linkOrCreate(
   deps: KeysDeps,
   caller: Caller,
@@ -79,7 +80,7 @@ async function linkOrCreate(
   unverified: () => Problem,
 ): Promise<Account> {
   const { email, emailVerified } = identity;
-  // An address that nobody can have here (ada@localhost) is no member of the request that could be called wrong.
+  // An address that nobody can have here (ada@localhost) is not a member of the request, so it is no validation error.
   if (email === null || !emailVerified || !isAddress(email)) {
     await recordRefusal(deps, deps.db, caller, identity, { reason: 'identity_linking_refused' });
     throw email !== null && emailVerified ? new Problem('identity_linking_refused') : unverified();
@@ -94,7 +95,7 @@ async function linkOrCreate(
     const known = await useIdentity(deps.db, identity, deps.clock.now());
     if (known !== null) return known;
   }
-  // Nobody has the address and nobody can take it: a former owner may still undo the change that left it.
+  // Nobody has the address, yet nobody can take it: its former owner may still undo the change that gave it up.
   await recordRefusal(deps, deps.db, caller, identity, { reason: 'address_taken' });
   throw new Problem('address_taken');
 }
@@ -114,7 +115,7 @@ async function link(
 ): Promise<Linked | 'address_taken'> {
   const { clock } = deps;
   const found = await lockHolder(tx, email);
-  // The provider vouches for this mailbox, and for none that folds to the same key: admın@ is not admin@.
+  // The provider vouches for this mailbox, not for another one that folds to the same key: admın@ is not admin@.
   if (found !== null && !isSameAddress(found.email, email)) {
     await recordRefusal(deps, tx, caller, identity, { reason: 'address_taken', userId: found.id });
     return 'address_taken';
@@ -141,7 +142,7 @@ async function link(
   return { account, ended };
 }
 
-// The look at the password is a statement of its own because that of the lock began before it was granted.
+// The password is read in a second statement, because the snapshot of the locking one is older than the lock.
 async function lockHolder(tx: Tx, email: string): Promise<Holder | null> {
   const account = await lockAccountByKey(tx, normalizeEmail(email).key);
   if (account === null) return null;
@@ -209,7 +210,7 @@ async function tellOwner(
   account: Holder,
   identity: ProvenIdentity,
 ): Promise<void> {
-  // What an unverified account had was removed already.
+  // The password of an unverified account was removed already.
   const removable = account.has_password && account.email_verified_at !== null;
   const removal = removable
     ? await issueChallenge(deps, tx, {

@@ -4,7 +4,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { deleteIdentitiesSince } from './queries.ts';
 
-/** Unlinks the identities that were linked since a time, in the transaction in which their account is taken back. */
+/** Unlinks the identities that were linked since a given time, in the transaction that takes their account back. */
 export async function unlinkRecentIdentities(
   deps: Deps,
   tx: Tx,

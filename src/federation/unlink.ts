@@ -11,7 +11,7 @@ import { deleteIdentity, selectIdentities } from './queries.ts';
 
 /**
  * Unlinks a provider's account and tells the owner. Refuses with `identity_not_found`, and with `last_way_in` where no
- * password, passkey or other identity is left: two removals at once cannot both leave the other one.
+ * password, passkey or other identity is left: two removals at once cannot each count on what the other removes.
  */
 export async function unlinkIdentity(deps: Deps, principal: UserPrincipal, id: string): Promise<void> {
   const { userId, sessionId, caller } = principal;

@@ -9,13 +9,13 @@ import { issuerOf } from './issuer.ts';
 import { KeysUnavailable } from './issuer-keys.ts';
 import { findProvider, type Provider } from './provider.ts';
 
-/** What an ID token that is not valid is called: the original's word at the original's route. */
+/** The code for an ID token that is not valid; the original's route keeps the original's word. */
 export type InvalidToken = 'invalid_google_token' | 'invalid_id_token';
 
 /**
- * Verifies an ID token that a client obtained from a provider by itself. Refuses as `findProvider`, with the code for an
- * invalid token that the route has, `provider_account_refused`, and `provider_unavailable` when the keys cannot be had and
- * none are kept.
+ * Verifies an ID token that a client obtained from a provider by itself. Refuses as `findProvider` does, with the
+ * route's code for an invalid token, `provider_account_refused`, and `provider_unavailable` when the keys cannot be
+ * fetched and none are kept.
  */
 export async function verifyToken(
   deps: KeysDeps,

@@ -41,10 +41,11 @@ interface Matter {
 }
 
 /**
- * Makes the account of an invitation, with its roles, its address proven and a password; once, within seven days. Whoever
- * invited must still be there and hold what the roles permit. An unverified account that somebody made on the address
- * meanwhile is claimed: what was set before goes. Refuses with `invitation_invalid`, `passwords_differ`, `email_taken`
- * where a verified account has the address, or any has one that looks like it, and 422, which spend nothing.
+ * Makes the account that an invitation offers, with its roles, its address proven and a password; once, within seven
+ * days. Whoever invited must still exist and hold what the roles permit. An unverified account that somebody made with
+ * the address meanwhile is claimed: what was set on it before is removed. Refuses with `invitation_invalid`,
+ * `passwords_differ`, `email_taken` where a verified account has the address or any account has one that looks like it,
+ * and 422; a refusal does not spend the invitation.
  */
 export async function acceptInvitation(
   deps: Deps,
@@ -66,7 +67,7 @@ export async function acceptInvitation(
   const { user, ended } = await decide(deps, granter, matter, (tx, held) =>
     enter(deps, tx, { invitation, granter, held, token, profile, hash, caller }),
   ).catch((error: unknown) => {
-    // To the invited person these are one thing: nobody vouches for the invitation any more.
+    // To the invited person all of these mean the same: nobody vouches for the invitation any more.
     const withdrawn = error instanceof Problem && GRANTER_LOST.has(error.code);
     throw withdrawn ? new Problem('invitation_invalid') : error;
   });
@@ -82,7 +83,7 @@ const GRANTER_LOST: ReadonlySet<string> = new Set([
   'validation_failed',
 ]);
 
-// With every permission claimed: `decide` leaves of them what is held by now.
+// Claims every permission; `decide` leaves only those that the inviter still holds.
 async function inviter(deps: Deps, caller: Caller, { data }: Challenge): Promise<Granter> {
   const { invited_by: by } = data as unknown as InvitationData;
   const operator = await operatorGranter(deps.db);
@@ -106,7 +107,7 @@ async function enter(
   const address = String(invitation.sentTo);
   const found = await findAccountByAddress(tx, address);
   const present = found === null ? null : await lockAccount(tx, found.id);
-  // Whoever reads the invited mailbox proves that one alone, and none of which only the key is the same.
+  // Reading the invited mailbox proves that address alone, and no other that only folds to the same key.
   const claimable =
     present === null ||
     (present.email_verified_at === null &&
@@ -148,7 +149,7 @@ async function create(
     emailVerified: true,
     roles,
   });
-  // Thrown in here, so that the invitation is not spent: somebody signed up with the address this very moment.
+  // Somebody signed up with the address this very moment. Throwing here rolls back, so the invitation is not spent.
   if (typeof account === 'string') throw new Problem('email_taken');
   for (const role of roles) {
     const written = { outcome: 'success', actor, userId: account.id, caller } as const;

@@ -26,10 +26,10 @@ export interface InvitationBody {
 }
 
 /**
- * Invites an address with roles, by mail, in somebody's name where there is one; an earlier invitation of that address
- * stops working. Refuses with `email_taken` where a verified account has it or any has one that looks like it,
- * `grant_exceeds_own`, `target_outranks_caller` where the earlier one gives more than the caller holds, and 422 for a role
- * that nobody made.
+ * Mails an address an invitation with roles, in the inviter's name where there is one; an earlier invitation to that
+ * address stops working. Refuses with `email_taken` where a verified account has the address or any account has one
+ * that looks like it, `grant_exceeds_own`, `target_outranks_caller` where the earlier invitation gives more than the
+ * caller holds, and 422 for a role that does not exist.
  */
 export async function invite(
   deps: Deps,
@@ -51,7 +51,7 @@ export async function invite(
     const claimable =
       owner === null || (owner.email_verified_at === null && isSameAddress(owner.email, address));
     if (!claimable) return new Refusal('email_taken');
-    // Whoever invites holds the grants still together with others, and an earlier invitation may be a moment old.
+    // Inviters share the lock on the grants, so somebody else may have invited this address a moment ago.
     await oneAtATime(tx, { purpose: 'invitation', addressKey: key });
     const earlier = await findWaiting(tx, { sentTo: address, now: deps.clock.now() });
     const outranked = await refuseHigher(tx, held, earlier);
@@ -107,7 +107,7 @@ export async function revokeInvitation(deps: Deps, granter: Granter, id: string)
     const found = await findWaiting(tx, { id, now: deps.clock.now() });
     const outranked = await refuseHigher(tx, held, found);
     if (outranked !== null) return outranked;
-    // Of several at once, one withdraws it.
+    // Of several withdrawals at once, only one succeeds.
     if ((await voidSent(deps, tx, { purpose: 'invitation', id })) === 0)
       return new Refusal('invitation_not_found');
     await recordEvent(deps, tx, {
@@ -121,7 +121,7 @@ export async function revokeInvitation(deps: Deps, granter: Granter, id: string)
   });
 }
 
-// Whoever holds less than an invitation gives neither withdraws it nor puts another in its place.
+// Whoever holds less than an invitation gives may neither withdraw nor replace it.
 async function refuseHigher(
   tx: Tx,
   held: ReadonlySet<string>,

@@ -1,7 +1,7 @@
 import type { Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 
-/** A person or a service client by id, or the operator, who has none. */
+/** A person or a service client by id, or the operator, who has no id. */
 export type Inviter =
   | { readonly kind: 'user' | 'client'; readonly id: string }
   | { readonly kind: 'operator' };
@@ -35,7 +35,7 @@ export function selectInvitations(
     order by id desc limit ${limit}::int`);
 }
 
-/** The roles of the invitations that wait: of the one with this id, or of all to an address; no row where there are none. */
+/** The roles of waiting invitations: of the one with this id, or of all to an address; no row where none waits. */
 export function findWaiting(
   database: Sql,
   { now, ...which }: { now: Date } & ({ id: string } | { sentTo: string }),

@@ -27,10 +27,10 @@ export interface MailedAnswer {
 }
 
 /**
- * Signs in with what was mailed, in the browser that asked: once, within ten minutes and five tries, each of which draws
- * on the account's attempts. It proves the mailbox, so an unverified account is claimed first: what was set before goes.
- * Refuses with `invalid_sign_in_code` - alike for an address that nobody has - `too_many_attempts`, and with what
- * `completeAuthentication` names.
+ * Signs in with what was mailed, in the browser that asked: once, within ten minutes and five tries, each of which
+ * draws on the account's attempts. It proves the mailbox, so an unverified account is claimed first: what was set on it
+ * before is removed. Refuses with `invalid_sign_in_code` (also for an address that nobody has), `too_many_attempts`,
+ * and with what `completeAuthentication` names.
  */
 export async function signInByMail(
   deps: KeysDeps,
@@ -43,7 +43,7 @@ export async function signInByMail(
   const asked = id === null ? null : await findRequest(db, { id, now: clock.now() });
   if (id === null || asked === null) throw new Problem('invalid_sign_in_code');
   const code = codeIn(proof, id);
-  // A link that another browser asked for says nothing about this request, and costs it no try.
+  // A link of another request is no guess at this one's code, so it costs this request no try.
   if (code === null) throw new Problem('invalid_sign_in_code');
 
   const owner = await ownerOf(deps, asked);
@@ -69,8 +69,9 @@ export async function signInByMail(
   });
 }
 
-// Whose attempts a try draws on: the account's that has the address, as at a login, whether or not it was mailed. A lane
-// of their own for those that were not (disabled, enough mails) would stay open while the account's is locked.
+// A try draws on the attempts of the account that has the address, as at a login, whether or not it was mailed. If
+// accounts that were not (disabled, enough mails) had a lane of their own, it would stay open while the account's is
+// locked.
 function ownerOf(
   { db }: KeysDeps,
   { user_id: userId, sent_to: address }: AskedRequest,

@@ -5,7 +5,7 @@ import { sql } from '../platform/sql.ts';
 export interface AskedRequest {
   /** Null where nobody was mailed. */
   readonly user_id: string | null;
-  /** The mailbox, or where nobody was mailed what was typed. */
+  /** The mailbox that was mailed; where nobody was, the address that was typed. */
   readonly sent_to: string;
 }
 

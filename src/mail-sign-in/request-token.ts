@@ -7,7 +7,7 @@ export const SIGN_IN_LIFETIME = 600;
 
 const signed = (id: string) => `sign-in-request\0${id}`;
 
-/** What the browser that asked keeps: nobody else can use the link or the code. Says nothing of who has an account. */
+/** The token that the browser that asked keeps; without it the link and the code are useless. It reveals no account. */
 export function encodeRequestToken(secrets: Secrets, id: string): string {
   return `${id}.${secrets.mac('cookie', signed(id)).toString('base64url')}`;
 }
@@ -20,10 +20,10 @@ export function decodeRequestToken(secrets: Secrets, token: string): string | nu
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 
-// A sibling host that plants a request of its own would have whoever follows its link signed in to its account.
+// If a sibling host could plant a request of its own, whoever follows its link would be signed in to that host's account.
 const nameOf = (config: Http) => hostCookie(config, 'sign_in_request');
 
-/** `Set-Cookie` that binds the request to this browser; the empty token takes it away. */
+/** `Set-Cookie` that binds the request to this browser; an empty token removes the cookie. */
 export function requestCookie(config: Http, token: string): string {
   const age = token === '' ? 0 : SIGN_IN_LIFETIME;
   return `${nameOf(config)}=${token}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax`;

@@ -13,7 +13,7 @@ import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';
 import { encodeRequestToken, SIGN_IN_LIFETIME } from './request-token.ts';
 
-// Nobody's mailbox is flooded through us; five codes of five tries each are nothing against a million.
+// So that nobody can flood a mailbox through us. It also bounds guessing: five codes of five tries each against a million.
 const MAILS_AN_HOUR = 5;
 
 export interface SignInRequest {
@@ -28,8 +28,8 @@ export function requireSignInByMail({ config }: Pick<Deps, 'config'>): void {
 }
 
 /**
- * Mails a link and a six-digit code that sign in the browser that asked, within ten minutes, once. An address that
- * nobody has, or whose account is disabled or was mailed enough this hour, gets the same answer in the same time, and a
+ * Mails a link and a six-digit code, which sign in once, within ten minutes, in the browser that asked. An address that
+ * nobody has, or whose account is disabled or was mailed enough this hour, gets the same answer in the same time, for a
  * request that no code answers. Refuses with `feature_disabled`.
  */
 export async function requestSignIn(deps: Deps, caller: Caller, email: string): Promise<SignInRequest> {

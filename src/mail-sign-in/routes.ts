@@ -25,7 +25,7 @@ export function routes(app: App, deps: KeysDeps): void {
         problems: ['feature_disabled'],
         headers: ['mail-sign-in-cookie'],
       },
-      // Whatever is asked of what is switched off, that is what is wrong with it.
+      // Where the feature is switched off, the answer says so, whatever else is wrong with the request.
       preValidation: async () => requireSignInByMail(deps),
       schema: {
         tags,

@@ -27,8 +27,8 @@ export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody):
 }
 
 /**
- * Keeps the tokens of a sign-in, in place of the browser's former session, which ends: nobody holds that any more but whoever
- * stole it (ASVS 7.2.4).
+ * Keeps the tokens of a sign-in in place of the browser's former session, and ends that one: from now on only a thief
+ * could still use it (ASVS 7.2.4).
  */
 export async function replaceSession(
   deps: KeysDeps,
@@ -38,7 +38,7 @@ export async function replaceSession(
 ): Promise<void> {
   const former = readCookie(deps.config, request.headers.cookie, 'refresh');
   if (former !== null) await endFormer(deps, callerOf(request), former);
-  // At last: where that failed, the browser still holds the former one, and the next sign-in ends it.
+  // Last, so that where ending it failed, the browser still holds the former session, and the next sign-in ends it.
   keepTokens(deps, reply, tokens);
 }
 
@@ -56,9 +56,10 @@ export function dropTokens({ config }: KeysDeps, reply: PageReply): void {
 }
 
 /**
- * Who uses this browser, by its access token or, when that is over, by one that its refresh token gives. Refuses with
- * `not_authenticated`; with `recent`, also with `reauthentication_required`; with `form_refused` what was sent from the page
- * of somebody who was signed in before; and with `rate_limited` where this person has had what the group of the page allows.
+ * Who uses this browser, by its access token or, when that has expired, by a new one for its refresh token. Refuses
+ * with `not_authenticated`; where `recent` is set, also with `reauthentication_required`; with `form_refused` what was
+ * sent from the page of somebody who was signed in before; and with `rate_limited` where this person has used up what
+ * the page's group allows.
  */
 export async function personOf(
   deps: KeysDeps,
@@ -69,7 +70,7 @@ export async function personOf(
   const { principal } = await sessionOf(deps, request, reply, recent);
   requireOwnPage(request, principal.userId);
   const { limit } = request.routeOptions.config;
-  // The guard counts whom a bearer names, and these pages know people by their cookies.
+  // The guard counts only people with a bearer, and these pages know people by their cookies.
   if (limit !== undefined)
     await limitAccount(deps, limit, { ip: principal.caller.ip, account: principal.userId });
   return principal;
@@ -143,7 +144,7 @@ function isSignedOut(error: unknown): boolean {
   return error instanceof Problem && SIGNED_OUT.has(error.code);
 }
 
-// A database that is away signs nobody out.
+// A database that is away must sign nobody out.
 function unlessSignedOut(error: unknown): null {
   if (isSignedOut(error)) return null;
   throw error;

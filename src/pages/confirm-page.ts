@@ -11,7 +11,7 @@ const PATH = '/account/confirm';
 
 export interface Asked {
   readonly next: string;
-  /** Whose password is to be proven, so that password managers find it; null where there is none. */
+  /** The address whose password is asked for, so that password managers find it; null where there is no password. */
   readonly owner: string | null;
   readonly factor?: unknown;
   readonly failure?: Failure | null;

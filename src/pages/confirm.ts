@@ -38,7 +38,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
     });
   };
 
-  /** The address of the account whose password may be asked for; null where it has none. */
+  /** The address of the account whose password may be asked for; null where it has no password. */
   const passwordOwner = async ({ userId, account }: UserPrincipal) =>
     (await findStoredPassword(deps.db, userId)) === null ? null : account.email;
 

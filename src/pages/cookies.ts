@@ -1,7 +1,7 @@
 import type { Config } from '../platform/config.ts';
 import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
 
-/** The cookies of the pages. Only these pages read them; the API knows bearers alone. */
+/** The cookies of the pages. Only these pages read them; the API accepts bearers alone. */
 export type PageCookie = 'access' | 'refresh' | 'form' | 'pending' | `provider_${string}`;
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
@@ -13,7 +13,7 @@ export function readCookie(config: Http, header: string | undefined, cookie: Pag
   return cookieValues(header, nameOf(config, cookie))[0] ?? null;
 }
 
-/** `Set-Cookie`; without an age it lives as long as the browser runs, and the age 0 takes it away. */
+/** `Set-Cookie`; with `null` as its age the cookie lives as long as the browser runs, and the age 0 removes it. */
 export function writeCookie(config: Http, cookie: PageCookie, value: string, maxAge: number | null): string {
   const age = maxAge === null ? '' : `; Max-Age=${maxAge}`;
   return `${nameOf(config, cookie)}=${value}; Path=/${age}; HttpOnly; SameSite=Lax`;

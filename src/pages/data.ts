@@ -16,7 +16,7 @@ import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/data';
 
-/** All that is stored of somebody, and the end of the account. */
+/** All that is stored about somebody, and closing the account. */
 export function dataPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);

@@ -2,7 +2,7 @@ import type { ProblemCode } from '../platform/problems.ts';
 import { englishAccount } from './english-account.ts';
 import { englishWaysIn } from './english-ways-in.ts';
 
-/** Rounded up, so that who waits as long is not refused again. */
+/** Rounded up, so that whoever waits that long is not refused again. */
 function wait(seconds: number): string {
   const minutes = Math.ceil(seconds / 60);
   if (minutes <= 1) return 'a minute';

@@ -26,8 +26,8 @@ const SIGNED_OUT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Answers what was thrown with a page for people: signed out leads to signing in, an old proof to proving it again,
- * everything else to a few words and the request's id; a caller who hung up gets none.
+ * Answers what was thrown with a page for people: whoever is signed out is led to signing in, whoever needs a fresh
+ * proof to giving one, and everything else to a few words and the request's id. A caller who hung up gets no answer.
  */
 export function answerFailure(
   deps: Deps,
@@ -51,7 +51,7 @@ export function answerFailure(
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfter)));
   const absent = problem.status === 404;
   const busy = problem.status === 429;
-  // No field stands on this page that a mark could be at.
+  // This page has no fields that could be marked.
   const said = problem.issues === undefined ? sayProblem(words, problem) : failureOf(words, problem).summary;
   const body = cardPage(view, {
     title: absent ? words.error.missing : busy ? words.error.busy : words.error.title,

@@ -11,7 +11,7 @@ const CURRENT = '/account/security';
 
 const back = ({ words }: View) => html`<p><a href="${CURRENT}">${words.security.back}</a></p>`;
 
-/** The QR code of a new secret, the same for typing, and the field for the first code. */
+/** The QR code of a new secret, the secret for typing, and the field for the first code. */
 export function authenticatorPage(
   view: View,
   principal: UserPrincipal,

@@ -67,7 +67,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
     }
   };
 
-  // Nothing is asked of the new secret before it is confirmed, so a GET that is repeated changes nothing that counts.
+  // The new secret has no effect before it is confirmed, so repeating the GET changes nothing that counts.
   app.get(path, { config }, async (request, reply) => {
     const principal = await personOf(deps, request, reply, recent);
     return begin(reply, viewOf(deps, request, reply), principal, null);

@@ -28,7 +28,7 @@ export function sayProblem(words: Words, { code, message, retryAfter }: Problem)
   return retryAfter === undefined ? text : `${text} ${words.error.wait(retryAfter)}`;
 }
 
-/** What a form says about a refusal. Anything that is not one, or that no form can mend, is thrown again. */
+/** What a form says about a refusal. Any other error, and a refusal that no form can mend, is thrown again. */
 export function failureOf(words: Words, error: unknown, names: readonly string[] = []): Failure {
   if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
   const { status, code, issues } = error;

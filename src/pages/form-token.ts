@@ -6,18 +6,18 @@ import type { PageReply, PageRequest } from './exchange.ts';
 
 const NONCE_BYTES = 24;
 const NONCE = /^[\w-]{32}$/;
-// Whose page the form stands on comes before its MAC; nobody's where nobody is signed in.
+// The account whose page the form is on comes before the MAC; it is missing where nobody is signed in.
 const TOKEN = /^(?:([\da-f-]{36})\.)?([\w-]+)$/;
 
 type TokenDeps = Pick<Deps, 'config' | 'random' | 'secrets'>;
 
-/** The account whose page a request is answered with, as `requireOwnPage` has seen it. */
+/** The account whose page a request is answered with, as `requireOwnPage` found it. */
 const owners = new WeakMap<PageRequest, string>();
 
 /**
- * The hidden token of this browser's forms: an HMAC of a cookie that it alone has, which is set where it has none yet
- * (a signed double-submit cookie; ASVS 3.5.1), and of the account that the page shows. It is asked for when the page is
- * written, since who is signed in may be found out later than the cookie.
+ * The hidden token of this browser's forms: an HMAC of a cookie that this browser alone has, which is set where it is
+ * missing (a signed double-submit cookie; ASVS 3.5.1), and of the account that the page shows. Call the result only
+ * when the page is written, since the account may become known later than the cookie.
  */
 export function formTokenOf(deps: TokenDeps, request: PageRequest, reply: PageReply): () => string {
   const known = readCookie(deps.config, request.headers.cookie, 'form');
@@ -32,15 +32,15 @@ export function formTokenOf(deps: TokenDeps, request: PageRequest, reply: PageRe
 }
 
 /**
- * Refuses with `form_refused` a form that was not sent from our own page: by `Sec-Fetch-Site`, else by `Origin`, and in
- * any case without the token of this browser.
+ * Refuses with `form_refused` a form that was not sent from our own page, judged by `Sec-Fetch-Site`, else by `Origin`,
+ * and any form without the token of this browser.
  */
 export function requireOwnForm(deps: TokenDeps, request: PageRequest): void {
   if (!isSameOrigin(deps, request)) throw new Problem('form_refused');
   requireFormToken(deps, request, sentIn(request.body));
 }
 
-/** Refuses with `form_refused` what does not carry the token of this browser: for a link that begins something. */
+/** Refuses with `form_refused` a request without the token of this browser; used alone for a link that begins something. */
 export function requireFormToken(deps: TokenDeps, request: PageRequest, sent: unknown): void {
   const nonce = readCookie(deps.config, request.headers.cookie, 'form');
   const [, owner, code] = (typeof sent === 'string' && TOKEN.exec(sent)) || [];
@@ -53,8 +53,8 @@ export function requireFormToken(deps: TokenDeps, request: PageRequest, sent: un
 }
 
 /**
- * Refuses with `form_refused` what was sent from the page of another account than the one that is signed in by now: a tab
- * that was left open would change the wrong one. What this request is answered with is the page of `account`.
+ * Refuses with `form_refused` what was sent from the page of another account than the one that is signed in by now: a
+ * tab that was left open would change the wrong account. The answer to this request becomes a page of `account`.
  */
 export function requireOwnPage(request: PageRequest, account: string): void {
   const token = sentIn(request.body) ?? sentIn(request.query);

@@ -28,17 +28,17 @@ export interface Field {
   readonly autofocus?: boolean;
 }
 
-/** A labelled input with its hint and its error, both of which a screen reader hears with it. */
+/** A labelled input with its hint and its error, both of which a screen reader reads out with it. */
 export function field({ words }: View, failure: Failure | null, options: Field): Html {
   const { name, label, type = 'text', value = '', hint, judged } = options;
   const error = failure?.fields[name];
-  // type="email" lets nothing but ASCII stand before the @ (HTML §4.10.5.1.5), where mail does (RFC 6531).
+  // type="email" allows only ASCII before the @ (HTML §4.10.5.1.5), but mail allows more (RFC 6531).
   const shown = type === 'email' ? 'text' : type;
   const inputmode = type === 'email' ? 'email' : options.inputmode;
   const about = [hint && `${name}-hint`, judged && `${name}-strength`, error && `${name}-error`]
     .filter(Boolean)
     .join(' ');
-  // The first field that is wrong is where the reader goes on.
+  // The reader goes on at the first field that is wrong.
   const focus =
     error === undefined ? options.autofocus === true && failure === null : failure?.first === name;
   return html`<div class="field">
@@ -50,8 +50,8 @@ ${error !== undefined && html`<p class="error" id="${name}-error">${error}</p>`}
 </div>`;
 }
 
-// No prose: a phone would begin it with a capital and put other words in its place, also in a password that is shown, and
-// browsers may have their spelling looked up elsewhere.
+// Fields that hold no prose: a phone would capitalise and autocorrect them, even a password that is shown, and a
+// browser may send them elsewhere to have their spelling checked.
 const isVerbatim = ({ type, autocomplete = '', name }: Field) =>
   type === 'email' || type === 'password' || name === 'code' || autocomplete.startsWith('username');
 
@@ -70,7 +70,7 @@ export interface Form {
   readonly hidden?: Readonly<Record<string, string>>;
   readonly failure?: Failure | null;
   readonly tone?: 'danger' | 'quiet';
-  /** What a screen reader hears in place of the button's text, where a page has several alike. */
+  /** What a screen reader says in place of the button's text, where a page has several alike. */
   readonly accessibleName?: string;
 }
 

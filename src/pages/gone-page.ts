@@ -13,7 +13,7 @@ export function gonePage(view: View): Html {
   });
 }
 
-/** That something is done, and the way on. */
+/** Says that something is done, and links to what comes next. */
 export function donePage(
   view: View,
   { title, text, label, href = '/account' }: { title: string; text: string; label: string; href?: string },

@@ -23,7 +23,7 @@ interface Invited {
   readonly failure?: Failure | null;
 }
 
-/** Accepting an invitation. The GET spends nothing, and neither does what is refused. */
+/** Accepting an invitation. Neither the GET nor a refused POST spends anything. */
 export function invitationPages(app: App, deps: Deps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
@@ -66,7 +66,7 @@ export function invitationPages(app: App, deps: Deps): void {
   });
 }
 
-// The form of a reset names its fields otherwise.
+// `failureOf` knows the field of `passwords_differ` only by its name in the form of a reset.
 function differing(view: View, failure: Failure, error: unknown): Failure {
   if (!(error instanceof Problem) || error.code !== 'passwords_differ') return failure;
   const text = view.words.problems.passwords_differ ?? '';
@@ -78,7 +78,7 @@ async function invitedAddress(deps: Deps, token: unknown): Promise<string | null
   return (await findChallenge(deps, deps.db, { purpose: 'invitation', token }))?.sentTo ?? null;
 }
 
-// A link for a new password, which other links that are over offer, brings nothing to whoever has no account yet.
+// Unlike the page for other dead links, it offers no reset link: that is of no use to whoever has no account yet.
 function overPage(view: View): Html {
   const { links, invitation } = view.words;
   return donePage(view, {

@@ -26,9 +26,9 @@ export interface LinkPage {
   readonly action: LinkAction;
   readonly words: (links: Words['links']) => LinkWords;
   readonly danger?: boolean;
-  /** The group of rate limits that the same counts in at the API. */
+  /** The group of rate limits that the same action counts in at the API. */
   readonly limit: RateGroup;
-  /** The address that the link is about; null where it does not work any more. Spends nothing. */
+  /** The address that the link is about; null where the link no longer works. Spends nothing. */
   readonly find: (deps: Deps, token: string) => Promise<string | null>;
   readonly act: (deps: Deps, caller: Caller, token: string) => Promise<unknown>;
 }

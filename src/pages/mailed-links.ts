@@ -11,8 +11,8 @@ import { page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
 /**
- * What links in mails open. A GET looks and spends nothing, so a mail scanner may follow it; the button does it. The
- * token moves into the form, and the page after it has none in its address.
+ * What links in mails open. A GET only looks and spends nothing, so a mail scanner may follow the link; only the button
+ * acts. The token moves into the form, so the next page has none in its address.
  */
 export function mailedLinkPages(app: App, deps: Deps): void {
   for (const link of linkPages) {

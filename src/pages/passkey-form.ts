@@ -14,12 +14,12 @@ import type { View } from './view.ts';
 export interface PasskeyForm {
   readonly action: string;
   readonly submit: Renderable;
-  /** What the browser is asked; a path where it is fetched when it is needed. */
+  /** What the browser is asked; a path where that is fetched only when needed. */
   readonly ask:
     | { readonly create: CreationOptions }
     | { readonly get: RequestOptions }
     | { readonly from: string }
-    /** The API's answer to a body, for a new passkey; the form's cookies go with it. */
+    /** For a new passkey: what the API answers to this body, sent with the form's cookies. */
     | { readonly createFrom: string; readonly body: Readonly<Record<string, string>> };
   readonly hidden?: Readonly<Record<string, string>>;
   readonly fields?: Renderable;
@@ -27,8 +27,8 @@ export interface PasskeyForm {
 }
 
 /**
- * A form that the browser's passkeys fill: hidden until the script finds that the browser knows them, and sent like any
- * other form once a passkey has answered.
+ * A form that the browser's passkeys fill: hidden until the script finds that the browser supports them, and sent like
+ * any other form once a passkey has answered.
  */
 export function passkeyForm(
   view: View,
@@ -65,7 +65,7 @@ export function creationIn(request: Pick<PageRequest, 'body'>): CreationResponse
 function credentialIn(request: Pick<PageRequest, 'body'>, needed: readonly string[]): unknown {
   const sent = parsed(textOf(request, 'response', 40_000));
   const response = record(sent.response);
-  // JSON inside a form: what reads bodies has not looked at its strings.
+  // JSON inside a form: the parser of bodies has not checked its strings.
   const whole = [sent.id, sent.rawId, ...needed.map(name => response[name])].every(
     value => typeof value === 'string' && value !== '' && isStorable(value),
   );

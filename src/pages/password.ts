@@ -17,11 +17,11 @@ import { type View, viewOf } from './view.ts';
 const PATH = '/account/password';
 const FIELDS = ['current_password', 'new_password', 'confirm_new_password'];
 
-/** Another password; every other session ends. Whoever has none, or forgot it, gets a link by mail. */
+/** Changing the password, which ends every other session. Whoever has none, or forgot it, gets a link by mail. */
 export function passwordPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply, { recent: true });
-    // There the mail is offered that gives a first one.
+    // That page offers the mail with which to set a first password.
     if ((await findStoredPassword(deps.db, principal.userId)) === null)
       return reply.redirect('/account/security', 303);
     return show(reply, passwordPage(viewOf(deps, request, reply), principal, null));

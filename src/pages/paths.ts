@@ -1,6 +1,6 @@
 import type { PageRequest } from './exchange.ts';
 
-/** The pages that signing in may go on to; a longer path stands before a shorter one that it begins with. */
+/** The pages that signing in may lead to; a longer path stands before a shorter one that it begins with. */
 const OWN_PAGES = [
   '/account/password',
   '/account/sessions',
@@ -13,10 +13,10 @@ const OWN_PAGES = [
   '/account',
 ] as const;
 
-// Leads back to a page that says so.
+// Makes the page that signing in leads back to say that the form was not sent.
 const UNSENT = '?done=unsent';
 
-/** Where to go on after signing in: one of our own pages, the account where it is anything else. */
+/** Where to go on after signing in: one of our own pages, or else the account. */
 export function nextPage(path: unknown): string {
   return OWN_PAGES.flatMap(page => [page, page + UNSENT]).find(page => page === path) ?? '/account';
 }

@@ -7,13 +7,13 @@ import { requireOwnForm } from './form-token.ts';
 import type { Html } from './html.ts';
 
 /**
- * No script or style inline, nothing from another host, no frame around it. Links to providers leave by navigation, so
- * forms need go nowhere else.
+ * No script or style inline, nothing from another host, no frame around it. Providers are reached by links, so no form
+ * needs to lead anywhere else.
  */
 export const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** What every page route of a module stands on: form bodies, the check of where a form came from, headers, error pages. */
+/** What every page route of a module needs: form bodies, the check of where a form came from, headers, error pages. */
 export async function preparePages(app: App, deps: Deps): Promise<void> {
   await readFormBodies(app);
   app.addHook('preHandler', async request => {
@@ -30,12 +30,12 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
   app.setErrorHandler((error, request, reply) => answerFailure(deps, error, request, reply));
 }
 
-// The pages are written as they stand at the root. What a person wrote holds no bare quotation mark, so it is never one.
+// Pages are written for the root. What a person wrote holds no bare quotation mark, so this never matches inside it.
 function underPath(markup: string, base: string): string {
   return markup.replaceAll(/ (href|src|action|data-options-from)="\/(?!\/)/g, ` $1="${base}/`);
 }
 
-/** The config of a page's route: people without a bearer, and no place in the OpenAPI document. */
+/** The config of a page's route: open to people without a bearer, and left out of the OpenAPI document. */
 export const page = { access: 'public', hidden: true } as const;
 
 interface HtmlReply {

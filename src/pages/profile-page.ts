@@ -20,7 +20,7 @@ export interface ProfilePage {
   readonly email?: Failure | null;
 }
 
-/** Names, username, number; the address and what waits for it. */
+/** Names, username, number; the address and the change of it that is pending. */
 export function profilePage(view: View, principal: UserPrincipal, options: ProfilePage): Html {
   const { profile: words } = view.words;
   const { account } = principal;

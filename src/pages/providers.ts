@@ -40,7 +40,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
     return reply.redirect(location, 303);
   });
 
-  // Begun by a link rather than a form, because a form may lead to no other host; so the link carries the form's token.
+  // Linking begins at a link, since a form may not lead to another host; so that link carries the form's token.
   app.get(
     '/account/security/identities/:provider',
     { config, exposeHeadRoute: false },
@@ -138,7 +138,7 @@ function keepVerifier(
 
 const STATE = /^([\w-]{12})\.(.*)$/;
 
-/** What a sign-in is for and its verifier, which leaves the browser; null where this browser began no such sign-in. */
+/** What a sign-in is for and its verifier, whose cookie is removed; null where this browser began no such sign-in. */
 function takeVerifier(
   { config }: KeysDeps,
   { headers }: PageRequest,

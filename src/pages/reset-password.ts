@@ -14,7 +14,7 @@ import { type View, viewOf } from './view.ts';
 const PATH = '/account/reset-password';
 const FIELDS = ['new_password', 'confirm_new_password'];
 
-/** Choosing a new password with a mailed link. The GET spends nothing, and a password that is refused spends nothing. */
+/** Choosing a new password with a mailed link. Neither the GET nor a refused password spends the link. */
 export function resetPasswordPages(app: App, deps: Deps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const view = viewOf(deps, request, reply);

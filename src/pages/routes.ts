@@ -44,7 +44,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   sessionPages(app, deps);
   activityPages(app, deps);
   dataPages(app, deps);
-  // A mistyped or outgrown address gets a page, too.
+  // A mistyped or outdated address gets a page, too.
   app.get('/account/*', { config: page }, async () => {
     throw new Problem('not_found');
   });

@@ -23,7 +23,7 @@ export function securityPages(app: App, deps: KeysDeps): void {
   });
 }
 
-/** The page with all of it; also where a refused change of factors is told. */
+/** The page with all of it; it also shows why a change of factors was refused. */
 export async function securityPage(
   deps: KeysDeps,
   view: View,

@@ -15,10 +15,10 @@ import { page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/sessions';
-// Whoever has more ends all of them.
+// Whoever has more sessions can still end all of them together.
 const MOST = 200;
 
-/** Where one is signed in, and the end of it. */
+/** Where somebody is signed in, and ending those sessions. */
 export function sessionPages(app: App, deps: KeysDeps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
@@ -41,7 +41,7 @@ export function sessionPages(app: App, deps: KeysDeps): void {
   });
 }
 
-// A session that is over already is what was asked for.
+// That the session has already ended is what was asked for.
 function unlessOver(error: unknown): void {
   if (!(error instanceof Problem) || error.code !== 'session_not_found') throw error;
 }

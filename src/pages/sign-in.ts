@@ -18,7 +18,7 @@ import { expiredPasswordPage } from './reset-password.ts';
 import { signInPage } from './sign-in-page.ts';
 import { viewOf } from './view.ts';
 
-/** How long the browser keeps a half-finished sign-in, in seconds; the token in it dies by itself. */
+/** How long the browser keeps a half-finished sign-in, in seconds; the token in it expires by itself. */
 const PENDING_AGE = 600;
 
 /** Signing in with a password, and out. */

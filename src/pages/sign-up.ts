@@ -66,7 +66,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
     const shown = textOf(request, 'username') || email;
     try {
       const user = await finish(deps, callerOf(request), {
-        // What the page said that it is for: a sign-up in another tab has taken the cookie since then.
+        // The address that the page showed: a sign-up in another tab may have replaced the cookie since then.
         email: shown,
         password,
         confirmation: textOf(request, 'confirm_password', 4096),
@@ -81,7 +81,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
     try {
       await signInWithPassword(deps, request, reply, { name: email, password });
     } catch (error) {
-      // The account is made all the same: what stopped this sign-in may be over at the next one.
+      // The account exists all the same, and what stopped this sign-in may have passed by the next one.
       if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
       throw error;
     }

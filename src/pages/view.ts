@@ -11,7 +11,7 @@ export interface View {
   readonly words: Words;
   readonly brand: { readonly name: string; readonly logoUrl: string | null };
   readonly formToken: string;
-  /** What was just done, by its name in the catalogue; it stands in the address of the page. */
+  /** What was just done, by its name in the catalogue; taken from the page's address. */
   readonly done: unknown;
 }
 
@@ -32,7 +32,7 @@ export function viewOf(
   };
 }
 
-// A path of the origin stands whole where we are under another one: what begins at ours gets ours (prepare.ts).
+// The logo's path begins at the origin. Under a base path it becomes a whole URL, since prepare.ts would prefix the path.
 function logoOf({ brand: { logoUrl }, http: { publicUrl } }: Config): string | null {
   if (logoUrl === null || basePathOf(publicUrl) === '') return logoUrl;
   return new URL(logoUrl, publicUrl).href;
