@@ -21,7 +21,7 @@ export const ADDRESS_KEPT = 72 * 3600;
 
 type ClockDeps = Pick<Deps, 'clock'>;
 
-/** The other account that has an address, or has it kept; null where it is free for `userId`. */
+/** The other account that has an address, or for which it is kept; null where it is free for `userId`. */
 export async function otherHolder(
   { clock }: ClockDeps,
   database: Sql,
@@ -32,7 +32,7 @@ export async function otherHolder(
   return { userId: found.user_id, email: found.email, current: found.kind === 'email' };
 }
 
-/** Notes the address that waits for its confirmation; the present one stays until then. */
+/** Notes a new address that is still to be confirmed; the present one stays until then. */
 export function setPendingEmail(
   { clock }: ClockDeps,
   tx: Tx,
@@ -43,7 +43,7 @@ export function setPendingEmail(
 
 /**
  * Puts a proven address in place of the present one, which is kept for its owner for 72 hours. Throws `address_taken`
- * inside the transaction when somebody else was faster, so that nothing of it stays.
+ * inside the transaction when somebody else was faster, so that everything is rolled back.
  */
 export async function replaceAddress(
   { clock }: ClockDeps,
@@ -62,7 +62,7 @@ export async function replaceAddress(
   return (await writeAddress(tx, { userId: account.id, address, verifiedAt: now, now })) as Account;
 }
 
-/** The former addresses that are kept for an account, by their keys. */
+/** The keys of the former addresses that are kept for an account. */
 export async function keptAddresses(
   { clock }: ClockDeps,
   tx: Tx,
@@ -72,11 +72,11 @@ export async function keptAddresses(
 }
 
 /**
- * Puts a former address back, as verified as it was. Every address that came after it is free again; those that came before
- * it stay kept for their owner as long as they were, since this one may itself be that of a thief. One that nobody had
- * proven stays so, although its owner has just read a mail: whoever set the account up may be somebody else, and it is
- * the mailed reset that takes the account from them with all that they set (docs/accounts.md). Null when it is not kept any
- * more.
+ * Puts a former address back, verified only if it was before. Every address that came after it is free again; those that came
+ * before it stay kept for their owner as long as they were, since the restored one may itself be a thief's. An address that
+ * was never verified stays so, although its owner has just read a mail: somebody else may have set the account up, and it is
+ * the mailed reset that takes the account from them with all that they set (docs/accounts.md). Null when the address is no
+ * longer kept.
  */
 export async function restoreAddress(
   { clock }: ClockDeps,

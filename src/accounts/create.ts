@@ -7,18 +7,18 @@ import { type AccountRow, addAccount, addAddressedAccount, claimNames, dropAccou
 
 export interface NewAccount {
   readonly email: string;
-  /** The address where left out. */
+  /** Where left out, the address. */
   readonly username?: string;
   readonly firstName: string;
   readonly lastName: string;
   readonly fullName?: string;
   readonly phoneNumber?: string | null;
   readonly emailVerified?: boolean;
-  /** `user` where left out. */
+  /** Where left out, `user`. */
   readonly roles?: readonly string[];
 }
 
-/** Normalises a new account and gives it its id. Refuses with 422 on `email` an address that is none, and on `username`. */
+/** Normalises a new account and gives it an id. Refuses an invalid address or username with 422 on `email` or `username`. */
 export function prepareAccount(
   { clock, random }: Pick<Deps, 'clock' | 'random'>,
   account: NewAccount,
@@ -44,8 +44,8 @@ export function prepareAccount(
 }
 
 /**
- * Creates an account with its names and roles. Of several at once for one name, the primary key of `identifiers` lets
- * one through; the others get the word for what is taken, and leave nothing behind.
+ * Creates an account with its names and roles. If several callers want one name at once, the primary key of `identifiers`
+ * lets one through; the others are told which name is taken, and leave nothing behind.
  */
 export async function createAccount(
   deps: Pick<Deps, 'clock' | 'random'>,
@@ -66,8 +66,8 @@ export async function createAccount(
 }
 
 /**
- * The same for an account whose username is its address, as CTEs of a statement of the caller's: `account` has its row,
- * and none when the address is taken. `source` decides whether anything is created at all.
+ * The same for an account whose username is its address, as CTEs for the caller's statement: `account` has the new row, or
+ * none when the address is taken. `source` decides whether anything is created at all.
  */
 export function accountCtes(row: AccountRow, source: Fragment): Fragment {
   return addAddressedAccount(row, source);

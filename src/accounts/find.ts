@@ -15,12 +15,12 @@ export function lockAccount(tx: Tx, id: string): Promise<Account | null> {
   return lockAccountRow(tx, id);
 }
 
-/** The account whose own address this is, in any case, or null. */
+/** The account whose own address this is, ignoring case, or null. */
 export function findAccountByAddress(database: Sql, address: string): Promise<Account | null> {
   return selectAccountByKey(database, normalizeEmail(address).key, false);
 }
 
-/** The account of a username or an address, in any case, or null. */
+/** The account with this username or address, ignoring case, or null. */
 export function findAccountByLogin(database: Sql, name: string): Promise<Account | null> {
   return selectAccountByKey(database, normalizeLogin(name), true);
 }

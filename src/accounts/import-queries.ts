@@ -18,13 +18,13 @@ export interface ImportedAccount {
   readonly lastLoginAt: Date | null;
 }
 
-/** Who holds a name; `isKept` where it is a former address, which nobody has until its owner lets go of it. */
+/** Who holds a name; `isKept` where it is a former address, which is not in use but kept for its owner. */
 export interface Holder {
   readonly userId: string;
   readonly isKept: boolean;
 }
 
-/** Who holds these names, or has them kept. */
+/** Who holds these names, or for whom they are kept. */
 export async function readHolders(
   tx: Tx,
   keys: readonly string[],
@@ -36,7 +36,7 @@ export async function readHolders(
   return new Map(rows.map(({ key, user_id, is_kept }) => [key, { userId: user_id, isKept: is_kept }]));
 }
 
-/** Returns the ids that were free. */
+/** Writes the accounts whose ids are free; returns those ids. */
 export async function insertAccounts(tx: Tx, rows: readonly ImportedAccount[], now: Date): Promise<string[]> {
   const all = <T>(pick: (row: ImportedAccount) => T) => rows.map(pick);
   const written = await tx.rows<{ id: string }>(sql`
@@ -68,7 +68,7 @@ export async function insertNames(
     { id, key, kind: 'email' },
     ...(usernameKey === null ? [] : [{ id, key: usernameKey, kind: 'username' }]),
   ]);
-  // In one order, so that two imports at once do not wait for each other in a circle.
+  // In one order, so that two imports at once cannot deadlock.
   names.sort((a, b) => (a.key < b.key ? -1 : 1));
   const claimed = await tx.rows<{ key: string }>(sql`
     insert into identifiers as i (key, user_id, kind)
@@ -81,7 +81,7 @@ export async function insertNames(
   return new Set(claimed.map(({ key }) => key));
 }
 
-/** Removes accounts, and by their foreign keys all that hangs on them. */
+/** Removes accounts and, by foreign keys, everything that belongs to them. */
 export function dropAccounts(tx: Tx, ids: readonly string[]): Promise<number> {
   return tx.run(sql`delete from users where id = any(${[...ids]}::uuid[])`);
 }

@@ -10,8 +10,8 @@ import {
 export type { ImportedAccount } from './import-queries.ts';
 
 /**
- * What became of each account, by its id; `present` names who has the address already, `address_kept` whose former one
- * it is.
+ * What became of each account, by its id: `present` names the account that has the address already, `address_kept` the one
+ * whose former address it is.
  */
 export type Imported =
   | { readonly kind: 'made' }
@@ -21,8 +21,8 @@ export type Imported =
   | { readonly kind: 'id_taken' };
 
 /**
- * Writes many accounts with their names, four statements where nobody is faster. Whoever holds an address keeps it: that
- * account is `present`, and nothing of it changes. Nothing is left of a row whose username or id is another's.
+ * Writes many accounts with their names, in three statements unless somebody else is faster. Whoever holds an address keeps
+ * it: the outcome is `present`, and their account does not change. A row whose username or id is another's leaves nothing.
  */
 export async function importAccounts(
   tx: Tx,
@@ -42,7 +42,7 @@ export async function importAccounts(
     else late.push(account);
   }
   if (late.length === 0) return outcome;
-  // Their id is another's; or somebody signed up, or a second import ran, since the names were read.
+  // The id is another account's, or somebody signed up or a second import ran after the names were read.
   const dropped = late.filter(({ id }) => written.has(id)).map(({ id }) => id);
   if (dropped.length > 0) await dropAccounts(tx, dropped);
   const taken = await findTaken(tx, late, now);
@@ -51,7 +51,7 @@ export async function importAccounts(
   return outcome;
 }
 
-/** Those of the accounts whose address or username somebody has. */
+/** The outcome of those accounts whose address or username somebody already has. */
 async function findTaken(
   tx: Tx,
   accounts: readonly ImportedAccount[],

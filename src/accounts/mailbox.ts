@@ -3,7 +3,7 @@ import type { Deps } from '../platform/deps.ts';
 import { dropPendingEmail, verifyAddress } from './queries.ts';
 
 /**
- * Notes that somebody has read a mail that was sent to this address; false where the account has another one by now,
+ * Notes that somebody has read a mail that was sent to this address; false where the account has another by now,
  * so that an old link proves nothing.
  */
 export function markEmailVerified(
@@ -14,7 +14,7 @@ export function markEmailVerified(
   return verifyAddress(tx, { userId, address, now: clock.now() });
 }
 
-/** Forgets a change of address that was asked for and not confirmed. */
+/** Forgets a change of address that was requested and not confirmed. */
 export async function clearPendingEmail(
   { clock }: Pick<Deps, 'clock'>,
   tx: Tx,

@@ -2,17 +2,17 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 import { invalid, Problem } from '../platform/problems.ts';
 
 export interface NormalizedAddress {
-  /** As it will be stored and written to: NFKC, the domain as A-labels in lower case. */
+  /** As it is stored and mail is sent to it: NFKC, the domain as A-labels in lower case. */
   readonly address: string;
   /**
-   * What it is held by: the whole case-folded, so wide that nobody can have what looks like another's (ß and ss, ı and i).
-   * Whether two addresses are one mailbox is narrower: `isSameAddress`.
+   * The key that an account holds it by: case-folded as a whole, so broadly that nobody can have an address that looks like
+   * another's (ß and ss, ı and i). Whether two addresses are one mailbox is a narrower question: `isSameAddress`.
    */
   readonly key: string;
 }
 
 const LOCAL_PART = /^[^\s@<>()[\],;:\\"\p{C}]{1,64}$/u;
-// What a URL would end its host at, decode or drop, and make another domain of it.
+// Characters at which a URL would end its host, or which it would decode or drop, making another domain of it.
 const FOREIGN_TO_DOMAINS =
   /[^a-z0-9.\-\u0080-\u{10ffff}]|\s|(?![\u200c\u200d])\p{Default_Ignorable_Code_Point}/iu;
 const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -38,7 +38,7 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
     !DOMAIN.test(domain) ||
     !domain.includes('.') ||
     /\.\d+$/.test(domain) ||
-    // An A-label that stands for nothing.
+    // An A-label that decodes to nothing.
     domainToUnicode(domain).includes('xn--')
   ) {
     throw invalid(member, 'value_error', 'This is not a valid email address.');
@@ -46,7 +46,7 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
   return { address, key: foldCase(address) };
 }
 
-/** Whether a text is an address that `normalizeEmail` takes. */
+/** Whether `normalizeEmail` accepts a text as an address. */
 export function isAddress(text: string): boolean {
   try {
     normalizeEmail(text);
@@ -58,8 +58,8 @@ export function isAddress(text: string): boolean {
 }
 
 /**
- * Whether two addresses are one mailbox (docs/accounts.md): after NFKC, domains as A-labels, without case. Whoever
- * proves an address has proven no other one of the same key: straße@ and strasse@, admın@ and admin@ may be two people.
+ * Whether two addresses are one mailbox (docs/accounts.md): after NFKC, with domains as A-labels, ignoring case. Proving an
+ * address proves no other with the same key: straße@ and strasse@, or admın@ and admin@, may belong to two people.
  */
 export function isSameAddress(one: string, other: string): boolean {
   return mailbox(one) === mailbox(other);
@@ -69,15 +69,16 @@ function mailbox(text: string): string {
   return normalizeEmail(text).address.toLowerCase();
 }
 
-// Letters, marks, digits, punctuation and symbols of any script, and single spaces inside; nothing that cannot be seen.
+// Letters, marks, digits, punctuation and symbols of any script, and single spaces inside; nothing invisible.
 const USERNAME =
   /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{N}\p{P}\p{S}]+(?: [\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$/u;
 const USERNAME_MIN = 3;
 const USERNAME_MAX = 150;
 
 /**
- * A username after NFKC, and what it is compared by; null where it is the account's own address, which it then follows.
- * Refuses with 422 on `member` any other name with an `@`, and what is too short, too long or invisible.
+ * A username after NFKC, and its key for comparison; null where it is the account's own address, which the username then
+ * follows. Refuses with 422 on `member` any other name with an `@`, and one that is too short, too long or has invisible
+ * characters.
  */
 export function normalizeUsername(
   text: string,
@@ -98,18 +99,18 @@ export function normalizeUsername(
   return { username, key: foldCase(username) };
 }
 
-/** What a username or an address typed at login is looked up by; never refuses. */
+/** The key by which a username or an address typed at login is looked up; never refuses. */
 export function normalizeLogin(text: string): string {
   const name = text.normalize('NFKC').trim();
   try {
-    // Looked for after NFKC: some keyboards write another @.
+    // The @ is looked for after NFKC: some keyboards write another form of it.
     return name.includes('@') ? normalizeEmail(name).key : foldCase(name);
   } catch {
     return foldCase(name);
   }
 }
 
-/** Case folding for comparison: by way of upper case, so that characters with several lower forms meet (ß, ẞ and SS, σ and ς). */
+/** Case folding for comparison, by way of upper case, so that several lower-case forms become one (ß, ẞ and SS; σ and ς). */
 export function foldCase(text: string): string {
   return text.toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
 }

@@ -1,10 +1,10 @@
 import { invalid } from '../platform/problems.ts';
 
-// Beside controls and line breaks, what turns the direction of the text around it, in a mail or on a page: overrides,
-// embeddings and isolates (UAX #9). Joiners and marks stay: Persian and Hindi names are spelled with them.
+// Beside controls and line breaks, the characters that change the direction of the text around them, in a mail or on a page:
+// overrides, embeddings and isolates (UAX #9). Joiners and marks stay: Persian and Hindi names are spelled with them.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
-/** A name of a person, trimmed and after NFC. Refuses with 422 on `member` what is empty or has control characters. */
+/** A person's name, trimmed and after NFC. Refuses with 422 on `member` a name that is empty or has control characters. */
 export function personName(text: string, member: string): string {
   const name = text.normalize('NFC').trim();
   if (name === '') throw invalid(member, 'string_too_short', 'String should have at least 1 character');
@@ -12,7 +12,7 @@ export function personName(text: string, member: string): string {
   return name;
 }
 
-/** A name as others gave it, without what a name of ours cannot hold. */
+/** A text that came from elsewhere, without the characters that `personName` refuses. */
 export function printable(text: string): string {
   return text.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '');
 }

@@ -6,8 +6,8 @@ const library = loadOnce(() => import('libphonenumber-js/min'));
 const WRITTEN = /^\+?[0-9]{10,15}$/;
 
 /**
- * A phone number in E.164 where it parses as an international one, else as it was written. Refuses with 422 on `member`
- * what is not 10 to 15 digits with an optional plus.
+ * A phone number in E.164 if it parses as an international one, else as it was written. Refuses with 422 on `member`
+ * anything but 10 to 15 digits with an optional plus.
  */
 export async function normalizePhone(text: string, member = 'phone_number'): Promise<string> {
   const written = text.trim();

@@ -2,7 +2,7 @@ import type { Sql, Tx } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 import { type Account, accountColumns } from './account.ts';
 
-/** One change of names at a time, so that two people who swap theirs cannot wait for each other for ever. */
+/** Lets one change of names through at a time, so that two people who swap theirs cannot deadlock. */
 export function lockNames(tx: Tx): Promise<unknown> {
   return tx.row(sql`select pg_advisory_xact_lock(hashtextextended('accounts:names', 0))`);
 }
@@ -15,7 +15,7 @@ export interface ProfileRow {
   readonly phoneGiven: boolean;
 }
 
-/** Writes what is not null; the full name follows the two others unless it is given. */
+/** Writes what is not null; unless a full name is given, it follows the first and last name. */
 export function writeNames(tx: Sql, userId: string, row: ProfileRow, now: Date): Promise<Account | null> {
   const { firstName, lastName, fullName } = row;
   return tx.row(sql`
@@ -38,7 +38,7 @@ export function writeUsername(tx: Tx, userId: string, username: string, now: Dat
     update users set username = ${username}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);
 }
 
-/** Gives up the username that the account holds beside its address, unless it is this one. */
+/** Gives up the username that the account holds beside its address, unless its key is `except`. */
 export function releaseUsername(tx: Tx, userId: string, except: string | null): Promise<number> {
   return tx.run(sql`
     delete from identifiers
@@ -59,7 +59,7 @@ export async function claimKey(
   return written === 1;
 }
 
-/** Keeps the present address for its owner until then, with what was known of it; nobody else can take it. */
+/** Keeps the present address, and when it was verified, for its owner until `until`; nobody else can take it. */
 export function reserveAddress(tx: Tx, userId: string, until: Date): Promise<number> {
   return tx.run(sql`
     update identifiers i set kind = 'reserved', reserved_until = ${until}::timestamptz,
@@ -67,7 +67,7 @@ export function reserveAddress(tx: Tx, userId: string, until: Date): Promise<num
     where user_id = ${userId}::uuid and kind = 'email'`);
 }
 
-/** A former address that is still kept for the account, and when it had been verified; null where it is not. */
+/** When a former address that is still kept for the account was verified; null if it is not kept. */
 export function findReserved(
   tx: Tx,
   userId: string,
@@ -86,7 +86,7 @@ export async function selectReserved(tx: Tx, userId: string, now: Date): Promise
   return rows.map(({ key }) => key);
 }
 
-/** Drops every address of the account that came after this one, which becomes its address again. */
+/** Makes a former address the account's own again, and drops every address that came after it. */
 export async function returnTo(tx: Tx, userId: string, key: string): Promise<void> {
   await tx.run(sql`
     delete from identifiers i using identifiers former
@@ -97,7 +97,7 @@ export async function returnTo(tx: Tx, userId: string, key: string): Promise<voi
     where key = ${key}::text and user_id = ${userId}::uuid`);
 }
 
-/** Writes an address, and when it was verified; a username that was the old one follows. */
+/** Writes an address, and when it was verified; a username that was the old address follows it. */
 export function writeAddress(
   tx: Tx,
   {
@@ -114,13 +114,13 @@ export function writeAddress(
     returning ${accountColumns}`);
 }
 
-/** Notes the address that waits for its confirmation, in place of another one. */
+/** Notes a new address that is still to be confirmed, in place of an earlier one. */
 export function writePending(tx: Tx, userId: string, address: string, now: Date): Promise<number> {
   return tx.run(sql`
     update users set pending_email = ${address}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);
 }
 
-/** Who holds a key, or has it kept; null where it is free. */
+/** Who holds a key, or for whom it is kept; null where it is free. */
 export function holderOf(
   database: Sql,
   key: string,
@@ -131,7 +131,7 @@ export function holderOf(
     where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)`);
 }
 
-/** Stops or lets an account log in; the time of the first stop stays. */
+/** Disables or enables an account; disabling it again keeps the time of the first. */
 export function writeDisabled(tx: Tx, userId: string, disabled: boolean, now: Date): Promise<Account | null> {
   return tx.row(sql`
     update users u set disabled_at = case when ${disabled}::bool then coalesce(disabled_at, ${now}::timestamptz) end,

@@ -15,7 +15,7 @@ import {
   writeUsername,
 } from './profile-queries.ts';
 
-/** What a person, or an administrator, may write; what is left out stays. */
+/** What a person, or an administrator, may write; what is left out stays as it is. */
 export interface ProfileChange {
   readonly first_name?: string | undefined;
   readonly last_name?: string | undefined;
@@ -56,8 +56,8 @@ export function writeProfile(
 }
 
 /**
- * Gives an account another username; its own address, in any case, makes the username follow the address again. Throws
- * `username_taken` or 422 inside the transaction, which must not have written anything that should stay.
+ * Gives an account another username; if that is its own address, ignoring case, the username follows the address again.
+ * Throws `username_taken` or 422 inside the transaction, which must not have written anything that should stay.
  */
 export async function changeUsername(
   { clock }: Pick<Deps, 'clock'>,
@@ -71,13 +71,13 @@ export async function changeUsername(
   await releaseUsername(tx, account.id, named?.key ?? null);
   if (named !== null) {
     const claimed = await claimKey(tx, { userId: account.id, key: named.key, kind: 'username', now });
-    // Thrown inside, so that the name that was just given up stays its owner's.
+    // Thrown inside the transaction, so that the account keeps the name that it has just given up.
     if (!claimed) throw new Problem('username_taken');
   }
   await writeUsername(tx, account.id, named?.username ?? account.email, now);
 }
 
-/** Stops an account from logging in, or lets it; null where it is gone. Ending its sessions is the caller's. */
+/** Disables or enables an account; null where it is gone. The caller must end its sessions. */
 export function setDisabled(
   { clock }: Pick<Deps, 'clock'>,
   tx: Tx,

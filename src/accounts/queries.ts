@@ -12,7 +12,7 @@ export function lockAccountRow(tx: Sql, id: string): Promise<Account | null> {
   return tx.row(sql`select ${accountColumns} from users u where u.id = ${id}::uuid for no key update`);
 }
 
-/** The account that holds this key as its address, or as its username too when `anyName`. */
+/** The account that holds this key as its address or, with `anyName`, as its username. */
 export function selectAccountByKey(database: Sql, key: string, anyName: boolean): Promise<Account | null> {
   return database.row(sql`
     select ${accountColumns} from identifiers i join users u on u.id = i.user_id
@@ -55,13 +55,13 @@ const insertRoles = (row: AccountRow) => sql`
   insert into user_roles (user_id, role_name, granted_at)
   select account.id, role_name, ${row.now}::timestamptz from account, unnest(${[...row.roles]}::text[]) as role_name`;
 
-// A name that was kept for its former owner is free again when its time has come.
+// A name that was kept for its former owner is free again once `reserved_until` has passed.
 const takeFreedName = (now: Date) => sql`
   on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
       verified_at = null
   where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`;
 
-/** CTEs `claimed`, `account` and `granted`: the name first, so that nothing follows where it is taken. */
+/** CTEs `claimed`, `account` and `granted`: the name comes first, so that nothing is written where it is taken. */
 export function addAddressedAccount(row: AccountRow, source: Fragment): Fragment {
   return sql`
     claimed as (
@@ -91,12 +91,12 @@ export async function claimNames(tx: Sql, row: AccountRow): Promise<string[]> {
   return claimed.map(({ key }) => key);
 }
 
-/** Removes an account, and by its foreign keys all that hangs on it; returns how many there were. */
+/** Removes an account and, by foreign keys, everything that belongs to it; returns how many there were. */
 export function dropAccount(tx: Sql, id: string): Promise<number> {
   return tx.run(sql`delete from users where id = ${id}::uuid`);
 }
 
-/** Notes that somebody has read a mail sent to the account's present address; false where it is another by now. */
+/** Notes that somebody has read a mail sent to the account's present address; false where it has another by now. */
 export async function verifyAddress(
   tx: Sql,
   { userId, address, now }: { userId: string; address: string; now: Date },
@@ -107,7 +107,7 @@ export async function verifyAddress(
   return written === 1;
 }
 
-/** Forgets the address that waits for its confirmation; returns how many accounts had one. */
+/** Forgets the address that is still to be confirmed; returns how many accounts had one. */
 export function dropPendingEmail(tx: Sql, userId: string, now: Date): Promise<number> {
   return tx.run(sql`
     update users set pending_email = null, updated_at = ${now}::timestamptz

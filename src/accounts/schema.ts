@@ -40,7 +40,7 @@ export const identifiers = defineEntity({
     user_id: () => ofOwner(users, 'user_id'),
     kind: oneOf('email', 'username', 'reserved'),
     reserved_until: instant().nullable(),
-    // Of an address that is kept for its former owner: when it had been verified.
+    // For an address that is kept for its former owner: when it was verified.
     verified_at: instant().nullable(),
   },
   checks: [

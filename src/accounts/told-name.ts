@@ -1,8 +1,8 @@
 import type { Account } from './account.ts';
 
 /**
- * The name that a mail greets by; none in an unproven mailbox. That may be a stranger's, and the name is whatever somebody
- * typed: nobody mails strangers a text of theirs through us.
+ * The name that a mail greets by; none if the mailbox is unproven. It may be a stranger's, and the name is whatever somebody
+ * typed: nobody can mail strangers a text of their own through this service.
  */
 export function toldName({
   email_verified_at,

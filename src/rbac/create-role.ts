@@ -15,7 +15,7 @@ export interface NewRole {
 
 /**
  * Makes a role. Refuses with `role_exists`, `grant_exceeds_own` for a permission that the granter lacks, and 422 for one
- * that nobody made.
+ * that does not exist.
  */
 export function createRole(deps: Deps, granter: Granter, role: NewRole): Promise<RoleBody> {
   const name = roleName(role.name);

@@ -6,7 +6,7 @@ import { Problem, type ProblemCode, type ProblemOptions } from '../platform/prob
 import { actorOfGranter, type Granter } from './granter.ts';
 import { lockGrants, mayStillAct, readClientPermissions, readPresentPermissions } from './queries.ts';
 
-/** A verdict: what was asked for may not be done, for this reason. */
+/** A verdict: what was asked for is refused, for this reason. */
 export class Refusal {
   readonly code: ProblemCode;
   readonly options: ProblemOptions;
@@ -18,11 +18,11 @@ export class Refusal {
 }
 
 export interface Matter {
-  /** The permission that the route asks for, looked at again under the lock; none on one's own account. */
+  /** The permission that the route requires, checked again under the lock; left out for the caller's own account. */
   readonly needs?: string;
   /**
-   * `change`: grants, or who is an administrator, may differ afterwards; one at a time. `act`: they only have to hold
-   * still.
+   * `change`, held by one transaction at a time: grants, or who is an administrator, may differ afterwards. `act`: they only
+   * must not change meanwhile.
    */
   readonly lock: 'change' | 'act';
   /** What the audit trail calls a refusal. */
@@ -35,8 +35,8 @@ export interface Matter {
 
 /**
  * Runs `work` in one transaction during which nobody else changes any grant, with the permissions that the granter holds
- * by then: two administrators who demote each other at once come one after the other. A Refusal that `work` returns is
- * recorded, and thrown as its Problem after the commit; `work` must not have written anything before it.
+ * under that lock: if two administrators demote each other at once, one comes after the other. A Refusal that `work` returns
+ * is recorded, and thrown as its Problem after the commit; `work` must not have written anything before returning one.
  */
 export async function decide<T>(
   deps: Deps,
@@ -68,7 +68,7 @@ export async function decide<T>(
   return verdict;
 }
 
-// What the principal was let in with, less what it has lost since; null for whoever was disabled or logged out since.
+// The permissions that the granter was let in with, minus those lost since; null for a user disabled or logged out since.
 async function presentPermissions(tx: Tx, granter: Granter): Promise<ReadonlySet<string> | null> {
   if (granter.kind === 'operator') return granter.permissions;
   if (granter.kind === 'user' && !(await mayStillAct(tx, granter))) return null;

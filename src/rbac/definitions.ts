@@ -24,22 +24,22 @@ export interface Grants {
 interface Definitions {
   readonly version: string;
   readonly roles: ReadonlyMap<string, { readonly mfaRequired: boolean; readonly permissions: string[] }>;
-  /** Where each permission stands in the database's order, which is not JavaScript's under every collation. */
+  /** Where each permission stands in the database's order, which under some collations is not JavaScript's. */
   readonly places: ReadonlyMap<string, number>;
 }
 
-// Read through the pool alone: what a transaction sees of its own may yet be rolled back.
+// Read only through the pool: what a transaction sees of its own changes may yet be rolled back.
 const kept = new WeakMap<Db, Definitions>();
 const readings = new WeakMap<Db, Promise<Definitions | null>>();
 
 /**
- * What `effectiveGrants` says of the user, without its join: what the roles contain is kept in the process for exactly
- * one version, and read anew when the user's statement saw another.
+ * What `effectiveGrants` says of the user, without its join: the process keeps what the roles contain for exactly one
+ * version, and reads it anew when the user's statement saw another.
  */
 export async function grantsOf(db: Db, { userId, roles, version, amr }: Holder): Promise<Grants> {
   let definitions = kept.get(db) ?? null;
   if (version !== null && definitions?.version !== version) definitions = await readOnce(db);
-  // The roles changed between the two statements, whose answers must not be mixed; or nobody versions them.
+  // The roles changed between the two statements, whose answers must not be mixed; or `role_versions` is empty.
   if (definitions === null || definitions.version !== version) return effectiveGrants(db, { userId, amr });
   return { roles, permissions: permitted(definitions, roles, amr.includes('mfa')) };
 }
@@ -55,7 +55,8 @@ function permitted({ roles, places }: Definitions, held: readonly string[], prov
   return [...new Set(lists.flat())].sort((left, right) => place(left) - place(right));
 }
 
-// Many ask at once after a change. Whoever joins a reading that is older than what it saw finds another version in it.
+// After a change many ask at once, and share one reading. A caller whose statement saw a newer version than that reading
+// finds the other version in it.
 function readOnce(db: Db): Promise<Definitions | null> {
   let reading = readings.get(db);
   if (reading === undefined) {
@@ -79,7 +80,7 @@ async function read(db: Db): Promise<Definitions | null> {
     else known.permissions.push(permission);
     if (!places.has(permission)) places.set(permission, places.size);
   }
-  // One reading at a time: the last one is the newest.
+  // Only one reading runs at a time, so the last one is the newest.
   const definitions = { version, roles, places };
   kept.set(db, definitions);
   return definitions;

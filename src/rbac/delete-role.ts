@@ -5,8 +5,8 @@ import { actorOfGranter, type Granter } from './granter.ts';
 import { deleteRoleRow, selectRole } from './queries.ts';
 
 /**
- * Removes a role from everybody who has it. Refuses with `role_not_found`, `role_built_in`, or `target_outranks_caller`
- * when it holds what the granter lacks.
+ * Deletes a role, and so takes it from everybody who has it. Refuses with `role_not_found`, `role_built_in`, or
+ * `target_outranks_caller` when the role holds a permission that the granter lacks.
  */
 export async function deleteRole(deps: Deps, granter: Granter, name: string): Promise<void> {
   const event = { type: 'role.deleted', data: { role: name } } as const;

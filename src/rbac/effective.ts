@@ -25,7 +25,7 @@ export async function rolesOfUser(database: Sql, userId: string): Promise<string
   return row?.roles ?? [];
 }
 
-/** The roles of a user, and what they permit a session that was proven in these ways. */
+/** The roles of a user, and what they permit a session with this `amr`. */
 export async function effectiveGrants(
   database: Sql,
   { userId, amr }: { userId: string; amr: readonly string[] },

@@ -6,7 +6,7 @@ export function existingRoles(database: Sql): Promise<string[]> {
   return selectRoleNames(database);
 }
 
-/** Gives roles to new accounts, in one statement; a role that nobody made (yet, in a dry run) is left out. */
+/** Gives roles to new accounts, in one statement; a role that does not exist (in a dry run, not yet) is left out. */
 export function grantMany(
   tx: Tx,
   grants: readonly { readonly userId: string; readonly role: string }[],

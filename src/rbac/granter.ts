@@ -2,7 +2,7 @@ import type { Caller } from '../platform/caller.ts';
 
 /**
  * Whoever changes who may do what: a Principal (sessions/principal.ts) as the slices above sessions see it, or the
- * operator. A user without a session is one whose word was given before, as an invitation.
+ * operator. A user without a session decided earlier, as with an invitation.
  */
 export type Granter = { readonly permissions: ReadonlySet<string> } & (
   | {

@@ -34,7 +34,7 @@ export async function listPermissions(
   return pageOf(rows, limit, { keyOf: ({ name }) => [name], present: row => row });
 }
 
-/** Makes a permission, which administrators then have. Refuses with `permission_exists`. */
+/** Makes a permission, and gives it to administrators. Refuses with `permission_exists`. */
 export function createPermission(
   deps: Deps,
   granter: Granter,
@@ -58,8 +58,8 @@ export function createPermission(
 
 /**
  * Removes a permission from every role and client. Refuses with `permission_not_found`, `permission_built_in`,
- * `grant_exceeds_own` for one that the granter lacks, and `target_outranks_caller` where a role other than `admin`, or a
- * client, holds it beside one that the granter lacks.
+ * `grant_exceeds_own` if the granter lacks it, and `target_outranks_caller` if a role other than `admin`, or a client, that
+ * holds it also holds a permission that the granter lacks.
  */
 export async function deletePermission(deps: Deps, granter: Granter, name: string): Promise<void> {
   const event = { type: 'permission.deleted', data: { permission: name } } as const;

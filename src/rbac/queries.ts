@@ -1,7 +1,7 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
-/** Holds every grant still until the transaction ends: the row of `admin` stands for all of them. */
+/** Stops every grant from changing until the transaction ends: the lock on the row of `admin` stands for all of them. */
 export function lockGrants(tx: Tx, mode: 'change' | 'act'): Promise<number> {
   return mode === 'change'
     ? tx.run(sql`select from roles where name = 'admin' for no key update`)
@@ -20,7 +20,7 @@ export function readUserPermissions(database: Sql, userId: string): Promise<stri
   );
 }
 
-/** What the roles of a user permit this session now; where there is none, as if a second factor had been given. */
+/** What the roles of a user permit this session now; without a session, as if a second factor had been given. */
 export function readPresentPermissions(
   tx: Tx,
   { userId, sessionId }: { userId: string; sessionId: string | null },
@@ -84,8 +84,8 @@ export function knownPermissions(database: Sql, permissions: readonly string[]):
 }
 
 /**
- * Whether somebody who can log in, other than this user, is an administrator: enabled, and with a way in. Who was made
- * by an administrator and has not followed the mail yet has none.
+ * Whether an administrator other than this user can log in: is enabled, and has a way in. Somebody whom an administrator
+ * created, and who has not followed the mail yet, has none.
  */
 export async function otherAdministrator(tx: Tx, userId: string): Promise<boolean> {
   const found = await tx.row(sql`
@@ -142,7 +142,7 @@ export function selectRoles(
     select ${roleColumns} from roles r where r.name > ${after}::text order by r.name limit ${limit}::int`);
 }
 
-/** False when a role of this name exists. */
+/** Writes a role; false when one of this name exists. */
 export async function insertRole(
   tx: Tx,
   role: { name: string; description: string; mfaRequired: boolean; now: Date },
@@ -154,7 +154,7 @@ export async function insertRole(
   return written === 1;
 }
 
-/** Replaces what a role says, but for its permissions. */
+/** Replaces what a role says of itself, but not its permissions. */
 export function writeRole(
   tx: Tx,
   role: { name: string; description: string; mfaRequired: boolean },
@@ -174,7 +174,7 @@ export function replacePermissions(tx: Tx, role: string, permissions: readonly s
     select ${role}::text, permission from unnest(${[...permissions]}::text[]) as permission on conflict do nothing`);
 }
 
-/** Removes a role that is not built in, from everybody who has it; returns from how many. */
+/** Deletes a role that is not built in, and so takes it from everybody who has it; returns how many had it. */
 export async function deleteRoleRow(tx: Tx, name: string): Promise<number> {
   const row = await tx.row<{ holders: number }>(sql`
     with gone as (delete from roles where name = ${name}::text and not built_in)
@@ -229,8 +229,8 @@ export async function insertPermission(
 }
 
 /**
- * Whether a role or a client has a permission beside one that is not in `held`; apart from `admin`, which has whatever there
- * is.
+ * Whether a role or a client with this permission also has one that is not in `held`; `admin`, which has every permission,
+ * does not count.
  */
 export async function isHeldBeyond(tx: Tx, name: string, held: readonly string[]): Promise<boolean> {
   const row = await tx.row(sql`
@@ -263,7 +263,7 @@ export type DefinitionRow = { readonly version: string } & (
   | { readonly role: null }
 );
 
-/** What every role contains, in the order of the permissions, with its version; one row of nulls where none contains any. */
+/** What every role contains, by permission, with the version; where no role contains any, one row with nulls beside it. */
 export function selectDefinitions(database: Sql): Promise<DefinitionRow[]> {
   return database.rows(sql`
     select v.version, r.name as role, r.mfa_required, rp.permission_name as permission

@@ -5,7 +5,7 @@ import { unknownMembers } from './role.ts';
 
 /**
  * A Refusal (`grant_exceeds_own`, naming them) when some of the `permissions` that a caller wants to give are not in
- * `held`; throws 422 for one that nobody made, by its place in the list.
+ * `held`; throws 422 for one that does not exist, naming its place in the list.
  */
 export async function refusePermissions(
   tx: Tx,

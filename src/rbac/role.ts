@@ -30,7 +30,7 @@ export function presentRole(row: RoleRow): RoleBody {
   return { name, description, permissions, mfa_required, built_in };
 }
 
-/** How a role is named: it stands in paths and tokens. */
+/** The form of a role's name, which stands in paths and tokens. */
 export const ROLE_NAME = '^[a-z][a-z0-9_-]{0,62}$';
 /** `resource:action`. */
 export const PERMISSION_NAME = '^[a-z][a-z0-9_.-]{0,62}:[a-z][a-z0-9_.-]{0,62}$';
@@ -53,7 +53,7 @@ export function permissionName(text: string): string {
   return text;
 }
 
-/** Text for people: trimmed, after NFC. Refuses with 422 on `description` control characters. */
+/** Text for people: trimmed, after NFC. Refuses control characters with 422 on `description`. */
 export function describe(text: string): string {
   const description = text.normalize('NFC').trim();
   if (/\p{Cc}/u.test(description))
@@ -61,7 +61,7 @@ export function describe(text: string): string {
   return description;
 }
 
-/** A 422 that names which members of a list are unknown, by their place; their text is not echoed. */
+/** A 422 that names which members of a list are unknown, by their place in it; their text is not echoed. */
 export function unknownMembers(
   member: 'roles' | 'permissions',
   sent: readonly string[],

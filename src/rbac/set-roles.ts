@@ -16,14 +16,14 @@ import { unknownMembers } from './role.ts';
 
 export interface Grant {
   readonly userId: string;
-  /** Of an account that may log in: the last such administrator keeps the role. */
+  /** Whether the account may log in: the last administrator who may keeps the role. */
   readonly enabled: boolean;
   readonly roles: readonly string[];
 }
 
 /**
  * Makes the roles of a user exactly these, inside `decide` with the lock `change`; returns them sorted. A Refusal is
- * `target_outranks_caller`, `grant_exceeds_own` or `last_administrator`; throws 422 for a role that nobody made.
+ * `target_outranks_caller`, `grant_exceeds_own` or `last_administrator`; throws 422 for a role that does not exist.
  */
 export async function setRoles(
   deps: Deps,
@@ -69,7 +69,7 @@ export async function refuseOutranked(
   return permissions.every(permission => held.has(permission)) ? null : new Refusal('target_outranks_caller');
 }
 
-/** A Refusal when roles hold a permission that is not in `held`; throws 422 for a role that nobody made. */
+/** A Refusal when these roles hold a permission that is not in `held`; throws 422 for a role that does not exist. */
 export async function refuseGrant(
   tx: Tx,
   held: ReadonlySet<string>,
@@ -92,7 +92,7 @@ export async function holdsAll(
   return (await readRolePermissions(tx, roles)).every(permission => held.has(permission));
 }
 
-/** A Refusal when this is the last administrator who may log in; asked inside `decide` with the lock `change`. */
+/** A Refusal when this is the last administrator who may log in; call it inside `decide` with the lock `change`. */
 export async function refuseLastAdministrator(
   tx: Tx,
   user: { readonly id: string; readonly disabled_at: Date | null },

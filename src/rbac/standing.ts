@@ -3,34 +3,34 @@ import { type Fragment, sql } from '../platform/sql.ts';
 import type { Granter } from './granter.ts';
 import { lockGrants } from './queries.ts';
 
-/** Who asked for something that happens later: a person or a service client by id, or the operator, who has none. */
+/** Who asked for something that happens later: a person or a service client by id, or the operator, who has no id. */
 export interface Requester {
   readonly kind: Granter['kind'];
   readonly id: string | null;
 }
 
-/** The granter as whoever answers for what happens later. */
+/** The granter as the requester of something that happens later. */
 export function requesterOf(granter: Granter): Requester {
   if (granter.kind === 'operator') return { kind: 'operator', id: null };
   return { kind: granter.kind, id: granter.kind === 'user' ? granter.userId : granter.clientId };
 }
 
-/** Holds every grant still until the transaction ends, for a statement with `presentRefusal`; before any account. */
+/** Stops grants from changing until the transaction ends, for `presentRefusal`; call it before locking any account. */
 export async function holdGrants(tx: Tx): Promise<void> {
   await lockGrants(tx, 'act');
 }
 
 /**
- * Why whoever asked may not do it to a user any more: `permission_denied` for who lost the permission that it needs, was
- * disabled or is gone, `target_outranks_caller` where the user holds what they lack; else null. The ids and the kind are
- * columns of the statement around it.
+ * Why the requester may no longer do something to a user: `permission_denied` if they lost the permission that it needs, were
+ * disabled or are gone; `target_outranks_caller` if the user holds a permission that they lack; else null. The ids and the
+ * kind are columns of the statement around it.
  */
 export function presentRefusal(
   needs: string,
   requester: { readonly kind: Fragment; readonly id: Fragment },
   userId: Fragment,
 ): Fragment {
-  // As with an invitation, with or without a second factor: there is no session any more to look at.
+  // As with an invitation, roles count with or without a second factor: there is no session left to look at.
   const held = sql`
     select rp.permission_name from users u
       join user_roles ur on ur.user_id = u.id join role_permissions rp on rp.role_name = ur.role_name

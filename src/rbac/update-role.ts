@@ -9,13 +9,13 @@ import { describe, type RoleBody } from './role.ts';
 export interface RoleChange {
   readonly description: string;
   readonly permissions: readonly string[];
-  /** Left out: as it was. */
+  /** Where left out, it stays as it was. */
   readonly mfaRequired?: boolean | undefined;
 }
 
 /**
- * Replaces what a role says and permits. Refuses with `role_not_found`, `target_outranks_caller` when it holds what the
- * granter lacks, `grant_exceeds_own` when it would, and `role_built_in` for an `admin` that has not everything.
+ * Replaces what a role says and permits. Refuses with `role_not_found`, `target_outranks_caller` if it holds a permission that
+ * the granter lacks, `grant_exceeds_own` if it would hold one, and `role_built_in` if `admin` would lose a permission.
  */
 export function updateRole(
   deps: Deps,

@@ -19,13 +19,13 @@ export interface Needs {
   readonly access: Exclude<Access, 'public'>;
   /** The proof of identity must be younger than REAUTH_MINUTES. */
   readonly recent: boolean;
-  /** Read what the roles permit even where the access asks for no permission. */
+  /** Read what the roles permit even where `access` requires no permission. */
   readonly permissions?: boolean;
 }
 
 /**
  * Who an access token speaks for, read with the session, the account and its roles in one statement, so that a logout,
- * a disabled account and a changed role hold at once. Refuses with `invalid_token`, `token_expired`, `token_revoked`,
+ * a disabled account and a changed role count at once. Refuses with `invalid_token`, `token_expired`, `token_revoked`,
  * `account_disabled`, `user_required`, `permission_denied` or `reauthentication_required` (RFC 6750 §3, RFC 9470).
  */
 export async function authenticate(
@@ -35,7 +35,7 @@ export async function authenticate(
   needs: Needs,
 ): Promise<Principal | TokenPrincipal> {
   const claims = await deps.keys.verifyFresh(token);
-  // A client's token belongs to no session, so that no statement of the route's could tell whether it is alive.
+  // A client's token belongs to no session, so the route's own statement could not tell whether it is still good.
   if (needs.access === 'token' && claims.sid !== undefined) return { kind: 'token', claims, caller };
   const permission = typeof needs.access === 'object' ? needs.access.permission : null;
   const principal =

@@ -6,7 +6,7 @@ import { rolesOf } from '../rbac/effective.ts';
 
 export interface BearerRow extends Account {
   readonly roles: string[];
-  /** How the session was proven, and the version of what the roles contain: null when nobody asks for permissions. */
+  /** How the session was proven, and the version of what the roles contain: both null when permissions are not asked for. */
   readonly amr: string[] | null;
   readonly role_version: string | null;
   readonly device_id: string | null;
@@ -49,7 +49,7 @@ function standingOf(granted: Fragment): Reading<Bearer> {
         userId: sql`${userId}::uuid`,
         jti: sql`${jti}::uuid`,
       }),
-    // For each by itself: where there are few accounts, a join would read all of them for a company of ten.
+    // Each token is looked up by itself: while there are few accounts, a join would read all of them for at most ten tokens.
     together: all => sql`
       select token.place, standing.*
       from unnest(${column(all, ({ sessionId }) => sessionId)}::uuid[], ${column(all, ({ userId }) => userId)}::uuid[],
@@ -62,7 +62,7 @@ function standingOf(granted: Fragment): Reading<Bearer> {
   };
 }
 
-/** Whether a session has not ended, and neither it nor the token that it was proven with was revoked. */
+/** Whether a session has not ended, and the access token that was presented for it is not revoked. */
 export async function sessionStands(
   tx: Tx,
   { userId, sessionId, jti }: { userId: string; sessionId: string; jti: string },

@@ -7,7 +7,7 @@ import { endSessionsOf, publishEnded } from './end.ts';
 import { lockOwnAccount } from './own-account.ts';
 import { actorOf, type UserPrincipal } from './principal.ts';
 
-/** The devices that are known for the user's account, the latest first. Refuses a cursor that is not one of ours with 422. */
+/** The devices known for the user's account, the latest first. Refuses with 422 a cursor that this service did not make. */
 export async function listDevices(
   { db }: Deps,
   { userId, deviceId }: UserPrincipal,
@@ -27,15 +27,15 @@ export async function listDevices(
 }
 
 /**
- * Makes a device a stranger again and ends its sessions; a login that is being let in on it comes first. Refuses with
- * `token_revoked`, and with `device_not_found`, also for another's.
+ * Forgets a device, so that it counts as a stranger again, and ends its sessions; waits for a login that is just being let in
+ * on it. Refuses with `token_revoked`, and with `device_not_found`, also for another person's device.
  */
 export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceId: string): Promise<void> {
   const { userId, caller } = principal;
   const actor = actorOf(principal);
   const verdict = await deps.db.transaction(async tx => {
     if ((await lockOwnAccount(tx, principal)) === null) return 'token_revoked';
-    // Sessions first, as everywhere: whoever takes them in another order waits for who waits for it.
+    // Sessions first, as everywhere: two transactions that lock rows in different orders could wait for each other.
     const sessions = await endSessionsOf(deps, tx, {
       userId,
       deviceId,
@@ -44,7 +44,7 @@ export async function removeDevice(deps: Deps, principal: UserPrincipal, deviceI
       caller,
     });
     const forgotten = await forgetDevice(tx, { userId, deviceId });
-    // A theft forgets the device, and leaves the other sessions that were started on it.
+    // After a theft the device is forgotten already, but other sessions that were started on it may still be live.
     if (forgotten === 0 && sessions.length === 0) return 'device_not_found';
     await recordEvent(deps, tx, {
       type: 'device.removed',

@@ -23,8 +23,8 @@ export interface Ending {
   readonly forgetDevices?: boolean;
 }
 
-// A robot that logs in for each of its requests has a hundred thousand. Of these, few enough that no statement is long, that
-// others are served between two, and that Redis writes them within one command timeout.
+// A robot that logs in for each of its requests has a hundred thousand sessions. A slice of them is small enough that no
+// statement takes long, that others are served between two, and that Redis writes it within one command timeout.
 const AT_ONCE = 200;
 
 /** Ends sessions of a user in the caller's transaction, with one audit event each; returns those that it ended. */
@@ -49,7 +49,7 @@ export async function endSessionsOf(deps: Deps, tx: Tx, ending: Ending): Promise
   return ended;
 }
 
-/** Tells Redis, where it is set, that sessions have ended. Call it after the commit and before the answer. */
+/** Tells Redis, where it is configured, that sessions have ended. Call it after the commit and before the answer. */
 export async function publishEnded({ cache, config }: Deps, ended: readonly EndedSession[]): Promise<void> {
   for (const sessions of slicesOf(ended)) {
     await Promise.all(
@@ -62,14 +62,14 @@ function* slicesOf(ended: readonly EndedSession[]): Generator<readonly EndedSess
   for (let at = 0; at < ended.length; at += AT_ONCE) yield ended.slice(at, at + AT_ONCE);
 }
 
-/** Ends sessions of a user by themselves: their end is committed, and Redis told, by the time that it resolves. */
+/** Ends sessions of a user in a transaction of its own: when it resolves, their end is committed and Redis has been told. */
 export async function endSessions(deps: Deps, ending: Ending): Promise<readonly EndedSession[]> {
   const ended = await deps.db.transaction(tx => endSessionsOf(deps, tx, ending));
   await publishEnded(deps, ended);
   return ended;
 }
 
-/** Ends one of the caller's own sessions. Refuses with `session_not_found`, also for somebody else's. */
+/** Ends one of the caller's own sessions. Refuses with `session_not_found`, also for somebody else's session. */
 export async function endOwnSession(deps: Deps, principal: UserPrincipal, sessionId: string): Promise<void> {
   const ended = await endSessions(deps, {
     userId: principal.userId,

@@ -15,7 +15,7 @@ export interface SessionBody {
   readonly current: boolean;
 }
 
-/** Where the user is logged in, the latest first. Refuses a cursor that is not one of ours with 422. */
+/** Where the user is logged in, the latest first. Refuses with 422 a cursor that this service did not make. */
 export async function listSessions(
   { db, clock }: Deps,
   { userId, sessionId }: UserPrincipal,

@@ -3,7 +3,7 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import { findLiveRevocations } from './queries.ts';
 
-/** Every revocation that a token could still be stopped by, for the copy in Redis after a flush or an outage. */
+/** Every revocation that could still stop a token, to restore the copy in Redis after a flush or an outage. */
 export async function liveRevocations({
   db,
   clock,

@@ -30,8 +30,8 @@ const ending: Joint<Logout> = {
 };
 
 /**
- * Ends the session of the access token, in one statement: when it returns, the token and its session's refresh tokens
- * are dead on every replica. Refuses with `token_revoked` when they were before, and where the session is somebody else's.
+ * Ends the session of the access token, in one statement: when it returns, every replica refuses the token and its session's
+ * refresh tokens. Refuses with `token_revoked` if they were dead before, or if the session is somebody else's.
  */
 export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal): Promise<void> {
   const event = await prepareEvent(deps, {
@@ -54,7 +54,7 @@ export async function logout(deps: KeysDeps, { claims, caller }: TokenPrincipal)
   await deps.cache.publishRevocation('sid', claims.sid, deps.config.tokens.accessLifetime);
 }
 
-/** Ends every session of the user and forgets the devices that were known. */
+/** Ends every session of the user and forgets every known device. */
 export async function logoutEverywhere(deps: KeysDeps, principal: UserPrincipal): Promise<void> {
   await endSessions(deps, {
     userId: principal.userId,

@@ -5,10 +5,10 @@ import { sessionStands } from './bearer-queries.ts';
 import type { UserPrincipal } from './principal.ts';
 
 /**
- * The caller's account, which nobody else changes until the transaction ends; null where the account was disabled or
- * removed, or the session ended, after the request was let in. Whoever resets a password, claims a mailbox or disables an
- * account locks it first, so that what they ended changes nothing afterwards: the look at the session is a statement of
- * its own because that of the lock began before it was granted.
+ * The caller's account, which nobody else changes until the transaction ends; null if, after the request was let in, the
+ * account was disabled or removed, or the session ended. Whoever resets a password, claims a mailbox or disables an account
+ * takes the same lock first, so that a session they ended changes nothing afterwards. The session is read in a statement of
+ * its own: the locking statement began before the lock was granted, and would not see that end.
  */
 export async function lockOwnAccount(tx: Tx, principal: UserPrincipal): Promise<Account | null> {
   const account = await lockAccount(tx, principal.userId);

@@ -12,7 +12,7 @@ export interface UserPrincipal {
   /** The account as it is now. */
   readonly account: Account;
   readonly roles: readonly string[];
-  /** What the roles permit now; not what the token says. */
+  /** What the roles permit now, whatever the token says. */
   readonly permissions: ReadonlySet<string>;
   /** When the person last proved who they are (OpenID Connect Core §2). */
   readonly authTime: Date;
@@ -31,7 +31,7 @@ export interface ClientPrincipal {
   readonly caller: Caller;
 }
 
-/** Whoever holds a person's well-formed token: for a route whose own statement decides the rest. */
+/** The holder of a person's access token. Only the token itself was checked: the route's own statement decides the rest. */
 export interface TokenPrincipal {
   readonly kind: 'token';
   readonly claims: Extract<AccessClaims, { readonly sid: string }>;

@@ -18,7 +18,7 @@ export interface SessionRow {
   readonly ended_at: Date | null;
 }
 
-/** `insert into sessions …`, to stand in the statement that lets somebody in. */
+/** `insert into sessions …`, for the statement that lets somebody in. */
 export function insertSessionFragment(
   session: {
     id: string;
@@ -45,7 +45,7 @@ export function insertSessionFragment(
     ${from}`;
 }
 
-/** What an access token says of a session: whose it is must be right, and the token not revoked by itself. */
+/** What an access token says of its session: the owner must be right, and the token itself not revoked. */
 interface Bearing {
   readonly userId: string;
   readonly jti: string;
@@ -75,10 +75,10 @@ export function endSessionFragment({
 }
 
 /**
- * The same for the sessions of several access tokens; passes over those that are locked, and those whose event would have
- * to wait. Each session is looked up by itself, and then found by its place (`ctid`). Left to itself, PostgreSQL would look for
- * these few places by reading all sessions while it knows of few, and keep to that plan as they become many; that it counts
- * the look for a secret for each row that it reads keeps it from that.
+ * The same for the sessions of several access tokens; passes over those that are locked, and those whose audit event would
+ * have to wait. Each session is looked up by itself, and then updated by its place (`ctid`). While PostgreSQL knows of few
+ * sessions, it would find these places by reading the whole table, and keep that plan as sessions become many; what keeps it
+ * from that plan is the cost of `hasSettledSecret`, which it counts for each row read.
  */
 export function endSessionsFragment(
   tokens: readonly (Bearing & { readonly sessionId: string; readonly now: Date })[],
@@ -191,7 +191,7 @@ export function endSession(
   return database.row(endSessionFragment({ sessionId, now, reason }));
 }
 
-/** Writes down that one access token is dead, until it would have expired. */
+/** Records that one access token is revoked, until it would have expired. */
 export function insertRevokedToken(database: Sql, jti: string, expiresAt: Date): Promise<number> {
   return database.run(sql`
     insert into revoked_tokens (jti, expires_at) values (${jti}::uuid, ${expiresAt}::timestamptz)
@@ -209,7 +209,7 @@ export function findSession(
     from sessions s join users u on u.id = s.user_id where s.id = ${sessionId}::uuid`);
 }
 
-/** Removes what can answer nobody any more, a bounded number at a time; returns how many rows went. */
+/** Deletes sessions and revocations that expired before `before`, at most `limit` of each; returns how many rows. */
 export async function sweepSessions(database: Sql, before: Date, limit: number): Promise<number> {
   const sessions = await database.run(sql`
     delete from sessions where id = any(array(
@@ -228,8 +228,8 @@ export interface RevocationRow {
 }
 
 /**
- * Revoked tokens that have not expired, and sessions that ended after `since` with when their last access token expires.
- * The sessions of removed accounts are in the audit trail only.
+ * Revoked tokens that have not expired, and sessions that ended after `since`, each with the latest expiry of its access tokens.
+ * Only the audit trail still knows the sessions of removed accounts.
  */
 export function findLiveRevocations(
   database: Sql,

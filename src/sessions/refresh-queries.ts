@@ -21,11 +21,11 @@ export interface RotationRow extends SessionRow, GrantRow {
 
 const granted = sql`s.user_id, s.expires_at, s.auth_time, ${rolesOf(sql`s.user_id`)} as roles, s.amr,
   ${roleVersion} as role_version`;
-// No join, here as with the sessions below: PostgreSQL would read all of them for a company of ten while it knows of few, and
-// keep to that plan as they become many.
+// No join, neither here nor for the sessions below: while PostgreSQL knows of few rows, it would read all of them for at most
+// ten tokens, and keep that plan as they become many.
 const mayRefresh = sql`(select u.disabled_at is null from users u where u.id = s.user_id)`;
 
-/** A refresh token that is presented. */
+/** A refresh token as it was presented. */
 export interface Presented {
   readonly sessionId: string;
   readonly generation: number;
@@ -68,7 +68,7 @@ function isCurrent(generation: Fragment, seedHash: Fragment, now: Date): Fragmen
     and s.idle_expires_at > ${now}::timestamptz and s.expires_at > ${now}::timestamptz`;
 }
 
-/** Rotates a session whose token is the current one: of N callers at once, one does. Null where it is not. */
+/** Rotates the session if this token is its current one; of N callers at once, only one does. Null where it rotated nothing. */
 export function rotateSession(database: Db, token: Presented): Promise<GrantRow | null> {
   return database.join(rotation, token);
 }

@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from '../platform/secrets.ts';
 import { uuidAt, uuidBytes } from '../platform/uuid.ts';
 
-/** What a refresh token says. Whoever rotates it must find the same generation and the seed's hash in the session. */
+/** What a refresh token contains. It rotates its session only where that has the same generation and the seed's hash. */
 export interface RefreshToken {
   readonly sessionId: string;
   /** How often the session was refreshed when this token was made. */
@@ -16,9 +16,9 @@ const BODY_BYTES = 1 + 16 + 4 + 32;
 const TOKEN_BYTES = BODY_BYTES + 32;
 
 /**
- * One opaque base64url string. The same session, generation and seed always give the same token, which is how a lost
- * answer is repeated without storing it; the seed is not in the database and the key is not in the token, so neither
- * alone can make one.
+ * One opaque base64url string. The same session, generation and seed always give the same token, so that a lost answer can
+ * be repeated without being stored. The database does not hold the plain seed and the token does not hold the key: neither
+ * alone is enough to make a token.
  */
 export function encodeRefreshToken(secrets: Secrets, { sessionId, generation, seed }: RefreshToken): string {
   const body = Buffer.alloc(BODY_BYTES);
@@ -29,7 +29,7 @@ export function encodeRefreshToken(secrets: Secrets, { sessionId, generation, se
   return Buffer.concat([body, secrets.mac('refresh-token', body)]).toString('base64url');
 }
 
-/** The token's content, or null for anything that this service did not make; asks no database. */
+/** The token's content, or null for anything that this service did not make; does not ask the database. */
 export function decodeRefreshToken(secrets: Secrets, token: string): RefreshToken | null {
   if (token.length !== Math.ceil((TOKEN_BYTES * 4) / 3)) return null;
   const bytes = Buffer.from(token, 'base64url');

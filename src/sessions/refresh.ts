@@ -23,10 +23,10 @@ import { withTry } from './tries.ts';
 const READS = 3;
 
 /**
- * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. Where that rotates nothing,
- * another reads why: the immediate predecessor of the current token gets the same successor again within
- * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session. A try that this service could not answer, and
- * its retry, count as one. Refuses with `invalid_refresh_token` or `refresh_token_reused`.
+ * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. If that rotates nothing, a second
+ * one reads why: the immediate predecessor of the current token gets the same successor again within
+ * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session. A try that this service could not answer counts
+ * as one with its retry (`withTry`). Refuses with `invalid_refresh_token` or `refresh_token_reused`.
  */
 export async function refresh(deps: KeysDeps, caller: Caller, token: string): Promise<TokenBody> {
   const presented = decodeRefreshToken(deps.secrets, token);
@@ -92,7 +92,7 @@ function judge(
   return age === 1 && isSpared ? 'repeated' : 'reused';
 }
 
-// Of several replays at once, one ends the session and tells the owner; all of them are refused alike.
+// Of several simultaneous replays, one ends the session and mails its owner; all of them are refused alike.
 async function endStolenSession(deps: KeysDeps, caller: Caller, session: RotationRow): Promise<never> {
   const { clock, cache, db } = deps;
   const ended = await db.transaction(async tx => {

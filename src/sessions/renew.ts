@@ -7,8 +7,8 @@ import { encodeRefreshToken } from './refresh-token.ts';
 import { issueTokens, type TokenBody } from './token.ts';
 
 /**
- * Tokens of the same session with a fresh `auth_time`. The refresh token is the session's present one, so that a client
- * that ignores it, or loses the answer, goes on with what it has. Refuses with `token_revoked` when the session ended.
+ * New tokens of the same session with a fresh `auth_time`. The refresh token is the session's current one, so that a client
+ * that ignores or loses it can go on with the one it has. Refuses with `token_revoked` when the session has ended.
  */
 export async function renewSession(
   deps: KeysDeps,

@@ -5,7 +5,10 @@ import type { Deps } from '../platform/deps.ts';
 import { findSession, insertRevokedToken } from './queries.ts';
 import { decodeRefreshToken, seedMatches } from './refresh-token.ts';
 
-/** Kills one access token until it would have expired (RFC 7009 §2.1); its session lives on. Recorded once, however often it is asked. */
+/**
+ * Revokes one access token until it would have expired (RFC 7009 §2.1); its session lives on. Recorded once, however often
+ * it is revoked.
+ */
 export async function revokeAccessToken(
   deps: Deps,
   claims: AccessClaims,

@@ -22,7 +22,7 @@ export const sessions = defineEntity({
     ended_at: instant().nullable(),
     end_reason: text().nullable(),
   },
-  // None on a column that a refresh writes, so that a rotation stays a heap-only update.
+  // No index on a column that a refresh writes, so that a rotation stays a heap-only update.
   indexes: [{ properties: 'user_id' }, { properties: 'expires_at' }],
 });
 

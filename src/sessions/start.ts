@@ -7,7 +7,7 @@ import { insertSessionFragment } from './queries.ts';
 import { encodeRefreshToken, hashSeed } from './refresh-token.ts';
 import { issueTokens, type TokenBody } from './token.ts';
 
-/** A session that is about to be: the statement that writes it, and the tokens for when it is committed. */
+/** A session that is about to start: the statement that writes it, and the tokens to hand out once it is committed. */
 export interface NewSession {
   readonly id: string;
   /** `insert into sessions …`, for the CTE or the transaction that lets the person in. */
@@ -17,8 +17,8 @@ export interface NewSession {
 }
 
 /**
- * Prepares a session: an unrefreshed family whose idle end slides by REFRESH_TOKEN_EXPIRE_DAYS and never passes
- * SESSION_MAX_AGE_DAYS.
+ * Prepares a session that was never refreshed. Each refresh moves its idle end to REFRESH_TOKEN_EXPIRE_DAYS ahead, but never
+ * past SESSION_MAX_AGE_DAYS.
  */
 export function newSession(
   { clock, config, random, secrets }: Deps,

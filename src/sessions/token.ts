@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { addSeconds, numericDate } from '../platform/clock.ts';
 import { Type } from '../platform/json-schema.ts';
 
-/** What a login and a refresh answer (RFC 6749 §5.1). */
+/** The answer to a login and to a refresh (RFC 6749 §5.1). */
 export const tokenBody = Type.Object(
   {
     access_token: Type.String({ description: 'A JWT of type at+jwt (RFC 9068).' }),
@@ -46,7 +46,7 @@ export interface Grant {
   readonly sessionExpiresAt: Date;
 }
 
-/** Signs an access token for a session (RFC 9068 §2.2) and puts it beside its refresh token. */
+/** Signs an access token for a session (RFC 9068 §2.2) and returns it with the refresh token. */
 export function issueTokens(deps: KeysDeps, grant: Grant, refreshToken: string): TokenBody {
   const { clock, config, random, keys } = deps;
   const now = clock.now();

@@ -1,14 +1,14 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 
-/** A refresh token that is presented, and not answered yet. */
+/** A presented refresh token that has not been answered yet. */
 interface Try {
   since: Date;
-  /** When a caller was told that this service does not know: the rotation may have been committed all the same. */
+  /** When a caller last got an error in place of an answer: the rotation may have been committed all the same. */
   unansweredAt: Date | null;
 }
 
-/** What replicas tell each other of a try, sealed: who holds Redis must not make a stolen token young again. */
+/** What replicas tell each other about a try; sealed, so that whoever controls Redis cannot extend a stolen token's grace. */
 interface Unanswered {
   readonly name: string;
   readonly since: number;
@@ -20,11 +20,11 @@ const CHANNEL = 'unanswered-tries';
 const tries = new WeakMap<Deps['db'], Map<string, Try>>();
 
 /**
- * Runs `work` with the moment since when the holder of a refresh token has tried: a retry is one with the try before it,
- * where that is still under way, or was left unanswered less than the grace ago, as with a database that froze in the middle
- * of a commit. Without that, whoever waits it out longer than the grace would be taken for a thief. What is under way is
- * known to this process alone; what was left unanswered, to every replica that listens (`listenForTries`) by way of Redis.
- * With its answer a try is over, so that repeats, one after the other, never make the grace longer.
+ * Runs `work` with the moment when the holder of a refresh token began to try. A retry counts as one with the try before it if
+ * that is still under way, or was left unanswered less than the grace ago, as when the database froze in the middle of a
+ * commit; otherwise a holder who waited longer than the grace would be taken for a thief. Only this process knows of the tries
+ * under way; every replica that listens (`listenForTries`) hears through Redis of those left unanswered. An answer ends the
+ * try, so that one repeat after another never extends the grace.
  */
 export async function withTry<T>(
   deps: Pick<Deps, 'db' | 'clock' | 'config' | 'cache' | 'secrets'>,
@@ -56,7 +56,7 @@ export async function withTry<T>(
   }
 }
 
-/** Hears of the tries that other replicas left unanswered, until the returned function is called. */
+/** Listens for the tries that other replicas left unanswered, until the returned function is called. */
 export function listenForTries({
   db,
   cache,
