@@ -192,7 +192,7 @@ export async function tryPurpose(tx: Sql, purpose: Purpose, whose: string): Prom
   return row?.locked === true;
 }
 
-/** How many challenges with these data a person was sent since then, whatever became of them. */
+/** How many challenges with these data were made for a person since then, whatever became of them. */
 export async function countSince(
   tx: Tx,
   {
