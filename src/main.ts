@@ -96,7 +96,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
     const stopped = Promise.all(workers.map(worker => worker.stop())).then(() => true);
     const inTime = await Promise.race([stopped, sleep(WORKERS_MS, false)]);
     keys.close();
-    // Each of these would wait for a silent database, three times as long in all; the next start does all of their work anyway.
+    // A silent database would be waited for three times over; the next start does all the work that waits for it.
     if (!inTime) log.warn('stopping without waiting longer for answers of the database');
     await (inTime ? world.close() : world.abandon());
     log.info('stopped');

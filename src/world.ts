@@ -21,7 +21,7 @@ export interface World {
   /** True when the database is the embedded one. */
   readonly embedded: boolean;
   close(): Promise<void>;
-  /** Leaves at once, whatever is in progress: queries under way and new ones fail. */
+  /** Leaves at once, whatever is in progress: whatever asks the database from now on fails. */
   abandon(): Promise<void>;
 }
 

@@ -82,7 +82,7 @@ export async function beginPasskeySecondFactor(deps: KeysDeps, mfaToken: string)
   return askForPasskey(deps, { for: 'second-factor', userId: pending.userId });
 }
 
-/** Answers the demand for a second factor with a passkey. Refuses as `answerSecondFactor`, but a wrong one `passkey_refused`. */
+/** Answers the demand for a second factor with a passkey. Refuses as `answerSecondFactor`, a wrong one with `passkey_refused`. */
 export function answerWithPasskey(
   deps: KeysDeps,
   caller: Caller,

@@ -45,7 +45,7 @@ export async function beginSignup(
   return row?.taken ?? null;
 }
 
-/** Runs the CTEs that finish a sign-up as one statement; returns the account, if one was made, and whether the sign-up was open. */
+/** Runs the CTEs that finish a sign-up as one statement: the account, if one was made, and whether the sign-up was `open`. */
 export function finishSignup<Row>(
   database: Db,
   parts: { key: string; claimed: Fragment; account: Fragment; rest: readonly Fragment[] },
