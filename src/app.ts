@@ -63,7 +63,7 @@ const modules = [
   keyRoutes,
   auditRoutes,
   explainRoutes,
-  // What the documentation shows last.
+  // The routes that the documentation shows last.
   operationRoutes,
   mailboxRoutes,
   pageRoutes,

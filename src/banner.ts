@@ -4,8 +4,8 @@ import type { Config } from './platform/config.ts';
 const EVERYWHERE = new Set(['0.0.0.0', '::']);
 
 /**
- * What a person at the terminal needs to know once it runs: where things are, and what is not fit for production. `config`
- * is the one that was given, in which a secret that was generated is still missing.
+ * What a person at the terminal needs to know once the service runs: where things are, and what is not fit for production.
+ * `config` is the one that was given, so a secret that was generated is missing in it.
  */
 export function banner({ config, embedded }: { config: Config; embedded: boolean }): string {
   const { http, mail, dataDir, secrets, tokens } = config;

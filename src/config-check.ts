@@ -7,7 +7,7 @@ import type { Ending } from './platform/ending.ts';
 import { describeStored } from './stored-check.ts';
 
 /**
- * `config check`: the effective values with secrets masked, what is wrong with them, and what only the database can tell.
+ * `config check`: tells the effective values with secrets masked, what is wrong with them, and what only the database knows.
  * It changes nothing. Exit code 1 on a fault.
  */
 export function register(program: Command, ending: Ending): void {

@@ -1,4 +1,4 @@
-// `npm run db -- …`: what Alembic did for the original, with the same words and exit codes.
+// `npm run db -- …`: does what Alembic did for the original, with the same command words and exit codes.
 import { Command, CommanderError } from 'commander';
 import { systemClock } from './platform/clock.ts';
 import { endEarly } from './platform/ending.ts';
@@ -115,14 +115,14 @@ async function undeclared(migration: Migration): Promise<string[]> {
       if (!(error instanceof MigrationError)) throw error;
       return error;
     });
-  // What was found in the database is told all the same.
+  // Returned, not thrown, so that what was found in the database is still told.
   if (difference instanceof MigrationError) return [difference.message];
   const { up, byHand } = difference;
   const statements = up.split('\n').filter(line => line !== '');
   return [...statements, ...byHand].map(what => `no revision carries: ${what}`);
 }
 
-// MikroORM and the entities are there in a development checkout alone.
+// Only a development checkout has MikroORM and the entities.
 async function development() {
   try {
     const [{ schemaDifference }, schema] = await Promise.all([

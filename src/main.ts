@@ -28,9 +28,9 @@ async function serve(): Promise<void> {
   const { config, warnings } = await configure();
   const log = openLog(config.logLevel);
   for (const warning of warnings) log.warn(warning);
-  // Nobody who reads the banner any more, or no room for it, is no reason to end.
+  // The service must not end because nobody reads its output any more, or because there is no room for it.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  // The first signal counts, even while the database is still being made; a second one while draining changes nothing.
+  // The first signal counts, even while the database is still being made; a second one changes nothing.
   const asked = new AbortController();
   let stop: (() => void) | null = null;
   const onSignal = (signal: string) => {
@@ -41,10 +41,10 @@ async function serve(): Promise<void> {
     );
     asked.abort(new StartError(`stopped by ${signal}`));
     if (stop !== null) return stop();
-    // A wait is over at once; what is being made is finished.
+    // A start that waits ends at once; one that is making something finishes that first.
     setTimeout(() => process.exit(0), DRAIN_MS).unref();
   };
-  // A terminal that is closed says SIGHUP.
+  // SIGHUP comes from a terminal that is closed.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, onSignal);
   whenLeftBehind(() => onSignal('the end of npm'));
 
@@ -58,12 +58,12 @@ async function serve(): Promise<void> {
     await world?.close();
     if (!asked.signal.aborted) throw error;
     log.info('stopped');
-    // A connection that nobody answers would keep the process.
+    // A connection that gets no answer would keep the process alive.
     process.exit(0);
   }
 }
 
-// PORT=0 takes a free one: chosen here, since the issuer and the links are made of it.
+// PORT=0 takes a free port. It is chosen here, because the issuer and the links contain it.
 async function configure(): Promise<LoadedConfig> {
   const { env } = process;
   const loaded = readConfiguration(env);
@@ -72,7 +72,7 @@ async function configure(): Promise<LoadedConfig> {
   return port === 0 ? readConfiguration({ ...env, PORT: String(await findFreePort(host)) }) : loaded;
 }
 
-/** Listens and works in this world. Returns what stops it again, and closes the world. */
+/** Listens and works in this world. Returns a function that stops both and closes the world. */
 async function begin(config: Config, log: Log, world: World): Promise<() => void> {
   const { embedded } = world;
   const keys = await openKeyRing(world.deps);
@@ -87,7 +87,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
   growHeapSlowly();
   if (tls !== null) followCertificate(app.server as unknown as TlsServer, tls, log);
   const workers = [startDelivery(deps), startSealer(deps), startMaintenance(deps)];
-  // The log is written in the background: what it says of the start stands above.
+  // The log is written in the background; flushed first, its lines about the start stand above the banner.
   log.flush(() => process.stdout.write(banner({ config, embedded })));
 
   const drain = async () => {
@@ -96,11 +96,11 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
     const stopped = Promise.all(workers.map(worker => worker.stop())).then(() => true);
     const inTime = await Promise.race([stopped, sleep(WORKERS_MS, false)]);
     keys.close();
-    // What waits for a silent database would be waited for three times over; all of it is done by whoever starts next.
+    // A silent database would be waited for three times over; the next start does all the work that waits for it.
     if (!inTime) log.warn('stopping without waiting longer for answers of the database');
     await (inTime ? world.close() : world.abandon());
     log.info('stopped');
-    // The hashes of those who were cut off, or went away, would keep the process for as long as their queue is.
+    // The queued hashes of callers that were cut off, or went away, would keep the process alive until they are done.
     process.exit(0);
   };
   return () => {
@@ -113,7 +113,7 @@ async function begin(config: Config, log: Log, world: World): Promise<() => void
 
 /** How long requests in progress may go on after a signal. */
 const DRAIN_MS = 20_000;
-/** How long mails under way and the last seal may then take: with the requests, less than half a minute. */
+/** How long mails under way and the last seal may take after that: together with the requests, less than half a minute. */
 const WORKERS_MS = 8_000;
 
 serve().catch((error: unknown) => {

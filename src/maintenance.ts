@@ -8,18 +8,18 @@ import { sweepEndedSessions } from './sessions/sweep.ts';
 import { sweepDevices, sweepLockouts } from './throttle/sweep.ts';
 
 const EVERY_MS = 60_000;
-// No index finds a device that was not seen for long, or each login would write to it: all of them are read instead. An hour
-// more is nothing after 400 days.
+// No index finds devices that were not seen for long, because each login would write to it: the whole table is read instead.
+// After 400 days, an hour more does not matter.
 const DEVICES_EVERY = 60;
 // Small enough that no statement holds its locks for long.
 const BATCH = 500;
-// What is left when half a minute is over waits for the next round: the sweep never takes more than half of one
-// connection's time, however much there is.
+// What is left after half a minute waits for the next round, so that the sweep never takes more than half of one connection's
+// time, however much there is.
 const BUDGET_SECONDS = 30;
 // An ended session goes on answering `token_revoked` for as long as its last access token could have lived.
 const KEEP_SECONDS = 86_400;
 
-/** Removes what can answer nobody any more, once a minute, on every replica (SKIP LOCKED). */
+/** Removes what no request can need any more, once a minute, on every replica (SKIP LOCKED). */
 export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   let running: Promise<void> | null = null;
@@ -41,8 +41,8 @@ export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
 }
 
 /**
- * One round: batches of each table in turn, so that a large one keeps no other waiting, until none is full, half a minute
- * is over, or `signal` says stop. What fails is left for the next round, and keeps nothing else from being done. Known devices
+ * One round: takes batches of each table in turn, so that a large table keeps no other waiting, until no batch is full, half a
+ * minute is over, or `signal` aborts. What fails is left for the next round, and does not stop the rest. Sweeps known devices
  * only with `devices`.
  */
 export async function sweep(

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// Makes the secrets of a compose deployment once, in a folder that is then mounted read-only. What is there stays.
+// Makes the secrets of a compose deployment once, in a folder that is then mounted read-only. Secrets that exist stay.
 const NAMES = ['jwt_secret_key', 'auth_root_secret', 'db_password'];
 const READER = 10001;
 

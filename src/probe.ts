@@ -1,10 +1,10 @@
 // The HEALTHCHECK of the image: exits with 0 when the service of this container is ready, by whichever scheme it speaks. It
-// judges no configuration: a certificate that is just being renewed does not make a service sick that goes on with the old one.
+// judges no configuration: while a certificate is being renewed, a service that goes on with the old one is not sick.
 const { HOST, PORT, TLS_CERT_FILE } = process.env;
 const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 const host = HOST || '127.0.0.1';
 const { get } = await (TLS_CERT_FILE ? import('node:https') : import('node:http'));
-// The certificate is made for those who come from outside, under another name than this one.
+// The certificate is made for clients from outside, which use another name than this one.
 const asked = {
   host: everywhere[host] ?? host,
   port: PORT || 8000,

@@ -1,4 +1,4 @@
-// The schema in code, whole: what `db revision --autogenerate` and `db check` compare with the revisions. Development
+// The whole schema in code, which `db revision --autogenerate` and `db check` compare with the revisions. Development
 // only; nothing that serves may import it.
 import { identifiers, users } from './accounts/schema.ts';
 import { auditBatches, auditEvents, auditKeys, auditPrunings, auditSigningKeys } from './audit/schema.ts';
@@ -14,7 +14,7 @@ import { permissions, rolePermissions, roles, roleVersions, userRoles } from './
 import { revokedTokens, sessions } from './sessions/schema.ts';
 import { knownDevices, lockouts } from './throttle/schema.ts';
 
-/** Every table, by the order of the folders. */
+/** Every table, in the order of the folders. */
 export const entities = [
   serviceSecrets,
   auditKeys,
@@ -47,5 +47,5 @@ export const entities = [
   identities,
 ];
 
-/** Indexes and constraints that only hand-written SQL makes, since no entity can say them; autogenerate leaves them. */
+/** Indexes and constraints that no entity can express, so that only hand-written SQL makes them; autogenerate leaves them. */
 export const handWritten: readonly string[] = [];

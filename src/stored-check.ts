@@ -17,18 +17,18 @@ import { countSealed, sealedOutside } from './platform/sealed-columns.ts';
 import { deriveSecrets, type Secrets } from './platform/secrets.ts';
 import { lastWords } from './platform/start-error.ts';
 
-/** One line about what is stored; `fault` where a start would refuse it, or something is lost. */
+/** One line about what is stored; `fault` if a start would refuse it, or something is lost. */
 export interface Finding {
   readonly text: string;
   readonly fault: boolean;
 }
 
-// An operator who asks waits for no server that is still booting.
+// An operator who asks should not have to wait for a server that is still booting.
 const WAIT_SECONDS = 3;
 
 /**
  * Looks at what is stored, as far as it can be seen: the schema, how the audit trail is protected, and what each root
- * secret holds. Migrates nothing, makes no secret and no cluster, and takes a few seconds for a database that is away.
+ * secret holds. Migrates nothing, makes no secret and no cluster, and waits only a few seconds for a database that is away.
  */
 export async function* describeStored(config: Config, ending: Ending): AsyncGenerator<Finding> {
   yield line('# stored');
@@ -60,7 +60,7 @@ async function* describeDatabase(
 ): AsyncGenerator<Finding> {
   const schema = await describeSchema(config, connection, signal);
   yield* schema.findings;
-  // What is counted below are tables of this very schema.
+  // The counts below read tables of exactly this schema.
   if (!schema.atHead) return;
   const db = openDatabase({ connection, poolMax: 1, prepare: false });
   try {

@@ -1,5 +1,4 @@
-// Loads what a start and its first answers load, so that NODE_COMPILE_CACHE holds the compiled code of it; run when an image
-// is made.
+// Loads what a start and its first answers load, so that NODE_COMPILE_CACHE holds the compiled code; run when an image is made.
 import './admin/bootstrap.ts';
 import './app.ts';
 import './audit/sealer.ts';
@@ -18,7 +17,7 @@ import './platform/migrations/upgrade.ts';
 import './platform/redis/redis-cache.ts';
 import './world.ts';
 
-// As the service does before it answers: V8 takes compiled code only under the flags that it was made with.
+// The service does this before it answers, and V8 accepts compiled code only under the flags that it was made with.
 growHeapSlowly();
 const schema = { type: 'object', properties: { name: { type: 'string' } } };
 compileValidator({ schema, httpPart: 'body' })({});

@@ -15,27 +15,27 @@ import { deriveSecrets } from './platform/secrets.ts';
 import { SERVER_SETTINGS } from './platform/server-settings.ts';
 import { liveRevocations } from './sessions/live-revocations.ts';
 
-/** The real world of a process: its database, its secrets and whatever else a verb needs, and how to leave it. */
+/** The real world of a process: its database, its secrets and whatever else a verb needs, and ways to close it. */
 export interface World {
   readonly deps: Deps;
   /** True when the database is the embedded one. */
   readonly embedded: boolean;
   close(): Promise<void>;
-  /** Leaves at once, whatever is in progress: what is asked of the database now fails. */
+  /** Leaves at once, whatever is in progress: whatever asks the database from now on fails. */
   abandon(): Promise<void>;
 }
 
 export interface WorldOptions {
   /** Ends the wait for the database, with its reason. */
   readonly signal?: AbortSignal;
-  /** Hears what takes long: the wait for the database, a migration. The log at `info` when left out. */
+  /** Is told of what takes long: the wait for the database, a migration. If left out, that goes to the log at `info`. */
   readonly say?: (message: string) => void;
 }
 
 /**
  * Opens the world for the service or for a command: the embedded server unless another is configured, the schema at
- * head, the secrets. The key ring is the service's own, because opening it makes the key of ALGORITHM sign. Throws with
- * what to do about it; whatever was opened by then is closed.
+ * head, the secrets. Only the service opens the key ring, because opening it makes the key of ALGORITHM sign. If this fails,
+ * it closes whatever was opened by then, and the error says what to do about it.
  */
 export async function openWorld(
   config: Config,
@@ -51,7 +51,7 @@ export async function openWorld(
     if (server !== null) closing.push(() => server.release());
     const connection: Connection = server?.connection ?? { connectionString: config.database.url as string };
     const { migrateUrl, migrateOnStart, poolMax, prepare } = config.database;
-    // Opened behind the database, which may have lost an answer by then: it reads everything first.
+    // Opened after the database, which may have lost an answer by then; that does no harm, as the cache reads everything first.
     let cache: Cache | undefined;
     const db = openDatabase({
       connection,
@@ -61,7 +61,7 @@ export async function openWorld(
       onIdleError: error => log.warn({ err: error }, 'an idle database connection was lost'),
       onSettingsRefused: () => log.warn(SETTINGS_REFUSED),
     });
-    // Whoever is told to stop by then waits for no connection that is still being made.
+    // If the process is told to stop by then, it does not wait for a connection that is still being made.
     let answered = false;
     closing.push(() => (signal?.aborted === true && !answered ? void db.close() : db.close()));
     if (!(await isAtHead(db, { signal }))) {
@@ -113,7 +113,7 @@ const SETTINGS_REFUSED =
   'and let the pooler pass over them: ignore_startup_parameters = ' +
   Object.keys(SERVER_SETTINGS).join(', ');
 
-// Loaded where it is needed: production has a server elsewhere.
+// Loaded only where it is needed, because production has a server elsewhere.
 async function openServer({ dataDir }: Config, log: Log, signal?: AbortSignal): Promise<Embedded> {
   const { openEmbedded } = await import('./platform/embedded/open.ts');
   return openEmbedded({ dataDir, log, signal });

@@ -8,8 +8,9 @@ import type { FirstFactor } from './first-factor.ts';
 import { demandSecondFactor } from './second-factor.ts';
 
 /**
- * What follows any proven first factor, in one place: the standing of the account, the demand for a second factor, an
- * expired password, and at last the session. Refuses with `email_not_verified`, `mfa_required` or `password_expired`.
+ * What follows any proven first factor, in one place: the check that the address is verified if it must be, the demand for a
+ * second factor, an expired password, and last the session. Refuses with `email_not_verified`, `mfa_required` or
+ * `password_expired`.
  */
 export async function completeAuthentication(
   deps: KeysDeps,
@@ -21,7 +22,7 @@ export async function completeAuthentication(
     return refuse(deps, caller, proof, 'email_not_verified');
   }
   if (account.mfa_enabled && !proof.amr.includes('mfa')) {
-    // Lost factors whose removal is due are gone, whether or not the maintenance came by.
+    // Lost factors whose removal is due count as removed, even if the maintenance has not run yet.
     if (!(await carryOutRemoval(deps, account.id))) {
       if (proof.subject !== null) await giveBack(deps, deps.db, proof.subject);
       return demandSecondFactor(deps, caller, proof);

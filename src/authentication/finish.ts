@@ -9,12 +9,12 @@ import { giveBack, writeOrGiveBack } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
 import { letIn, withProofOf } from './let-in.ts';
 
-/** How long the token works that comes with `password_expired`, in seconds. */
+/** How long the token that comes with `password_expired` works, in seconds. */
 const RESET_LIFETIME = 3600;
 
 /**
- * What follows the last factor: a new password where the old one has expired, else the session. Refuses with
- * `password_expired`, and with `invalid_credentials` where the password was replaced, or the account disabled, meanwhile.
+ * What follows the last factor: a demand for a new password if the old one has expired, else the session. Refuses with
+ * `password_expired`, or with `invalid_credentials` if the password was replaced or the account disabled meanwhile.
  */
 export async function finishAuthentication(
   deps: KeysDeps,
@@ -27,8 +27,8 @@ export async function finishAuthentication(
   return refuse(deps, caller, proof, 'password_expired', { reset_token: token });
 }
 
-// Only while the expired password is the account's: a reset that was under way has voided the links that it saw, and the
-// old password must not get another one after it.
+// Only while the expired password is still the account's: a reset that was under way has voided the links that it saw, and
+// the old password must not get a new link after that.
 async function issueReset(deps: KeysDeps, proof: FirstFactor): Promise<string | null> {
   const { account } = proof;
   const { row, issued } = prepareChallenge(deps, {
@@ -44,7 +44,7 @@ async function issueReset(deps: KeysDeps, proof: FirstFactor): Promise<string | 
   return written === 1 ? issued.token : null;
 }
 
-/** Refuses somebody whose proof was right: the attempt is given back, and the trail says why. */
+/** Refuses somebody whose proof was right: gives the attempt back, and records the reason in the trail. */
 export async function refuse(
   deps: KeysDeps,
   caller: Caller,

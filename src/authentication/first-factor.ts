@@ -1,25 +1,25 @@
 import type { Account } from '../accounts/account.ts';
 
-/** A first factor that was proven: whose, how, and what it leaves to be asked. */
+/** A first factor that was proven: whose it is, how it was proven, and what is still to be asked. */
 export interface FirstFactor {
   readonly account: Account;
   /** How it was proven (RFC 8176): `pwd`, `fed`, `hwk`, … */
   readonly amr: readonly string[];
-  /** The lane of failures that the proof drew on; null where it could not be guessed. */
+  /** The lane whose attempts the proof drew on; null for a proof that cannot be guessed. */
   readonly subject: Buffer | null;
   /** The known device that the proof came with. */
   readonly deviceId: string | null;
   /** The password must be replaced before a session may start. */
   readonly passwordExpired?: boolean;
   /**
-   * When the password that was proven was set. Nobody is let in once it has been replaced or removed, even while its hash
-   * was being checked; null where no password was proven.
+   * When the password that was proven was set; null if none was proven. Nobody is let in once that password has been replaced
+   * or removed, even if that happened while its hash was being checked.
    */
   readonly passwordSetAt?: Date | null;
-  /** The passkey that was proven. Nobody is let in once it has been removed, as by whoever claimed the mailbox. */
+  /** The passkey that was proven. Nobody is let in once it has been removed, for instance by whoever claimed the mailbox. */
   readonly passkeyId?: string;
-  /** The identity that a provider vouched for; the same. */
+  /** The identity that a provider vouched for. Nobody is let in once it has been removed. */
   readonly identity?: { readonly issuer: string; readonly subject: string };
-  /** The mailbox that was proven. Nobody is let in once the account has another address, as when its change was undone. */
+  /** The mailbox that was proven. Nobody is let in once the account has another address, as after an undone change. */
   readonly mailbox?: string;
 }

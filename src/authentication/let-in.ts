@@ -24,7 +24,7 @@ import type { FirstFactor } from './first-factor.ts';
 /**
  * Starts the session of somebody who has proven everything that is asked: one statement forgives the failures, writes
  * `last_login`, the session, the device and the audit events, and queues the notice about a new device. Refuses with
- * `invalid_credentials` when the account was disabled, or what was proven replaced or removed, meanwhile.
+ * `invalid_credentials` if meanwhile the account was disabled, or something that was proven was replaced or removed.
  */
 export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor): Promise<TokenBody> {
   const { db, clock } = deps;
@@ -101,8 +101,8 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
 }
 
 /**
- * The `id` in the CTE `standing`, as long as everything that was proven is still the account's. The locks make this wait for a
- * change, a reset or a claim of the mailbox that is under way, and then look at what it left.
+ * The `id` in the CTE `standing`, if everything that was proven still belongs to the account. The locks make this wait for a
+ * change, a reset or a claim of the mailbox that is under way, and then look at what that left.
  */
 export function withProofOf({ passwordSetAt, passkeyId, identity, mailbox }: FirstFactor): Fragment {
   const proofs = [

@@ -19,7 +19,7 @@ import {
 const tags = ['Passkeys'];
 const exact = { additionalProperties: false } as const;
 
-/** Passkeys as a way in, as a second factor, and to prove again who holds a session. */
+/** Passkeys as a way to log in, as a second factor, and to prove again who holds a session. */
 export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/token/passkey/options',

@@ -14,18 +14,18 @@ import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
 import { completeAuthentication } from './complete.ts';
 import { answerPending, findPendingLogin } from './second-factor.ts';
 
-/** What a user-verified passkey adds to `amr`: something held and something known or inherent, so both factors. */
+/** What a user-verified passkey adds to `amr`: it is something held, and something known or inherent, so both factors. */
 const AMR = ['hwk', 'mfa'] as const;
 
-/** Asks the browser for any passkey of ours: nobody says who they are first. */
+/** Asks the browser for any passkey of ours: nobody has to say first who they are. */
 export function beginPasskeySignIn(deps: KeysDeps): Promise<RequestOptions> {
   return askForPasskey(deps, { for: 'sign-in', userId: null });
 }
 
 /**
- * Logs in whose passkey answered. It cannot be guessed, so no attempt is counted and no lock holds it up; as a second
- * factor would, it keeps the factors whose removal waits. Refuses with `passkey_refused`, `account_disabled`, and with
- * `email_not_verified` as `completeAuthentication` does.
+ * Logs in the owner of the passkey that answered. A passkey cannot be guessed, so no attempt is counted and no lock applies.
+ * Like any second factor, it calls off a pending removal of factors. Refuses with `passkey_refused`, `account_disabled`, and
+ * with `email_not_verified` as `completeAuthentication` does.
  */
 export async function signInWithPasskey(
   deps: KeysDeps,
@@ -58,13 +58,13 @@ export async function signInWithPasskey(
 }
 
 /**
- * Logs in whoever made an account with a passkey a moment ago: making it verified the person as using it would. Refuses
- * with `account_disabled`, and with `email_not_verified` as `completeAuthentication` does.
+ * Logs in whoever made an account with a passkey a moment ago: making the passkey verified the person as using it would.
+ * Refuses with `account_disabled`, and with `email_not_verified` as `completeAuthentication` does.
  */
 export async function signInNewAccount(deps: KeysDeps, caller: Caller, userId: string): Promise<TokenBody> {
   const account = await findAccountById(deps.db, userId);
   const [passkey] = await listPasskeys(deps, { userId });
-  // Claimed by the owner of its mailbox a moment ago, with all that was set before.
+  // The owner of its mailbox has claimed the account meanwhile, which removed all that was set before.
   if (account === null || passkey === undefined) throw new Problem('account_disabled');
   return completeAuthentication(deps, caller, {
     account,
@@ -75,14 +75,14 @@ export async function signInNewAccount(deps: KeysDeps, caller: Caller, userId: s
   });
 }
 
-/** Asks for a passkey of whoever an `mfa_token` stands for. Refuses with `invalid_mfa_token`. */
+/** Asks for a passkey of the person whose login an `mfa_token` stands for. Refuses with `invalid_mfa_token`. */
 export async function beginPasskeySecondFactor(deps: KeysDeps, mfaToken: string): Promise<RequestOptions> {
   const pending = await findPendingLogin(deps, mfaToken);
   if (pending === null) throw new Problem('invalid_mfa_token');
   return askForPasskey(deps, { for: 'second-factor', userId: pending.userId });
 }
 
-/** Answers the demand for a second factor with a passkey. Refuses as `answerSecondFactor`, with `passkey_refused`. */
+/** Answers the demand for a second factor with a passkey. Refuses as `answerSecondFactor`, a wrong one with `passkey_refused`. */
 export function answerWithPasskey(
   deps: KeysDeps,
   caller: Caller,

@@ -53,7 +53,7 @@ export function routes(app: App, deps: KeysDeps): void {
         oauth: true,
         problems: ['invalid_mfa_token', 'factor_not_found', 'feature_disabled', 'sms_budget_spent'],
       },
-      // Whatever is asked of what is switched off, that is what is wrong with it.
+      // Where text messages are switched off, the answer says so, whatever else is wrong with the request.
       preValidation: async () => requireSms(deps),
       schema: {
         tags: ['Tokens'],

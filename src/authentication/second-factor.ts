@@ -16,7 +16,7 @@ import { type AnsweredFactor, answerFactor, FACTOR_AMR } from './answer-factor.t
 import { finishAuthentication } from './finish.ts';
 import type { FirstFactor } from './first-factor.ts';
 
-/** How long a first factor is good for while the second is asked, in seconds. */
+/** How long a first factor stays good while the second is asked for, in seconds. */
 const MFA_TOKEN_LIFETIME = 600;
 const MFA_TOKEN_TRIES = 5;
 
@@ -60,8 +60,8 @@ export async function demandSecondFactor(deps: KeysDeps, caller: Caller, proof: 
 }
 
 /**
- * Answers the demand for a second factor and starts the session. Five wrong codes burn the `mfa_token`, and each draws
- * on the account's attempts, whatever the factor. Refuses with `invalid_mfa_token`, `invalid_mfa_code`,
+ * Answers the demand for a second factor and starts the session. Five wrong codes burn the `mfa_token`, and each also takes
+ * one of the account's attempts, whatever the factor. Refuses with `invalid_mfa_token`, `invalid_mfa_code`,
  * `too_many_attempts` or `password_expired`.
  */
 export function answerSecondFactor(
@@ -78,7 +78,7 @@ export function answerSecondFactor(
   });
 }
 
-/** The login that an `mfa_token` stands for, as long as it can still be answered; spends nothing. */
+/** The login that an `mfa_token` stands for, or null if it cannot be answered any more; spends nothing. */
 export async function findPendingLogin(
   deps: Pick<KeysDeps, 'clock' | 'db'>,
   mfaToken: string,
@@ -90,10 +90,10 @@ export async function findPendingLogin(
 
 interface Answer {
   readonly factor: AnsweredFactor | 'passkey';
-  /** What it adds to `amr`, beside `mfa`. */
+  /** What the factor adds to `amr`, beside `mfa`. */
   readonly amr: string;
   readonly refusal: 'invalid_mfa_code' | 'passkey_refused';
-  /** Null for a wrong one; else what must still be there when the session starts. */
+  /** Null for a wrong proof; else what must still be there when the session starts. */
   readonly prove: (userId: string, loginId: string) => Promise<Pick<FirstFactor, 'passkeyId'> | null>;
 }
 

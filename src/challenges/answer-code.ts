@@ -5,7 +5,7 @@ import type { Challenge, Purpose } from './challenge.ts';
 import { boundCode } from './issue.ts';
 import { answerOne } from './queries.ts';
 
-/** The wrong answer of this number burns the code. */
+/** This many wrong answers burn the code. */
 const MAX_ATTEMPTS = 5;
 
 /**

@@ -38,7 +38,7 @@ export function hashToken(token: string): Buffer {
   return hash('sha256', token, 'buffer');
 }
 
-/** False for text that cannot be one of our tokens, which then costs no query: 32 bytes in base64url, unpadded. */
+/** False for text that cannot be one of our tokens (32 bytes in base64url, unpadded), so that it costs no query. */
 export function isToken(text: string): boolean {
   return /^[\w-]{43}$/.test(text);
 }

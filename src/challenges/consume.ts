@@ -16,9 +16,9 @@ import {
 type ClockDeps = Pick<Deps, 'clock'>;
 
 /**
- * Spends a token: of N callers at once one gets the challenge, the others null, as for one expired or unknown. Whose
- * transaction goes on to the account finds the challenge first, locks the account, and spends then: two links of one
- * account at once would otherwise each hold what the other voids.
+ * Spends a token: of N callers at once one gets the challenge, the others null, as for one expired or unknown. A transaction
+ * that goes on to the account must find the challenge first, then lock the account, and spend only then: otherwise two links
+ * of one account at once would each hold what the other voids.
  */
 export async function consumeChallenge(
   deps: ClockDeps,
@@ -29,8 +29,8 @@ export async function consumeChallenge(
 }
 
 /**
- * The spending of a token as a fragment for a CTE, a `DELETE … RETURNING`: for a challenge whose data are a person's and which
- * is nobody's account's, so that it would outlive what comes of it. Null for text that cannot be a token.
+ * The spending of a token as a `DELETE … RETURNING` for a CTE: for a challenge that holds a person's data but belongs to no
+ * account, and so would outlive the account that comes of it. Null for text that cannot be a token.
  */
 export function removal(
   { clock }: ClockDeps,
@@ -48,7 +48,7 @@ export async function findChallenge(
   return isToken(token) ? findOpen(db, purpose, hashToken(token), clock.now()) : null;
 }
 
-/** The newest open challenge of a person for one purpose: which code a person who typed one is answering. */
+/** The newest open challenge of a person for one purpose: the one that a typed code answers. */
 export function newestChallenge(
   { clock }: ClockDeps,
   db: Sql,
@@ -78,7 +78,7 @@ export function openChallenges(
   return findEveryOpen(db, purpose, userId, clock.now());
 }
 
-/** Kills the open challenges of a person, of these purposes or of all, but for some; returns how many there were. */
+/** Voids a person's open challenges, of these purposes or of all, except `exceptIds`; returns how many there were. */
 export function voidChallenges(
   { clock }: ClockDeps,
   tx: Sql,
@@ -92,8 +92,8 @@ export function voidChallenges(
 }
 
 /**
- * Kills open challenges of a purpose: the one of an id, or all that were sent to an address. Of N callers at once who
- * name an id, one gets 1.
+ * Voids open challenges of a purpose: the one with an id, or all that were sent to an address. Of N callers at once that
+ * name the same id, one gets 1.
  */
 export function voidSent(
   { clock }: ClockDeps,

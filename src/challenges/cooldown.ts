@@ -4,14 +4,14 @@ import type { Purpose } from './challenge.ts';
 import { findSentAt, lockPurpose } from './queries.ts';
 
 const COOLDOWN_SECONDS = 60;
-// The one that a sign-up sends of itself is not asked for: whoever asks right after it asks for the first time.
+// Nobody asked for the secret that a sign-up sends by itself: whoever asks right after it asks for the first time.
 const AT_ONCE = 2;
 
 /**
- * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Two go within a minute, the
- * third waits until the older of them is a minute old. Holds until the transaction ends, so of several requests at once each
- * sees what the ones before it sent. Never longer than a minute, also when the clock was set back. Off with
- * RATE_LIMIT=off.
+ * Whole seconds until another secret of this purpose may be sent to this person; 0 means now. Two may be sent within a
+ * minute; the third waits until the older of them is a minute old. The answer holds until the transaction ends, so of several
+ * requests at once each sees what those before it sent. Never longer than a minute, even when the clock was set back. Always 0
+ * with RATE_LIMIT=off.
  */
 export async function resendWait(
   { clock, config }: Pick<Deps, 'clock' | 'config'>,

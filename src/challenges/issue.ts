@@ -73,7 +73,7 @@ export async function issueCode(deps: IssueDeps, tx: Sql, challenge: NewChalleng
   return { id, code, expiresAt: row.expiresAt };
 }
 
-/** What is authenticated for a code: a stolen HMAC says nothing about another challenge with the same digits. */
+/** What a code's HMAC covers: a stolen one says nothing about another challenge with the same digits. */
 export function boundCode(purpose: Purpose, id: string, code: string): string {
   return `code\0${purpose}\0${id}\0${code}`;
 }

@@ -3,8 +3,8 @@ import type { Purpose } from './challenge.ts';
 import { lockPurpose } from './queries.ts';
 
 /**
- * Nobody else who asks sends a secret of this purpose to this address until the transaction ends: of several at once each
- * sees what those before it left open.
+ * Until the transaction ends, no other caller of this sends a secret of this purpose to this address: of several at once,
+ * each sees what those before it left open.
  */
 export function oneAtATime(
   tx: Tx,

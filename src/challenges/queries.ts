@@ -33,7 +33,7 @@ export function consuming(purpose: Purpose, secretHash: Buffer, now: Date): Frag
     returning ${columns}`;
 }
 
-/** `delete from challenges … returning …`: the same, and nothing of it is left behind. */
+/** `delete from challenges … returning …`: the same, but the row does not stay behind. */
 export function removing(purpose: Purpose, secretHash: Buffer, now: Date): Fragment {
   return sql`delete from challenges
     where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
@@ -53,8 +53,8 @@ export function findOpen(
   );
 }
 
-// Behind a clock that was set back, a secret may have been issued in the future. It counts as issued now, from here on: a wait
-// that is counted from it does not begin anew each time that it is asked for.
+// After the clock was set back, a secret may seem to be issued in the future. From here on it counts as issued now, so that a
+// wait counted from it does not begin anew each time somebody asks.
 const bringingBack = (purpose: Purpose, userId: string | null, now: Date) =>
   sql`late as (
     update challenges set created_at = ${now}::timestamptz
@@ -74,7 +74,7 @@ export async function findSentAt(
   return row?.at ?? null;
 }
 
-/** Of a person's open challenges for a purpose, the one that was issued last. */
+/** The open challenge of a person for a purpose that was issued last. */
 export function findNewestOpen(
   db: Sql,
   purpose: Purpose,
@@ -141,7 +141,7 @@ export function answerOne(
   );
 }
 
-/** Spends the challenges of a person, of these purposes or (null) of all, but for some; returns how many. */
+/** Spends a person's open challenges, of these purposes or (null) of all, except `exceptIds`; returns how many. */
 export function voidOpen(
   db: Sql,
   {
@@ -179,12 +179,12 @@ export function voidOf(
 const lockOf = (purpose: Purpose, whose: string) =>
   sql`hashtextextended('challenges:' || ${purpose}::text || ${whose}::text, 0)`;
 
-/** One at a time, until the transaction ends; `whose` is an account's id, or an address that nobody has. */
+/** Lets in one at a time, until the transaction ends; `whose` is an account's id, or an address that no account has. */
 export function lockPurpose(tx: Sql, purpose: Purpose, whose: string): Promise<unknown> {
   return tx.row(sql`select pg_advisory_xact_lock(${lockOf(purpose, whose)})`);
 }
 
-/** The same without waiting: false where another has it. */
+/** The same without waiting: false if another transaction is in. */
 export async function tryPurpose(tx: Sql, purpose: Purpose, whose: string): Promise<boolean> {
   const row = await tx.row<{ locked: boolean }>(
     sql`select pg_try_advisory_xact_lock(${lockOf(purpose, whose)}) as locked`,
@@ -192,7 +192,7 @@ export async function tryPurpose(tx: Sql, purpose: Purpose, whose: string): Prom
   return row?.locked === true;
 }
 
-/** How many challenges of a person were made since then with these data, whatever became of them. */
+/** How many challenges with these data were made for a person since then, whatever became of them. */
 export async function countSince(
   tx: Tx,
   {

@@ -8,22 +8,22 @@ const HOUR = 3600;
 
 interface Quota {
   readonly purpose: Purpose;
-  /** Null where nobody has the address: that costs the same statements. */
+  /** Null if no account has the address: the same statements run then. */
   readonly userId: string | null;
   readonly address: string;
   readonly limit: number;
-  /** Only those whose data have this count. */
+  /** Count only secrets whose data contain this. */
   readonly data?: Readonly<Record<string, unknown>>;
   /**
-   * What happens while another request is about to send one: `wait` for it, or `pass`, which refuses at once. A stranger's
-   * request passes: the queue behind an account that is there would tell that it is.
+   * What to do while another request is about to send one: `wait` for it, or `pass`, which refuses at once. A stranger's
+   * request passes, because a queue behind an existing account would tell that it exists.
    */
   readonly busy: 'wait' | 'pass';
 }
 
 /**
- * Whether another secret of this purpose may be sent to somebody: fewer than `limit` were in the last hour. Holds until
- * the transaction ends, so of several at once each counts those before it. Always with RATE_LIMIT=off.
+ * Whether another secret of this purpose may be sent to somebody: fewer than `limit` were in the last hour. This holds until
+ * the transaction ends, so of several at once each counts those before it. Always true with RATE_LIMIT=off.
  */
 export async function withinQuota(
   { clock, config }: Pick<Deps, 'clock' | 'config'>,

@@ -7,14 +7,14 @@ import { Problem } from '../platform/problems.ts';
 import { authenticate } from '../sessions/authenticate.ts';
 import { inspectRefreshToken } from '../sessions/revoke.ts';
 
-/** What is said of a token that is not good, whatever the reason (RFC 7662 §2.2). */
+/** The answer for a token that is not good, whatever the reason (RFC 7662 §2.2). */
 const INACTIVE = { active: false } as const;
 
 export type Introspection = { readonly active: boolean } & Readonly<Record<string, unknown>>;
 
 /**
  * Whether a token would be accepted by this service now, and what it stands for (RFC 7662). An access token passes the
- * whole bearer check: signature, session, account and revocation; its roles and permissions are those of this moment.
+ * whole bearer check: signature, session, account and revocation. Its roles and permissions are those of this moment.
  * Refuses a client that lacks `tokens:introspect` with `permission_denied`.
  */
 export async function introspect(
@@ -31,7 +31,7 @@ export async function introspect(
   );
 }
 
-/** Refuses a client with `permission_denied`, naming the permission, when it does not hold it. */
+/** Refuses a client that does not hold the permission with `permission_denied`, which names it. */
 export async function requirePermission(
   deps: KeysDeps,
   caller: Caller,

@@ -8,9 +8,9 @@ import { revokeAccessToken, sessionOfRefreshToken } from '../sessions/revoke.ts'
 import { requirePermission } from './introspect.ts';
 
 /**
- * Revokes a token (RFC 7009): an access token dies by itself, a refresh token ends its whole session. A client revokes
- * its own tokens; anybody else's need `sessions:revoke`, else `permission_denied`. What is no live token is passed over in
- * silence (§2.2).
+ * Revokes a token (RFC 7009): an access token is revoked alone, a refresh token ends its whole session. A client may revoke
+ * its own tokens; for any others it needs `sessions:revoke`, or it is refused with `permission_denied`. Anything but a live
+ * token is ignored in silence (§2.2).
  */
 export async function revoke(
   deps: KeysDeps,

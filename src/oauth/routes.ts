@@ -39,7 +39,7 @@ const jwks = Type.Object(
 const seconds = Type.Optional(Type.Number());
 const text = Type.Optional(Type.String());
 const names = Type.Optional(Type.Array(Type.String()));
-// RFC 7662 §2.2, and the claims of ours. They come as the token has them: for the compiler only `active` is sure.
+// RFC 7662 §2.2, and our own claims. They come as the token has them, so the compiler is sure of `active` only.
 const told = {
   token_type: Type.Optional(
     Type.String({ description: '`Bearer` for an access token, `refresh_token` for the other kind.' }),
@@ -184,7 +184,7 @@ function publish(reply: FastifyReply): void {
   reply.header('access-control-allow-origin', '*').removeHeader('access-control-allow-credentials');
 }
 
-// Who asks is judged before what is asked (RFC 7662 §2.1, RFC 7009 §2.1): what is wrong with the body waits for that.
+// The client is authenticated before its request is judged (RFC 7662 §2.1, RFC 7009 §2.1), so faults of the body wait for that.
 async function clientOf(deps: KeysDeps, request: FastifyRequest): Promise<AuthenticatedClient> {
   const { authorization } = request.headers;
   const { client_id, client_secret } = withValues(Object(request.body) as Record<string, unknown>);

@@ -23,13 +23,13 @@ export interface FormerAddress {
   readonly email: string;
 }
 
-/** Why a change of address was not begun: somebody has the address, or it or the caller got enough mails for now. */
+/** Why a change of address was not begun: somebody has the address, or the address or the caller got enough mails for now. */
 export type NotBegun = { readonly taken: true } | { readonly wait: number };
 
 /**
- * Begins a change of address: a link to the new mailbox, and word to the old one with a link that stops or undoes it.
- * The present address itself calls a change off. Where login needs a verified address, a taken one looks like any other,
- * and its owner gets a mail.
+ * Begins a change of address: mails a link to the new mailbox, and to the old one a notice with a link that stops or undoes
+ * the change. Asking for the present address calls a change off. Where login needs a verified address, a taken one looks like
+ * any other, and its owner gets a mail.
  */
 export async function beginEmailChange(
   deps: Deps,
@@ -47,14 +47,14 @@ export async function beginEmailChange(
   if (holder !== null && !hidden) return { taken: true };
   const wait = await resendWait(deps, tx, { purpose: 'change-email', userId });
   if (wait > 0) return { wait };
-  // Free or taken, or the end of the budget would tell the one from the other.
+  // Checked whether the address is free or taken, or the end of the budget would tell one from the other.
   const addressKey = normalizeEmail(address).key;
   const full = await mailboxWait(deps, tx, { template: 'email-change-confirm', addressKey });
   if (full > 0) return { wait: full };
 
   await voidChallenges(deps, tx, { userId, purposes: ['change-email'] });
   await setPendingEmail(deps, tx, { userId, address });
-  // Of a taken address nobody can have the token: nothing is sent that carries it.
+  // If the address is taken, nobody can have the token, because no mail carries it.
   const { token, expiresAt } = await issueChallenge(deps, tx, {
     purpose: 'change-email',
     userId,
@@ -112,19 +112,19 @@ async function tellOldAddress(
     to: account.email,
     userId: account.id,
     params: {
-      // An unproven mailbox may be a stranger's: it is not told what somebody typed as a name or an address.
+      // An unproven mailbox may be a stranger's, so it does not get what somebody typed as a name or an address.
       ...(account.email_verified_at !== null && { name: account.first_name, newEmail: address }),
       ip,
       userAgent,
       at: deps.clock.now().toISOString(),
     },
     secrets: { token: undo.token },
-    // The link outlives a late confirmation; behind one that comes at once it is worth nothing after so long.
+    // The link outlives even a late confirmation; but if the change is confirmed at once, it is worthless after this time.
     expiresAt: addSeconds(deps.clock.now(), ADDRESS_KEPT),
   });
 }
 
-/** A link for the owner of the present address, which stops or undoes a change. */
+/** A link that stops or undoes a change, for the owner of the present address. */
 export function issueUndo(deps: Deps, tx: Tx, account: Account, lifetime: number) {
   const former: FormerAddress = { email: account.email };
   return issueChallenge(deps, tx, {

@@ -8,15 +8,15 @@ import type { UserPrincipal } from '../sessions/principal.ts';
 import { LONG_LISTS, type LongList, selectEverything, selectIds, selectTold } from './queries.ts';
 
 const PAGE = 500;
-// When to come back while one is under way, in seconds.
+// When to come back while another export is under way, in seconds.
 const WAIT = 10;
 const underWay = new WeakMap<Deps['db'], Set<string>>();
 
 /**
  * All that is stored of the caller, as JSON: profile, names, roles, sessions, devices, factors, identities, links,
- * messages, lockouts and the whole history. Secrets (hashes, tokens, keys) are not told; that they exist is. What may be long
- * is read a page at a time, as fast as the reader takes it. Refuses with `rate_limited` while another of the same person is
- * under way.
+ * messages, lockouts and the whole history. It tells that secrets (hashes, tokens, keys) exist, but not the secrets. Long lists
+ * are read a page at a time, as fast as the reader takes them. Refuses with `rate_limited` while another export of the same
+ * person is under way.
  */
 export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promise<Readable> {
   const { userId, account, roles, sessionId, caller } = principal;
@@ -38,7 +38,7 @@ export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promi
       ...(await selectEverything(deps.db, userId)),
     };
     const document = Readable.from(documentOf(deps, userId, told), { objectMode: false });
-    // The answer has begun, so all that can be done is to break it off.
+    // The answer has begun, so it can only be broken off.
     document.once('error', (err: unknown) => deps.log.error({ err }, 'an export was interrupted'));
     return document.once('close', () => exporting.delete(userId));
   } catch (error) {

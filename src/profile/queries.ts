@@ -4,7 +4,7 @@ import { type Fragment, sql } from '../platform/sql.ts';
 const list = (source: Fragment) =>
   sql`coalesce((select jsonb_agg(to_jsonb(t) order by t) from (${source}) as t), '[]')`;
 
-// A time as every answer of ours writes it (RFC 3339, UTC, milliseconds); to_jsonb alone gives it an offset.
+// A time as all our answers write it (RFC 3339, UTC, milliseconds); to_jsonb alone would give it an offset.
 const at = (column: Fragment, name = column) =>
   sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${name}`;
 const createdAt = at(sql`created_at`);
@@ -48,8 +48,8 @@ const longLists = {
     told: sql`purpose, sent_to, attempts, ${expiresAt}, ${at(sql`consumed_at`)}`,
     which: sql``,
   },
-  // The link to a new address is left out until that address is theirs: of a taken one nothing is sent, and the list would
-  // tell the one from the other. `challenges` has both.
+  // The mail to a new address is left out until that address is theirs: none is sent to a taken address, so the list would
+  // tell a free one from a taken one. `challenges` lists both.
   messages: {
     table: sql`outbox`,
     told: sql`channel, template, recipient, params, ${at(sql`sent_at`)}, ${at(sql`dead_at`)}`,
@@ -57,7 +57,7 @@ const longLists = {
   },
 } as const;
 
-/** What an account has a hundred thousand of where a robot logs in for each of its requests. */
+/** Lists of which an account has a hundred thousand items if a robot logs in to it for each of its requests. */
 export type LongList = keyof typeof longLists;
 export const LONG_LISTS = Object.keys(longLists) as LongList[];
 
@@ -69,7 +69,7 @@ export async function selectIds(database: Sql, list: LongList, userId: string): 
   return rows.map(({ id }) => id);
 }
 
-/** What is told of some of a list, the oldest first. By their ids alone: asked for the owner too, PostgreSQL reads all of the owner's. */
+/** What is told of these items of a list, the oldest first. By id alone: with the owner too, PostgreSQL reads all the owner's. */
 export async function selectTold(
   database: Sql,
   list: LongList,

@@ -17,8 +17,8 @@ import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
 /**
- * Removes an account and all that hangs on it, inside `decide`: its sessions end, its names are free, the secret of
- * its personal fields in the audit trail is deleted, and its owner gets a last mail. Returns the ended sessions for `publishEnded`.
+ * Removes an account and all that belongs to it, inside `decide`: its sessions end, its names become free, the secret of its
+ * personal fields in the audit trail is deleted, and its owner gets a last mail. Returns the ended sessions for `publishEnded`.
  */
 export async function removeAccount(
   deps: Deps,
@@ -37,7 +37,7 @@ export async function removeAccount(
   return ended;
 }
 
-// An unproven mailbox may be a stranger's, and whoever makes accounts on it and closes them must not fill it.
+// An unproven mailbox may be a stranger's, and nobody must be able to fill it by making accounts on it and closing them.
 async function tellOwner(
   deps: Deps,
   tx: Tx,
@@ -61,7 +61,7 @@ export async function closeOwnAccount(deps: Deps, principal: UserPrincipal): Pro
     principal,
     { lock: 'change', event: { type: 'user.deleted', userId } },
     async tx => {
-      // `decide` has looked at the session too, but before whoever takes the account back let go of it.
+      // `decide` has checked the session too, but perhaps before a transaction that takes the account back released it.
       const account = await lockOwnAccount(tx, principal);
       if (account === null) return new Refusal('token_revoked');
       const last = await refuseLastAdministrator(tx, account);

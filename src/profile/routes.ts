@@ -112,7 +112,7 @@ export function routes(app: App, deps: KeysDeps): void {
     '/users/me/export',
     {
       config: { access: 'user', limit: 'export', headers: ['attachment'] },
-      // To make a document and throw it away.
+      // A HEAD request would make the whole document and throw it away.
       exposeHeadRoute: false,
       schema: {
         tags: ['Users'],

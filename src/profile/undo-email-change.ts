@@ -13,15 +13,16 @@ import { closeRecentWaysIn } from './close-recent-ways-in.ts';
 import { voidLinks } from './void-links.ts';
 
 /**
- * Undoes a change of address, or stops one that waits, for whoever reads the mail to the old address: that address is
- * back, as verified as it was, every session ends, devices are strangers again, open links die (`voidLinks`), the passkeys and
- * providers that were added since 72 hours before that mail go, and a reset link goes to it, because whoever changed it may know the
- * password. What is only asked for besides it stays. Refuses with `invalid_verification_token`, also when the 72 hours are over.
+ * Undoes a change of address, or stops a pending one, for whoever reads the mail to the old address. That address is restored,
+ * as verified as it was; every session ends, devices are strangers again, open links are void (`voidLinks`), passkeys and
+ * providers added since 72 hours before that mail are removed, and a reset link is sent to the address, because whoever changed
+ * it may know the password. What is only asked for besides a password stays. Refuses with `invalid_verification_token`, also
+ * when the 72 hours are over.
  */
 export async function undoEmailChange(deps: Deps, caller: Caller, token: string): Promise<void> {
   const purpose = 'undo-email-change';
   const found = await findChallenge(deps, deps.db, { purpose, token });
-  // Of a token that is none there is nothing to tell, and whoever makes them up must not fill the trail.
+  // A made-up token leaves nothing to record, and whoever makes tokens up must not fill the trail.
   if (found === null || found.userId === null) throw new Problem('invalid_verification_token');
   const { userId } = found;
   const verdict = await deps.db.transaction(async tx => {

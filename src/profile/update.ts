@@ -70,7 +70,7 @@ const MEMBERS = [
   'pending_email',
 ] as const satisfies readonly (keyof Account)[];
 
-/** Which members differ, by name: their text is personal. */
+/** The names of the members that differ, without their text, which is personal. */
 export function changedMembers(before: Account, after: Account): string[] {
   return MEMBERS.filter(member => before[member] !== after[member]);
 }

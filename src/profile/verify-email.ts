@@ -26,15 +26,16 @@ const VERIFICATION_LIFETIME = 86_400;
 const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-password', 'sign-in'];
 
 /**
- * Spends a mailed link: the account's address is verified, or its new one takes the place of the old, which is told and
- * kept for 72 hours; where the new one is a former address that is kept itself, that is back, and the other one free. Refuses
- * with `invalid_verification_token`, or `address_taken` when somebody else was faster or it only looks like one that is kept.
+ * Spends a mailed link: the account's address is verified, or its new address replaces the old one, which gets a notice and is
+ * kept for 72 hours. If the new address is a former one that is still kept, it is restored, and the one it replaces becomes
+ * free. Refuses with `invalid_verification_token`, or with `address_taken` if somebody else was faster or the address only
+ * looks like one that is kept.
  */
 export async function verifyEmail(deps: Deps, caller: Caller, token: string): Promise<void> {
   const found =
     (await findChallenge(deps, deps.db, { purpose: 'verify-email', token })) ??
     (await findChallenge(deps, deps.db, { purpose: 'change-email', token }));
-  // Of a token that is none there is nothing to tell, and whoever makes them up must not fill the trail.
+  // A made-up token leaves nothing to record, and whoever makes tokens up must not fill the trail.
   if (found === null) throw new Problem('invalid_verification_token');
   if (await spend(deps, caller, found, token)) return;
   await recordEvent(deps, deps.db, {
@@ -108,8 +109,8 @@ async function goOn(
 }
 
 /**
- * The account with an address that it had before; null where it had not, or does not keep it any more. What it had meanwhile is
- * given up, with no link that puts it back: it may be a thief's who had the owner confirm their own address.
+ * The account with an address that it had before; null if it never had it, or does not keep it any more. The address that it
+ * had meanwhile is given up, with no link to restore it: it may belong to a thief who had the owner confirm their own address.
  */
 async function goBack(
   deps: Deps,
@@ -119,7 +120,7 @@ async function goBack(
   const userId = account.id;
   const undo = await openUndo(deps, tx, { userId, address });
   const isKept = (await keptAddresses(deps, tx, userId)).has(normalizeEmail(address).key);
-  // The key tells nothing of the mailbox: admın@ must not come into what is kept for admin@.
+  // The key does not identify the mailbox: admın@ must not get what is kept for admin@.
   if (isKept && undo === null) throw new Problem('address_taken');
   const isFormer = undo !== null && !isSameAddress(address, account.email);
   const restored = isFormer ? await restoreAddress(deps, tx, { account, address }) : null;
@@ -153,7 +154,7 @@ async function tellFormerAddress(
 
 /**
  * Sends another link to the address that waits for its confirmation, or else to the present one. Refuses with
- * `already_verified`, and `rate_limited` for a third within a minute, or where the mailbox got enough of them in an hour.
+ * `already_verified`, and with `rate_limited` for a third mail within a minute or if the mailbox got enough of them in an hour.
  */
 export async function sendVerification(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId, caller, sessionId } = principal;

@@ -7,10 +7,10 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 
 /**
- * Voids the open links of an account that was disabled, whose address was put back, or whose change was stopped: all but those
- * that put back an address which came before the present one and is still kept. Whoever took the account over may undo a change
- * of their own, or be stopped by an administrator, and the owner's link must outlive that. `restoredBy` is the link to the
- * address that is back, where one is; what was sent to another mailbox after it is of whoever came later.
+ * Voids the open links of an account that was disabled, whose address was restored, or whose change was stopped. It spares the
+ * links that restore an address which came before the present one and is still kept: whoever took the account over may undo a
+ * change of their own, or be stopped by an administrator, and the owner's link must outlive that. `restoredBy` is the link
+ * that restored the address, if one did; a link sent to another mailbox after it belongs to somebody who came later.
  */
 export async function voidLinks(
   deps: Deps,
@@ -24,14 +24,14 @@ export async function voidLinks(
   const spared = undoing.filter(({ sentTo, createdAt }) => {
     const former = normalizeEmail(String(sentTo));
     if (former.key !== key) return kept.has(former.key);
-    // Of two that look alike, admin@ and admın@, both are held by one key, which tells nothing of which came first.
+    // Two addresses that look alike, such as admin@ and admın@, share one key, which does not tell which of them came first.
     if (restoredBy === null || isSameAddress(former.address, email)) return false;
     return restoredBy === undefined || createdAt < restoredBy.createdAt;
   });
   await voidChallenges(deps, tx, { userId, exceptIds: spared.map(({ id }) => id) });
 }
 
-/** The newest open link that puts a former address of an account back; null where there is none, or none any more. */
+/** The newest open link that restores this former address of an account; null if none is open. */
 export async function openUndo(
   deps: Deps,
   tx: Tx,

@@ -25,7 +25,7 @@ export interface PendingSignup {
   readonly first_name: string;
   readonly last_name: string;
   readonly phone_number: string;
-  /** Of the account that may come of it: what is personal in the trail goes with that account, from here on. */
+  /** The id of the account that may come of it: from here on, what is personal in the trail is erased with that account. */
   readonly user_id: string;
 }
 
@@ -39,8 +39,8 @@ export interface Begun {
 export const SIGNUP_LIFETIME = 86_400;
 
 /**
- * Step 1: keeps who signs up, under a token that step 2 must bring. Refuses with `email_taken`, unless
- * login needs a verified address: then a taken one gets the same answer in the same time, and its owner a mail, one an hour.
+ * Step 1: keeps who signs up, under a token that step 2 must bring. Refuses a taken address with `email_taken`, unless login
+ * needs a verified one: then it gets the same answer in the same time as a free one, and its owner a mail, one an hour.
  */
 export async function begin(deps: Deps, caller: Caller, person: Person): Promise<Begun> {
   const hides = deps.config.requireVerifiedEmail;

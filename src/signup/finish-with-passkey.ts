@@ -16,11 +16,11 @@ import { createFrom, refuse } from './finish.ts';
 
 interface Signup {
   readonly email: string;
-  /** What step 1 gave. */
+  /** The token that step 1 gave. */
   readonly token: string;
 }
 
-/** Step 2 without a password, begun: what the browser is asked. Refuses with `signup_not_found`. */
+/** Begins step 2 without a password: what to ask the browser. Refuses with `signup_not_found`. */
 export async function beginFinish(deps: Deps, signup: Signup): Promise<CreationOptions> {
   const pending = await pendingOf(deps, signup);
   if (pending === null) throw new Problem('signup_not_found');
@@ -34,22 +34,22 @@ export async function beginFinish(deps: Deps, signup: Signup): Promise<CreationO
 }
 
 /**
- * Step 2 with a passkey in place of a password; everything else as `finish`. Refuses further with `passkey_refused`,
- * which leaves the sign-up as it was, and `factor_exists` for a passkey that somebody has already.
+ * Step 2 with a passkey in place of a password; everything else as in `finish`. Also refuses with `passkey_refused`, which
+ * leaves the sign-up as it was, and with `factor_exists` for a passkey that somebody has already.
  */
 export async function finishWithPasskey(
   deps: Deps,
   caller: Caller,
   { name, response, ...signup }: Signup & { name: string; response: CreationResponse },
 ): Promise<UserBody | null> {
-  // Before the ceremony is spent, so that a better name goes with the same passkey.
+  // Judged before the ceremony is spent, so that the same passkey can be sent again with a better name.
   const given = passkeyName(name);
   const pending = await pendingOf(deps, signup);
   const spent = removal(deps, { purpose: 'signup', token: signup.token });
   if (pending === null || spent === null) throw new Problem('signup_not_found');
   const credential = await verifySignUpPasskey(deps, pending.id, response);
   if (credential === null) throw new Problem('passkey_refused');
-  // Looked for whatever the address: the insertion would stumble over it with a free one only, and so tell that it is free.
+  // Looked for whatever the address: the insertion would fail on it only for a free address, and so tell that it is free.
   if (await isRegistered(deps, credential)) throw new Problem('factor_exists');
 
   const work = () =>
@@ -68,7 +68,7 @@ export async function finishWithPasskey(
     if (account === null) return refuse(deps, caller, 'email_taken');
     return presentUser(account, ['user']);
   }
-  // Registered elsewhere this very moment, it gets the answer of a taken address, for the same reason.
+  // For the same reason, a passkey that was registered elsewhere this very moment gets the answer of a taken address.
   await noSoonerThan(HIDDEN_MS, () =>
     work().catch((error: unknown) => {
       if (!registered(error)) throw error;

@@ -21,7 +21,7 @@ export interface Choice {
   readonly email: string;
   readonly password: string;
   readonly confirmation: string;
-  /** What step 1 gave. */
+  /** The token that step 1 gave. */
   readonly token: string;
 }
 
@@ -30,10 +30,10 @@ const VERIFICATION_LIFETIME = 86_400;
 
 /**
  * Step 2: creates the account of a pending sign-up with its password, and queues the verification mail, all in one
- * statement after the hash. Refuses with `signup_not_found` whoever did not do step 1 for this address, with `email_taken`
- * who lost a race for it, whose sign-up is spent, and with `validation_failed` a password that breaks the policy or differs
- * from its confirmation, which leaves the sign-up as it was. Null where login needs a verified address: taken or not, the
- * answer is the same.
+ * statement after the hash. Refuses with `signup_not_found` if step 1 was not done for this address; with `email_taken` if a
+ * race for the address was lost, which spends the sign-up; and with `validation_failed` if the password breaks the policy or
+ * differs from its confirmation, which leaves the sign-up as it was. Null where login needs a verified address: the answer
+ * is then the same whether the address is taken or not.
  */
 export async function finish(deps: Deps, caller: Caller, choice: Choice): Promise<UserBody | null> {
   if (!isSamePassword(choice.password, choice.confirmation)) {
@@ -44,10 +44,10 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
   const spent = removal(deps, { purpose: 'signup', token });
   const person = pending?.data as PendingSignup | undefined;
-  // Nothing to tell of, and whoever makes tokens up must not fill the trail.
+  // A made-up token leaves nothing to record, and whoever makes tokens up must not fill the trail.
   if (pending === null || spent === null || person === undefined) throw new Problem('signup_not_found');
   const email = String(pending.sentTo);
-  // By mailbox and not by key: a neighbour's cookie may have brought a sign-up of theirs for admın@ to admin@.
+  // Compared by mailbox and not by key: a neighbour's cookie may have brought their sign-up for admın@ to admin@.
   if (!isSameAddress(email, address)) throw new Problem('signup_not_found');
 
   const names = [person.first_name, person.last_name];
@@ -75,13 +75,13 @@ export interface Creation {
   readonly person: PendingSignup;
   readonly email: string;
   readonly method: 'password' | 'passkey';
-  /** The insertion of the password or the passkey, from the CTE `account`. */
+  /** The fragment that inserts the password or the passkey, from the CTE `account`. */
   readonly wayIn: Fragment;
-  /** The spending of the pending sign-up. */
+  /** The fragment that spends the pending sign-up. */
   readonly spent: Fragment;
 }
 
-/** Makes the account of a sign-up, its way in and the verification mail in one statement; null for a taken address. */
+/** Makes a sign-up's account, its password or passkey, and the verification mail in one statement; null for a taken address. */
 export async function createFrom(
   deps: Deps,
   caller: Caller,
@@ -133,7 +133,7 @@ export async function createFrom(
   return created;
 }
 
-/** Records a sign-up that is refused, and refuses it. */
+/** Refuses a sign-up, and records that. */
 export async function refuse(
   deps: Deps,
   caller: Caller,

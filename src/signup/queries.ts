@@ -5,9 +5,9 @@ import type { Db } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 /**
- * Looks whether an address is taken, and stores the pending sign-up. Without a `notice` that is stored for a free address
- * alone. With one it is stored for any, and the notice goes to the owner of a taken address, if `turn` has a row for it (it
- * may ask the CTE `taken`). Returns whose the address is; null where it is free.
+ * Looks whether an address is taken, and stores the pending sign-up: without a `notice`, only for a free address; with one, for
+ * any, and the notice goes to the owner of a taken address if `turn` has a row (its SQL may read the CTE `taken`). Returns the
+ * id of the account that has the address; null if it is free.
  */
 export async function beginSignup(
   database: Db,
@@ -45,7 +45,7 @@ export async function beginSignup(
   return row?.taken ?? null;
 }
 
-/** One statement out of the CTEs that finish a sign-up: what of it came about. */
+/** Runs the CTEs that finish a sign-up as one statement: the account, if one was made, and whether the sign-up was `open`. */
 export function finishSignup<Row>(
   database: Db,
   parts: { key: string; claimed: Fragment; account: Fragment; rest: readonly Fragment[] },

@@ -20,7 +20,7 @@ export interface DeviceClaim {
   readonly userId: string;
 }
 
-/** How long a browser keeps the cookie, in seconds; the row decides, and it may go earlier. */
+/** How long a browser keeps the cookie, in seconds. The row decides, and it may be removed earlier. */
 export const DEVICE_COOKIE_AGE = 400 * 86_400;
 
 const VERSION = 1;
@@ -45,12 +45,12 @@ export function decodeDeviceToken(secrets: Secrets, token: string | null | undef
   return { deviceId: uuidAt(body, 1), userId: uuidAt(body, 17) };
 }
 
-/** What a device is listed as: what it says of itself. */
+/** The name that a device is listed under: its own `User-Agent`. */
 export function deviceName({ userAgent }: Caller): string {
   return userAgent === '' ? 'Unknown device' : userAgent.slice(0, 200);
 }
 
-/** A device that is known from now on, for the statement that lets somebody in: `insert into known_devices …`. */
+/** Makes a device known, as a part of the statement that lets its user in: `insert into known_devices …`. */
 export function newDeviceFragment(
   device: { deviceId: string; name: string; now: Date },
   source: Fragment,
@@ -58,17 +58,17 @@ export function newDeviceFragment(
   return insertDevice(device, source);
 }
 
-/** The same for one that was known before: `update known_devices …`, of nothing where it is not any more. */
+/** The same for a device that was known before: `update known_devices …`, which changes nothing if it was removed meanwhile. */
 export function seenDeviceFragment(device: { deviceId: string; now: Date }, source: Fragment): Fragment {
   return touchDevice(device, source);
 }
 
-/** Whether a device that calls itself the same has logged in to an account before, as a condition. */
+/** A condition: whether a device of the same name has logged in to the account before. */
 export function isNamedAlready(userId: string, caller: Caller): Fragment {
   return hasNamed(userId, deviceName(caller));
 }
 
-/** Which of the devices that a request claims to be is known for this account; null for none. */
+/** Of the devices that a request claims to be, the one that this account knows; null for none. */
 export function findKnownDevice(
   database: Sql,
   userId: string,
@@ -78,7 +78,7 @@ export function findKnownDevice(
   return ids.length === 0 ? Promise.resolve(null) : selectKnownDevice(database, userId, ids);
 }
 
-/** The devices that an account was logged in to on, the latest first: up to `limit` of those that follow `after`. */
+/** The devices that have logged in to an account, the latest first: up to `limit` of those that follow `after`. */
 export function devicesOfUser(
   database: Sql,
   userId: string,

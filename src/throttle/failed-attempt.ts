@@ -4,13 +4,13 @@ import type { Deps } from '../platform/deps.ts';
 import { type Attempt, lockStands, markLockNotified } from './lockout.ts';
 
 export interface FailedAttempt extends Pick<Attempt, 'subject' | 'lockedUntil'> {
-  /** Where the owner of the account is told; null where nobody has one. */
+  /** The address at which the account's owner is told; null where there is no account. */
   readonly email: string | null;
 }
 
 /**
- * Records a wrong secret. Where it was the last one that is allowed, the lock goes with it into the trail, and a mail to
- * the owner, once until a day without failure has passed; not where attempts that were given back meanwhile have ended it.
+ * Records a wrong secret. If it took the last attempt, the trail also records the lock, and the owner gets a mail (once,
+ * until a day without failure has passed), unless attempts that were given back meanwhile have ended the lock.
  */
 export async function recordFailedAttempt(
   deps: Deps,

@@ -35,7 +35,7 @@ export interface Attempt {
 
 /**
  * Takes one attempt before a secret is checked, in one statement, so that N callers at once get no more guesses than
- * LOCKOUT_ATTEMPTS. Refuses with `too_many_attempts` while the lane is locked. Give it back with `forgive`.
+ * LOCKOUT_ATTEMPTS. Refuses with `too_many_attempts` while the lane is locked. After a success, call `forgive`.
  */
 export async function takeAttempt(deps: Deps, database: Sql, lane: Lane): Promise<Attempt> {
   const subject = subjectOf(lane);
@@ -45,7 +45,7 @@ export async function takeAttempt(deps: Deps, database: Sql, lane: Lane): Promis
   return attempt;
 }
 
-/** The same for a name that no account has, so that it answers as one that somebody has. */
+/** The same for a name that no account has, so that the answer is the same as for one that exists. */
 export async function takeUnknownAttempt(deps: Deps, database: Sql, name: string): Promise<Attempt> {
   const subjects = unknownSubjects(deps, name);
   const [subject] = subjects as [Buffer];
@@ -55,7 +55,7 @@ export async function takeUnknownAttempt(deps: Deps, database: Sql, name: string
   return attempt;
 }
 
-/** Refuses with `too_many_attempts`, and says when the lock ends, unless the attempt was granted. */
+/** Unless the attempt was granted, refuses with `too_many_attempts` and says when the lock ends. */
 export function refuseLocked(
   { clock, config }: Deps,
   { allowed, lockedUntil }: Pick<Attempt, 'allowed' | 'lockedUntil'>,
@@ -71,22 +71,22 @@ export function forgive(database: Sql, { subject }: Pick<Attempt, 'subject'>): P
   return database.run(clearLockout(sql`${subject}::bytea`));
 }
 
-/** `update lockouts …` for a success that is written in one statement with what follows from it; nothing where `source` is empty. */
+/** `update lockouts …`, for writing a success and what follows from it in one statement; does nothing if `source` is empty. */
 export function forgiveFragment(subject: Buffer, source: Fragment): Fragment {
   return sql`${clearLockout(sql`${subject}::bytea`)} and exists (select from ${source})`;
 }
 
 /**
- * Gives one attempt back without forgetting the others: the secret was right, but the way in goes on, and whoever knows
- * a password must not be able to reset the count of wrong codes.
+ * Gives one attempt back without forgetting the others: the secret was right, but the login is not complete, and whoever
+ * knows a password must not be able to reset the count of wrong codes.
  */
 export function giveBack(deps: Deps, database: Sql, subject: Buffer): Promise<number> {
   return returnAttempt(database, { subject, limit: deps.config.lockout.attempts });
 }
 
 /**
- * For what is written once a secret was right. Where it fails, as for want of room on the database's disk, nothing was
- * guessed wrong, so the attempt is given back. Nobody waits for that: a database that is gone was waited for already.
+ * Makes a write that follows a right secret. If it fails, for instance because the database's disk is full, nobody guessed
+ * wrong, so the attempt is given back, without waiting: if the database is gone, the write has waited for it already.
  */
 export async function writeOrGiveBack<T>(
   deps: Deps,
@@ -103,9 +103,9 @@ export async function writeOrGiveBack<T>(
 }
 
 /**
- * Runs the check that an attempt was taken for. Where it cannot be made at all - the hash queue is full, the caller went
- * away - nothing was guessed, so the attempt is given back before the refusal goes on. To the window that counted it alone:
- * whoever has attempts wait while one ends, and then hangs up, must not have what was guessed in the next forgotten.
+ * Runs the check that an attempt was taken for. If it cannot be made at all - the hash queue is full, the caller went
+ * away - nothing was guessed, so the attempt is given back before the error goes on. It goes only to the window that counted
+ * it: attempts that wait until a window ends, and are then dropped, must not erase guesses made in the next window.
  */
 export async function checkOrGiveBack<T>(
   { db, config }: Deps,
@@ -121,7 +121,7 @@ export async function checkOrGiveBack<T>(
   }
 }
 
-/** Whether the lock that an attempt set still holds the lane, which nobody changes then before the transaction ends. */
+/** Whether the lock that an attempt set still holds the lane. If so, nobody changes the lane until the transaction ends. */
 export function lockStands(
   tx: Tx,
   lock: { readonly subject: Buffer; readonly until: Date },
@@ -134,19 +134,19 @@ export function markLockNotified({ clock }: Deps, database: Sql, subject: Buffer
   return markNotified(database, subject, clock.now());
 }
 
-/** Lifts every lock of an account: a reset, an administrator. Returns how many lanes had failures. */
+/** Lifts every lock of an account, after a reset or for an administrator. Returns how many lanes had failures. */
 export function unlockAccount(database: Sql, userId: string): Promise<number> {
   return deleteLockoutsOf(database, userId);
 }
 
-/** The lanes of an account with failures, for an operator: since when, until when, and whether a device's own. */
+/** An account's lanes that have failures, for an operator: their times, and whether a lane is a known device's own. */
 export function lockoutsOf(database: Sql, userId: string) {
   return findLockouts(database, userId);
 }
 
 /**
- * The counters of a name that no account has, the present root's first. Keyed, because people type passwords into the
- * wrong field. Of the whole ring, because a lock that ended with a change of roots would tell that nobody has the name.
+ * The counters of a name that no account has, the present root's first. They are keyed because people type passwords into the
+ * wrong field, and with the whole ring because a lock that ended when roots change would tell that no account has the name.
  */
 export function unknownSubjects({ secrets }: Deps, name: string): Buffer[] {
   return secrets.macs('lockout', name);

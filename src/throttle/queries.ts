@@ -4,7 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import { type Fragment, isOwned, list, sql } from '../platform/sql.ts';
 
 const DAY = 86_400;
-/** Failures in a row, however slowly they come, after which the longest lock follows (NIST SP 800-63B-4 §3.2.2). */
+/** How many failures in a row, however slow, bring the longest lock (NIST SP 800-63B-4 §3.2.2). */
 const mostInARow = (limit: number) => Math.max(100, limit);
 
 export interface TakenAttempt {
@@ -15,10 +15,10 @@ export interface TakenAttempt {
 }
 
 /**
- * Counts an attempt against a subject (an expression) unless it is locked; returns no row then. The attempt that reaches
- * the limit locks at once, before its secret is checked, for a duration that doubles with each lock; the hundredth in a row,
- * slow enough for every window before, for the longest; a day without failure forgets it all. The row stays for the next
- * attempt, whatever comes of this one: it is only ever written in place.
+ * Counts an attempt against a subject (an expression); returns no row if that is locked. The attempt that reaches the limit
+ * locks at once, before its secret is checked, for a duration that doubles with each lock. The hundredth failure in a row,
+ * even if too slow to fill any window, locks for the longest duration. A day without failure forgets it all. Whatever
+ * comes of the attempt, the row stays for the next one: it is only ever written in place.
  */
 export function attemptFragment(
   { clock, config: { lockout } }: Pick<Deps, 'clock' | 'config'>,
@@ -61,8 +61,8 @@ export function attemptFragment(
 }
 
 /**
- * The subject (an expression) under which attempts are counted: the first of these, or another of them that has failures
- * already. There is more than one for a name that nobody has, while roots change.
+ * The subject (an expression) under which attempts are counted: the first of these, unless one of them has a row already.
+ * While roots change, a name that no account has stands for more than one.
  */
 export function countedUnder(subjects: readonly Buffer[]): Fragment {
   const all = list(subjects, subject => sql`${subject}::bytea`);
@@ -78,7 +78,7 @@ interface AttemptRow {
   readonly window_started_at: Date | null;
 }
 
-/** Takes an attempt; `allowed` is false, with the end of the lock, when its subject is locked. */
+/** Takes an attempt. If its subject is locked, `allowed` is false and `lockedUntil` is the end of the lock. */
 export async function insertAttempt(
   deps: Pick<Deps, 'clock' | 'config'>,
   database: Sql,
@@ -104,18 +104,18 @@ export async function insertAttempt(
   };
 }
 
-// A row that was cleared stays, and says nothing.
+// A row that was cleared stays, but remembers nothing.
 const remembers = sql`(failures > 0 or locks > 0 or in_a_row > 0)`;
 
-/** Forgets the failures of a subject, and leaves its row: to delete and insert one at each login cost as much as all the rest. */
+/** Forgets a subject's failures but keeps its row: deleting and inserting one at each login cost as much as all the rest. */
 export function clearLockout(subject: Fragment): Fragment {
   return sql`
     update lockouts set failures = 0, in_a_row = 0, locks = 0, locked_until = null, notified_at = null where subject = ${subject}`;
 }
 
 /**
- * Takes one failure off; lifts the lock too when the attempt that is given back had set it. Nothing where the window is given
- * and has ended since.
+ * Takes one failure off, and lifts the lock if the attempt that is given back had set it. Does nothing if `windowStartedAt` is
+ * given and that window has ended since.
  */
 export function returnAttempt(
   database: Sql,
@@ -138,7 +138,7 @@ export function deleteLockoutsOf(database: Sql, userId: string): Promise<number>
 }
 
 export interface LockoutRow {
-  /** Since the last success: those of one window do not explain every lock. */
+  /** Counted since the last success, because the failures of one window do not explain every lock. */
   readonly failures: number;
   readonly locked_until: Date | null;
   readonly last_failure_at: Date;
@@ -152,7 +152,7 @@ export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[
     from lockouts where user_id = ${userId}::uuid and ${remembers} order by last_failure_at desc`);
 }
 
-/** Locks the row of a subject that is locked until then; false where it is not. */
+/** Locks a subject's row, provided that its lockout ends exactly at `until`; else false. */
 export async function lockForWriting(
   tx: Tx,
   { subject, until }: { subject: Buffer; until: Date },
@@ -162,7 +162,7 @@ export async function lockForWriting(
   return row !== null;
 }
 
-/** Marks that the owner was told of the lock; false when they had been since the failures began. */
+/** Marks that the owner was told of the lock; false if they had been told already since the failures began. */
 export async function markNotified(database: Sql, subject: Buffer, now: Date): Promise<boolean> {
   const written = await database.run(sql`
     update lockouts set notified_at = ${now}::timestamptz where subject = ${subject}::bytea and notified_at is null`);
@@ -201,7 +201,7 @@ export function deleteDevicesOf(database: Sql, userId: string): Promise<number> 
   return database.run(sql`delete from known_devices where user_id = ${userId}::uuid`);
 }
 
-/** Writes a device that is new; nothing when the source, with the user's `id`, has no row. */
+/** Writes a new device; writes nothing if `source`, which holds the user's `id`, has no row. */
 export function insertDevice(
   { deviceId, name, now }: { deviceId: string; name: string; now: Date },
   source: Fragment,
@@ -211,25 +211,25 @@ export function insertDevice(
     select ${deviceId}::uuid, id, ${name}::text, ${now}::timestamptz, ${now}::timestamptz from ${source}`;
 }
 
-/** Writes when a device was last seen. One that was removed meanwhile stays removed. */
+/** Writes when a device was last seen. A device that was removed meanwhile stays removed. */
 export function touchDevice({ deviceId, now }: { deviceId: string; now: Date }, source: Fragment): Fragment {
   return sql`
     update known_devices set last_seen_at = ${now}::timestamptz
     where id = ${deviceId}::uuid and exists (select from ${source})`;
 }
 
-/** Which of these devices is one of an account (an expression), as a subselect: found by its id, however many the account has. */
+/** A subselect: which of these devices belongs to an account (an expression). Searches by id, however many the account has. */
 export function knownAmong(ids: readonly string[], userId: Fragment): Fragment {
   return sql`(
     select d.id from known_devices d where d.id in (${list(ids, id => sql`${id}::uuid`)}) and ${isOwned(sql`d.user_id`, userId)} limit 1)`;
 }
 
-/** True where an account has a device of this name, as a condition. */
+/** A condition: whether an account has a device of this name. */
 export function hasNamed(userId: string, name: string): Fragment {
   return sql`exists (select from known_devices d where d.user_id = ${userId}::uuid and d.name = ${name}::text)`;
 }
 
-/** Which of these devices is one of the account; null for none. */
+/** Which of these devices belongs to the account; null for none. */
 export async function selectKnownDevice(
   database: Sql,
   userId: string,
@@ -248,7 +248,7 @@ export function deleteForgottenLockouts(database: Sql, now: Date, limit: number)
       limit ${limit}::int for update skip locked))`);
 }
 
-/** Removes devices that were last seen before then; passes over what another sweep holds. Reads all of them. */
+/** Removes devices that were last seen before then; passes over what another sweep holds. Reads the whole table. */
 export function deleteOldDevices(database: Sql, before: Date, limit: number): Promise<number> {
   return database.run(sql`
     delete from known_devices where id = any(array(

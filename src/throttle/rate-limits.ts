@@ -16,7 +16,7 @@ export interface Limit {
 interface GroupLimits {
   /** Requests from one address: IPv4, or the /64 of IPv6. */
   readonly address: Limit;
-  /** Requests by one account from anywhere. Not where strangers can spend it: they would keep the owner out. */
+  /** Requests by one account from anywhere. Not set where strangers could spend it and so keep the owner out. */
   readonly account?: Limit;
   /** Requests that name one account, known or not, from one address. */
   readonly both?: Limit;
@@ -26,7 +26,7 @@ interface GroupLimits {
 
 /**
  * The limits of each group of routes (docs/rate-limits.md). They stop floods, and are generous to an office behind one
- * address: guessing at a password is stopped by the lockout, sending mails again and again by its cooldown.
+ * address: the lockout stops password guessing, and a cooldown stops mails from being sent again and again.
  */
 export const RATE_LIMITS: Readonly<Record<RateGroup, GroupLimits>> = {
   login: { address: { points: 300, seconds: 60 }, both: { points: 100, seconds: 60 } },
@@ -37,11 +37,11 @@ export const RATE_LIMITS: Readonly<Record<RateGroup, GroupLimits>> = {
   reset: { address: { points: 60, seconds: 60 }, both: { points: 30, seconds: 300 } },
   mail: { address: { points: 60, seconds: 60 }, account: { points: 20, seconds: 600 } },
   mfa: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },
-  // Each change is an event, and anybody can make an account.
+  // Each change writes an event, and anybody can make an account.
   profile: { address: { points: 300, seconds: 60 }, account: { points: 60, seconds: 60 } },
-  // A whole history, which may be long.
+  // Each export reads a whole history, which may be long.
   export: { address: { points: 60, seconds: 60 }, account: { points: 5, seconds: 3600 } },
-  // A gateway asks for each of its requests.
+  // A gateway asks once for each of its own requests.
   oauth: { address: { points: 60_000, seconds: 60 }, local: true },
   admin: { address: { points: 1200, seconds: 60 } },
   general: { address: { points: 60_000, seconds: 60 }, local: true },
@@ -55,12 +55,12 @@ interface Prepared extends GroupLimits {
 
 type RateDeps = Pick<Deps, 'config' | 'cache' | 'clock'>;
 
-// Made once for each world: what the tests open is another one.
+// Made once for each world, because tests open several in one process.
 const prepared = new WeakMap<Deps['cache'], WeakMap<Config, ReadonlyMap<RateGroup, Prepared>>>();
 
 /**
- * Counts a request by its address, and says with which headers to answer (draft-ietf-httpapi-ratelimit-headers). Null
- * with RATE_LIMIT=off. Answers at once in memory, and after one round trip on Redis.
+ * Counts a request by its address, and gives the headers of the answer (draft-ietf-httpapi-ratelimit-headers). Null with
+ * RATE_LIMIT=off. Answers at once if it counts in memory, or after one round trip to Redis.
  */
 export function checkRate(
   deps: RateDeps,
@@ -100,7 +100,7 @@ export async function limitAccount(
   if (wait > 0) throw new Problem('rate_limited', { retryAfter: Math.ceil(wait / 1000) });
 }
 
-// No name or address of a person becomes a key in Redis.
+// A MAC, so that no person's name or address becomes a key in Redis.
 function subjectOf({ secrets }: Pick<Deps, 'secrets'>, account: string): string {
   const name = account.normalize('NFKC').trim().toLowerCase().slice(0, 512);
   return secrets.mac('lockout', `rate\0${name}`).subarray(0, 16).toString('base64url');

@@ -9,16 +9,16 @@ export const lockouts = defineEntity({
     user_id: () => ofOwner(users, 'user_id').nullable(),
     failures: integer(),
     window_started_at: instant(),
-    // Since the last success, over all windows.
+    // Failures since the last success, over all windows.
     in_a_row: integer().default(0),
     locks: integer().default(0),
     locked_until: instant().nullable(),
     last_failure_at: instant(),
     notified_at: instant().nullable(),
-    // A day after which the row says nothing any more.
+    // After this day the row means nothing any more.
     kept_until: raw('date').defaultRaw('(CURRENT_DATE + 3)'),
   },
-  // None on a column that each attempt changes, so that it stays a heap-only update.
+  // No index on a column that each attempt changes, so that an attempt stays a heap-only update.
   indexes: [{ properties: 'user_id' }, { properties: 'kept_until' }],
 });
 
@@ -31,6 +31,6 @@ export const knownDevices = defineEntity({
     created_at: instant(),
     last_seen_at: instant(),
   },
-  // The name is looked for at each login of a stranger, among all that robots without a device token leave behind.
+  // Each login from an unknown device looks for its name, among all the devices left by robots that keep no device token.
   indexes: [{ properties: ['user_id', 'name'] }],
 });

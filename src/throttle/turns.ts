@@ -1,6 +1,6 @@
 import type { Attempt } from './lockout.ts';
 
-/** Who checks a secret against one counter in this process, and who waits for them. */
+/** How many callers in this process are checking a secret against one counter, and who waits for them. */
 interface Lane {
   checking: number;
   readonly waiting: (() => void)[];
@@ -9,9 +9,9 @@ interface Lane {
 const lanesOf = new WeakMap<object, Map<string, Lane>>();
 
 /**
- * Takes an attempt and goes on with it. Attempts are taken before the secret is checked, so of many right passwords at once
- * some find none left, by the others: as long as those are being checked in this process, who was refused waits for one of
- * them to end, and asks again. Who is refused while nobody checks is refused in earnest, and `goOn` gets that.
+ * Takes an attempt and goes on with it. Attempts are taken before the secret is checked, so many right passwords at once can
+ * use up each other's attempts. While others are being checked in this process, a refused caller therefore waits for one of
+ * them to end, and asks again. If it is refused while none is being checked, the refusal is final, and `goOn` gets it.
  */
 export async function attemptInTurn<Taken extends Pick<Attempt, 'subject' | 'allowed'>, Result>(
   db: object,
@@ -20,7 +20,7 @@ export async function attemptInTurn<Taken extends Pick<Attempt, 'subject' | 'all
 ): Promise<Result> {
   let lanes = lanesOf.get(db);
   if (lanes === undefined) lanesOf.set(db, (lanes = new Map()));
-  // Whoever was woken and does not check wakes the next, or nobody would.
+  // A caller that was woken and then does not check wakes the next, because nobody else would.
   let passOn: (() => void) | undefined;
   for (;;) {
     const taken = await take().catch((error: unknown) => {
