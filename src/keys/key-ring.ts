@@ -84,8 +84,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
       .finally(() => {
         looking = null;
       }));
-  // A look under way may have read the table before the change that the caller knows of: all who ask meanwhile share the
-  // next look.
+  // A look under way may have read before the change that the caller knows of: all who ask meanwhile share the next look.
   const reload = () => {
     if (looking === null) return look();
     return (following ??= looking

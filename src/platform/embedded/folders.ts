@@ -80,10 +80,7 @@ const SOCKET_FOLDER_BYTES = 85;
 /** The name of the socket's folder where it is beside the cluster. */
 export const BESIDE = 'run';
 
-/**
- * The private folder of the server's socket: beside the cluster or, if that path is too long, `before` (the last one) or a
- * new one.
- */
+/** The server's private socket folder: beside the cluster or, if that path is too long, `before` (the last one) or a new one. */
 export function socketFolder({ root, account }: Folders, before: string | undefined): string {
   const beside = join(root, BESIDE);
   if (Buffer.byteLength(beside) <= SOCKET_FOLDER_BYTES) return ownFolder(beside, account);
@@ -92,10 +89,7 @@ export function socketFolder({ root, account }: Folders, before: string | undefi
   return ownFolder(mkdtempSync(join(realpathSync(base), 'entrecore-auth-')), account);
 }
 
-/**
- * Makes sure that the folder exists, has mode 0700 and belongs to the account. Refuses a link, and a folder of somebody
- * else's.
- */
+/** Makes sure that the folder exists, is 0700 and belongs to the account. Refuses a link, and a folder of somebody else's. */
 export function ownFolder(path: string, account: Account | null): string {
   if (!existsSync(path)) mkdirSync(path, { mode: 0o700, recursive: true });
   const found = lstatSync(path);
