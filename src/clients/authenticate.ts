@@ -17,14 +17,14 @@ export interface AuthenticatedClient {
 export interface ClientCredentials {
   /** The `Authorization` header. */
   readonly authorization: string | undefined;
-  /** `client_id` and `client_secret` of the body, the way of clients that cannot do Basic (RFC 6749 §2.3.1). */
+  /** `client_id` and `client_secret` of the body, for clients that cannot use Basic (RFC 6749 §2.3.1). */
   readonly client_id?: string | undefined;
   readonly client_secret?: string | undefined;
 }
 
 /**
- * The client that these credentials prove. Refuses with `invalid_client`, alike for an unknown client and a wrong
- * secret, with `rate_limited` after a hundred wrong ones in a minute, and with `malformed_request` when two ways of
+ * The client that these credentials prove. Refuses with `invalid_client`, alike for an unknown client and a wrong secret,
+ * with `rate_limited` after a hundred wrong secrets in a minute, and with `malformed_request` when two ways of
  * authentication are used at once (RFC 6749 §2.3).
  */
 export async function authenticateClient(
@@ -41,7 +41,7 @@ export async function authenticateClient(
   const right = secretMatches(presented.secret, [client?.secret_hash ?? null, previous ?? null]);
   if (client === null) throw new Problem('invalid_client');
   if (!right) {
-    // Ids of clients are no secret: whoever knows one must not fill the trail with guesses.
+    // Client ids are no secret: whoever knows one must not be able to fill the audit trail with guesses.
     await limitAccount(deps, 'login', { ip: caller.ip, account: client.id });
     await recordEvent(deps, deps.db, {
       type: 'client.failed',

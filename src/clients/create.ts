@@ -9,9 +9,9 @@ import { grantToClient, insertClient } from './queries.ts';
 import { makeSecret } from './secret.ts';
 
 /**
- * Makes a service client with a secret that is told this once. Refuses with `grant_exceeds_own`, naming the permissions
- * that the granter lacks, `client_exists`, or 422 for a name that is empty or has control characters, or a permission
- * that nobody made.
+ * Makes a service client with a secret that is shown only this once. Refuses with `grant_exceeds_own`, naming the
+ * permissions that the granter lacks, with `client_exists`, or with 422 for a name that is empty or has control characters
+ * and for a permission that does not exist.
  */
 export async function createClient(
   deps: Deps,

@@ -42,7 +42,7 @@ function standingOf(clientId: Fragment, jti: Fragment): Fragment {
     from clients c where c.id = ${clientId}`;
 }
 
-/** The standing of a bearer; in one statement with others who ask in the same turn. Null where the client is gone. */
+/** The standing of a bearer, read in one statement with all others asked for in the same turn. Null if the client is gone. */
 export function selectClientPrincipal(database: Db, bearer: ClientBearer): Promise<ClientStanding | null> {
   return database.read(standing, bearer);
 }
@@ -87,7 +87,7 @@ export function listClientRows(
 const isWithin = (held: readonly string[]) => sql`not exists (
   select from client_permissions where client_id = c.id and permission_name <> all(${held}::text[]))`;
 
-/** Puts a new secret in place; the one before it stays good until then. Null when nothing was changed. */
+/** Sets a new secret; the former one stays good until `previousUntil`. Null when nothing was changed. */
 export function replaceSecret(
   tx: Tx,
   change: { clientId: string; secretHash: Buffer; previousUntil: Date; held: readonly string[] },
@@ -99,7 +99,7 @@ export function replaceSecret(
     returning ${columns}`);
 }
 
-/** Removes a client and with it every token of it. Null when nothing was removed. */
+/** Removes a client, and with it all of its tokens. Null when nothing was removed. */
 export function removeClientRow(
   tx: Tx,
   clientId: string,

@@ -11,8 +11,8 @@ import { makeSecret } from './secret.ts';
 export const SECRET_OVERLAP = 86_400;
 
 /**
- * Gives a client a new secret, told this once; the former one stays good for `keepPrevious` seconds, none when it leaked.
- * Refuses with `client_not_found`, or `target_outranks_caller` when the client holds what the granter lacks.
+ * Gives a client a new secret, shown only this once; the former one stays good for `keepPrevious` seconds: none when it
+ * leaked. Refuses with `client_not_found`, or `target_outranks_caller` when the client holds what the granter lacks.
  */
 export async function rotateSecret(
   deps: Deps,

@@ -15,7 +15,7 @@ function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-/** Whether a presented secret makes one of these hashes; each is compared in constant time. */
+/** Whether a presented secret has one of these hashes; each is compared in constant time. */
 export function secretMatches(secret: string, hashes: readonly (Buffer | null)[]): boolean {
   const presented = hashSecret(secret);
   let matches = false;

@@ -23,7 +23,7 @@ export interface ClientTokenBody {
   readonly expires_at: string;
 }
 
-/** An access token of the client's own (RFC 6749 §4.4). Refuses with `invalid_client`. */
+/** An access token for the client itself (RFC 6749 §4.4). Refuses with `invalid_client`. */
 export async function issueClientToken(
   deps: KeysDeps,
   caller: Caller,

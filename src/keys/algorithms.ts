@@ -4,7 +4,7 @@ import type { Algorithm } from '../platform/config.ts';
 
 const generate = promisify(generateKeyPair);
 
-/** The members of a public JWK (RFC 7517 §4) that signing keys of ours have. */
+/** The members of a public JWK (RFC 7517 §4) that our signing keys have. */
 export interface PublicJwk {
   readonly kty: string;
   readonly use: 'sig';

@@ -22,7 +22,7 @@ interface ClientClaims {
   readonly sid?: undefined;
 }
 
-/** What the key ring adds to every token. */
+/** The issuer, the audience and the times of every token. */
 export interface RegisteredClaims {
   readonly iss: string;
   readonly aud: string;
@@ -31,10 +31,10 @@ export interface RegisteredClaims {
   readonly exp: number;
 }
 
-/** The claims of an access token that was verified. `client_id` tells a client's from a user's. */
+/** The claims of an access token that was verified. `client_id` tells a client's token from a user's. */
 export type AccessClaims = (UserClaims | ClientClaims) & RegisteredClaims;
 
-/** What a caller of `sign` says; the ring adds `iss` and `aud`. */
+/** The claims that a caller gives to `sign`; the ring adds `iss` and `aud`. */
 export type TokenClaims = (UserClaims | ClientClaims) & Pick<RegisteredClaims, 'iat' | 'nbf' | 'exp'>;
 
 // Clocks of replicas differ by milliseconds, and NumericDates are rounded down.
@@ -47,8 +47,8 @@ export interface Expected {
 }
 
 /**
- * Reads the payload of a token whose signature is right; null when `iss` or `aud` is another, or a claim is missing or
- * of the wrong type. Ids must be UUIDs: they go to the database next. Its times are for `isEarly` and `hasExpired`.
+ * Reads the payload of a token whose signature is right; null if `iss` or `aud` does not match, or a claim is missing or of
+ * the wrong type. Ids must be UUIDs: they go to the database next. The times are left to `isEarly` and `hasExpired`.
  */
 export function readClaims(
   payload: Readonly<Record<string, unknown>>,
@@ -64,13 +64,13 @@ export function readClaims(
   return whole ? (payload as unknown as AccessClaims) : null;
 }
 
-/** Whether the token is one of the future, by more than a second. */
+/** Whether `nbf` or `iat` lies in the future by more than a second. */
 export function isEarly({ nbf, iat }: RegisteredClaims, now: Date): boolean {
   const latest = now.getTime() / 1000 + LEEWAY_SECONDS;
   return nbf > latest || iat > latest;
 }
 
-/** Whether the token has run out: there is no leeway (RFC 7519 §4.1.4). The Problem is `token_expired`. */
+/** Whether the token has expired; there is no leeway (RFC 7519 §4.1.4). The Problem is `token_expired`. */
 export function hasExpired({ exp }: RegisteredClaims, now: Date): boolean {
   return now.getTime() >= exp * 1000;
 }

@@ -104,12 +104,12 @@ async function forgetRoot(deps: Deps, withRecoveryCodes: boolean): Promise<strin
     : ['There is no generated root secret to forget: there is none, or it is in use.'];
 }
 
-// A successor of another algorithm would sign for the service what its verifiers refuse.
+// With a successor of another algorithm, the service would sign tokens that its verifiers refuse.
 async function algorithmInForce(deps: Deps): Promise<string | null> {
   return (await listKeys(deps)).find(({ signsUntil }) => signsUntil === null)?.algorithm ?? null;
 }
 
-// Of a code there is only a hash, so no rewrap can move it: its owner must make new ones while the old root is there.
+// Only the hash of a code is stored, so no rewrap can move it: its owner must make new codes while the old root is there.
 async function codesLeft(deps: Deps): Promise<string[]> {
   const { previous, unmarked } = await countCodesByRoot(deps);
   const some = (count: number, which: string) =>

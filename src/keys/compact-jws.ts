@@ -17,16 +17,16 @@ const UNUSED_BITS = [0, -1, 4, 2] as const;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
- * The segments of a JWS in compact serialization (RFC 7515 §7.1), or null for what is none: another number of
- * segments, an empty one, a character outside the alphabet, too long, or a signature whose last character has stray bits,
- * which would give one token several spellings.
+ * The segments of a JWS in compact serialization (RFC 7515 §7.1), or null if the text is none: it has another number of
+ * segments, an empty one or a character outside the alphabet, is too long, or its signature ends in a character with stray
+ * bits, which would give one token several spellings.
  */
 export function splitCompact(token: string): CompactJws | null {
   if (token.length > MAX_TOKEN_LENGTH || !FORM.test(token)) return null;
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   const signature = token.slice(second + 1);
-  // Of the other two the signature itself allows one spelling.
+  // The signature covers the text of the other two segments, so each of them has only one spelling.
   if (!isCanonical(signature)) return null;
   return {
     header: token.slice(0, first),
@@ -42,8 +42,8 @@ function isCanonical(segment: string): boolean {
 }
 
 /**
- * The JSON object that a segment holds, or null when it holds none, or one whose members are not unique: RFC 7515 §4
- * and RFC 7519 §4 let a verifier refuse those, and two readers of such a token could disagree about what it says.
+ * The JSON object that a segment holds, or null if it holds none, or one that repeats a member: RFC 7515 §4 and RFC 7519 §4
+ * let a verifier refuse those, and two readers of such a token could disagree about what it says.
  */
 export function readJsonSegment(segment: string): Record<string, unknown> | null {
   const text = Buffer.from(segment, 'base64url').toString('utf8');
@@ -58,7 +58,7 @@ export function readJsonSegment(segment: string): Record<string, unknown> | null
 
 /** Whether an object of the JSON text names a member twice. `value` is what the text parses to. */
 function repeatsMember(text: string, value: unknown): boolean {
-  // What JSON.stringify would write itself, as all our own tokens are, repeats nothing.
+  // A text that JSON.stringify would write the same, as all our own tokens are, repeats nothing.
   if (JSON.stringify(value) === text) return false;
   const open: (Set<string> | null)[] = [];
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"\s*:?|[{}[\]]/g)) {

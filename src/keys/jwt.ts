@@ -19,7 +19,7 @@ export const TOKEN_TYPE = 'at+jwt';
 /** Signs a payload as a compact JWS (RFC 7515 §5.1). */
 export type Sign = (payload: object) => string;
 
-/** The payload of a token whose signature one key made (RFC 7515 §5.2), or null. What it says is left to the caller. */
+/** The payload of a token if the key made its signature (RFC 7515 §5.2), else null. What it says is left to the caller. */
 export type Check = (jws: CompactJws) => Record<string, unknown> | null;
 
 /** The first segment of every token that a key signs; without a `kid` under the shared secret. */
@@ -94,7 +94,7 @@ function signerWith(header: string, signatureOf: (input: string) => string): Sig
   };
 }
 
-// The signature comes first: what no key of ours has signed is not even parsed.
+// The signature is checked first: a payload that no key of ours has signed is not even parsed.
 function checkerWith(isSigned: (input: string, signature: string) => boolean): Check {
   return ({ input, payload, signature }) => (isSigned(input, signature) ? readJsonSegment(payload) : null);
 }

@@ -24,13 +24,13 @@ import { openVerified, type Verified } from './verified.ts';
 
 export type KeysDeps = Deps & { readonly keys: KeyRing };
 
-/** Signs and verifies access tokens with the keys of this moment, which it follows in the database. */
+/** Signs and verifies access tokens with the current keys, whose changes it follows in the database. */
 export interface KeyRing {
   /** A signed access token with these claims, `iss` and `aud`, of type `at+jwt` (RFC 9068 §2.1). */
   sign(claims: TokenClaims): string;
   /** The claims of an access token of ours. Refuses with `invalid_token` or `token_expired`. */
   verify(token: string): AccessClaims;
-  /** The same, after looking for new keys when the token names one that is not known here yet. */
+  /** The same, but looks for new keys first if the token names one that is not known here yet. */
   verifyFresh(token: string): AccessClaims | Promise<AccessClaims>;
   /** The public keys (RFC 7517 §5); none under HS256, HS384 and HS512. */
   jwks(): { readonly keys: readonly PublicJwk[] };
@@ -77,14 +77,14 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
     (looking ??= listLiveKeys(db, clock.now())
       .then(rows => {
         state = buildState(deps, rows, state);
-        // A key that is gone verifies nothing more, whatever it has verified before.
+        // A key that is gone verifies nothing more, even what it has verified before.
         verifiedTokens = openVerified();
         lookedAt = clock.now().getTime();
       })
       .finally(() => {
         looking = null;
       }));
-  // A look that is under way may have read before what the caller knows of: all who ask meanwhile share the one behind it.
+  // A look under way may have read before the change that the caller knows of: all who ask meanwhile share the next look.
   const reload = () => {
     if (looking === null) return look();
     return (following ??= looking
@@ -161,7 +161,7 @@ function verifySignature(
   return 'invalid';
 }
 
-// On every request: time goes on, and so may the clock go back.
+// Checked on every request: time goes on, and the clock may even go back.
 function checkTimes({ key, claims }: Verified<RingKey>, now: Date): Verdict {
   const { verifiesUntil } = key.row;
   if (verifiesUntil !== null && verifiesUntil <= now) return 'invalid';

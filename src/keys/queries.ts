@@ -30,7 +30,7 @@ export async function lockKeys(tx: Tx): Promise<void> {
   await tx.run(sql`select pg_advisory_xact_lock(hashtextextended('keys', 0))`);
 }
 
-/** Stores a key; one that was there before (an HS* marker) starts over. */
+/** Stores a key; if it was there before (an HS* marker), it starts over. */
 export async function insertKey(tx: Tx, key: SigningKeyRow): Promise<void> {
   await tx.run(sql`insert into signing_keys
       (kid, algorithm, public_jwk, private_key_sealed, created_at, signs_from)
@@ -40,8 +40,8 @@ export async function insertKey(tx: Tx, key: SigningKeyRow): Promise<void> {
 }
 
 /**
- * Ends the signing of every key but one: from `signsUntil` on they only verify, until `verifiesUntil` or whatever later
- * time was promised already. One that was to begin later never signs.
+ * Ends the signing of every key but `kid`: from `signsUntil` on the others only verify, until `verifiesUntil` or a later
+ * time that was promised before. A key that was to begin later never signs.
  */
 export async function retireOthers(
   tx: Tx,

@@ -72,7 +72,7 @@ export function keyOfHeader({ keys, byHeader }: RingState, segment: string): Rin
   );
 }
 
-/** The public keys, for the JWKS: those that will sign, sign, or have signed what is not expired. */
+/** The public keys for the JWKS: those that will sign, that sign, or that signed tokens which have not expired. */
 export function publicKeys({ keys }: RingState): PublicJwk[] {
   return keys.filter(({ row }) => !isSymmetric(row.algorithm)).map(({ row }) => row.publicJwk as PublicJwk);
 }

@@ -16,7 +16,7 @@ import { sealContext } from './ring-state.ts';
 
 /** How long verifiers may keep the JWKS, in seconds: its Cache-Control max-age. */
 export const JWKS_MAX_AGE = 300;
-/** From a new key's publication to its first signature, in seconds: every cached JWKS has run out by then, twice. */
+/** From a new key's publication to its first signature, in seconds: by then every cached JWKS has expired, twice over. */
 export const PUBLISH_LEAD = 600;
 // Replicas' clocks may differ by this much, in seconds, when one signs last and another verifies last.
 const OVERLAP_MARGIN = 60;
@@ -37,9 +37,9 @@ export interface Rotation {
 }
 
 /**
- * Makes the next signing key. It is published at once and signs after `lead` seconds; its predecessor then verifies
- * until the last token that it signed has expired. Of several callers at once, on any replica, one makes the key.
- * Null under HS256, HS384 and HS512, where JWT_SECRET_KEY signs, and where another ALGORITHM than this one is in force.
+ * Makes the next signing key. It is published at once and signs after `lead` seconds; its predecessor then verifies until
+ * the last token that it signed has expired. If several callers ask at once, on any replica, one makes the key. Null under
+ * HS256, HS384 and HS512, where JWT_SECRET_KEY signs, and if the ALGORITHM in force is not this one.
  */
 export async function rotateKeys(
   deps: Deps,
@@ -48,7 +48,7 @@ export async function rotateKeys(
 ): Promise<Rotation | null> {
   if (isSymmetric(deps.config.tokens.algorithm)) return null;
   const rows = await listLiveKeys(deps.db, deps.clock.now());
-  // Before the first start there is nobody to succeed: the service would sign with this key at once, whatever it says.
+  // Before the first start there is no key to succeed: the service would sign with this one at once, whatever its `signsFrom`.
   if (rows.length === 0) return firstKey(deps, { ...cause, reason: 'algorithm' });
   if (isOvertaken(deps, rows)) return null;
   const waiting = waitingKey(deps, rows);
@@ -57,9 +57,9 @@ export async function rotateKeys(
 }
 
 /**
- * Sees to it that the configured algorithm has a key. The first one signs at once, and so does that of another
- * algorithm than before: whoever changes ALGORITHM changes what its verifiers must accept. Tokens of the algorithm
- * before stay good until they expire. Returns every key that is live now.
+ * Makes a key for the configured algorithm if it has none. That key signs at once, even after a change of ALGORITHM:
+ * whoever changes that changes what its verifiers must accept. Tokens of the former algorithm stay good until they expire.
+ * Returns every key that is live now.
  */
 export async function ensureSigningKey(deps: Deps): Promise<SigningKeyRow[]> {
   const rows = await listLiveKeys(deps.db, deps.clock.now());
@@ -78,8 +78,9 @@ function currentKey({ config }: Deps, rows: readonly SigningKeyRow[]): SigningKe
 }
 
 /**
- * For a key that has leaked: makes a key that signs at once and removes every other, so that whatever they signed is
- * refused as soon as each replica has looked (seconds). Sessions live on: users refresh. Null where `rotateKeys` is.
+ * For a key that has leaked: makes a key that signs at once and removes every other, so that whatever those signed is
+ * refused as soon as each replica has looked (seconds). Sessions live on: users refresh. Null in the same cases as
+ * `rotateKeys`.
  */
 export async function replaceKeys(
   deps: Deps,
@@ -118,7 +119,7 @@ async function succeed(
     });
     return { made: true, key: fresh };
   });
-  // Replicas look by themselves within seconds; where Redis is set they need not wait.
+  // Replicas look by themselves within seconds; with Redis they need not wait.
   if (rotation.made) await cache.broadcast(KEYS_CHANGED, fresh.kid);
   return rotation;
 }
@@ -140,7 +141,7 @@ async function makeKey({ clock, config, secrets }: Deps, lead: number): Promise<
   };
 }
 
-// A replica that was not restarted since ALGORITHM changed would have the service sign what its verifiers refuse by now.
+// A replica that was not restarted since ALGORITHM changed would make a key whose tokens the verifiers refuse by now.
 function isOvertaken({ config }: Deps, rows: readonly SigningKeyRow[]): boolean {
   const inForce = rows.findLast(({ signsUntil }) => signsUntil === null);
   return inForce !== undefined && inForce.algorithm !== config.tokens.algorithm;
@@ -149,7 +150,7 @@ function isOvertaken({ config }: Deps, rows: readonly SigningKeyRow[]): boolean 
 function waitingKey({ clock, config }: Deps, rows: readonly SigningKeyRow[]): SigningKeyRow | null {
   const now = clock.now();
   const { algorithm } = config.tokens;
-  // One that a change of ALGORITHM overtook while it waited only verifies, and will never sign.
+  // A key that a change of ALGORITHM overtook while it waited only verifies, and will never sign.
   return (
     rows.find(row => row.algorithm === algorithm && row.signsUntil === null && row.signsFrom > now) ?? null
   );

@@ -1,6 +1,6 @@
 import type { AccessClaims } from './claims.ts';
 
-/** What a signature and the claims of a token said, for as long as its key is held. */
+/** What was verified about a token; it holds as long as its key is held. */
 export interface Verified<Key> {
   readonly key: Key;
   readonly claims: AccessClaims;
@@ -10,14 +10,14 @@ export interface Verified<Key> {
 const MOST = 2_000;
 
 /**
- * Remembers tokens whose signature was verified, by their whole text: a client presents one for half an hour, and to
- * verify it again cost a sixth of the bearer check. Whether it is revoked, early or expired is no business of this.
+ * Remembers tokens whose signature was verified, by their whole text: a client presents one for half an hour, and verifying
+ * it again cost a sixth of the bearer check. Whether it is revoked, early or expired is checked elsewhere.
  */
 export function openVerified<Key>(most = MOST) {
   const tokens = new Map<string, Verified<Key>>();
   return {
     get: (token: string): Verified<Key> | undefined => tokens.get(token),
-    /** Keeps it; the one that was kept first makes room. */
+    /** Keeps a token; if there is no room, the one that was kept first goes. */
     keep(token: string, found: Verified<Key>): void {
       if (tokens.has(token)) return;
       if (tokens.size >= most) tokens.delete(tokens.keys().next().value as string);

@@ -9,7 +9,7 @@ export interface Account {
 
 const NOBODY: Account = { uid: 65534, gid: 65534 };
 
-/** Null when we are not root. Else whoever owns the database's folder already, or `nobody`. */
+/** Null when we are not root; else the account that owns the database's folder already, or `nobody`. */
 export function serverAccount(folder: string): Account | null {
   if (process.getuid?.() !== 0) return null;
   const found = statSync(folder, { throwIfNoEntry: false });

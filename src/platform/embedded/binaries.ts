@@ -11,11 +11,11 @@ export interface Binaries {
   readonly postgres: string;
   /** The major version, as a cluster's PG_VERSION says it. */
   readonly major: string;
-  /** All that the programs see of the environment: none of our secrets. */
+  /** The whole environment of the programs: it holds none of our secrets. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The programs of PostgreSQL from the optional package of this platform. Throws what to do when there is none. */
+/** The programs of PostgreSQL from the optional package of this platform. If there is none, the error says what to do. */
 export function findBinaries(folders: Folders, log: Log, found: Package = findPackage()): Binaries {
   const { native, version } = found;
   const reachable = folders.account === null || canReach(native, folders.account);
@@ -61,7 +61,7 @@ interface LibraryLink {
   readonly target: string;
 }
 
-// The package makes the links of its libraries in an install script, which npm may have been told not to run.
+// The package creates the links to its libraries in an install script, which npm may have been told not to run.
 function linkLibraries(home: string, version: string, { root, account }: Folders): string | null {
   const list = join(home, 'pg-symlinks.json');
   if (!existsSync(list)) return null;

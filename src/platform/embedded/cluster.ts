@@ -21,8 +21,8 @@ export const ROLE = 'entrecore_auth';
 export const SUPERUSER = 'postgres';
 export const DATABASE = 'entrecore_auth';
 
-// What an operator may change later in postgresql.conf. The log must not carry personal data, so no DETAIL and no
-// statements.
+// Written to postgresql.conf, where an operator may change them later. The log must not carry personal data, so no DETAIL
+// and no statements.
 const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: '100',
   shared_buffers: '128MB',
@@ -44,8 +44,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes the cluster, its role and its database once, and returns the password. All of it happens in a folder beside,
- * which takes its name at the end: after a crash there is a whole cluster or none. Refuses a cluster of another major
+ * Makes the cluster, its role and its database if there are none yet, and returns the password. All of it is made in a
+ * folder beside, which is renamed at the end: a crash leaves a whole cluster or none. Refuses a cluster of another major
  * version.
  */
 export async function ensureCluster(
@@ -107,8 +107,8 @@ export async function ensureCluster(
 
 const HALF = 'cluster.new';
 
-// What was begun by processes that were killed. Their initdb may outlive them by a moment and write on: into a folder of
-// its own, which is then left to the next start.
+// Removes what killed processes had begun. Their initdb may outlive them by a moment and go on writing into a folder of its
+// own, which is then left to the next start.
 function removeHalves({ root }: Folders): void {
   for (const name of readdirSync(root).filter(each => each.startsWith(HALF))) {
     try {
@@ -151,7 +151,7 @@ function runToEnd(
   child.stdin.end(input);
   child.on('error', error => reject(asMissingLoader(error, program)));
   child.on('close', code => {
-    // A single-user server reports a failed statement, and ends well.
+    // A single-user server reports a failed statement, yet ends with code 0.
     if (code === 0 && !/(ERROR|FATAL|PANIC):/.test(said)) resolve();
     else if (said.includes('could not look up effective user ID')) reject(new StartError(NAMELESS));
     else {
@@ -166,7 +166,7 @@ function runToEnd(
   return promise;
 }
 
-/** A program that exists and cannot be found lacks its loader: the packages are built for glibc. */
+/** A program that exists and yet fails with `ENOENT` lacks its loader: the packages are built for glibc. */
 export function asMissingLoader(error: Error, program: string): Error {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !existsSync(program)) return error;
   return new StartError(

@@ -8,7 +8,7 @@ import type { Folders } from './folders.ts';
 import { tryExclusive } from './lock.ts';
 import { readPidFile } from './postmaster.ts';
 
-/** Only the name of the socket: nothing listens on TCP. */
+/** Only part of the socket's name: nothing listens on TCP. */
 export const PORT = 5432;
 
 export const ELSEWHERE =
@@ -17,15 +17,15 @@ export const ELSEWHERE =
   'a PostgreSQL server by DATABASE_URL. Nothing was changed.';
 
 /**
- * Refuses a folder whose holders live where pids are others than here: a server of theirs would look dead, and PostgreSQL
- * itself has no other sign of it (its shared memory is its container's). To be called under the gate, by one who holds no
- * share yet; whoever comes first writes down where.
+ * Refuses a folder whose holders live in another PID namespace: their server would look dead from here, and PostgreSQL
+ * itself has no other sign of it (its shared memory belongs to its container). To be called under the gate, by a process
+ * that holds no share yet; whichever comes first writes down its namespace.
  */
 export function refuseElsewhere(folders: Folders): void {
   const nobody = tryExclusive(folders.holders);
   try {
     if (nobody !== null) return writeNamespace(folders);
-    // The server of a holder who is here with us may have been killed; they or we start it again.
+    // The server of holders in our own namespace may have been killed: they or we start it again.
     const seen = readPidFile(folders.cluster)?.alive === true;
     if (!seen && readNamespace(folders) !== thisNamespace()) throw new StartError(ELSEWHERE);
   } finally {
@@ -33,10 +33,10 @@ export function refuseElsewhere(folders: Folders): void {
   }
 }
 
-// How long what a killed server had just forked may keep its socket open.
+// How long the children that a killed server had just forked may keep its socket open.
 const CLOSING_MS = 2_000;
 
-/** Whether a server listens in this folder, wherever it runs: the socket is the kernel's, not the container's. */
+/** Whether a server listens in this folder, wherever it runs: a socket belongs to the kernel, not to the container. */
 export async function listens(folder: string): Promise<boolean> {
   for (let waited = 0; await accepts(join(folder, `.s.PGSQL.${PORT}`)); waited += 100) {
     if (waited >= CLOSING_MS) return true;
@@ -51,14 +51,14 @@ async function accepts(path: string): Promise<boolean> {
     await once(socket, 'connect');
     return true;
   } catch (error) {
-    // So many wait already.
+    // A server listens, but too many connections wait for it already.
     return (error as NodeJS.ErrnoException).code === 'EAGAIN';
   } finally {
     socket.destroy();
   }
 }
 
-// Of the boot as well: the numbers of namespaces begin anew, and a folder may be shared over a network.
+// Names the boot as well: the numbers of namespaces begin anew at each, and a folder may be shared over a network.
 function thisNamespace(): string {
   const boot = orNothing(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
   return `${boot} ${orNothing(() => readlinkSync('/proc/self/ns/pid'))}`;
@@ -66,7 +66,7 @@ function thisNamespace(): string {
 
 const readNamespace = ({ namespace }: Folders) => orNothing(() => readFileSync(namespace, 'utf8'));
 
-// Not again where it stands: a full disk is no reason not to start.
+// Not written again if it stands there already: a full disk is no reason not to start.
 function writeNamespace(folders: Folders): void {
   const { namespace, account } = folders;
   if (readNamespace(folders) === thisNamespace()) return;
@@ -74,7 +74,7 @@ function writeNamespace(folders: Folders): void {
   if (account !== null) lchownSync(namespace, account.uid, account.gid);
 }
 
-// Where the system has no such thing, or nothing was written yet.
+// Empty if the system has no such file, or nothing was written yet.
 function orNothing(read: () => string): string {
   try {
     return read();

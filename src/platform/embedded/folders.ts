@@ -19,11 +19,11 @@ import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { type Account, canReach, serverAccount } from './account.ts';
 
-/** Where root keeps what the unprivileged account could not reach in its own place. */
+/** Where root keeps what the unprivileged account could not reach in its original place. */
 export const STAGE = '/var/lib/entrecore-auth';
 
 export interface Folders {
-  /** Everything of the database, 0700, owned by the account that runs it. */
+  /** Holds everything of the database; its mode is 0700, its owner the account that runs the database. */
   readonly root: string;
   readonly cluster: string;
   readonly account: Account | null;
@@ -31,7 +31,7 @@ export interface Folders {
   readonly gate: string;
   /** Held shared by every process that uses the server. */
   readonly holders: string;
-  /** Says in which PID namespace they live. */
+  /** Says in which PID namespace the holders live. */
   readonly namespace: string;
   readonly password: string;
 }
@@ -41,7 +41,7 @@ export function prepareFolders(dataDir: string, log: Log): Folders {
   // Root's data folder must let the unprivileged account through to pg/; the secrets beside it are 0600.
   const asRoot = process.getuid?.() === 0;
   const made = mkdirSync(dataDir, { recursive: true, mode: asRoot ? 0o711 : 0o700 });
-  // Whatever the umask was.
+  // Regardless of the umask.
   if (made !== undefined && asRoot) chmodSync(dataDir, 0o711);
   const link = join(realpathSync(dataDir), 'pg');
   const account = serverAccount(link);
@@ -63,7 +63,7 @@ export function prepareFolders(dataDir: string, log: Log): Folders {
   return folders;
 }
 
-// SQLite takes 512 bytes with the name of the lock file and its own endings, PostgreSQL 1024.
+// SQLite allows a path of 512 bytes, with the name of the lock file and its own suffixes; PostgreSQL allows 1024.
 const MOST_BYTES = 450;
 
 function refuseLongPath(root: string): void {
@@ -74,13 +74,13 @@ function refuseLongPath(root: string): void {
   );
 }
 
-// A path of a Unix socket has some 104 bytes, of which PostgreSQL's file name takes 15.
+// The path of a Unix socket may have some 104 bytes, of which PostgreSQL's file name takes 15.
 const SOCKET_FOLDER_BYTES = 85;
 
 /** The name of the socket's folder where it is beside the cluster. */
 export const BESIDE = 'run';
 
-/** The private folder of the server's socket: beside the cluster, or, where that path is too long, the one `before` or a new one. */
+/** The server's private socket folder: beside the cluster or, if that path is too long, `before` (the last one) or a new one. */
 export function socketFolder({ root, account }: Folders, before: string | undefined): string {
   const beside = join(root, BESIDE);
   if (Buffer.byteLength(beside) <= SOCKET_FOLDER_BYTES) return ownFolder(beside, account);
@@ -89,7 +89,7 @@ export function socketFolder({ root, account }: Folders, before: string | undefi
   return ownFolder(mkdtempSync(join(realpathSync(base), 'entrecore-auth-')), account);
 }
 
-/** Makes the folder 0700 and the account's. Refuses a link, and one that is somebody else's. */
+/** Makes sure that the folder exists, is 0700 and belongs to the account. Refuses a link, and a folder of somebody else's. */
 export function ownFolder(path: string, account: Account | null): string {
   if (!existsSync(path)) mkdirSync(path, { mode: 0o700, recursive: true });
   const found = lstatSync(path);
@@ -113,20 +113,20 @@ function isOwn(path: string, account: Account | null): boolean {
   return found !== undefined && found.isDirectory() && found.uid === owner && (found.mode & 0o777) === 0o700;
 }
 
-/** Writes a new file, 0600 and the account's, and refuses where something of that name stands. */
+/** Writes a new file with mode 0600 that belongs to the account. Refuses if something of that name is there. */
 export function writeOwned(path: string, content: string, account: Account | null): void {
   writeFileSync(path, content, { mode: 0o600, flag: 'wx', flush: true });
   if (account !== null) lchownSync(path, account.uid, account.gid);
 }
 
-// Never opened again after it was made: closing any descriptor of a file drops the process's record locks on it.
+// Never opened again once it is made: closing any descriptor of a file drops the process's record locks on it.
 function ownFile(path: string, account: Account | null): void {
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   if (!lstatSync(path).isFile()) throw new StartError(`${path} must be a file.`);
   if (account !== null) lchownSync(path, account.uid, account.gid);
 }
 
-// Ours, to the stage below, or the operator's to a larger disk.
+// The link is ours, to the stage, or the operator's, to a larger disk.
 function linkedFolder(path: string): string | null {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found?.isSymbolicLink() === true ? resolve(dirname(path), readlinkSync(path)) : null;
@@ -141,7 +141,7 @@ function placeForAccount(link: string, account: Account, log: Log): string {
     );
   }
   mkdirSync(STAGE, { recursive: true, mode: 0o755 });
-  // A new one each time: a data folder that was removed takes its secrets along, and must not get its rows back.
+  // A new folder each time: when a data folder is removed, its secrets go too, and its successor must not get the old rows back.
   const staged = mkdtempSync(join(STAGE, 'data-'));
   try {
     symlinkSync(staged, link);

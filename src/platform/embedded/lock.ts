@@ -11,20 +11,20 @@ const SQLITE_BUSY = 5;
 const RETRY_MS = 10;
 
 interface Wait {
-  /** Hears every ten seconds that the wait goes on. */
+  /** Called every ten seconds while the wait goes on. */
   readonly onWait: () => void;
-  /** Ends the wait, with its reason. */
+  /** Ends the wait; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   readonly patienceMs?: number;
 }
 
-// A first start, a recovery and a stop are each done in less, also on a slow disk.
+// A first start, a recovery and a stop each take less, even on a slow disk.
 const PATIENCE_MS = 180_000;
 
 /**
- * Waits for the lock that only one process at a time holds. Node has no flock; an open SQLite transaction holds the
- * operating system's own record lock, which the kernel lets go when its process dies, however it dies. One that lives and
- * does not go on is given up, with how to find it.
+ * Waits for the lock that only one process at a time holds. Node has no flock, but an open SQLite transaction holds the
+ * operating system's own record lock, which the kernel releases when the process dies, however it dies. If the holder lives
+ * but hangs, the wait ends with an error that says how to find it.
  */
 export async function takeExclusive(
   file: string,
@@ -46,19 +46,19 @@ export async function takeExclusive(
   }
 }
 
-/** The exclusive lock if nobody holds the file in either way, else null. */
+/** The exclusive lock if nobody holds the file, shared or exclusively; else null. */
 export function tryExclusive(file: string): Lock | null {
-  // Without a journal in a file, for which a full disk has no room.
+  // Without a journal file: a full disk has no room for one.
   return begin(file, 'pragma journal_mode = memory; begin exclusive');
 }
 
-/** A lock that many processes hold at once, and that keeps `tryExclusive` away. Null while one holds it exclusively. */
+/** A lock that many processes hold at once, and that keeps `tryExclusive` away. Null while a process holds it exclusively. */
 export function tryShared(file: string): Lock | null {
   return begin(file, 'begin; select count(*) from sqlite_master');
 }
 
 function begin(file: string, statements: string): Lock | null {
-  // The file is made beforehand, with its mode and owner: SQLite would make it for everybody to read.
+  // The file is made beforehand, with its mode and owner: SQLite would make it readable by everybody.
   if (!existsSync(file)) {
     throw new StartError(
       `${file} is missing: the folder was moved or removed while it was in use. Put it back, or stop whatever uses it.`,

@@ -17,14 +17,14 @@ export interface EmbeddedOptions {
   readonly log: Log;
   /** False only for throw-away test databases: no fsync, so a power cut loses them. */
   readonly durable?: boolean;
-  /** Ends the wait for another process that starts or stops the server; what was begun here is finished. */
+  /** Ends the wait for another process that starts or stops the server; what this process has begun is finished. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Embedded {
   /** The service's role on its database. */
   readonly connection: pg.ClientConfig;
-  /** The same for tools on this machine, as DATABASE_URL. */
+  /** The same as a DATABASE_URL, for tools on this machine. */
   readonly url: string;
   /** The superuser's, for tests and measurements. */
   readonly superuserUrl: string;
@@ -37,8 +37,8 @@ const RESTART_PAUSE_MS = 2_000;
 const COMPLAIN_EVERY_MS = 60_000;
 
 /**
- * The PostgreSQL under `dataDir`: made at the first start, adopted where it runs, started else. It is shared with every
- * other process that opens the same folder, started again should it die, and stopped by the last one that releases it.
+ * The PostgreSQL under `dataDir`: made at the first start, adopted if it runs already, started otherwise. It is shared with
+ * every other process that opens the same folder, started again if it dies, and stopped by the last one that releases it.
  * Refuses a folder that another container uses.
  */
 export async function openEmbedded({
@@ -66,7 +66,7 @@ export async function openEmbedded({
   try {
     binaries = findBinaries(folders, log);
     refuseElsewhere(folders);
-    // Nobody takes it exclusively but under the gate, which is ours.
+    // It is taken exclusively only under the gate, which we hold.
     holder = tryShared(folders.holders);
     if (holder === null) throw new StartError(`${folders.holders} is locked by another program.`);
     password = await ensureCluster(folders, binaries, durable, log);
@@ -91,7 +91,7 @@ export async function openEmbedded({
       const found = readPidFile(folders.cluster);
       return found?.pid === running.pid && found.alive && found.status !== 'stopping' && hasSocket(found);
     } catch {
-      // While every descriptor is in use nothing can be read: it is looked at again.
+      // While every descriptor is in use nothing can be read: the next look will tell.
       return true;
     }
   }
@@ -114,7 +114,7 @@ export async function openEmbedded({
     restarting = false;
   }
 
-  // What lasts is said once a minute.
+  // A lasting error is logged once a minute.
   function complain(error: unknown): void {
     const { message } = error as Error;
     if (message === complaint.message && performance.now() < complaint.until) return;
@@ -126,7 +126,7 @@ export async function openEmbedded({
 
   async function leave(): Promise<void> {
     clearInterval(watch);
-    // Moved or removed: the server would run on where nobody finds it.
+    // The folder was moved or removed: the server would run on where nobody finds it.
     if (!existsSync(folders.gate)) {
       holder?.release();
       if (worksInMoved(running.pid, identity)) await stopServer(running.pid, log);
@@ -154,7 +154,7 @@ export async function openEmbedded({
   const urlFor = (role: string) =>
     `postgresql://${role}:${password}@localhost:${PORT}/${DATABASE}?host=${encodeURIComponent(running.socketFolder)}&sslmode=disable`;
   return {
-    // All of it, so that no PG* variable of the environment fills a gap.
+    // Every setting is given, so that no PG* variable of the environment fills a gap.
     connection: {
       host: running.socketFolder,
       port: PORT,

@@ -16,7 +16,7 @@ const PID = 0;
 const SOCKET_FOLDER = 4;
 const STATUS = 7;
 
-/** The server's own pid file, or null where no server was left. */
+/** The server's own pid file, or null if no server has left one. */
 export function readPidFile(cluster: string): PidFile | null {
   let lines: string[];
   try {
@@ -35,7 +35,7 @@ export function readPidFile(cluster: string): PidFile | null {
   };
 }
 
-/** True while the process runs, or may run. One that ended and was not reaped by its parent does not. */
+/** True while the process runs, or may run. A process that has ended but was not reaped by its parent does not run. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -50,13 +50,13 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-// Whatever else keeps a file from being read, such as that every descriptor is in use, tells nothing of its process.
+// Any other error in reading a file, such as every descriptor being in use, says nothing about the process.
 const isGone = (error: unknown) => ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /**
- * Makes the pid file of a dead server harmless. PostgreSQL refuses to start while the pid in it belongs to any process,
- * be it a zombie or a stranger that got the number; only the pid of its own parent it disregards, so that is what we
- * write. The rest stays, since PostgreSQL looks there for backends that outlived their server.
+ * Makes the pid file of a dead server harmless. PostgreSQL refuses to start while the pid in it belongs to any process, be
+ * it a zombie or a stranger that got the number. It disregards only the pid of its own parent, so that is what we write.
+ * The rest stays, since PostgreSQL looks there for backends that outlived their server.
  */
 export function disownPidFile(cluster: string, { lines }: PidFile, account: Account | null): void {
   const path = join(cluster, 'postmaster.pid');
@@ -64,7 +64,7 @@ export function disownPidFile(cluster: string, { lines }: PidFile, account: Acco
   if (account !== null) lchownSync(path, account.uid, account.gid);
 }
 
-// A server works inside its data folder. Where the system does not tell, the pid alone must do.
+// A server's working directory is its data folder. If the system does not tell the directory, the pid alone must do.
 function worksIn(pid: number, cluster: string): boolean {
   if (process.platform !== 'linux') return true;
   try {
@@ -74,7 +74,7 @@ function worksIn(pid: number, cluster: string): boolean {
   }
 }
 
-/** Whether the process works in this folder, wherever that was moved to. Not where the system does not tell. */
+/** Whether the process works in this folder, wherever that was moved to. False if the system does not tell. */
 export function worksInMoved(pid: number, { dev, ino }: FolderIdentity): boolean {
   const found = statAt(`/proc/${pid}/cwd`);
   return found !== null && found.dev === dev && found.ino === ino && isAlive(pid);
@@ -94,7 +94,7 @@ function statAt(path: string): FolderIdentity | null {
   }
 }
 
-// Root in a container lacks CAP_SYS_PTRACE, and may not ask where another user's process works. Its arguments are open.
+// Root in a container lacks CAP_SYS_PTRACE and may not ask where another user's process works, but may read its arguments.
 function wasStartedFor(pid: number, cluster: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster);

@@ -13,17 +13,17 @@ import { disownPidFile, isAlive, type PidFile, readPidFile } from './postmaster.
 export interface Running {
   readonly pid: number;
   readonly socketFolder: string;
-  /** False when it ran already, left by a process that died or held by another. */
+  /** False if it ran already, held by another process or left behind by one that died. */
   readonly started: boolean;
 }
 
 const POLL_MS = 5;
-// How long what is left of a killed server may hold its shared memory.
+// How long leftover processes of a killed server may hold its shared memory.
 const LEFTOVER_MS = 20_000;
 
 /**
- * The server of this cluster: the one that runs, or a new one that survives us. To be called under the gate. Refuses where
- * one runs in another container.
+ * The server of this cluster: the running one, or a new one that outlives this process. To be called under the gate.
+ * Refuses if one runs in another container.
  */
 export async function ensureServer(
   folders: Folders,
@@ -48,17 +48,17 @@ export async function ensureServer(
   }
 }
 
-// Not a lock file that could not be made, as in a folder that is read-only: that does not mend itself.
+// Not for a lock file that could not be created, as in a read-only folder: waiting does not mend that.
 const isLeftover = (said: string) =>
   /lock file .* already exists|pre-existing shared memory block/.test(said);
 
-// What ends a server that does not stop, harder each time. It recovers at the next start.
+// The signals that end a server that does not stop, each harder than the last. It recovers at the next start.
 const INSISTENCE: readonly { readonly atMs: number; readonly signal: NodeJS.Signals }[] = [
   { atMs: 15_000, signal: 'SIGQUIT' },
   { atMs: 20_000, signal: 'SIGKILL' },
 ];
 
-/** Stops the server as PostgreSQL's fast shutdown does, or harder where it hangs, and returns when nothing of it is left. */
+/** Stops the server by PostgreSQL's fast shutdown, or harder if it hangs, and returns when nothing of it is left. */
 export async function stopServer(pid: number, log: Log): Promise<void> {
   const signal = (name: NodeJS.Signals) => {
     try {
@@ -83,10 +83,10 @@ export async function stopServer(pid: number, log: Log): Promise<void> {
   }
 }
 
-// How long a server that somebody else told to stop may wait for those that are connected to it: us as well.
+// How long a server that somebody else told to stop may wait for its clients, of which this process may be one.
 const STOPPING_MS = 2_000;
 
-// Waits until a server that is starting or stopping is one or the other.
+// Waits until a server that is starting or stopping has done so.
 async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise<Running | null> {
   const since = performance.now();
   for (let waited = 0; ; waited += POLL_MS) {
@@ -94,7 +94,7 @@ async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise
     const found = readPidFile(folders.cluster);
     if (found === null) return null;
     if (!found.alive) {
-      // Its holder may have been killed while it goes on in a container of its own, where this folder may have another name.
+      // The server may go on in another container after its holder was killed, and this folder may have another name there.
       const beside = join(folders.root, BESIDE);
       for (const folder of new Set([found.socketFolder, beside]))
         if (await listens(folder)) throw new StartError(ELSEWHERE);
@@ -119,8 +119,8 @@ async function settle(folders: Folders, log: Log, signal?: AbortSignal): Promise
 }
 
 /**
- * False where nobody can come in any more: the folder was moved while the server ran, or the one of the socket was removed. One in
- * the temporary folder may be there for those alone who started the server (systemd's PrivateTmp).
+ * False if nobody can connect any more: the folder was moved while the server ran, or that of the socket was removed. True
+ * for a socket in the temporary folder, which only those who started the server may see (systemd's PrivateTmp).
  */
 export const hasSocket = ({ socketFolder }: PidFile): boolean =>
   basename(socketFolder) !== BESIDE || existsSync(join(socketFolder, `.s.PGSQL.${PORT}`));
@@ -132,13 +132,13 @@ async function start(
 ): Promise<Running> {
   const { cluster, account } = folders;
   const socket = socketFolder(folders, readPidFile(cluster)?.socketFolder);
-  // The folder is this cluster's alone, and no server lives: its pid may by now be a zombie's or a stranger's.
+  // The folder is this cluster's alone, and no server lives; the pid in the lock file may by now be a zombie's or a stranger's.
   for (const left of [`.s.PGSQL.${PORT}`, `.s.PGSQL.${PORT}.lock`])
     rmSync(join(socket, left), { recursive: true, force: true });
   const settings = {
     listen_addresses: '',
     port: String(PORT),
-    // A list, in which a comma would end a name.
+    // The setting is a list, in which a comma would end an unquoted name.
     unix_socket_directories: `"${socket.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
@@ -162,7 +162,7 @@ async function start(
     ended = asMissingLoader(error, postgres);
   });
   child.on('close', code => {
-    // Once its log is open, the server complains there only; what stands before is of earlier runs.
+    // Once its log is open, the server complains only there; what stood in the log before is of earlier runs.
     const complaint = `${said.trim()}\n${newest(since(logged, readServerLog(cluster)), 1_000)}`.trim();
     ended ??= new StartError(
       `The embedded PostgreSQL ended (${code}) while it started: ${complaint}\n` +
@@ -193,12 +193,12 @@ function readServerLog(cluster: string): string {
   }
 }
 
-// The end of a text, from the beginning of a line on.
+// The end of a text, cut at the beginning of a line.
 function newest(text: string, most: number): string {
   return text.length <= most ? text : text.slice(-most).replace(/^[^\n]*\n/, '');
 }
 
-// What was appended; all of it where another day's file was begun meanwhile.
+// What was appended to the log; all of the text if another day's file was begun meanwhile.
 function since(before: string, text: string): string {
   return text.startsWith(before) ? text.slice(before.length) : text;
 }

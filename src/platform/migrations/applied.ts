@@ -12,7 +12,7 @@ interface Applied {
   readonly appliedAt: Date;
 }
 
-/** What the version table of this database says, oldest first; nothing where there is no such table yet. */
+/** The rows of this database's version table, oldest first; none if there is no such table yet. */
 async function readApplied(client: ClientBase): Promise<Applied[]> {
   const { rows } = await client.query<{ present: boolean }>(
     `select to_regclass(quote_ident(current_schema()) || '.${VERSION_TABLE}') is not null as present`,
@@ -24,7 +24,7 @@ async function readApplied(client: ClientBase): Promise<Applied[]> {
   return applied.rows;
 }
 
-/** Makes the table of the applied revisions where it is missing. Refuses with what to do where this role may not. */
+/** Creates the table of the applied revisions if it is missing. If this role may not, the refusal says what to do. */
 export async function createVersionTable(client: ClientBase): Promise<void> {
   const { rows } = await client.query<{ schema: string | null }>('select current_schema() as schema');
   if (rows[0]?.schema === null) throw new MigrationError('The search_path of this role names no schema');
@@ -50,16 +50,17 @@ function explain(error: unknown): never {
 }
 
 interface Standing {
-  /** How many of the known revisions are applied: they are the first ones. */
+  /** How many of the known revisions are applied; these are always the first ones. */
   readonly position: number;
   readonly pending: readonly Revision[];
-  /** Applied revisions whose file has another text by now. */
+  /** Applied revisions whose file has changed since. */
   readonly edited: readonly string[];
 }
 
 /**
- * Where a database stands among the revisions that this code knows. Refuses one that is ahead of the code, one where a
- * revision was slipped in before another that is applied, and one that is not fit for a first revision (`refuseUnfit`).
+ * How far a database has come in the revisions that this code knows. Refuses a database that is ahead of the code, one
+ * where a revision was slipped in before another that is applied, and one that is not fit for a first revision
+ * (`refuseUnfit`).
  */
 export async function readStanding(client: ClientBase, revisions: readonly Revision[]): Promise<Standing> {
   const applied = await readApplied(client);

@@ -1,9 +1,9 @@
 import type { Catalogue, Partition } from './catalogue.ts';
 
 /**
- * One sentence for each way in which the live catalogue is not what the revisions make, ordered by object. Partitions
- * come and go as time passes: an extra one is right when it is shaped like one that the revisions make, or was taken out and
- * kept, and of the missing ones only the default and the one for the present moment count.
+ * One sentence for each difference between the live catalogue and what the revisions make, ordered by object. Partitions
+ * come and go with time: an extra one is right if it is shaped like one that the revisions make, or was taken out and kept;
+ * a missing one is a fault only if it is the default or covers the present moment.
  */
 export function compareCatalogues(expected: Catalogue, live: Catalogue, now: Date): string[] {
   const faults: string[] = [];
@@ -23,7 +23,7 @@ export function compareCatalogues(expected: Catalogue, live: Catalogue, now: Dat
   return [...faults, ...partitionFaults(expected.partitions, live, now)].sort();
 }
 
-// Each epoch of the trail makes this function anew, which answers its number (docs/audit.md).
+// This function returns the number of the audit trail's epoch, and each new epoch replaces it (docs/audit.md).
 function lasting(key: string, definition: string): string {
   return key === 'function audit_epoch()' ? definition.replace(/select \d+/, 'select …') : definition;
 }
@@ -46,7 +46,7 @@ function partitionFaults(expected: readonly Partition[], live: Catalogue, now: D
       );
     }
   }
-  // Rows are reached through the parent alone: a right on a partition is a way around it.
+  // Rows are to be reached through the parent alone: a right on a partition would be a way around it.
   const names = new Set(live.partitions.map(({ name }) => name));
   for (const [key, list] of live.objects) {
     const [, name, role] = /^grant (\S+) to (.+)$/.exec(key) ?? [];
@@ -55,7 +55,7 @@ function partitionFaults(expected: readonly Partition[], live: Catalogue, now: D
   return faults;
 }
 
-// A table that one side has not is said once, not again for each of its columns.
+// A table that only one side has is reported once, not again for each of its columns.
 function belongsToAbsent(key: string, definition: string, other: Catalogue): boolean {
   const table =
     /^(?:column|constraint|trigger|policy|rule|comment) ([^.]+)/.exec(key)?.[1] ??
@@ -72,7 +72,7 @@ function grantOfPartition(key: string, ...catalogues: Catalogue[]): boolean {
   return catalogues.some(({ partitions }) => partitions.some(partition => partition.name === name));
 }
 
-// Retention takes months out of the trail and may keep them, each as a table of its own (docs/audit.md).
+// Retention takes months out of the audit trail and may keep each as a table of its own (docs/audit.md).
 function wasPartition(key: string, { partitions }: Catalogue): boolean {
   const family = (name: string) => name.replace(/_\d{6}$/, '#');
   return /_\d{6}$/.test(key) && partitions.some(({ name }) => `table ${family(name)}` === family(key));

@@ -1,4 +1,4 @@
-// $1: the schema; $2: the version table, which no revision makes. What an extension brought is the extension's.
+// $1: the schema; $2: the version table, which no revision makes. Objects that an extension brought are left out.
 const mine = (catalog: string, oid: string) =>
   `not exists (select from pg_depend where classid = '${catalog}'::regclass and objid = ${oid} and deptype = 'e')`;
 const relations = `
@@ -8,7 +8,8 @@ const relations = `
 const privileges = (acl: string, kind: string, owner: string) => `
   (select grantee, string_agg(privilege_type || case when is_grantable then '*' else '' end, ', ' order by privilege_type)
    from aclexplode(coalesce(${acl}, acldefault('${kind}', ${owner}))) group by grantee) as held (grantee, list)`;
-// Whoever migrates and is no such role cannot change what it owns; several owners of one's own are nobody's mistake.
+// A migrating role without the owner's rights cannot change the object; several owners are no fault while it has the rights
+// of each.
 const strangerIn = (owner: string) =>
   `case when not pg_has_role(${owner}, 'usage') then 'owned by ' || ${owner}::regrole end`;
 const me = '(select oid from pg_roles where rolname = current_user)';
@@ -16,7 +17,7 @@ const grantee = (owner: string) =>
   `case when held.grantee = 0 then 'PUBLIC' when held.grantee = ${owner} then 'its owner'
    else held.grantee::regrole::text end`;
 
-/** Each answers `key` and `value`: the name of an object, and its whole definition. */
+/** Each returns `key` and `value`: an object's name and its whole definition. */
 export const catalogueQueries: readonly string[] = [
   `with relations as (${relations})
    select case relkind when 'v' then 'view ' when 'm' then 'materialized view ' when 'S' then 'sequence ' else 'table ' end
@@ -41,7 +42,7 @@ export const catalogueQueries: readonly string[] = [
    left join pg_attrdef on adrelid = attrelid and adnum = attnum
    where relkind in ('r', 'p', 'f') and not relispartition`,
 
-  // A column's NOT NULL is said above; PostgreSQL 18 lists it here as well, under a name that nobody chose.
+  // NOT NULL is part of the column above; PostgreSQL 18 lists it here as well, under a name that nobody chose.
   `with relations as (${relations})
    select 'constraint ' || relname || '.' || conname as key,
      concat(pg_get_constraintdef(pg_constraint.oid, true), (
@@ -105,8 +106,9 @@ export const catalogueQueries: readonly string[] = [
    from pg_proc p, lateral ${privileges('proacl', 'f', 'proowner')}
    where pronamespace = (select oid from pg_namespace where nspname = $1) and ${mine('pg_proc', 'p.oid')}`,
 
-  // What PostgreSQL gives everybody differs by its version, and whoever migrates needs the right to create: by its own name, or by
-  // a group whose rights it has. From 16 on whoever makes a role is a member of it as well, but without its rights.
+  // Left out: what PostgreSQL grants to everybody, which differs by version, and the migrating role's right to create, held
+  // by its own name or through a group whose rights it has. From PostgreSQL 16 on a role's creator is also a member of it,
+  // but without its rights.
   `select 'grant on the schema to ' || held.grantee::regrole as key, held.list as value
    from pg_namespace, lateral ${privileges('nspacl', 'n', 'nspowner')}
    where nspname = $1 and $2 <> '' and held.grantee not in (0, nspowner, ${me})

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import { VERSION_TABLE } from './applied.ts';
 import { catalogueQueries } from './catalogue-queries.ts';
 
-/** What a schema holds, as PostgreSQL itself would say it: each object's name, with its definition. */
+/** What a schema holds, in PostgreSQL's own words: each object's name with its definition. */
 export interface Catalogue {
   readonly objects: ReadonlyMap<string, string>;
   readonly partitions: readonly Partition[];
@@ -17,7 +17,10 @@ export interface Partition {
   readonly shape: string;
 }
 
-/** Reads the catalogue of the first schema on the search path, in the words of an unqualified schema. */
+/**
+ * Reads the catalogue of the first schema on the search path, without that schema's name, so that two schemas can be
+ * compared.
+ */
 export async function readCatalogue(client: ClientBase): Promise<Catalogue> {
   const { rows } = await client.query<{ schema: string }>('select current_schema() as schema');
   const schema = rows[0]?.schema ?? 'public';

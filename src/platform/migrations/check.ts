@@ -15,8 +15,8 @@ export interface CheckResult {
 }
 
 /**
- * Compares a live database with its revisions: where it stands, and every object of its catalogue. Changes nothing. That
- * the role may not compare the catalogue is one of the faults.
+ * Compares a live database with its revisions: which are applied, and every object of its catalogue. Changes nothing. If
+ * the role may not compare the catalogue, that is one of the faults.
  */
 export async function checkDatabase({
   connection,
@@ -52,8 +52,8 @@ export async function checkDatabase({
   }
 }
 
-// As everybody could up to PostgreSQL 14, through a group, or as the owner of the database or the schema, who may drop every table
-// there as well. What is granted by name is told of with the other grants.
+// The right may come from PUBLIC (the default up to PostgreSQL 14), from a group, or from owning the database or the
+// schema; an owner may also drop every table there. A right granted by name is reported with the other grants.
 async function mayCreateUnnamed(client: ClientBase, role: string): Promise<boolean> {
   const { rowCount } = await client.query(
     `select from pg_namespace, pg_roles r

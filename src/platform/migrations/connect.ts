@@ -9,19 +9,19 @@ export type Say = (message: string) => void;
 // The server is there but not ready (57P03, 53300), or not there yet.
 const NOT_YET = new Set([...AWAY, '57P03', '53300']);
 const RETRY_MS = 500;
-// A server behind a firewall refuses nothing: it says nothing.
+// A server behind a firewall does not refuse: it never answers.
 const SILENCE_MS = 1_000;
 
 export interface ConnectOptions {
-  /** How long a server that is still booting is waited for. */
+  /** How long to wait for a server that is still booting. */
   readonly waitSeconds?: number;
-  /** Ends the wait at once, with its reason. */
+  /** Ends the wait at once; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One connection of its own, outside every pool. A server that is still booting is waited for, with a message, for
- * `waitSeconds` at most; a missing database and a refused role are said with what to do about them.
+ * Opens one connection outside every pool. Waits at most `waitSeconds` for a server that is still booting, and says that it
+ * waits. The refusal for a missing database or a rejected role says what to do about it.
  */
 export async function connect(
   connection: pg.ClientConfig,
@@ -40,7 +40,7 @@ export async function connect(
     try {
       return await orAborted(client.connect(), signal);
     } catch (error) {
-      // Of a server that says nothing the end would be waited for as well.
+      // Ending a connection to a silent server takes as long, so an abort does not wait for it.
       const ended = client.end().catch(() => {});
       signal?.throwIfAborted();
       await ended;
@@ -59,7 +59,7 @@ export async function connect(
   }
 }
 
-// The work goes on when its wait is given up; nobody hears of its end.
+// When the wait is aborted, the work goes on, and its outcome is ignored.
 function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   const { promise, reject } = Promise.withResolvers<never>();
@@ -72,7 +72,7 @@ function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promis
 const WHERE = 'DATABASE_URL, or DB_HOST and DB_PORT (for migrations MIGRATE_DATABASE_URL, where it is set)';
 const WHO = 'DATABASE_URL, or DB_USER and DB_PASSWORD (for migrations MIGRATE_DATABASE_URL, where it is set)';
 
-// It reads the certificates that the URL names at once.
+// The constructor already reads the certificates that the URL names, so it may throw.
 function newClient(connection: pg.ClientConfig, connectionTimeoutMillis: number): pg.Client {
   try {
     const client = new ServiceClient({
@@ -96,7 +96,7 @@ function isNotYet(error: unknown): boolean {
   return NOT_YET.has(code ?? '') || /timeout expired|Connection terminated/.test(message ?? '');
 }
 
-// Whatever keeps a connection from being made lies outside of this program.
+// Whatever prevents a connection lies outside this program.
 function explained(cause: unknown, client: pg.Client): MigrationError {
   return new MigrationError(explanation(cause as { code?: string; message: string }, client), { cause });
 }

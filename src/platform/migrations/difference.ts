@@ -6,7 +6,7 @@ import type { ScratchConnection } from './scratch-database.ts';
 
 export interface SchemaInCode {
   readonly entities: readonly EntitySchema[];
-  /** Indexes and constraints that live in hand-written SQL alone, by name: neither made nor dropped. */
+  /** Names of the indexes and constraints that only hand-written SQL has: neither created nor dropped here. */
   readonly handWritten: readonly string[];
 }
 
@@ -16,9 +16,9 @@ export interface Difference {
 }
 
 /**
- * The statements that lead from a database to the schema in code, and back; both empty where there is no
- * difference. Triggers, functions, policies, views, partitions, comments, grants and storage settings belong to hand-written
- * SQL: nothing here drops or changes what no entity says.
+ * The statements that turn a database's schema into the schema in code, and back; both are empty if there is no difference.
+ * Triggers, functions, policies, views, partitions, comments, grants and storage settings belong to hand-written SQL:
+ * nothing here drops or changes what no entity states.
  */
 export async function differenceOf(
   { database, ssl, ...server }: ScratchConnection,
@@ -59,7 +59,7 @@ export async function differenceOf(
       table.setIndexes(table.getIndexes().filter(({ keyName }) => !handWritten.includes(keyName)));
       table.setChecks(table.getChecks().filter(({ name }) => !handWritten.includes(name)));
     }
-    // A namespace of no tables would otherwise be one to drop.
+    // Otherwise a namespace without tables would be dropped.
     for (const side of [fromSchema, target]) side.prune(undefined, []);
     const comparator = new SchemaComparator(orm.em.getPlatform());
     const up = comparator.compare(fromSchema, target);
@@ -72,7 +72,7 @@ export async function differenceOf(
   }
 }
 
-// MikroORM reads the type under a domain.
+// MikroORM reads a domain's base type instead of the domain.
 async function nameDomains(schema: DatabaseSchema, orm: MikroORM): Promise<void> {
   const columns = await orm.em.getConnection().execute<{ at: string; name: string; domain: string }[]>(
     `select table_name as at, column_name as name, domain_name as domain from information_schema.columns
@@ -86,8 +86,8 @@ async function nameDomains(schema: DatabaseSchema, orm: MikroORM): Promise<void>
   }
 }
 
-// Where several columns go for one that comes, the way up drops and adds, and yet MikroORM lets the way back rename the
-// one into either of the others: whose data would then stand under a name that it never had.
+// When one new column replaces several, the upgrade drops and adds, and yet MikroORM lets the downgrade rename the new
+// column to one of the old ones: its data would then stand under a name that it never had.
 function dropInventedRenames(down: SchemaDifference, up: SchemaDifference): void {
   for (const [name, table] of Object.entries(down.changedTables)) {
     for (const [from, column] of Object.entries(table.renamedColumns)) {
@@ -100,7 +100,7 @@ function dropInventedRenames(down: SchemaDifference, up: SchemaDifference): void
   }
 }
 
-/** Names as PostgreSQL itself gives them, so that hand-written SQL has to name nothing. */
+/** Names indexes and constraints as PostgreSQL itself does, so that hand-written SQL need not name any. */
 class PostgresNames extends EntityCaseNamingStrategy {
   override indexName(table: string, columns: string[], type: keyof typeof SUFFIXES): string {
     return [table, ...(type === 'primary' ? [] : columns), SUFFIXES[type]].join('_');

@@ -6,8 +6,8 @@ import { inTransaction } from './transaction.ts';
 import type { Migration } from './upgrade.ts';
 
 /**
- * Takes revisions back, the newest first, until `target` (`base`, a revision that stays, `-n`) is the current one. Data
- * that only the newer schema can hold is lost. Answers the ids that were taken back.
+ * Undoes revisions, the newest first, until `target` (`base`, a revision that stays, `-n`) is the current one. Data that
+ * only the newer schema can hold is lost. Returns the ids of the undone revisions.
  */
 export async function downgrade(
   { connection, revisions, say }: Migration,

@@ -8,13 +8,13 @@ import { MigrationError } from './migration-error.ts';
 import { readRevisions } from './revisions.ts';
 import { refuseElsewhere, type Whereabouts, whereaboutsOf } from './whereabouts.ts';
 
-// A database that says nothing is waited for by `ensureSchema`, which tells of it.
+// `ensureSchema` waits longer for a silent database, and says so.
 const GLANCE_MS = 1_000;
 
 /**
- * True where the very revisions of this program are applied, and none was edited since: what nearly every start finds, with
- * one statement over a connection that it goes on with. Anything else, whatever it is, is for `ensureSchema` to find out:
- * also why there was no answer soon, or before `signal` ended the wait.
+ * True if exactly the revisions of this program are applied, and none was edited since. Nearly every start finds this, with
+ * one statement over a connection that it keeps using. False otherwise, also if there is no answer soon or before `signal`
+ * ends the wait: `ensureSchema` then finds out why.
  */
 export async function isAtHead(
   db: Sql,
@@ -33,9 +33,9 @@ export async function isAtHead(
 }
 
 export interface EnsureSchema extends ConnectOptions {
-  /** As whom the service works. */
+  /** How the service connects. */
   readonly connection: pg.ClientConfig;
-  /** As whom the schema is changed (`MIGRATE_DATABASE_URL`); null: the service's own role. */
+  /** How the role that changes the schema connects (`MIGRATE_DATABASE_URL`); null: the service's own role does it. */
   readonly migrateConnection: pg.ClientConfig | null;
   /** `MIGRATE_ON_START`: upgrade to head rather than refuse. */
   readonly migrateOnStart: boolean;
@@ -44,9 +44,9 @@ export interface EnsureSchema extends ConnectOptions {
 }
 
 /**
- * What the service does before it serves: waits for the database, and goes on only with the very schema that this code
- * was written for. Refuses with a `MigrationError` a schema that is behind (unless it may upgrade it) or ahead, and a
- * `migrateConnection` that leads elsewhere, before anything is changed there.
+ * Runs before the service serves: waits for the database, and goes on only with exactly the schema that this code was
+ * written for. Refuses with a `MigrationError` a schema that is behind (unless it may upgrade it) or ahead, and, before
+ * anything is changed there, a `migrateConnection` that leads elsewhere.
  */
 export async function ensureSchema(options: EnsureSchema): Promise<void> {
   const { connection, migrateConnection, migrateOnStart, say, folder } = options;

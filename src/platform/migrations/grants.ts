@@ -4,7 +4,7 @@ import { escapeLiteral } from 'pg';
 import { REVISIONS_FOLDER } from './revisions.ts';
 
 /**
- * Gives the service's own role what migrations/grants.sql says: everything that it needs and, on the audit trail, no
+ * Grants the service's own role the rights in migrations/grants.sql: everything that it needs and, on the audit trail, no
  * right to change or remove. Does nothing when that role is the one that migrates.
  */
 export async function grantTo(client: ClientBase, role: string): Promise<void> {

@@ -6,8 +6,8 @@ import { liftTimeLimits } from './time-limits.ts';
 const LOCK = '7308908137155817330';
 
 /**
- * Runs `work` while no other process migrates this database. The lock belongs to the connection that does the work, so
- * that a connection which breaks takes both along.
+ * Runs `work` while no other process migrates this database. The lock belongs to the connection that does the work, so that
+ * a broken connection ends both.
  */
 export async function withMigrationLock<T>(
   { connection, say, signal }: { connection: pg.ClientConfig; say: Say; signal?: AbortSignal | undefined },
@@ -29,11 +29,11 @@ export async function withMigrationLock<T>(
 }
 
 /**
- * A process that was killed, or a machine that vanished, leaves its tables locked: until a statement under way has ended, or for two
- * hours, after which the server asks whether anybody is still there (tcp_keepalives_idle).
+ * Without this, a killed process or a vanished machine would leave its tables locked until the statement under way has
+ * ended, or for two hours, after which the server asks whether anybody is still there (tcp_keepalives_idle).
  */
 async function endWithUs(client: pg.Client): Promise<void> {
   await client.query("set idle_in_transaction_session_timeout = '30s'");
-  // Not every system that PostgreSQL runs on can tell.
+  // Not every system that PostgreSQL runs on can tell that a client is gone.
   await client.query("set client_connection_check_interval = '2s'").catch(() => {});
 }

@@ -9,8 +9,8 @@ export interface NewRevision {
 }
 
 /**
- * Writes the two files of a new revision behind all that exist, named by the time (UTC) and the message's words, and
- * answers its id.
+ * Writes the two files of a new revision, which follows all existing ones and is named by the time (UTC) and the message's
+ * words. Returns its id.
  */
 export async function writeRevision(
   { message, up, down }: NewRevision,
@@ -31,7 +31,7 @@ export async function writeRevision(
   return id;
 }
 
-// A revision is always newer than the last one, whatever the clock of the machine that wrote that one.
+// A new revision always sorts after the last one, whatever the clock of the machine that wrote the last one.
 function stampAfter(last: string | undefined, now: Date): string {
   const stamp = now.toISOString().replaceAll(/\D/g, '').slice(0, 14);
   if (last === undefined || stamp > last.slice(0, 14)) return stamp;
@@ -41,7 +41,10 @@ function stampAfter(last: string | undefined, now: Date): string {
   return next.toISOString().replaceAll(/\D/g, '').slice(0, 14);
 }
 
-/** What a person should look at before committing generated SQL: data that goes, renamed columns, and what rows forbid. */
+/**
+ * What a person should look at before committing generated SQL: lost data, renamed columns, and what existing rows may
+ * forbid.
+ */
 export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string[] {
   const found: string[] = [];
   for (const [, table, from, to] of up.matchAll(
@@ -67,8 +70,8 @@ export function cautions({ up, down }: Pick<NewRevision, 'up' | 'down'>): string
   ];
 }
 
-// What is new for rows that are there: a null, a second one of a kind, a value of another type or one that a check refuses is in
-// the way.
+// New demands on existing rows: a null, a duplicate, a value of another type, or one that a check refuses makes the
+// statement fail.
 function demands(sql: string): string[] {
   const own = sql.replaceAll(/create table [^;]*;/g, '');
   const made = new Set([...sql.matchAll(/create table "([^"]+)"/g)].map(([, table]) => table));
@@ -99,7 +102,7 @@ function demands(sql: string): string[] {
     (table, columns) =>
       `${table} becomes unique by ${columns.replaceAll('"', '')}: this fails where two rows are alike, or one has none`,
   );
-  // A column that is new is null in all rows that are there.
+  // A new column is null in every existing row.
   const isNew = (table: string, column: string) =>
     [...own.matchAll(/alter table "([^"]+)" (add [^;]*)/g)].some(
       ([, changed, rest = '']) => changed === table && rest.includes(`add "${column}" `),
@@ -111,7 +114,7 @@ function demands(sql: string): string[] {
         ? null
         : `${table}.${column} names rows of ${other}: this fails where one names none that is there`,
   );
-  // As an entity writes it, or in capitals as PostgreSQL tells of it. Looking ahead takes the table first, as above.
+  // Written as by an entity, or in capitals as by PostgreSQL. The lookahead captures the table first, as the patterns above do.
   demand(
     /create unique index (?="?[^"(]+"? on "?([^"\s(]+))"?([^"\s]+)/gi,
     (table, index) => `${table} becomes unique by the index ${index}: this fails where two rows are alike`,
@@ -119,7 +122,7 @@ function demands(sql: string): string[] {
   return found.flat();
 }
 
-// That a downgrade drops what the upgrade added is its purpose; that it cannot run is not.
+// A downgrade that drops what the upgrade added serves its purpose; one that cannot run does not.
 function impossible(sql: string): string[] {
   return [...sql.matchAll(/alter table "([^"]+)" ([^;]*)/g)].flatMap(([, table, rest = '']) =>
     [...rest.matchAll(/\badd "([^"]+)" ([^,]*)/g)]

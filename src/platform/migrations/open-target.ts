@@ -3,10 +3,10 @@ import { loadDatabase } from '../config/load.ts';
 import { openEmbedded } from '../embedded/open.ts';
 import { openLog } from '../log.ts';
 
-/** The database that a command works on, and as whom. */
+/** The database that a command works on, and the role that it works as. */
 export interface Target {
   readonly connection: pg.ClientConfig;
-  /** The role that the service runs as, where another one migrates. */
+  /** The role that the service runs as, if another one migrates; else null. */
   readonly serviceRole: string | null;
   release(): Promise<void>;
 }

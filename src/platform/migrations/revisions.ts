@@ -37,7 +37,7 @@ async function read(folder: URL, file: string): Promise<string> {
   return (await readFile(new URL(file, folder), 'utf8')).replaceAll('\r\n', '\n');
 }
 
-/** The index of the revision that a person meant: its id, its time, its words, or an unambiguous start of either. */
+/** The index of the revision that a person meant by its id, its time, its words, or an unambiguous beginning of one of these. */
 export function findRevision(revisions: readonly Revision[], text: string): number {
   const exact = revisions.findIndex(({ id }) => id === text);
   if (exact >= 0) return exact;

@@ -13,8 +13,8 @@ export interface SchemaDifference extends Difference {
 }
 
 /**
- * Builds the revisions in a scratch database and answers the SQL that leads from there to the schema in code, and back,
- * after it has run both ways: what they leave undone is said in `byHand`. All empty when nothing differs.
+ * Builds the revisions in a scratch database and returns the SQL that leads from there to the schema in code, and back.
+ * Both have been run: what they leave undone is listed in `byHand`. All are empty if nothing differs.
  */
 export async function schemaDifference(
   { revisions, ...scratch }: ScratchOptions & { readonly revisions: readonly Revision[] },
@@ -22,7 +22,7 @@ export async function schemaDifference(
 ): Promise<SchemaDifference> {
   return withScratchDatabase(scratch, async (client, made) => {
     await build(client, revisions);
-    // The tables anew, by the code alone; hand-written functions stay, since defaults may call them.
+    // The tables are made anew from the code alone; hand-written functions stay, since defaults may call them.
     await client.query(DROP_TABLES);
     await run(client, (await differenceOf(made, schema)).up, 'The schema in code cannot be built');
     const wanted = statedIn(await readCatalogue(client), schema);
@@ -75,7 +75,7 @@ async function build(client: pg.Client, revisions: readonly Revision[]): Promise
 const BY_HAND =
   'No statements that can be generated lead from the last revision to the schema in code; write that revision by hand ("revision" without --autogenerate)';
 
-// Whoever writes a revision or an entity mends what PostgreSQL refuses, if they are told where it stands.
+// Whoever writes a revision or an entity can mend what PostgreSQL refuses, if told where it stands.
 async function run(client: pg.Client, statements: string, otherwise: string): Promise<void> {
   await client.query(statements).catch((cause: unknown) => {
     if (!(cause instanceof pg.DatabaseError)) throw cause;
@@ -88,7 +88,7 @@ async function run(client: pg.Client, statements: string, otherwise: string): Pr
 
 const STATED = /^(column|constraint|index) /;
 
-// A table goes with what depends on it, which nobody has named: a view of it, or what calls for its type.
+// Dropping a table also drops its dependents, which no statement names: a view of it, or whatever uses its type.
 function droppedAsWell(faults: readonly string[]): string[] {
   return faults.flatMap(fault => {
     const [, what] =
@@ -103,7 +103,7 @@ function statedIn({ objects }: Catalogue, { handWritten }: SchemaInCode): Map<st
   return new Map(stated.filter(([key]) => !handWritten.includes(key.replace(/^\w+ (.*\.)?/, ''))));
 }
 
-// MikroORM does not compare the text of an expression index, so the catalogue is asked.
+// MikroORM does not compare the text of an expression index, so the catalogues are compared here.
 function indexDifference(from: Map<string, string>, to: Map<string, string>): Difference {
   const up: string[] = [];
   const down: string[] = [];

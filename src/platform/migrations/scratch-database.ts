@@ -14,20 +14,20 @@ export type ScratchConnection = Pick<pg.Client, 'host' | 'port' | 'database'> & 
 };
 
 export interface ScratchOptions {
-  /** As whom the database is made: a role with CREATEDB. */
+  /** Of the role that creates the database, which needs CREATEDB. */
   readonly connection: pg.ClientConfig;
   readonly say: Say;
-  /** How the process may end before the work is done; then, too, the database is dropped. */
+  /** How the command may end before the work is done; the database is dropped then, too. */
   readonly ending?: Ending | undefined;
 }
 
 const PREFIX = 'entrecore_scratch_';
-// A server that went away must not keep the process.
+// A server that went away must not keep the process from ending.
 const DROP_PATIENCE_MS = 10_000;
 
 /**
- * Makes an empty database on the same server, for `work`, and drops it. Those that an earlier process could not drop any
- * more are dropped as well. The role needs CREATEDB.
+ * Creates an empty database on the same server for `work`, and drops it afterwards. Also drops those that earlier processes
+ * left behind. The role needs CREATEDB.
  */
 export async function withScratchDatabase<T>(
   { connection, say, ending }: ScratchOptions,
@@ -37,15 +37,15 @@ export async function withScratchDatabase<T>(
   const admin = await connect(connection, say, { signal: ending?.signal });
   let dropping: Promise<unknown> | null = null;
   const drop = () => (dropping ??= admin.query(`drop database if exists ${name} with (force)`));
-  // What was asked of the server is done although nobody waits for it.
+  // Once asked, the server drops the database even if nobody waits for it.
   ending?.before(() => Promise.race([drop(), sleep(DROP_PATIENCE_MS)]));
   try {
-    // By this name others see, from before it is made until after it is dropped, that the database is in use.
+    // This name tells other processes, from before the database is created until after it is dropped, that it is in use.
     await admin.query(`set application_name to ${name}`);
     await liftTimeLimits(admin);
     await dropAbandoned(admin);
     await admin.query(`create database ${name} template template0`).catch(explain);
-    // The role's own path may begin with a schema that is not there, and its time limits are meant for its service.
+    // The role's own path may begin with a schema that does not exist here, and its time limits are meant for the service.
     const unlimited = (await timeLimits(admin)).map(limit => `${limit} to 0`);
     for (const setting of ['search_path to public', ...unlimited])
       await admin.query(`alter role current_user in database ${name} set ${setting}`);
@@ -64,15 +64,15 @@ export async function withScratchDatabase<T>(
   }
 }
 
-// The databases are read before the connections are, and whoever makes one is connected under its name by then: what is
-// found here is nobody's any more.
+// The query reads the databases before the connections, and whoever creates a database is connected under its name by then:
+// what is found here is no longer in use.
 async function dropAbandoned(admin: pg.Client): Promise<void> {
   const { rows } = await admin.query<{ name: string }>(
     `select datname as name from pg_database where starts_with(datname, $1) and not exists
     (select from pg_stat_activity where pg_database.datname in (pg_stat_activity.datname, application_name))`,
     [PREFIX],
   );
-  // What cannot be dropped belongs to another role, or another process was faster.
+  // A drop fails if the database belongs to another role, or if another process was faster.
   for (const { name } of rows)
     await admin.query(`drop database ${pg.escapeIdentifier(name)}`).catch(() => {});
 }

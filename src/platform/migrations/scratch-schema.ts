@@ -7,8 +7,8 @@ import { refuseReadOnly } from './read-only.ts';
 import type { Revision } from './revisions.ts';
 
 /**
- * Builds the revisions in a schema of their own inside a transaction that is rolled back, so that nothing of it is ever
- * seen by anybody else, or left behind by a crash. `look` reads there with that schema first on the search path.
+ * Builds the revisions in a schema of their own inside a transaction that is rolled back, so that nobody else ever sees it
+ * and a crash leaves nothing behind. `look` reads there with that schema first on the search path.
  */
 export async function inScratchSchema<T>(
   client: pg.ClientBase,

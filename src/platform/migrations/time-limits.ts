@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
 
 /**
- * The limits to time that this server knows (`transaction_timeout` from PostgreSQL 17 on). Those of the role, the database or
- * the URL are meant for the service: they would cut the wait for another process and a long revision short,
+ * The time limits that this server knows (`transaction_timeout` from PostgreSQL 17 on). Limits set for the role, the
+ * database or the URL are meant for the service: here they would cut short the wait for another process or a long revision,
  * and end a connection that waits while another one works.
  */
 export async function timeLimits(client: ClientBase): Promise<string[]> {
@@ -13,7 +13,7 @@ export async function timeLimits(client: ClientBase): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Lifts them from this connection. */
+/** Lifts these limits from this connection. */
 export async function liftTimeLimits(client: ClientBase): Promise<void> {
   const limits = await timeLimits(client);
   await client.query(limits.map(name => `set ${name} = 0`).join('; '));

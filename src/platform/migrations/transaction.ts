@@ -4,18 +4,18 @@ import { MigrationError } from './migration-error.ts';
 // A revision that waits for a table makes everybody behind it wait as well.
 const LOCK_TIMEOUT = '10s';
 
-/** Runs one revision's half and its version row together: both are there afterwards, or neither. */
+/** Runs one direction of a revision together with its version row: both take effect, or neither. */
 export async function inTransaction(
   client: pg.ClientBase,
   what: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  // Whatever the role's own is: under a snapshot of before the wait for a table, what was committed meanwhile would be left out.
+  // Overrides the role's own level: a snapshot taken before the wait for a table would miss what was committed meanwhile.
   await client.query('begin isolation level read committed');
   try {
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-    // Only this schema, so that what a function keeps of the path (SET … FROM CURRENT) names nothing else; temporary objects would
-    // come first if they were not named, and whoever calls a function with its owner's rights can make some.
+    // Only this schema, so that a path that a function keeps (SET … FROM CURRENT) names nothing else. pg_temp is named last:
+    // unnamed it would come first, and whoever calls a function with its owner's rights can create temporary objects.
     await client.query(
       "select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)",
     );

@@ -3,8 +3,8 @@ import { MigrationError } from './migration-error.ts';
 import type { Revision } from './revisions.ts';
 
 /**
- * Refuses a database that has no revision yet and should get none: another program has tables of our names in it, or its
- * encoding cannot hold every text. Changes nothing.
+ * Refuses a database that has no revision yet and should get none, because another program has tables of our names in it or
+ * its encoding cannot hold every text. Changes nothing.
  */
 export async function refuseUnfit(client: ClientBase, revisions: readonly Revision[]): Promise<void> {
   const ours = revisions.flatMap(({ up }) => [...up.matchAll(CREATED)].map(([, name]) => name));
@@ -27,7 +27,7 @@ export async function refuseUnfit(client: ClientBase, revisions: readonly Revisi
 
 const CREATED = /\bcreate table (?:if not exists )?"?(\w+)/gi;
 
-/** Why names in some scripts could not be stored here, and what to do; null where all can. */
+/** Why names in some scripts could not be stored here, and what to do; null if all can be. */
 export async function faultOfEncoding(client: ClientBase): Promise<string | null> {
   const { rows } = await client.query<{ encoding: string; database: string }>(
     `select current_setting('server_encoding') as encoding, current_database() as database`,

@@ -8,20 +8,20 @@ import { findRevision, type Revision } from './revisions.ts';
 import { inTransaction } from './transaction.ts';
 
 export interface Migration {
-  /** As whom the schema is changed: its owner. */
+  /** Of the role that changes the schema: its owner. */
   readonly connection: pg.ClientConfig;
   readonly revisions: readonly Revision[];
   readonly say: Say;
-  /** The lesser role that the service runs as, where it is not the owner itself. */
+  /** The lesser role that the service runs as, if it is not the owner itself. */
   readonly serviceRole?: string | null;
-  /** Ends the wait for the database; what was begun is finished. */
+  /** Ends the wait for the database; work that has begun is finished. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Applies the pending revisions up to `target` (`head`, a revision, `+n`), each in a transaction of its own with its
- * version row and the grants. Of several processes at once one does the work and the others find it done.
- * Answers the ids that were applied.
+ * version row and the grants. If several processes upgrade at once, one does the work and the others find it done. Returns
+ * the ids that were applied.
  */
 export async function upgrade(
   { connection, revisions, say, serviceRole = null, signal }: Migration,
@@ -29,7 +29,7 @@ export async function upgrade(
 ) {
   return withMigrationLock({ connection, say, signal }, async client => {
     const { position, edited } = await readStanding(client, revisions);
-    // Together: others that start meanwhile read that table as the lesser role, as soon as it is there.
+    // In one transaction: processes that start meanwhile read that table as the lesser role, as soon as it is there.
     await inTransaction(client, 'upgrade', async () => {
       await createVersionTable(client);
       if (serviceRole !== null) await grantTo(client, serviceRole);

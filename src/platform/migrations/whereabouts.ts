@@ -2,12 +2,12 @@ import type pg from 'pg';
 import { type ConnectOptions, connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
 
-/** Which database a connection leads to, by whatever address and role. */
+/** Which database a connection leads to, whatever its address and role. */
 export interface Whereabouts {
   readonly database: string;
   /** The first schema of its search path; null where the role may use none. */
   readonly schema: string | null;
-  /** When its server was started, which no other server was at the same microsecond. */
+  /** When its server was started, to the microsecond, which tells servers apart. */
   readonly started: string;
 }
 
@@ -21,8 +21,8 @@ export async function whereaboutsOf(client: pg.ClientBase): Promise<Whereabouts>
 }
 
 /**
- * Refuses a connection for migrations (`MIGRATE_DATABASE_URL`) that cannot be had, or that leads elsewhere than the
- * service's own: what it brings to head is not what is served.
+ * Refuses a connection for migrations (`MIGRATE_DATABASE_URL`) that cannot be made, or that leads elsewhere than the
+ * service's own: it would bring to head a schema that is not the one served.
  */
 export async function refuseElsewhere(
   service: Whereabouts,
