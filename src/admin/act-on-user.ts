@@ -13,8 +13,8 @@ import { unlockAccount } from '../throttle/lockout.ts';
 import { onUser } from './on-user.ts';
 
 /**
- * Makes the roles of somebody exactly these. Refuses with `user_not_found`, `target_outranks_caller`,
- * `grant_exceeds_own`, `last_administrator`, and 422 for a role that nobody made.
+ * Replaces an account's roles with exactly these. Refuses with `user_not_found`, `target_outranks_caller`,
+ * `grant_exceeds_own`, `last_administrator`, and 422 for a role that does not exist.
  */
 export function setUserRoles(
   deps: Deps,
@@ -30,7 +30,7 @@ export function setUserRoles(
   });
 }
 
-/** Ends every session of somebody, everywhere, before it returns. Refuses with `user_not_found`, `target_outranks_caller`. */
+/** Ends every session of an account, everywhere, before it returns. Refuses with `user_not_found`, `target_outranks_caller`. */
 export async function logoutUser(deps: Deps, granter: Granter, userId: string): Promise<number> {
   const act = { userId, needs: 'sessions:revoke', lock: 'act', type: 'user.logged_out' } as const;
   const ended = await onUser(deps, granter, act, async tx => {
@@ -75,8 +75,9 @@ export async function unlockUser(deps: Deps, granter: Granter, userId: string): 
 }
 
 /**
- * Plans the removal of somebody's lost second factors in 24 hours, of which the owner is told and which the owner can
- * stop; the granter must still be allowed to by then. Returns when. Refuses with `user_not_found`, `target_outranks_caller`, `factor_not_found`.
+ * Plans the removal of somebody's lost second factors in 24 hours; the owner is told and can stop it. By then the
+ * granter must still be allowed to remove them. Returns when. Refuses with `user_not_found`, `target_outranks_caller`,
+ * `factor_not_found`.
  */
 export function removeUserFactors(deps: Deps, granter: Granter, userId: string): Promise<Date> {
   const act = { userId, needs: REMOVAL_NEEDS, lock: 'act', type: 'mfa.removal_requested' } as const;
@@ -87,8 +88,8 @@ export function removeUserFactors(deps: Deps, granter: Granter, userId: string):
 }
 
 /**
- * Mails somebody a reset link; the present password stays until it is used. Refuses with `user_not_found`,
- * `target_outranks_caller`, and `rate_limited` when the mailbox got enough of them this hour.
+ * Mails somebody a reset link; the present password stays until the link is used. Refuses with `user_not_found`,
+ * `target_outranks_caller`, and `rate_limited` when the mailbox got enough such mails this hour.
  */
 export async function sendUserReset(deps: Deps, granter: Granter, userId: string): Promise<void> {
   const act = { userId, needs: 'users:write', lock: 'act', type: 'password.reset_requested' } as const;

@@ -3,7 +3,7 @@ import { checkOffline, checkSettings } from '../passwords/policy.ts';
 import type { Judged } from '../platform/config/judged.ts';
 import type { Config } from '../platform/config.ts';
 
-/** Judges BOOTSTRAP_ADMIN_* with the rest of the configuration, before there is a database to make that account in. */
+/** Judges BOOTSTRAP_ADMIN_* with the rest of the configuration, before there is a database to make the account in. */
 export function bootstrapRules({ values, fault }: Judged): void {
   const { BOOTSTRAP_ADMIN_EMAIL: email, BOOTSTRAP_ADMIN_PASSWORD: password } = values;
   if (typeof email === 'string' && !isAddress(email)) {
@@ -21,8 +21,8 @@ export function bootstrapRules({ values, fault }: Judged): void {
 }
 
 /**
- * What the list of common passwords has against BOOTSTRAP_ADMIN_PASSWORD, as a fault; null where it has nothing. Apart from
- * the rules, because the list is long and a start needs it once in its life.
+ * The fault of a BOOTSTRAP_ADMIN_PASSWORD that is on the list of common passwords; null where there is none. Apart from
+ * the rules, because the list is long and a service needs it only at its first start.
  */
 export async function commonBootstrapPassword(config: Config): Promise<string | null> {
   if (config.bootstrap === null) return null;

@@ -13,10 +13,10 @@ import { operatorGranter } from '../rbac/operator.ts';
 import { hasAdministrator } from '../rbac/set-roles.ts';
 
 /**
- * Makes the first administrator of BOOTSTRAP_ADMIN_* when there is none, as a new verified account; of several replicas
- * that start at once, one does. What `bootstrapRules` could not see is a StartError that names the variable and what to do:
- * a password that many use or that was breached, and an address that is already somebody's, since an account that exists is
- * never promoted by a variable. Returns whether it made one.
+ * Where there is no administrator, makes the first one from BOOTSTRAP_ADMIN_*, as a new verified account; of several
+ * replicas that start at once, one does. Throws a StartError that names the variable and what to do for what
+ * `bootstrapRules` could not see: a password that is common or was breached, and an address that already has an
+ * account, since no variable promotes an existing account. Returns whether it made one.
  */
 export async function bootstrapAdmin(deps: Deps): Promise<boolean> {
   const { db, hasher, config } = deps;
@@ -62,7 +62,7 @@ export async function bootstrapAdmin(deps: Deps): Promise<boolean> {
   return verdict === 'made';
 }
 
-// The command sets exactly the roles that it is given.
+// `users set-roles` replaces all roles, so it must name the present ones too.
 async function promoted(db: Db, address: string): Promise<string[]> {
   const account = await findAccountByLogin(db, address);
   return ['admin', ...(account === null ? ['user'] : await rolesOfUser(db, account.id))];

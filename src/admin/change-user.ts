@@ -18,8 +18,8 @@ export interface UserChange extends ProfileChange {
 type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
 
 /**
- * Changes somebody's profile, or stops them from logging in: their sessions have ended everywhere when this returns.
- * Refuses with `user_not_found`, `target_outranks_caller`, `last_administrator` and 422.
+ * Changes somebody's profile, lets them log in, or stops them: then their sessions have ended everywhere when this
+ * returns. Refuses with `user_not_found`, `target_outranks_caller`, `last_administrator` and 422.
  */
 export async function changeUser(
   deps: Deps,

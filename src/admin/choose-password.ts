@@ -5,8 +5,8 @@ import { requirePolicy } from '../passwords/policy.ts';
 import type { Deps } from '../platform/deps.ts';
 
 /**
- * How the operator gives a password: on standard input, as an argument (which other users of the machine can see while the
- * command runs), or left out: asked on a terminal, else made and shown once.
+ * How the operator gives a password: on standard input, or as an argument (which other users of the machine can see
+ * while the command runs). If left out, it is asked for on a terminal, else made and shown once.
  */
 export interface PasswordChoice {
   readonly passwordStdin: boolean;
@@ -15,13 +15,13 @@ export interface PasswordChoice {
 
 export interface ChosenPassword {
   readonly hash: string;
-  /** What to print, when the password was made here. */
+  /** The password to print, when it was made here. */
   readonly made: string | null;
 }
 
-// Of 18 random bytes and what follows them: 144 bits.
+// 24 random characters (144 bits) and the four of EVERY_CLASS.
 const MADE_LENGTH = 28;
-// The classes of the policy whatever the random part holds.
+// Holds every class that the policy may require, whatever the random part holds.
 const EVERY_CLASS = '-aA1';
 
 /** A password for an account, checked against the policy and hashed. Refuses with 422. */
@@ -41,7 +41,7 @@ export async function choosePassword(
 function makePassword({ config, random }: Pick<Deps, 'config' | 'random'>): string {
   const { minLength, maxLength } = config.passwords;
   const length = Math.min(Math.max(MADE_LENGTH, minLength), maxLength) - EVERY_CLASS.length;
-  // A byte is more than a character of base64url.
+  // A byte makes more than one character of base64url.
   return random.bytes(length).toString('base64url').slice(0, length) + EVERY_CLASS;
 }
 

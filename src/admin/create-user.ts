@@ -14,7 +14,7 @@ import { wholeNameOf } from './whole-name.ts';
 export interface NewUser {
   readonly email: string;
   readonly username?: string | undefined;
-  /** What is left out of the names comes from the full one, and from what stands before the @ where there is none. */
+  /** A missing first or last name comes from the full name; without one, the first name is the address before the @. */
   readonly first_name?: string | undefined;
   readonly last_name?: string | undefined;
   readonly full_name?: string | undefined;
@@ -23,7 +23,7 @@ export interface NewUser {
   readonly roles?: readonly string[] | undefined;
 }
 
-/** What the operator alone may say of a new account. */
+/** What only the operator may say of a new account. */
 export interface Vouched {
   readonly verified?: boolean;
   /** Null: no password, and a mail with a link that sets one and proves the mailbox. */
@@ -31,8 +31,8 @@ export interface Vouched {
 }
 
 /**
- * Creates an account at an administrator's wish, unverified and without a password: its owner gets a mail with a link
- * that sets one and proves the mailbox. The operator may vouch for the address and give a password. Refuses with `email_taken`,
+ * Creates an account for an administrator, unverified and without a password: its owner is mailed a link that sets one
+ * and proves the mailbox. The operator may vouch for the address and give a password. Refuses with `email_taken`,
  * `username_taken`, `grant_exceeds_own` and 422.
  */
 export async function createUser(

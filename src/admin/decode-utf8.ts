@@ -14,8 +14,8 @@ export class NotUtf8 extends Error {
 }
 
 /**
- * The text of UTF-8 bytes, wherever they are cut; replaces nothing. Refuses UTF-16 before anything else, and throws
- * NotUtf8 behind the last line that can be read.
+ * Decodes UTF-8, wherever the chunks are cut; replaces no invalid byte. Refuses UTF-16 before anything else, and throws
+ * NotUtf8 after the last line that can be read.
  */
 export async function* decodeUtf8(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest: Buffer = Buffer.alloc(0);
@@ -39,13 +39,13 @@ export async function* decodeUtf8(chunks: AsyncIterable<Buffer>): AsyncGenerator
   if (rest.length > 0) throw new NotUtf8(line);
 }
 
-// Its byte order mark, or, as names and punctuation of a header are ASCII, a zero in one of the first two characters.
+// Either a byte order mark, or a zero byte in the first two characters: a header's names and punctuation are ASCII.
 function looksLikeUtf16(bytes: Buffer): boolean {
   const mark = bytes.subarray(0, 2).toString('hex');
   return mark === 'fffe' || mark === 'feff' || bytes.subarray(0, 4).includes(0);
 }
 
-/** How many bytes there are before a character that the next ones may complete (RFC 3629 §3). */
+/** How many bytes come before a last character that is incomplete, which the next chunk may complete (RFC 3629 §3). */
 function wholeLength(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] as number;

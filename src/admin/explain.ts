@@ -23,12 +23,12 @@ export interface Obstacle {
 export interface Explanation {
   readonly user_id: string;
   /**
-   * False when there is no password, or a login with it would be refused now from a device that is not known. A second factor
-   * may still be asked for.
+   * False when there is no password, or when a login with it from an unknown device would be refused now. A second
+   * factor may still be asked for.
    */
   readonly can_log_in: boolean;
   readonly obstacles: readonly Obstacle[];
-  /** Failures in a row that count towards a lock, and whether they came from a device that is known. */
+  /** Failures in a row that count towards a lock, and whether they came from a known device. */
   readonly failures: readonly {
     count: number;
     last_at: string;
@@ -39,10 +39,10 @@ export interface Explanation {
   readonly recent: readonly { type: string; reason: string | null; created_at: string; ip: string | null }[];
 }
 
-// A lock of one known device leaves the others, and strangers, their own lanes.
+// Without `device_locked`: a lock of one known device leaves other devices, and strangers, their own lanes.
 const HARD = new Set<Obstacle['code']>(['disabled', 'locked', 'email_not_verified', 'no_password']);
 
-/** Why somebody cannot log in, from the facts that the login itself reads. For operators; tells the person nothing. */
+/** Why somebody cannot log in, from the facts that the login itself reads. For operators; the person is not told. */
 export async function explain(deps: Deps, account: Account): Promise<Explanation> {
   const { db, clock, config } = deps;
   const now = clock.now();

@@ -5,8 +5,8 @@ import { type ExportedUser, selectExported } from './queries.ts';
 const PAGE = 1000;
 
 /**
- * Every account as one JSON object a line, by id, under the names that an import reads, password hashes included. The
- * hand-over is in the audit trail.
+ * Every account as one JSON object a line, ordered by id, under the names that an import reads, password hashes
+ * included. A complete export is recorded in the audit trail.
  */
 export async function* exportUsers(deps: Deps): AsyncGenerator<string> {
   let accounts = 0;

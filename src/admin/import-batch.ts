@@ -10,9 +10,7 @@ import type { ImportRow } from './import-row.ts';
 /** Undoes a batch that was only tried. */
 class Undo extends Error {}
 
-/**
- * Writes rows in one transaction, and with `dryRun` takes it back. Tells of each row that is not taken over, why.
- */
+/** Writes rows in one transaction, which `dryRun` rolls back. Calls `bad` with the reason for each row that is not imported. */
 export async function writeBatch(
   deps: Deps,
   rows: readonly ImportRow[],
@@ -66,7 +64,7 @@ async function writeRows(deps: Deps, tx: Tx, rows: readonly ImportRow[]) {
       data: { roles: [...roles].sort() },
     })),
   );
-  // Whoever closed their account must not find it open again, with its password, because an import was run once more.
+  // Running an import again must not reopen, password and all, an account that its owner closed.
   const bad = rows
     .filter(({ id }) => id !== null && erased.has(id))
     .map(({ line }) => ({

@@ -17,7 +17,7 @@ export type Column =
   | 'last_login'
   | 'email_verified';
 
-// The original's columns first, then what other programs call the same.
+// The original's name for a column first, then those of other programs.
 const NAMES: Readonly<Record<Column, readonly string[]>> = {
   id: ['id', 'user_id', 'uuid', 'sub'],
   email: ['email', 'email_address', 'mail'],
@@ -43,17 +43,17 @@ const known = new Map(
   Object.entries(NAMES).flatMap(([column, names]) => names.map(name => [plain(name), column as Column])),
 );
 
-/** The column that a name in a header stands for, in any spelling; null for one that is not taken over. */
+/** The column that a name in a header stands for, in any spelling; null for a column that is not imported. */
 export function columnOf(name: string): Column | null {
   return known.get(plain(name)) ?? null;
 }
 
-/** What a field says; nothing where it holds an object. */
+/** The text of a field; empty where it holds an object. */
 export function asText(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
 }
 
-/** A truth value as PostgreSQL, JSON and spreadsheets write it; null where it is none or missing. */
+/** A truth value as PostgreSQL, JSON and spreadsheets write it; null where it is missing or something else. */
 export function asBoolean(value: unknown): boolean | null {
   if (typeof value === 'boolean') return value;
   const text = asText(value).trim().toLowerCase();
@@ -61,15 +61,15 @@ export function asBoolean(value: unknown): boolean | null {
   return /^(f|false|no|n|0|off)$/.test(text) ? false : null;
 }
 
-// Date takes 30 February for 1 March.
+// `Date` takes 30 February for 1 March.
 function isDay(date: string): boolean {
   const at = new Date(`${date}T00:00:00Z`);
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(date);
 }
 
 /**
- * A time in the years 1 to 9999; without a zone it is UTC, as the original wrote it. Null where it is missing, 'invalid' where
- * it is none.
+ * A time in the years 1 to 9999; without a zone it is UTC, as the original wrote it. Null where it is missing,
+ * 'invalid' where it is not a time.
  */
 export function asTime(value: unknown): Date | null | 'invalid' {
   if (value === null || value === undefined) return null;
@@ -85,18 +85,18 @@ export function asTime(value: unknown): Date | null | 'invalid' {
   return readInstant(`${date}T${time}${/^[+-]/.test(hours) ? hours : 'Z'}`) ?? 'invalid';
 }
 
-// In quotes nothing that would have to be undone, and no comma: a role's name needs none of it.
+// Quotes hold no escapes and no comma: the names of roles need neither.
 const QUOTED = `'[^,'"\\\\]*'|"[^,'"\\\\]*"`;
 const list = (open: string, item: string, close: string) =>
   new RegExp(`^\\${open}\\s*(?:(?:${item})\\s*(?:,\\s*(?:${item})\\s*)*)?\\${close}$`);
-// Python's str() of a list, and JSON where it is one of plain words.
+// Python's str() of a list, and a JSON list of plain words.
 const BRACKETS = list('[', QUOTED, ']');
 // What PostgreSQL writes for text[].
 const BRACES = list('{', `${QUOTED}|[^\\s,'"\\\\{}:]+`, '}');
 
 /**
- * A list of names: JSON's, Python's, PostgreSQL's, or words between commas. Null where it is missing, 'invalid' where it
- * is none, as a truth value or an object.
+ * A list of names: JSON's, Python's, PostgreSQL's, or words between commas. Null where it is missing, 'invalid' where
+ * it is something else, such as a truth value or an object.
  */
 export function asNames(value: unknown): string[] | null | 'invalid' {
   if (value === null || value === undefined) return null;

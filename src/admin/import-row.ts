@@ -14,7 +14,7 @@ import { wholeNameOf } from './whole-name.ts';
 /** An account as it will be written, and where it stands in the file. */
 export interface ImportRow extends Omit<ImportedAccount, 'id'> {
   readonly line: number;
-  /** The id in the file, where it is a UUID and not the nil one: sibling services know the person by it. */
+  /** The id in the file, where it is a UUID other than the nil UUID: sibling services know the person by it. */
   readonly id: string | null;
   readonly hash: string | null;
   readonly roles: readonly string[];
@@ -68,27 +68,27 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
   }
 }
 
-// The nil UUID says that there is none (RFC 9562 §5.9), and in the trail that an event is nobody's: its key there is not one that
-// a closed account may take along.
+// The nil UUID means that there is no id (RFC 9562 §5.9), and the audit trail uses it for events that are nobody's:
+// their key must not go when an account is closed.
 function idOf(text: string | null): string | null {
   const id = text === null ? null : readUuid(text);
   return id === NOBODY ? null : id;
 }
 
-// The original let a username be somebody's former address: it follows the present one.
+// The original allowed an address as a username, even a former one: such a username becomes the present address.
 function usernameOf(text: string | null, own: ReturnType<typeof normalizeEmail>) {
   if (text === null || text.includes('@')) return null;
   return normalizeUsername(text, own);
 }
 
-// Beside a first name, as an export writes it, an empty text is no last name; else the full name may hold one.
+// Beside a first name, an empty last name means that there is none, as in an export; otherwise the full name may hold one.
 function lastNameOf(values: FileRecord['values']): string | null {
   const said = (wanted: Column) =>
     Object.entries(values).flatMap(([name, value]) => (columnOf(name) === wanted ? [value] : []));
   return said('last_name').includes('') && !said('first_name').every(isBlank) ? '' : null;
 }
 
-// A number that is none is left out, for the same reason.
+// A phone number that is not valid is left out: nobody should lose their account over it.
 async function phoneOf(text: string | null): Promise<string | null> {
   if (text === null) return null;
   return normalizePhone(text.replace(/[\s().-]/g, '')).catch((error: unknown) => {
@@ -97,14 +97,14 @@ async function phoneOf(text: string | null): Promise<string | null> {
   });
 }
 
-// Whoever any column shuts out stays out.
+// One column that disables the account is enough, whatever the others say.
 function disabledOf(values: FileRecord['values']): boolean {
   return truthsOf(values, ['disabled', 'enabled']).some(
     ({ column, says }) => says === (column === 'disabled'),
   );
 }
 
-// A word that is not understood must not let anybody in, nor silently take back that an address was verified.
+// A word that is not understood is refused: it must not let anybody in, nor silently make a verified address unverified.
 function truthsOf(values: FileRecord['values'], columns: readonly Column[]) {
   return Object.entries(values).flatMap(([name, value]) => {
     const column = columnOf(name);
@@ -121,7 +121,7 @@ function truthsOf(values: FileRecord['values'], columns: readonly Column[]) {
 const isBlank = (value: unknown) =>
   value === null || value === undefined || (typeof value === 'string' && value.trim() === '');
 
-// An empty list is no role, as an export writes it; nothing at all is the role that everybody has.
+// An empty list, as an export writes it, means no role; a missing field means the role that everybody has.
 function rolesOf(value: unknown): string[] {
   const names = asNames(value);
   if (names === 'invalid')

@@ -8,16 +8,16 @@ import type { FileRecord } from './read-records.ts';
 export interface ImportOptions {
   /** Reads and checks everything, and writes nothing. */
   readonly dryRun: boolean;
-  /** Makes the roles that nobody made, without permissions. */
+  /** Makes roles that do not exist, without permissions. */
   readonly createRoles: boolean;
-  /** Called for each row that is not taken over, with the reason. */
+  /** Called for each row that is not imported, with the reason. */
   readonly onBad: (line: number, reason: string) => void;
 }
 
 export interface ImportReport {
   readonly read: number;
   readonly made: number;
-  /** Accounts whose address is here already: nothing of them was changed. */
+  /** Accounts whose address was here already: nothing of them was changed. */
   readonly present: number;
   readonly bad: number;
 }
@@ -25,9 +25,9 @@ export interface ImportReport {
 const BATCH = 500;
 
 /**
- * Takes over accounts with their ids, hashes and roles, so that everybody's password still works. Streams, in
- * transactions of 500, each row for itself: a bad one is reported and the others go on. A second run, or one after a
- * crash, finds what is there and goes on with the rest. What stops it is thrown with how far it came.
+ * Imports accounts with their ids, hashes and roles, so that everybody's password still works. Streams in transactions
+ * of 500 rows; a bad row is reported, and the others go on. A second run, or one after a crash, leaves what is there
+ * and imports the rest. An error that stops it says how far it came.
  */
 export async function importUsers(
   deps: Deps,

@@ -14,7 +14,7 @@ export interface Act {
   readonly type: EventType;
 }
 
-/** What is being acted on, and what the granter holds by then. */
+/** The account that is acted on, and the permissions that the granter holds by then. */
 export interface Target {
   readonly account: Account;
   readonly held: ReadonlySet<string>;

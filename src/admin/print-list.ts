@@ -8,8 +8,8 @@ export interface ListOptions {
 }
 
 /**
- * Prints a list, page by page: with `all` every one, otherwise the first, and then a word on standard error that there
- * are more, so that nobody takes a part for the whole.
+ * Prints a list page by page: with `all` every page, otherwise the first. Where there are more, standard error says so,
+ * so that nobody takes a part for the whole.
  */
 export async function printList<Item>(
   { limit, all, json }: ListOptions,

@@ -22,7 +22,7 @@ export function selectUser(database: Sql, id: string): Promise<ListedUser | null
   return database.row(sql`select ${accountColumns}, ${roles} as roles from users u where u.id = ${id}::uuid`);
 }
 
-// A range under text_pattern_ops rather than LIKE: an index serves it with any parameter. U+10FFFF sorts after all.
+// A range under text_pattern_ops rather than LIKE: an index serves it with any parameter. U+10FFFF sorts last.
 const LAST = '\u{10FFFF}';
 
 function keyBegins(prefix: string): Fragment {
@@ -30,11 +30,11 @@ function keyBegins(prefix: string): Fragment {
   return sql`i.key ~>=~ ${key}::text and i.key ~<~ ${key + LAST}::text`;
 }
 
-// In the lower case of the database, which their index is in: folded, ß would be ss, and a σ where the text ends a ς.
+// Uses the database's lower(), as the index on the names does: `foldCase` would make ss of ß, and ς of a σ at the text's end.
 const nameBegins = (name: Fragment, prefix: string) =>
   sql`lower(${name}) ~>=~ lower(${prefix}::text) and lower(${name}) ~<~ lower(${prefix + LAST}::text)`;
 
-// Where more than this many accounts match, as many of the newest are looked through first: as a rule they fill a page.
+// When at least this many accounts match, this many of the newest are searched first: as a rule they fill a page.
 const MANY = 5000;
 
 const matches = (prefix: string) => [
@@ -43,14 +43,14 @@ const matches = (prefix: string) => [
   sql`select n.id from users n where ${nameBegins(sql`n.last_name`, prefix)}`,
 ];
 
-/** A condition on `u`: by the ids that an index gives, or row by row. */
+/** A condition on `u`: by ids from an index, or row by row. */
 interface Condition {
   readonly few: boolean;
   readonly byIds: Fragment;
   readonly byRow: Fragment;
 }
 
-// An array and no `in`: of that, PostgreSQL may think too many, and read all accounts for a few.
+// An array rather than `in`: PostgreSQL may expect too many rows of `in`, and read all accounts for a few.
 const among = (few: Fragment) => sql`and u.id = any(array(${few}))`;
 
 async function holding(database: Sql, role: string): Promise<Condition> {
@@ -110,7 +110,7 @@ export async function selectUsers(
   const few = conditions.filter(condition => condition.few);
   if (conditions.length === 0 || few.length > 0) return find(sql`users`, few);
   const found = await find(sql`(select * from users u where true ${newest(MANY)})`, []);
-  // Those of an old role, or of a name that was imported once, stand behind all the others.
+  // Holders of an old role, or people of one name who were imported long ago, may all be older than these.
   return found.length === limit ? found : find(sql`users`, conditions.slice(0, 1));
 }
 
@@ -125,7 +125,7 @@ export function selectExported(
   database: Sql,
   { after, limit }: { after: string | null; limit: number },
 ): Promise<ExportedUser[]> {
-  // An account may have the least of all ids: the first page is after none.
+  // The first page has no lower bound: an account may have the lowest of all ids.
   const further = after === null ? sql`` : sql`where u.id > ${after}::uuid`;
   return database.rows(sql`
     select u.id, u.username, u.email, u.full_name, u.first_name, u.last_name, u.phone_number,

@@ -1,20 +1,23 @@
-/** One record of a CSV text: where it began, and its fields; null is an empty field without quotes, as COPY writes NULL. */
+/**
+ * One record of a CSV text: the line where it begins, and its fields; null is an empty field without quotes, as COPY
+ * writes NULL.
+ */
 export interface CsvRecord {
   readonly line: number;
   readonly fields: readonly (string | null)[];
-  /** Why the fields are not what was meant; null where they are. */
+  /** What is wrong with the record; null where nothing is. */
   readonly fault: string | null;
 }
 
-/** The most characters that one record may have: more is a quote that was never closed, and would fill the memory. */
+/** The most characters that one record may have: a longer one is a quote that was never closed, and would fill the memory. */
 export const RECORD_MAX = 1_000_000;
 
 const ADVICE = 'close it, or write "" for a quote inside quotes';
 
 /**
- * Reads CSV (RFC 4180) as PostgreSQL's COPY writes it, chunk by chunk, with any line ends: quoted fields may hold commas,
- * line ends and doubled quotes. Blank lines are skipped. What follows a closing quote is a fault of its record, up to the
- * end of the line; a quote that never closes, or a record that never ends, is the last one's.
+ * Reads CSV (RFC 4180) as PostgreSQL's COPY writes it, chunk by chunk, with any line ends: quoted fields may hold
+ * commas, line ends and doubled quotes. Blank lines are skipped. Text after a closing quote is a fault of its record,
+ * which then ends with the line. A quote that never closes, or a record that never ends, is a fault of the last record.
  */
 export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<CsvRecord> {
   let fields: (string | null)[] = [];
@@ -38,7 +41,7 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
 
   for await (const chunk of chunks) {
     for (const char of chunk) {
-      // Of CR LF, the first ends the line.
+      // In CR LF, the CR ends the line.
       const isRest = char === '\n' && before === '\r';
       const endsLine = !isRest && (char === '\n' || char === '\r');
       before = char;
@@ -55,20 +58,20 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
         if (char === '"') state = 'closed';
         else field += char;
       } else if (isRest || (isFirst && char === '\uFEFF')) {
-        // Nothing of the text.
+        // Not part of the text.
       } else if (endsLine) {
         const isBlank = fields.length === 0 && state === 'start';
         const record = endRecord();
         if (!isBlank) yield record;
       } else if (state === 'broken') {
-        // Up to the end of the line.
+        // Skipped up to the end of the line.
       } else if (char === ',') {
         endField();
       } else if (char === '"' && state === 'start') {
         opened = line;
         state = 'quoted';
       } else if (char === '"' && state === 'closed') {
-        // A doubled one, which stands for itself.
+        // A doubled quote stands for one quote.
         field += '"';
         state = 'quoted';
       } else if (state === 'closed') {

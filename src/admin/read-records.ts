@@ -14,8 +14,9 @@ export type Format = 'csv' | 'ndjson';
 const MAX_LINE = 1_000_000;
 
 /**
- * The records of a CSV text with a header, or of one JSON object a line; what the first character is, decides. Where the
- * text stops being UTF-8 they end with a fault. Refuses a JSON array, and a header without the address.
+ * The records of a CSV text with a header, or of a text with one JSON object a line; without `format`, the first
+ * character decides. Where the text stops being UTF-8, the records end with a fault. Refuses a JSON array, and a header
+ * without the address.
  */
 export async function* readRecords(
   source: AsyncIterable<string>,
@@ -35,14 +36,14 @@ export async function* readRecords(
   }
 }
 
-/** The first character that is no space, nor a byte order mark; and the text with it. */
+/** The first character that is neither white space nor a byte order mark, and the whole text, with that character. */
 async function peek(source: AsyncIterable<string>) {
   const chunks = source[Symbol.asyncIterator]();
   let begin = '';
   let next = await chunks.next();
   for (; next.done !== true; next = await chunks.next()) {
     begin += next.value;
-    // Of a trillion spaces, these are enough.
+    // A file of nothing but spaces must not fill the memory.
     if (/\S/.test(begin) || begin.length > MAX_LINE) break;
   }
   const whole = (async function* whole() {
@@ -69,7 +70,7 @@ async function* readHeadedCsv(chunks: AsyncIterable<string>): AsyncGenerator<Fil
   }
 }
 
-// Without its words: what stands there may be no header, but somebody's password.
+// The first error does not quote the line: what stands there may be no header, but somebody's password.
 function checkHeader(names: readonly string[]): void {
   if (!names.some(name => columnOf(name) === 'email'))
     throw new Error(
@@ -91,7 +92,7 @@ async function* readNdjson(chunks: AsyncIterable<string>): AsyncGenerator<FileRe
         [text, isTooLong] = ['', false];
         line += 1;
       }
-      // Of what is too long the end is still looked for, but nothing is kept.
+      // A line that is too long is read to its end, but not kept.
       isTooLong ||= text.length + piece.length > MAX_LINE;
       text = isTooLong ? '' : text + piece;
     }
@@ -111,7 +112,7 @@ function parseLine(text: string, line: number): FileRecord {
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return { line, values: value as Record<string, unknown>, fault: null };
   } catch {
-    // Named below, like any other line that is no object.
+    // Reported below, like any other line that is not an object.
   }
   return { line, values: {}, fault: 'not a JSON object' };
 }

@@ -26,7 +26,7 @@ const next_cursor = Type.Union([Type.String(), Type.Null()]);
 const reading = { access: { permission: 'roles:read' }, limit: 'admin' } as const;
 const writing = { access: { permission: 'roles:write' }, recent: true, limit: 'admin' } as const;
 
-/** Roles and permissions, for administrators, and what one may do oneself. */
+/** Roles and permissions, for administrators, and the caller's own permissions. */
 export function routes(app: App, deps: Deps): void {
   app.get(
     '/users/me/permissions',

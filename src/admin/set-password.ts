@@ -11,9 +11,9 @@ import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 
 /**
- * Sets a password at the operator's hand, for who cannot be reached by mail: every session ends, open links die, a lock is
- * lifted, and the owner is told, wherever they are by the time that the operator has typed it. No route does this. Refuses with
- * `user_not_found` where the account was removed by then.
+ * Sets a password for the operator, for somebody who cannot be reached by mail: every session ends, open links die, a
+ * lock is lifted, and the owner is told at the address that the account has by then. No route does this. Refuses with
+ * `user_not_found` where the account was removed meanwhile.
  */
 export async function setPasswordOf(
   deps: Deps,

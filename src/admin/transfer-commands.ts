@@ -72,7 +72,7 @@ export function registerTransferCommands(users: Command, open: Open): void {
 
 const NOT_THAT_FILE = new Set(['EACCES', 'EISDIR', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS']);
 
-// What the system says of a file names its own calls, and the file that was being made beside the one that was asked for.
+// The system's message names its own calls, and the partial file instead of the one that was asked for.
 function withFile(
   open: Open,
   path: string | undefined,

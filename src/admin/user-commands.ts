@@ -44,7 +44,7 @@ const passwordStdin = () =>
     .default(false)
     .conflicts('password');
 
-/** The options of a list: how many lines, or all of them, and their form. */
+/** The options of a list: how many lines or all of them, and their form. */
 export const listing = (list: Command): Command =>
   list
     .option('--limit <count>', `how many, up to ${LIST_MAX}`, count, 50)
@@ -192,7 +192,7 @@ async function create(deps: Deps, email: string, options: CreateOptions): Promis
   ];
 }
 
-// Mails greet people by their first name: only an administrator may be called one.
+// Mails greet people by their first name: only an administrator may be called Administrator.
 function namesOf(email: string, { admin, firstName, lastName }: CreateOptions) {
   if (admin && firstName === undefined && lastName === undefined)
     return { firstName: 'Administrator', lastName: 'Account' };

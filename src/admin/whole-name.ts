@@ -1,25 +1,25 @@
 import { personName } from '../accounts/person-name.ts';
 
-// As many characters as a profile takes.
+// The most characters that a profile takes.
 const NAME_MAX = 100;
 const FULL_NAME_MAX = 201;
 
 export interface WholeName {
   readonly firstName: string;
-  /** Empty where nothing says it. */
+  /** Empty where none is given. */
   readonly lastName: string;
   readonly fullName: string;
 }
 
 /**
- * The names of a person from those that are given: the full name says the two others, and what stands before the @ says the first one
- * where there is no name at all. Refuses with 422 on the member that is no name.
+ * Completes a person's names: a missing first or last name is taken from the full name; without any, the first name is
+ * the part of the address before the @. Refuses with 422 on the member that is not a name.
  */
 export function wholeNameOf(
   { first, last, full }: { first: string | null; last: string | null; full: string | null },
   address: string,
 ): WholeName {
-  // First, as the two others may come from it: the operator looks for the column that is named.
+  // Checked first, since the other two may come from it: the error must name the column that the operator wrote.
   const whole = full === null ? null : nameOf(full, 'full_name', FULL_NAME_MAX);
   const [head = '', ...tail] = (full ?? '').trim().split(/\s+/);
   const local = address.slice(0, address.lastIndexOf('@'));
@@ -33,7 +33,7 @@ export function wholeNameOf(
   };
 }
 
-// Cut where it is too long: nobody should lose their account over it.
+// A name that is too long is cut: nobody should lose their account over it.
 function nameOf(text: string, member: string, max = NAME_MAX): string {
   return Array.from(personName(text, member)).slice(0, max).join('').trimEnd();
 }

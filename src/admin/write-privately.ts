@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Random } from '../platform/random.ts';
 
 /**
- * Writes lines to a file that only its owner reads, whatever stood there before: into a new one beside it, which takes
- * its place once it is whole. What a pipe or a device takes is written straight to it.
+ * Writes lines to a file that only its owner can read, whatever was there before: to a new file beside it, which
+ * replaces it once it is whole. A pipe or a device is written to directly.
  */
 export async function writePrivately(
   { random }: { random: Random },
@@ -15,14 +15,14 @@ export async function writePrivately(
 ): Promise<void> {
   const before = await stat(path).catch(ifThere);
   if (before !== null && !before.isFile()) return pipeline(Readable.from(lines), createWriteStream(path));
-  // A link stays one: what it leads to is replaced.
+  // A symbolic link stays: the file that it leads to is replaced.
   const target = before === null ? path : await realpath(path);
   const partial = `${target}.${random.bytes(6).toString('hex')}.partial`;
-  // A signal ends the process before anything below could.
+  // A signal ends the process before the `catch` below could run.
   const leaveNothing = () => rmSync(partial, { force: true });
   process.once('exit', leaveNothing);
   try {
-    // The mode of a file that exists already would stay: so it must not ("wx").
+    // An existing file would keep its mode, so there must be none ("wx").
     await pipeline(
       Readable.from(lines),
       createWriteStream(partial, { flags: 'wx', mode: 0o600, flush: true }),

@@ -16,10 +16,10 @@ import {
   verifyCreation,
 } from './webauthn.ts';
 
-/** What an account may hold; synced passkeys make a few enough. */
+/** The most passkeys that an account may hold; since passkeys are synced, few are needed. */
 const MOST_PASSKEYS = 20;
 
-/** What the caller's browser is asked to make a passkey with; good for five minutes and one passkey. */
+/** The options for the caller's browser to make a passkey; good for five minutes and one passkey. */
 export async function beginPasskey(deps: Deps, { userId, account }: UserPrincipal): Promise<CreationOptions> {
   const { db } = deps;
   const present = await selectPasskeys(db, userId);
@@ -38,8 +38,8 @@ export async function beginPasskey(deps: Deps, { userId, account }: UserPrincipa
 }
 
 /**
- * Adds the passkey that the caller's browser made, and tells them by mail. Its challenge is spent whatever comes of it.
- * Refuses with `passkey_refused`, `factor_exists`, `passkey_limit_reached`.
+ * Adds the passkey that the caller's browser made, and tells them by mail. The challenge is spent in any case. Refuses
+ * with `passkey_refused`, `factor_exists`, `passkey_limit_reached`.
  */
 export async function addPasskey(
   deps: Deps,

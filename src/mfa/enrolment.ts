@@ -27,7 +27,7 @@ export async function completeEnrolment(
 ): Promise<string[]> {
   const { userId, caller } = principal;
   const attempt = await takeAttempt(deps, deps.db, principal);
-  // Right, and too late for another one that was: nothing was guessed, so the attempt comes back.
+  // A right code that came second to another confirmation is not a guess: the attempt is given back.
   const codes = await checkOrGiveBack(deps, attempt, async () => {
     const proof = await prove();
     return proof === null
@@ -64,7 +64,7 @@ async function confirm(
       if (account === null) return 'token_revoked';
       if (!(await confirmFactor(tx, { id, userId, step, now: clock.now() }))) return null;
       await forgive(tx, attempt);
-      // A removal that waits was of what the owner had before: it would take the new factor along.
+      // A planned removal was meant for what the owner had before: it would take the new factor along.
       await cancelRemoval(deps, tx, { userId, reason: 'factor_added', caller });
       const made = await regenerateRecoveryCodes(deps, tx, userId);
       await tellOfFactor(deps, tx, { ...principal, account }, 'added', kind);
@@ -80,14 +80,14 @@ async function confirm(
 }
 
 /**
- * Removes a factor of the user's own; with the last one go the recovery codes. Refuses with `factor_not_found`, and with
- * `factor_required` for the last one of somebody whose role requires a factor.
+ * Removes one of the user's own factors, and with the last one the recovery codes. Refuses with `factor_not_found`, and
+ * with `factor_required` for the last one of somebody whose role requires a factor.
  */
 export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: FactorKind): Promise<void> {
   const { db, clock } = deps;
   const { userId, caller } = principal;
   const verdict = await db.transaction(async tx => {
-    // Of two changes at once, the second sees what the first has left: which factor is the last one depends on it.
+    // Under the lock, the second of two simultaneous removals sees what the first left, and so whether its factor is the last.
     const account = await lockOwnAccount(tx, principal);
     if (account === null) return 'token_revoked';
     const factors = await selectFactors(tx, userId);
@@ -95,7 +95,7 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
     if (others.length === 0 && (await roleRequiresFactor(tx, userId))) return 'factor_required';
     await deleteFactors(tx, { userId, kind, now: clock.now() });
-    // Nothing is left to remove, and what is set up later must not go.
+    // Nothing is left for a planned removal, and factors that are set up later must not go.
     if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });
     await tellOfFactor(deps, tx, { ...principal, account }, 'removed', kind);
     return 'removed';

@@ -30,7 +30,7 @@ export function secondFactorsOf(database: Sql, userId: string): Promise<string[]
   return selectFactorKinds(database, userId);
 }
 
-/** The kinds of second factor that the user can type a code of: `totp`, `sms`, and `recovery_code` while any is left. */
+/** The kinds of second factor whose code the user can type: `totp`, `sms`, and `recovery_code` while any is left. */
 export async function factorKindsOf(database: Sql, userId: string): Promise<string[]> {
   const kinds = await selectFactorKinds(database, userId);
   return kinds.filter(kind => kind !== 'passkey');

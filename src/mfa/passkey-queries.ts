@@ -38,7 +38,7 @@ export function selectByCredential(database: Sql, credentialId: string): Promise
     select ${columns} from factors where kind = 'passkey' and credential ->> 'id' = ${credentialId}::text`);
 }
 
-/** Null where this credential is registered already, by whoever. */
+/** Stores a passkey; null where anybody has registered its credential already. */
 export function insertPasskey(
   database: Sql,
   passkey: { id: string; userId: string; name: string; credential: Credential; now: Date },
@@ -51,7 +51,7 @@ export function insertPasskey(
     returning ${columns}`);
 }
 
-/** The same out of a source with the account's `id`; fails where the credential is registered already. */
+/** The same from a source with the account's `id`; fails where the credential is registered already. */
 export function insertingPasskey(
   passkey: { id: string; name: string; credential: Credential; now: Date },
   source: Fragment,
@@ -63,7 +63,7 @@ export function insertingPasskey(
     from ${source}`;
 }
 
-/** Gives a passkey another name; null where it is not one of this person. */
+/** Gives a passkey another name; null where this person has no such passkey. */
 export function renameRow(
   database: Sql,
   { id, userId, name }: { id: string; userId: string; name: string },
@@ -87,7 +87,7 @@ export function deletePasskey(
     returning ${columns}`);
 }
 
-/** Removes the passkeys of a person that were added since then, whatever else lets them in; returns their ids. */
+/** Removes the passkeys that a person added after `since`, whatever else lets them in; returns their ids. */
 export async function deletePasskeysSince(
   database: Sql,
   { userId, since }: { userId: string; since: Date },
@@ -99,8 +99,8 @@ export async function deletePasskeysSince(
 }
 
 /**
- * Notes a use, if the signature counter went up; 0 and 0 is an authenticator that does not count (Web Authentication
- * §6.1.1). Of two uses with one counter at once, one gets through.
+ * Records a use if the signature counter went up; if both counters are 0, the authenticator does not count (Web
+ * Authentication §6.1.1). Of two uses with the same counter at once, one gets through.
  */
 export async function countUse(
   database: Sql,

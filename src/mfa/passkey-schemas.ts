@@ -1,7 +1,7 @@
 import { Type } from '../platform/json-schema.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
-// What browsers add to `toJSON()` with time must not refuse people.
+// Members that browsers may yet add to `toJSON()` must not get people refused.
 const open = { additionalProperties: true } as const;
 
 /** What `PublicKeyCredential.toJSON()` gives after `navigator.credentials.create` (Web Authentication §5.1). */
@@ -80,5 +80,5 @@ export const passkeyBody = Type.Object(
   { title: 'Passkey' },
 );
 
-/** What its owner calls it. */
+/** The name that its owner gives it. */
 export const passkeyLabel = Type.String({ minLength: 1, maxLength: 64 });

@@ -18,14 +18,14 @@ import {
   verifyAssertion,
 } from './webauthn.ts';
 
-/** What a passkey is asked for. An answer for one is no answer for another. */
+/** What a passkey is asked for. An answer for one purpose is not accepted for another. */
 export interface Ceremony {
   readonly for: 'sign-in' | 'second-factor' | 'reauthentication';
-  /** Whose passkey must answer; null: whoever's, and the answer says whose (a discoverable credential). */
+  /** Whose passkey must answer; null: anybody's, and the answer says whose (a discoverable credential). */
   readonly userId: string | null;
 }
 
-/** What a browser is asked, with a challenge that is good for five minutes and one answer. */
+/** The options for a browser, with a challenge that is good for five minutes and one answer. */
 export async function askForPasskey(deps: Deps, ceremony: Ceremony): Promise<RequestOptions> {
   const { db } = deps;
   const { userId } = ceremony;
@@ -40,8 +40,8 @@ export async function askForPasskey(deps: Deps, ceremony: Ceremony): Promise<Req
 }
 
 /**
- * Whose passkey answered, and which, with user verification; null where anything is off. The challenge is spent whatever comes of
- * it. A counter that went back refuses, is recorded and told to the owner: the passkey may have been copied (Web
+ * Whose passkey answered, and which, with user verification; null where anything is wrong. The challenge is spent in
+ * any case. A counter that went back is refused, recorded and told to the owner: the passkey may have been copied (Web
  * Authentication §7.2).
  */
 export async function provePasskey(
@@ -63,7 +63,7 @@ export async function provePasskey(
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
   await db.transaction(async tx => {
     const owner = await lockAccount(tx, userId);
-    // Removed meanwhile, it was not copied.
+    // A passkey that was removed meanwhile was not copied.
     if (owner === null || (await selectByCredential(tx, credential.id)) === null) return;
     await recordEvent(deps, tx, {
       type: 'passkey.cloned',
@@ -79,7 +79,7 @@ export async function provePasskey(
       template: 'passkey-copied',
       to: owner.email,
       userId,
-      // Not its name, which is free text: nobody mails strangers a text of theirs through us.
+      // Not the passkey's name: it is free text, and nobody may mail a text of theirs to strangers through us.
       params: {
         addedAt: addedAt.toISOString(),
         ip: caller.ip,
@@ -87,8 +87,8 @@ export async function provePasskey(
         at: now.toISOString(),
       },
     });
-    // Once a day: whoever holds the copy could fill the mailbox of its owner otherwise. Under the account's lock each sees the
-    // mails of those before it.
+    // At most once a day, or whoever holds the copy could fill the owner's mailbox. Under the account's lock, each
+    // transaction sees the mails of those before it.
     const untold = sql`users u where u.id = ${userId}::uuid and not exists (
       select from outbox o where o.user_id = u.id and o.template = 'passkey-copied'
         and o.created_at > ${addSeconds(now, -86_400)}::timestamptz)`;

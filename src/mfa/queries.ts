@@ -34,7 +34,7 @@ export async function selectFactorKinds(database: Sql, userId: string): Promise<
   return rows.map(({ kind }) => kind);
 }
 
-/** The factor of a kind that is confirmed, or the newest that waits for its confirmation. */
+/** The confirmed factor of a kind, or the newest one that waits to be confirmed. */
 export function selectFactor(
   database: Sql,
   { userId, kind, confirmed }: { userId: string; kind: FactorKind; confirmed: boolean },
@@ -45,7 +45,7 @@ export function selectFactor(
     order by created_at desc, id desc limit 1`);
 }
 
-/** Puts an unconfirmed factor in place of any other unconfirmed one of its kind. */
+/** Replaces any unconfirmed factor of a kind with this one. */
 export function replaceUnconfirmed(
   database: Sql,
   factor: {
@@ -91,7 +91,7 @@ export async function spendStep(
   return written === 1;
 }
 
-/** Removes the confirmed factors of a kind, and with the last one the recovery codes and `mfa_enabled`. */
+/** Removes the factors of a kind (null: of both kinds), and with the last confirmed one the recovery codes and `mfa_enabled`. */
 export async function deleteFactors(
   database: Sql,
   { userId, kind, now }: { userId: string; kind: FactorKind | null; now: Date },
@@ -110,7 +110,7 @@ export async function deleteFactors(
   return removed;
 }
 
-/** Puts these codes in place of all that a person had. */
+/** Replaces all of a person's codes with these. */
 export function replaceRecoveryCodes(
   database: Sql,
   {

@@ -62,9 +62,9 @@ export async function regenerateRecoveryCodes(deps: Deps, tx: Tx, userId: string
 }
 
 /**
- * Whether the code was one of the user's and unused: true for one of N callers at once (ASVS 6.5.1). Its owner is told by
- * mail, with how many are left: whoever found the paper that they are on must not go unnoticed. One that was printed under
- * a previous root counts as long as that root is in the ring.
+ * Whether the code was one of the user's and unused: true for one of N callers at once (ASVS 6.5.1). The owner is told
+ * by mail, with how many are left: somebody who found the codes on paper must not go unnoticed. A code that was made
+ * under a previous root counts as long as that root is in the ring.
  */
 export function useRecoveryCode(
   deps: Deps,
@@ -97,7 +97,7 @@ export function useRecoveryCode(
   });
 }
 
-// Keyed, so that the table alone cannot be searched for codes; read as people type, without case, dashes or look-alikes.
+// Hashed with a key, so that the table alone cannot be searched for codes; read as typed, without case, dashes or look-alikes.
 function boundCode(userId: string, code: string): string {
   const canonical = code
     .toUpperCase()

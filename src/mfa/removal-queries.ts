@@ -14,7 +14,7 @@ export async function insertRemoval(
   return row?.due_at ?? null;
 }
 
-/** Lets somebody else answer for a removal that waits; returns its date, or null when none does. */
+/** Makes another requester answer for a planned removal; returns its date, or null when none is planned. */
 export async function replaceRequester(
   database: Sql,
   { userId, requester }: { userId: string; requester: Requester },
@@ -25,7 +25,7 @@ export async function replaceRequester(
   return row?.due_at ?? null;
 }
 
-/** When the removal that waits for an account is due; null where none waits. */
+/** When the planned removal of an account is due; null where none is planned. */
 export async function selectRemoval(database: Sql, userId: string): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(
     sql`select due_at from factor_removals where user_id = ${userId}::uuid`,
@@ -33,14 +33,14 @@ export async function selectRemoval(database: Sql, userId: string): Promise<Date
   return row?.due_at ?? null;
 }
 
-/** Takes a plan away. Of N callers at once one gets true. */
+/** Deletes a plan. Of N callers at once one gets true. */
 export async function deleteRemoval(database: Sql, userId: string): Promise<boolean> {
   return (await database.run(sql`delete from factor_removals where user_id = ${userId}::uuid`)) === 1;
 }
 
 /**
- * Takes a plan away whose date is not after `now`, with why whoever asked for it may not do it any more (null: they may).
- * Of N callers at once one gets a verdict.
+ * Deletes a plan that is due at `now`; the verdict says why its requester may no longer do it (null: they may). Of N
+ * callers at once one gets a verdict.
  */
 export function spendRemoval(
   database: Sql,
@@ -52,7 +52,7 @@ export function spendRemoval(
     returning ${presentRefusal(needs, requester, sql`r.user_id`)} as refusal`);
 }
 
-/** Whose removals are due, the longest due first. */
+/** The accounts whose removals are due, the longest due first. */
 export async function selectDueRemovals(database: Sql, now: Date, limit: number): Promise<string[]> {
   const rows = await database.rows<{ user_id: string }>(sql`
     select user_id from factor_removals where due_at <= ${now}::timestamptz order by due_at limit ${limit}::int`);

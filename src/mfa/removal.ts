@@ -20,16 +20,16 @@ import {
   spendRemoval,
 } from './removal-queries.ts';
 
-/** What whoever removes the factors of somebody needs, when they ask and again when it happens. */
+/** The permission that is needed to remove somebody's factors, at the request and again when it is carried out. */
 export const REMOVAL_NEEDS = 'users:write';
 
-/** How long a lost factor waits for its owner's objection, in seconds. */
+/** How long the owner of a lost factor has to object, in seconds. */
 export const REMOVAL_DELAY = 86_400;
 
 /**
- * Plans the removal of an account's authenticator app, text messages and recovery codes in 24 hours, and tells its owner
- * by mail. Whoever asks must still be allowed to by then. A repeat keeps the first date and sends nothing, but whoever
- * asked last answers for it. Returns the date; null where there is no such factor.
+ * Plans the removal of an account's authenticator app, text messages and recovery codes in 24 hours, and tells its
+ * owner by mail. The requester must still be allowed to by then. A repeated request keeps the first date and sends
+ * nothing, but the last requester answers for the removal. Returns the date; null where there is no such factor.
  */
 export async function planRemoval(
   deps: Deps,
@@ -65,7 +65,7 @@ export async function planRemoval(
   return planned;
 }
 
-/** Takes a planned removal back, in the caller's transaction; false when nothing was planned. */
+/** Cancels a planned removal, in the caller's transaction; false when nothing was planned. */
 export async function cancelRemoval(
   deps: Deps,
   tx: Tx,
@@ -83,7 +83,7 @@ export async function cancelRemoval(
   return true;
 }
 
-/** Keeps the caller's own factors, which an administrator was asked to remove. Refuses with `removal_not_found`. */
+/** Cancels the planned removal of the caller's own factors. Refuses with `removal_not_found`. */
 export async function keepFactors(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId, caller } = principal;
   const refusal = await deps.db.transaction(async tx => {
@@ -94,7 +94,7 @@ export async function keepFactors(deps: Deps, principal: UserPrincipal): Promise
   if (refusal !== null) throw new Problem(refusal);
 }
 
-/** Keeps the factors of somebody who has just used one: who still has a factor has not lost it. */
+/** Cancels the planned removal for somebody who has just used a factor, and so has not lost it. */
 export async function keepUsedFactors(
   deps: Deps,
   { userId, caller }: { userId: string; caller: Caller },
@@ -104,8 +104,9 @@ export async function keepUsedFactors(
 }
 
 /**
- * Removes the factors of an account whose time has come; false when it has not, or when whoever asked may not do it any
- * more: they lost the right, or the account holds by now what they lack. Then the factors stay, and the trail says why.
+ * Removes the factors of an account when the planned removal is due. False when it is not, or when the requester may no
+ * longer do it: they lost the right, or the account holds by now what they lack. Then the factors stay, and the trail
+ * says why.
  */
 export async function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
   const now = deps.clock.now();
@@ -150,7 +151,7 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
   });
 }
 
-/** Decides what is due, for accounts that nobody logs in to meanwhile; returns how many. */
+/** Decides the removals that are due, for accounts that nobody logs in to meanwhile; returns how many. */
 export async function carryOutDueRemovals(deps: Deps, { limit }: { limit: number }): Promise<number> {
   const due = await selectDueRemovals(deps.db, deps.clock.now(), limit);
   for (const userId of due) await carryOutRemoval(deps, userId);

@@ -6,7 +6,7 @@ import { deletePasskeysSince } from './passkey-queries.ts';
 
 export interface TakenBack {
   readonly userId: string;
-  /** What was added after it goes. */
+  /** Passkeys that were added after this time are removed. */
   readonly since: Date;
   /** How its owner took the account back: `notice_disowned`, … */
   readonly reason: string;

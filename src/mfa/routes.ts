@@ -118,7 +118,7 @@ export function routes(app: App, deps: Deps): void {
         limit: 'mfa',
         problems: ['feature_disabled', 'factor_exists', 'phone_not_allowed', 'sms_budget_spent'],
       },
-      // Whatever is asked of what is switched off, that is what is wrong with it.
+      // Where text messages are off, every request is told so, whatever else is wrong with it.
       preValidation: async () => requireSms(deps),
       schema: {
         tags: ['Multi-factor'],

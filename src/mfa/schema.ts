@@ -58,7 +58,7 @@ export const factorRemovals = defineEntity({
   properties: {
     user_id: () => ofOwner(users, 'user_id').primary(),
     requested_at: instant(),
-    /** Whoever asked last, and answers for it: judged again when it is carried out. */
+    /** Who asked last and answers for the removal: their rights are judged again when it is carried out. */
     requester_kind: oneOf('user', 'client', 'operator').nullable(),
     requester_id: uuid().nullable(),
     due_at: instant(),

@@ -13,8 +13,8 @@ import {
 } from './webauthn.ts';
 
 /**
- * What a browser is asked to make a passkey with for an account that is not there yet; good for one sign-up. The
- * authenticator keeps the account's id (Web Authentication §5.4.3), so it is chosen before.
+ * The options for a browser to make a passkey for an account that does not exist yet; good for one sign-up. The
+ * authenticator keeps the account's id (Web Authentication §5.4.3), so the id is chosen beforehand.
  */
 export async function beginSignUpPasskey(
   deps: Deps,
@@ -33,7 +33,7 @@ export async function beginSignUpPasskey(
   return creationOptions(deps, { userId, name, displayName }, { challenge: token, present: [] });
 }
 
-/** The passkey that was made for a sign-up; null where anything is off. */
+/** The passkey that was made for a sign-up; null where anything is wrong. */
 export async function verifySignUpPasskey(
   deps: Deps,
   signupId: string,
@@ -45,14 +45,15 @@ export async function verifySignUpPasskey(
   return verifyCreation(deps, response, challenge);
 }
 
-/** Whether somebody has registered a passkey already, whoever it is. */
+/** Whether anybody has registered this passkey already. */
 export async function isRegistered({ db }: Pick<Deps, 'db'>, { id }: Credential): Promise<boolean> {
   return (await selectByCredential(db, id)) !== null;
 }
 
 /**
- * `insert into factors …` for the statement that creates an account; `source` has its `id`, and `name` is as `passkeyName`
- * gives it. A credential that somebody has registered fails on `factors_credential_id_idx`, and the account with it.
+ * `insert into factors …` for the statement that creates an account; `source` has its `id`, and `name` is as
+ * `passkeyName` gives it. A credential that is already registered fails on `factors_credential_id_idx`, and the account
+ * with it.
  */
 export function newPasskey(
   { clock, random }: Pick<Deps, 'clock' | 'random'>,

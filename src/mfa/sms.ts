@@ -24,8 +24,8 @@ export function requireSms({ config: { sms } }: Deps): void {
 }
 
 /**
- * Begins to set up a phone: texts it a code. Refuses with `factor_exists`, `phone_not_allowed`, `sms_budget_spent`, and
- * with `rate_limited` for a third code within a minute.
+ * Begins to set up a phone: texts a code to it. Refuses with `factor_exists`, `phone_not_allowed`, `sms_budget_spent`,
+ * and with `rate_limited` for a third code within a minute.
  */
 export async function enrolSms(
   deps: Deps,
@@ -76,8 +76,8 @@ export async function confirmSms(deps: Deps, principal: UserPrincipal, code: str
 }
 
 /**
- * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` for a third within a
- * minute, and with `sms_budget_spent`.
+ * Texts a login code to the confirmed phone. Refuses with `factor_not_found`, with `rate_limited` for a third code
+ * within a minute, and with `sms_budget_spent`.
  */
 export async function textLoginCode(deps: Deps, asker: Asker & Occasion): Promise<void> {
   requireSms(deps);
@@ -93,12 +93,13 @@ export async function textLoginCode(deps: Deps, asker: Asker & Occasion): Promis
   if (refusal !== null) throw refusal;
 }
 
-/** What a texted code is asked of: a login that waits for its second factor, or a session that is to be proven again. */
+/** What a texted code is for: a login that waits for its second factor, or a session that is to be proven again. */
 export type Occasion = { readonly loginId: string } | { readonly sessionId: string };
 
 /**
- * Whether the code is the newest that was texted, and for this occasion: a code of one login is of no use to another (ASVS
- * 6.6.2). One of a login proves a session too, since the API texts codes for logins alone. True for one of N callers at once.
+ * Whether the code is the newest that was texted, and for this occasion: a code for one login is of no use to another
+ * (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins alone. True for one of N
+ * callers at once.
  */
 export function spendSmsCode(
   deps: Deps,
@@ -125,7 +126,7 @@ async function answerNewest(
   return typeof answer === 'object';
 }
 
-/** Who has a code sent: somebody in a session, or half-way into one. */
+/** Who asks for a code: somebody in a session, or half-way into one. */
 interface Asker {
   readonly userId: string;
   readonly sessionId?: string;
@@ -156,7 +157,7 @@ async function sendCode(
   { sessionId, loginId, caller }: Asker,
   { purpose, userId, number }: Destination,
 ): Promise<void> {
-  // The newest answers, and by a clock that was set back since then that could be one of before.
+  // Only the newest code counts; once the clock was set back, an earlier code could seem the newest.
   await voidChallenges(deps, tx, { userId, purposes: [purpose] });
   const { code, expiresAt } = await issueCode(deps, tx, {
     purpose,

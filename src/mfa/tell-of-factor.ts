@@ -9,8 +9,8 @@ const EVENTS = { added: 'mfa.enabled', removed: 'mfa.disabled' } as const;
 const PASSKEY_EVENTS = { added: 'passkey.added', removed: 'passkey.removed' } as const;
 
 /**
- * Records that a factor of the caller came or went, and mails its owner, in the transaction that did it. `principal.account`
- * is as its lock gave it: the one that the request was let in with may have had another address.
+ * Records that a factor of the caller was added or removed, and mails its owner, in the transaction that did it.
+ * `principal.account` must be as read under its lock: its address may have changed since the request was let in.
  */
 export async function tellOfFactor(
   deps: Deps,

@@ -22,8 +22,8 @@ export interface TotpEnrolment {
 }
 
 /**
- * Begins to set up an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s); nothing is asked of it before it is
- * confirmed. Refuses with `factor_exists`.
+ * Begins to set up an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s); it is not asked for before it is confirmed.
+ * Refuses with `factor_exists`.
  */
 export async function enrolTotp(
   { config, db, clock, random, secrets }: Deps,
@@ -47,7 +47,7 @@ export async function enrolTotp(
   return { factor_id: id, secret: totp.secret.base32, otpauth_uri: uri, qr_svg: renderSVG(uri) };
 }
 
-/** Whether an enrolment waits to be confirmed still: a later one replaces it, and a confirmed one is over. */
+/** Whether an enrolment still waits to be confirmed: a later one replaces it, and a confirmed one no longer waits. */
 export async function isNewestTotp(
   { db }: Pick<Deps, 'db'>,
   { userId }: Pick<UserPrincipal, 'userId'>,
@@ -56,7 +56,10 @@ export async function isNewestTotp(
   return (await selectFactor(db, { userId, kind: 'totp', confirmed: false }))?.id === factorId;
 }
 
-/** Confirms the app with a code of it, and returns ten recovery codes. Refuses with `factor_not_found`, `invalid_mfa_code`. */
+/**
+ * Confirms the app with one of its codes, and returns ten recovery codes. Refuses with `factor_not_found`,
+ * `invalid_mfa_code`.
+ */
 export async function confirmTotp(deps: Deps, principal: UserPrincipal, code: string): Promise<string[]> {
   const factor = await selectFactor(deps.db, { userId: principal.userId, kind: 'totp', confirmed: false });
   if (factor === null || factor.secret_sealed === null) throw new Problem('factor_not_found');
@@ -68,7 +71,7 @@ export async function confirmTotp(deps: Deps, principal: UserPrincipal, code: st
   });
 }
 
-/** Whether the code is of the user's app, now, and was not used before: true for one of N callers at once. */
+/** Whether the code is one of the user's app, valid now and not used before: true for one of N callers at once. */
 export async function spendTotp(deps: Deps, database: Sql, userId: string, code: string): Promise<boolean> {
   const factor = await selectFactor(database, { userId, kind: 'totp', confirmed: true });
   if (factor === null || factor.secret_sealed === null) return false;

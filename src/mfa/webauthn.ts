@@ -20,7 +20,7 @@ export const CEREMONY_LIFETIME = 300;
 /** EdDSA, ES256, RS256 (RFC 9053, RFC 8812). */
 const ALGORITHMS = [-8, -7, -257];
 
-/** Bytes of a credential's id (Web Authentication §4); the index of credentials takes not much more. */
+/** The most bytes of a credential's id (Web Authentication §4); the index of credentials takes little more. */
 const LONGEST_ID = 1023;
 
 type ConfigDeps = Pick<Deps, 'config' | 'log'>;
@@ -34,7 +34,7 @@ export interface Holder {
   readonly displayName: string;
 }
 
-/** What `navigator.credentials.create` is asked: a discoverable credential with user verification, no attestation. */
+/** The options for `navigator.credentials.create`: a discoverable credential with user verification, no attestation. */
 export async function creationOptions(
   { config }: ConfigDeps,
   holder: Holder,
@@ -56,7 +56,7 @@ export async function creationOptions(
   });
 }
 
-/** What `navigator.credentials.get` is asked; without `allowed`, the browser offers whatever passkeys it has for us. */
+/** The options for `navigator.credentials.get`; without `allowed`, the browser offers whatever passkeys it has for us. */
 export async function requestOptions(
   { config }: ConfigDeps,
   { challenge, allowed = [] }: { challenge: string; allowed?: readonly Credential[] },
@@ -73,7 +73,7 @@ export async function requestOptions(
 
 /**
  * The credential that a browser made, if all of Web Authentication §7.1 holds; else null. We ask for no attestation, so
- * none is looked at: a response that brings certificates is refused before anything reads them.
+ * none is verified: a response that brings certificates is refused before anything reads them.
  */
 export async function verifyCreation(
   deps: ConfigDeps,
@@ -105,9 +105,9 @@ export async function verifyCreation(
   };
 }
 
-// What browsers send when they are asked for no attestation (Web Authentication §5.1.3): none, or the authenticator's own
-// signature. The library verifies every other format, fetches the revocation lists that certificates name, wherever those
-// are and however long, and takes the root that comes with them for one to trust.
+// What browsers send when they are asked for no attestation (Web Authentication §5.1.3): none, or the authenticator's
+// own signature. The library would verify every other format: it fetches the revocation lists that the certificates
+// name, wherever they are and however long, and trusts the root that comes with them.
 async function attestsNothing({ response }: CreationResponse): Promise<boolean> {
   const { decodeAttestationObject, isoBase64URL } = await import('@simplewebauthn/server/helpers');
   const attestation = decodeAttestationObject(isoBase64URL.toBuffer(response.attestationObject));
@@ -116,8 +116,8 @@ async function attestsNothing({ response }: CreationResponse): Promise<boolean> 
 }
 
 /**
- * What an assertion says, if all of Web Authentication §7.2 holds but the counter, which is for the statement that
- * writes it; else null. Where nobody said before who they are (`nameless`), it must name its owner.
+ * What an assertion says, if all of Web Authentication §7.2 holds; else null. The counter is left to the statement that
+ * writes it. Where nobody said before who they are (`nameless`), the assertion must name its owner.
  */
 export async function verifyAssertion(
   deps: ConfigDeps,
@@ -130,7 +130,7 @@ export async function verifyAssertion(
   }: { challenge: string; userId: string; credential: Credential; nameless: boolean },
 ): Promise<{ counter: number; backedUp: boolean } | null> {
   const { rpId, origins } = deps.config.passkeys;
-  // §7.2 step 6. It may be absent where the browser was told which passkeys to ask.
+  // §7.2 step 6. The user handle may be absent where the browser was told which passkeys to ask.
   const { userHandle = null } = response.response as { userHandle?: string | null };
   if (userHandle === null ? nameless : userHandle !== uuidBytes(userId).toString('base64url')) return null;
   if (isFramed(response)) return null;
@@ -148,19 +148,20 @@ export async function verifyAssertion(
   }).catch(refused(deps));
   if (verified?.verified !== true) return null;
   const { newCounter, credentialBackedUp, credentialDeviceType } = verified.authenticationInfo;
-  // Whether it may be copied never changes (§6.1.3): another answer comes from another key.
+  // Whether a passkey may be copied never changes (§6.1.3): a different answer comes from a different key.
   if (credentialDeviceType !== credential.device_type) return null;
   return { counter: newCounter, backedUp: credentialBackedUp };
 }
 
-/** The challenge that a response answers, as it says itself; '' where it cannot be read. */
+/** The challenge that a response says it answers; '' where it cannot be read. */
 export function challengeOf(response: CreationResponse | AssertionResponse): string {
   const { challenge } = clientDataOf(response);
   return typeof challenge === 'string' ? challenge : '';
 }
 
-// In a frame of another site, whoever touches the passkey sees that site and not us. No page of ours is meant for one, and
-// the library asks of assertions only, and only where the browser names the top (Safari does not).
+// In a frame of another site, whoever touches the passkey sees that site and not us, and no page of ours is meant for a
+// frame. The library checks this for assertions only, and only where the browser names the top origin (Safari does
+// not).
 function isFramed(response: CreationResponse | AssertionResponse): boolean {
   const { crossOrigin, topOrigin } = clientDataOf(response);
   return crossOrigin === true || typeof topOrigin === 'string';
@@ -181,7 +182,7 @@ function clientDataOf({ response }: CreationResponse | AssertionResponse): Clien
   }
 }
 
-// The library throws for whatever a response gets wrong.
+// The library throws for anything that is wrong with a response.
 const refused =
   ({ log }: ConfigDeps) =>
   (error: unknown): null => {

@@ -6,7 +6,7 @@ const PREFIX_LENGTH = 5;
 
 /**
  * How often a password was seen in breaches, by k-anonymity: only the first five hex digits of its SHA-1 leave the
- * server, and the answer is padded so that its length tells nothing. 0 where the check is off, or is not answered within
+ * server, and the answer is padded so that its length tells nothing. 0 where the check is off, or gets no answer within
  * a second: the check fails open, and says so in the log.
  */
 export async function timesBreached(

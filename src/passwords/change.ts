@@ -21,10 +21,10 @@ export interface Change {
 }
 
 /**
- * Replaces the caller's password; every other session ends, and with them open ways in and a change of address that waits,
+ * Replaces the caller's password. Every other session ends, and with them open ways in and a pending change of address,
  * which somebody else may have begun. The current password is checked on the account's lockout counters. Refuses with
- * `no_password`, `too_many_attempts`, `wrong_password`, and with `validation_failed` a new one that breaks the policy, was used
- * before, or differs from its confirmation.
+ * `no_password`, `too_many_attempts`, `wrong_password`, and with `validation_failed` where the new one breaks the
+ * policy, was used before, or differs from its confirmation.
  */
 export async function changePassword(
   deps: Deps,
@@ -63,7 +63,7 @@ export async function changePassword(
     if (present === null) return 'token_revoked';
     if (!(await setPassword(deps, tx, { userId, hash, replacing: stored.changed_at }))) return null;
     const actor = { kind: 'user', id: userId } as const;
-    // A link that removes the password stays: it was mailed to the owner, and this may be somebody else.
+    // A link that removes the password stays: it was mailed to the owner, and the caller may be somebody else.
     await voidWaysIn(deps, tx, userId, { except: 'remove-password' });
     await recordEvent(deps, tx, {
       type: 'password.changed',
@@ -93,7 +93,7 @@ export async function changePassword(
     });
   });
   if (ended === 'token_revoked') throw new Problem(ended);
-  // Of two changes at once, the second no longer knows the current password.
+  // Of two simultaneous changes, the second was asked with a password that is no longer the current one.
   if (ended === null) return refuse(deps, principal, { ...attempt, lockedUntil: null });
   await publishEnded(deps, ended);
 }

@@ -6,7 +6,7 @@ import { type Strength, strengthOf } from './strength.ts';
 
 /** What a sign-up form shows beside its password field. */
 export interface PasswordReport extends Strength {
-  /** Whether the policy takes it; the score has no say. */
+  /** Whether the policy accepts the password, whatever its score. */
   readonly acceptable: boolean;
   readonly issues: readonly Issue[];
 }

@@ -20,11 +20,11 @@ export interface Claim {
 }
 
 /**
- * The first proof of an unverified account's mailbox by somebody other than the session that signed up
- * (docs/accounts.md): whoever made the account may not be who owns the address, so everything set before goes - password,
+ * Carries out the first proof of an unverified account's mailbox by somebody other than the session that signed up
+ * (docs/accounts.md). Whoever made the account may not own the address, so everything set before goes - password,
  * sessions, factors, passkeys, recovery codes, identities, a pending address, open challenges, known devices - and the
- * address is verified. What the proof brings (a password, an identity) is set after it, in the same transaction. Returns
- * the ended sessions for `publishEnded`.
+ * address is verified. What the proof brings (a password, an identity) is set afterwards, in the same transaction.
+ * Returns the ended sessions for `publishEnded`.
  */
 export async function claimMailbox(
   deps: Deps,

@@ -23,7 +23,7 @@ export interface LoginReading {
 }
 
 interface Row extends LoginRow {
-  /** False where the row is that of somebody else, read only because it takes time; null where nobody is there yet. */
+  /** False where the row is another account's, read only because that takes time; null where there is no account yet. */
   readonly known: boolean | null;
   readonly subject: Buffer;
   readonly device: string | null;
@@ -34,13 +34,13 @@ interface Row extends LoginRow {
 }
 
 /**
- * Reads the account behind a name and takes an attempt, in one statement. A name that nobody has counts under one of
- * `unknown`, which is looked for whoever has the name, so that it takes the same time; a device that logged in to this
- * account before has a lane of its own. Where nobody has the name, another account is read in its place and dropped:
- * without that, 60 µs told known from unknown (docs/enumeration.md).
+ * Reads the account behind a name and takes an attempt, in one statement. Attempts on a name that nobody has count
+ * under one of `unknown`, which is looked up for every name, so that all take the same time; a device that logged in to
+ * this account before has a lane of its own. Where nobody has the name, another account is read in its place and
+ * dropped: without that, 60 µs told known from unknown (docs/enumeration.md).
  *
- * Does not wait for the disk: whatever answers the caller commits after it, and takes the attempt to the disk as well. What
- * a crash loses is an attempt that nobody was told the outcome of.
+ * Does not wait for the disk: whatever answers the caller commits after it, and takes the attempt to the disk as well. A
+ * crash can only lose an attempt whose outcome nobody was told.
  */
 export async function readLogin(
   deps: Deps,
@@ -94,7 +94,7 @@ export async function readLogin(
   };
 }
 
-/** Puts a stronger hash of the same password in place of the one that was verified. */
+/** Replaces the hash that was verified with a stronger one of the same password. */
 export function replaceHash(
   database: Sql,
   { userId, from, to }: { userId: string; from: string; to: string },

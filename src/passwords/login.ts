@@ -25,12 +25,12 @@ export interface Credentials {
 
 /**
  * Exchanges a name and a password for tokens (RFC 6749 §4.3, for first-party clients only). One statement reads the
- * account and takes an attempt, the hash follows, one statement lets the person in. A name that nobody has, an account
- * without a password and a disabled one cost the same and answer `invalid_credentials`. Refuses further with
- * `too_many_attempts`, and after the right password with what `completeAuthentication` names.
+ * account and takes an attempt, then the hash is computed, and one statement lets the person in. A name that nobody
+ * has, an account without a password and a disabled one cost the same and answer `invalid_credentials`. Also refuses
+ * with `too_many_attempts`, and after the right password with what `completeAuthentication` names.
  */
 export function login(deps: KeysDeps, caller: Caller, credentials: Credentials): Promise<TokenBody> {
-  // A crowd is refused before it costs the database two writes each: an attempt taken, and given back.
+  // A crowd is refused before each login costs the database two writes: an attempt taken, and given back.
   return deps.hasher.admit(() => tryToLogIn(deps, caller, credentials));
 }
 
@@ -82,7 +82,7 @@ async function checkPassword(
   return weak ? { ...tokens, password_weak: true } : tokens;
 }
 
-// What only a login can do, because only then the password is known: a stronger hash, and a look at today's policy,
+// What only a login can do, because only a login knows the password: a stronger hash, and a check by today's policy,
 // whose verdict it returns.
 async function refreshStored(
   deps: KeysDeps,
@@ -96,7 +96,7 @@ async function refreshStored(
   const weak = await isWeakPassword(deps, password, owner);
   if (weak !== account.password_weak) await updateWeak(db, { userId, hash, weak });
   if (!hasher.needsRehash(hash, password)) return weak;
-  // A full queue is no reason to refuse somebody who is in, nor is their hanging up: the next login tries again.
+  // Neither a full queue nor a caller who hung up is a reason to refuse somebody who is in: the next login tries again.
   const stronger = await hasher.hash(password, caller.hungUp).catch(() => null);
   if (stronger === null || (await replaceHash(db, { userId, from: hash, to: stronger })) === 0) return weak;
   await recordEvent(deps, db, {
@@ -124,7 +124,7 @@ async function recordFailure(
   reason: string,
 ): Promise<void> {
   const { account, lockedUntil, subject } = found;
-  // People type passwords into the wrong field: of a name that nobody has, only an address is kept.
+  // People type passwords into the wrong field: a name that nobody has is kept only if it is an address.
   const tellable = account !== null || isAddress(name);
   const event = {
     type: outcome === 'failure' ? 'login.failed' : 'login.refused',

@@ -9,16 +9,16 @@ import { isMostlyOwnWords, type Owner } from './own-words.ts';
 export interface Candidate {
   readonly password: string;
   readonly owner: Owner;
-  /** The member of the body that holds it, for `loc`; `password` where left out. */
+  /** The member of the body that holds the password, for `loc`; `password` where left out. */
   readonly member?: string;
 }
 
-/** Whether both would be hashed as the same password: keyboards compose accents in one way or the other. */
+/** Whether both would be hashed as the same password: keyboards differ in how they compose accents. */
 export function isSamePassword(one: string, other: string): boolean {
   return one.normalize('NFC') === other.normalize('NFC');
 }
 
-// Letters of scripts without case satisfy both: there is no other way to type them.
+// Letters of scripts without case satisfy both `lower` and `upper`: there is no other way to type them.
 const classes: Readonly<Record<PasswordClass, { pattern: RegExp; advice: string }>> = {
   lower: { pattern: /[\p{Ll}\p{Lo}]/u, advice: 'Add a lower-case letter.' },
   upper: { pattern: /[\p{Lu}\p{Lt}\p{Lo}]/u, advice: 'Add an upper-case letter.' },
@@ -67,8 +67,8 @@ export async function isWeakPassword(
 }
 
 /**
- * What is wrong with a password by these settings alone, without the list of common ones and the breach check; empty when
- * nothing is. For whoever judges before a list is loaded.
+ * What is wrong with a password by these settings alone, without the list of common passwords and the breach check;
+ * empty when nothing is. For callers that judge before a list is loaded.
  */
 export function checkSettings(
   {

@@ -25,7 +25,7 @@ export async function selectHashes(database: Sql, userId: string, count: number)
 export interface NewPassword {
   readonly userId: string;
   readonly hash: string;
-  /** Only where the present one was set then: a login may have made another hash of it meanwhile. */
+  /** Replaces the present password only if it was set then; its hash may have been renewed by a login meanwhile. */
   readonly replacing?: Date | null;
   /** The id of the row that the replaced hash becomes. */
   readonly historyId: string;
@@ -34,7 +34,7 @@ export interface NewPassword {
   readonly now: Date;
 }
 
-/** Sets a password and moves the one before it into the history; 0 where `replacing` is not the present one any more. */
+/** Sets a password and moves the one before it into the history; 0 where the present one was not set at `replacing`. */
 export function upsertPassword(
   database: Sql,
   { userId, hash, replacing = null, historyId, kept, now }: NewPassword,
@@ -75,7 +75,7 @@ export async function deletePassword(database: Sql, userId: string): Promise<boo
   return deleted === 1;
 }
 
-/** Marks the password of this hash; another one that was set meanwhile is not meant. */
+/** Marks whether the password with this hash is weak; one that was set meanwhile is left alone. */
 export function updateWeak(
   database: Sql,
   { userId, hash, weak }: { userId: string; hash: string; weak: boolean },
@@ -85,8 +85,8 @@ export function updateWeak(
 }
 
 /**
- * Unlinks every provider. The table is federation's, which stands below this slice and comes to it for the same rule:
- * what was set before an address was proven goes, whoever proves it.
+ * Unlinks every provider. The table is federation's, which itself imports this slice for the same rule: whatever was
+ * set before an address was proven goes, whoever proves it.
  */
 export function deleteIdentitiesOf(tx: Sql, userId: string): Promise<number> {
   return tx.run(sql`delete from identities where user_id = ${userId}::uuid`);

@@ -17,8 +17,8 @@ export type Proof =
   | { readonly factor: AnsweredFactor; readonly code: string };
 
 /**
- * Proves again who holds the session, and renews its `auth_time` (RFC 9470). Somebody with a second factor answers with
- * that. Draws on the account's attempts. Refuses with `mfa_required` and the `factors`, `invalid_credentials`,
+ * Proves again who holds the session, and renews its `auth_time` (RFC 9470). Whoever has a second factor must answer
+ * with it. Draws on the account's attempts. Refuses with `mfa_required` and the `factors`, `invalid_credentials`,
  * `invalid_mfa_code`, `too_many_attempts`.
  */
 export async function reauthenticate(

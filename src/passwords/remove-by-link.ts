@@ -10,8 +10,8 @@ import { removePassword } from './set.ts';
 import { voidWaysIn } from './void-ways-in.ts';
 
 /**
- * Removes a password with the link that its owner was mailed when a provider was linked (docs/accounts.md):
- * sessions and half-finished sign-ins end with it, and devices are forgotten. Works once; refuses with `invalid_link`.
+ * Removes a password with the link that its owner was mailed when a provider was linked (docs/accounts.md). Sessions
+ * and half-finished sign-ins end with it, and known devices are forgotten. Works once; refuses with `invalid_link`.
  */
 export async function removeByLink(deps: Deps, caller: Caller, token: string): Promise<void> {
   const link = { purpose: 'remove-password', token } as const;

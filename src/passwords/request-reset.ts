@@ -16,15 +16,15 @@ import { sql } from '../platform/sql.ts';
 /** How long a reset link works, in seconds. */
 export const RESET_LIFETIME = 3600;
 
-// Nobody's mailbox is flooded through us, from however many addresses it is tried.
+// Nobody's mailbox may be flooded through us, from however many addresses the requests come.
 const MAILS_AN_HOUR = 5;
 
-/** What a mailed reset token's challenge says: that whoever brings it has read the mailbox. */
+/** What the challenge of a mailed reset token says: whoever brings the token has read the mailbox. */
 export const MAILED = { mailed: true } as const;
 
 /**
- * Mails a reset link to the owner of an address, and to nobody when no account has it or it is disabled. Takes the same
- * time and answers nothing either way.
+ * Mails a reset link to the owner of an address; mails nobody when no account has it, or the account is disabled. Takes
+ * the same time and answers nothing either way.
  */
 export async function requestReset(deps: Deps, caller: Caller, email: string): Promise<void> {
   const { address } = normalizeEmail(email);
@@ -53,12 +53,15 @@ interface SendReset {
   readonly account: Account;
   readonly actor: Actor;
   readonly caller: Caller | null;
-  /** Sent beyond the quota: a mailed link took the account back and voided the others, and a thief may have used the hour's up. */
+  /**
+   * Sent beyond the quota: the owner took the account back by a mailed link, which voided the others, and a thief may
+   * have used up the hour's mails.
+   */
   readonly owed?: boolean;
 }
 
 /**
- * Mails a reset link at the wish of somebody who may act on the account; false where it got enough of them this hour and
+ * Mails a reset link for somebody who may act on the account; false where the account got enough of them this hour and
  * is owed none.
  */
 export async function sendReset(
@@ -83,7 +86,7 @@ function quotaOf(userId: string | null, address: string, busy: 'wait' | 'pass') 
   return { purpose: 'reset-password', userId, address, limit: MAILS_AN_HOUR, data: MAILED, busy } as const;
 }
 
-// One statement: what a known address costs more than an unknown one is time that others wait for a connection.
+// One statement, since the extra time for a known address holds a connection that others wait for.
 async function mailReset(deps: Deps, tx: Tx, account: Account): Promise<void> {
   const { row, issued } = prepareChallenge(deps, {
     purpose: 'reset-password',

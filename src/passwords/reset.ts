@@ -25,7 +25,7 @@ export interface Reset {
  * Sets a new password with a reset token. Ends every session, forgets known devices, lifts a lock, and voids the other
  * reset tokens and half-finished sign-ins; starts no session and touches no second factor - except that the first proof
  * of an unverified mailbox removes all that was set before (`claimMailbox`). Refuses with `passwords_differ`,
- * `invalid_reset_token`, or `validation_failed`, which spends nothing.
+ * `invalid_reset_token`, or `validation_failed`; a refusal with the last spends nothing.
  */
 export async function resetPassword(
   deps: Deps,
@@ -46,7 +46,7 @@ export async function resetPassword(
       names: [account.first_name, account.last_name],
     },
   });
-  // What an unverified account had before was not chosen by whoever proves its mailbox now.
+  // Whoever proves an unverified account's mailbox now did not choose the passwords that it had before.
   if (!claims(challenge, account)) {
     await refuseUsedBefore(deps, caller, { userId: account.id, password, member: 'new_password' });
   }
@@ -111,18 +111,18 @@ async function ownerOf(deps: Deps, challenge: Challenge | null): Promise<Account
   return account !== null && stands(challenge, account) ? account : null;
 }
 
-// A link that went to a former address, or whose account was disabled since, is worth nothing.
+// A link that was sent to a former address, or whose account was disabled since, is worth nothing.
 function stands(challenge: Challenge | null, account: Account): boolean {
   return challenge?.sentTo === account.email && account.disabled_at === null;
 }
 
-// A token that came with `password_expired` was handed out after a login, and proves no mailbox.
+// A token that came with `password_expired` was handed out after a login, not mailed, and proves no mailbox.
 function claims(challenge: Challenge | null, account: Account): boolean {
   return challenge?.data.mailed === true && account.email_verified_at === null;
 }
 
 async function refuse(deps: Deps, caller: Caller, challenge: Challenge | null): Promise<never> {
-  // Of a token that is none there is nothing to tell, and whoever makes them up must not fill the trail.
+  // An unknown token tells nothing that is worth an event, and whoever makes up tokens must not fill the trail.
   if (challenge === null) throw new Problem('invalid_reset_token');
   await recordEvent(deps, deps.db, {
     type: 'password.refused',

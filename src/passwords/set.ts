@@ -7,7 +7,7 @@ import { deletePassword, insertPassword, insertPasswords, selectHashes, upsertPa
 
 /**
  * Stores a password's hash in the caller's transaction; the one before it is remembered, so that it can be refused.
- * False where `replacing` is given and the present one was not set then: somebody else was faster.
+ * False where `replacing` is given and the present password was not set then: somebody else was faster.
  */
 export async function setPassword(
   { clock, random, config }: Pick<Deps, 'clock' | 'random' | 'config'>,
@@ -30,14 +30,14 @@ export function newPassword({ clock }: Pick<Deps, 'clock'>, hash: string, source
   return insertPassword(hash, clock.now(), source);
 }
 
-/** Takes a password away with its history; true where there was one. */
+/** Removes a password with its history; true where there was one. */
 export function removePassword(tx: Tx, userId: string): Promise<boolean> {
   return deletePassword(tx, userId);
 }
 
 /**
- * Whether a password is the present one or among the PASSWORD_HISTORY before it. Hashes up to that many plus one times,
- * one after the other; never with a history of 0, unless passwords expire: that one is not renewed by itself.
+ * Whether a password is the present one or among the PASSWORD_HISTORY before it. Hashes up to PASSWORD_HISTORY + 1
+ * times, one after the other. With a history of 0 it hashes only where passwords expire: none is renewed with itself.
  */
 async function wasUsedBefore(
   { config, hasher }: Pick<Deps, 'config' | 'hasher'>,
@@ -64,7 +64,7 @@ export async function refuseUsedBefore(
   }
 }
 
-/** Stores the hashes of new accounts that come from another program, as they are. */
+/** Stores, as they are, the hashes of new accounts that come from another program. */
 export function importPasswords(
   tx: Tx,
   passwords: readonly { readonly userId: string; readonly hash: string }[],

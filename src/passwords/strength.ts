@@ -7,9 +7,9 @@ export interface Strength {
   readonly advice: readonly string[];
 }
 
-// zxcvbn's time grows with the cube of the length, with the substitutions that it tries, and with the owner's words, each
-// of which may begin anywhere: 600 ms at 64 characters with its defaults, 54 ms with sixty words; with these 15 ms for the
-// worst that a search found.
+// zxcvbn's time grows with the cube of the length, with the substitutions that it tries, and with the owner's words,
+// each of which may begin anywhere. 64 characters take 600 ms with its defaults and 54 ms with sixty words; with these
+// limits, the worst that a search found takes 15 ms.
 const LENGTH_MAX = 64;
 const SUBSTITUTIONS_MAX = 10;
 const WORDS_MAX = 12;
@@ -21,7 +21,7 @@ type Estimate = (password: string, own: string[]) => Promise<Strength>;
  * loads zxcvbn and the common passwords.
  */
 export async function strengthOf(password: string, owner: Owner): Promise<Strength> {
-  // A longer word cannot be in there.
+  // A longer word cannot be part of what is estimated.
   const words = ownWords(owner).filter(word => word.length <= LENGTH_MAX);
   return (await estimate())(Array.from(password).slice(0, LENGTH_MAX).join(''), words.slice(0, WORDS_MAX));
 }
@@ -45,7 +45,7 @@ const estimate = loadOnce(async (): Promise<Estimate> => {
   };
 });
 
-// zxcvbn speaks in keys when it is given no translation; its English would load four more dictionaries.
+// Without a translation zxcvbn answers in keys; its English one would load four more dictionaries.
 const sentences: ReadonlyMap<string, string> = new Map(
   Object.entries({
     straightRow: 'Rows of neighbouring keys are easy to guess.',

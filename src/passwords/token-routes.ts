@@ -44,7 +44,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
           'First-party clients send a username or an address, and a password. Service clients send grant_type=client_credentials.',
         security: [{}, { client: [] }],
         consumes: ['application/x-www-form-urlencoded', 'application/json'],
-        // RFC 6749 §3.2: parameters that are not known are ignored.
+        // RFC 6749 §3.2: unknown parameters are ignored.
         body: Type.Object({
           grant_type: text(100),
           username: text(320),
@@ -57,7 +57,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       },
     },
     async (request, reply) => {
-      // An empty name or password stays what it is: a wrong one.
+      // An empty name or password counts as a wrong one, not as a missing one.
       const { username, password } = request.body;
       const { grant_type = 'password', device_token, client_id, client_secret } = withValues(request.body);
       if (grant_type === 'client_credentials') {

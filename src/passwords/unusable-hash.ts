@@ -2,8 +2,8 @@ import type { Deps } from '../platform/deps.ts';
 import { isKnownHash } from '../platform/hasher.ts';
 
 /**
- * Tells the operator of a stored hash that no login computes, which got into the database by other means than ours. The
- * person is only told what somebody with a wrong password is.
+ * Tells the operator about a stored hash that no login computes, which got into the database by other means than ours.
+ * The person gets the same answer as for a wrong password.
  */
 export function reportUnusable({ log }: Pick<Deps, 'log'>, userId: string, hash: string | null): void {
   if (hash === null || isKnownHash(hash)) return;

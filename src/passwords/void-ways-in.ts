@@ -4,7 +4,7 @@ import { voidChallenges } from '../challenges/consume.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 
-// Ways in, or half-way in, that somebody else may hold: they end with the old password. Links that undo stay.
+// Ways in, or half-way in, that somebody else may hold: they end with the old password. Links that undo a change stay.
 const WAYS_IN: readonly Purpose[] = [
   'reset-password',
   'remove-password',
@@ -16,8 +16,8 @@ const WAYS_IN: readonly Purpose[] = [
 ];
 
 /**
- * Voids what may open an account whose password is another one now, or none, and calls off a change of address that waits.
- * `except` names what is for its owner to keep.
+ * Voids what may open an account whose password was replaced or removed, and calls off a pending change of address.
+ * `except` names what its owner keeps.
  */
 export async function voidWaysIn(
   deps: Deps,
