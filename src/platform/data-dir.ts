@@ -15,8 +15,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'no space is left there for this user',
 };
 
-// To root everything in these looks writable, and in /proc the recursive mkdir of Node.js never ends: it takes ENOENT for a
-// missing parent. /dev/shm is an ordinary file system.
+// Everything in these folders looks writable to root, and in /proc the recursive mkdir of Node.js never ends: it takes ENOENT for
+// a missing parent. /dev/shm is an ordinary file system.
 const KERNEL = /^\/(?:proc|sys|dev(?!\/shm(?:\/|$)))(?=\/|$)/;
 
 /** Why DATA_DIR cannot be used, and what to do about it; null where nothing speaks against it. Changes nothing. */
@@ -48,9 +48,7 @@ export function inDataDir<T>(dataDir: string, work: () => T): T {
   }
 }
 
-/**
- * Makes a StartError that names the variable of what the file system refuses under DATA_DIR; returns any other error as it is.
- */
+/** A StartError that names the variable, for what the file system refuses under DATA_DIR; any other error as it is. */
 export function refusalOf(dataDir: string, error: unknown): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const reason = REASONS[code];

@@ -94,7 +94,7 @@ export function isUnavailable(error: unknown): boolean {
   return LOST.test(error.message);
 }
 
-// A prepared statement is missing (26000), or one exists that was never prepared (42P05): the server's connection has changed.
+// A prepared statement is missing (26000), or one exists that was not prepared here (42P05): the server connection was switched.
 const MIXED_UP = 'A pooler before the database does not keep prepared statements: set DB_PREPARE=off';
 /** By SQLSTATE, what somebody must do before the failure ends. */
 const ADVICE: Readonly<Record<string, string>> = { '25006': READ_ONLY, '26000': MIXED_UP, '42P05': MIXED_UP };

@@ -45,7 +45,7 @@ const NICE = 6;
 
 /**
  * Makes the threads that hash give way to the one that answers requests, which competes with them for a core while people log in.
- * Must run once the pool has its threads. Only Linux, where each thread has a priority of its own, is changed.
+ * Must run once the pool has its threads. Does nothing except on Linux, where each thread has a priority of its own.
  */
 export function letHashesGiveWay(): void {
   if (process.platform !== 'linux') return;

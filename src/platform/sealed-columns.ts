@@ -141,7 +141,7 @@ function staleRows(
 ): Promise<SealedRow[]> {
   const { table, key, type, column } = namesOf(sealed);
   const rest = after === null ? sql`` : sql`and ${key} > ${after}::${type}`;
-  // Ordered by `t.` and the key, since `id` alone would be the returned text, which no index has the order of.
+  // `t.` is needed: where the key is called `id`, `id` alone would be the returned text, and no index is in the order of that.
   return db.rows(sql`
     select ${key}::text as id, ${column} as value from ${table} t
     where length(${column}) > 0 and substring(${column} from 2 for 4) <> ${present}::bytea ${rest}

@@ -1,4 +1,4 @@
-/** Watches a wait for an answer: calls `giveUp` where none has come in time. The returned function says that one came. */
+/** Watches a wait for an answer: calls `giveUp` where none has come in time. Call the returned function when one has come. */
 export type Watch = (giveUp: (silence: Error) => void) => () => void;
 
 // How many times the watch looks up within the longest wait that is allowed.
