@@ -7,9 +7,9 @@ const PHC = new RegExp(
 );
 
 /**
- * The most that a hash may cost, stored or configured: KiB of memory, of which every core takes so much at once,
- * passes, lanes, and KiB times passes, which takes as long as the greatest cost of bcrypt. Who writes a hash into the database
- * must not be able to take the memory or the cores away with it.
+ * The most that a stored or configured hash may cost: KiB of memory, which every core may take at once; passes; lanes; and
+ * `work`, KiB times passes, which takes as long as the greatest cost of bcrypt. Whoever writes a hash into the database must not
+ * be able to exhaust the memory or the cores with it.
  */
 export const ARGON2_MAX = { memoryKib: 262_144, passes: 64, lanes: 16, work: 4_194_304 } as const;
 
@@ -22,8 +22,8 @@ export interface Argon2Cost {
 }
 
 /**
- * Whether a stored hash is a PHC string of Argon2 version 1.3 with parameters in range (RFC 9106 §3.1) and within
- * ARGON2_MAX: `argon2Verify` throws at no other.
+ * Whether a stored hash is a PHC string of Argon2 version 1.3 with parameters in range (RFC 9106 §3.1) and within ARGON2_MAX, so
+ * that `argon2Verify` does not throw.
  */
 export function isArgon2Hash(hash: string): boolean {
   const [, , memory, passes, lanes, salt = '', digest = ''] = PHC.exec(hash) ?? [];
@@ -39,7 +39,7 @@ export function isArgon2Hash(hash: string): boolean {
   );
 }
 
-// The library refuses Base64 with bits left over.
+// The library refuses Base64 whose unused last bits are set.
 const isCanonical = (text: string) => unpadded(Buffer.from(text, 'base64')) === text;
 const unpadded = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '');
 

@@ -1,15 +1,15 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { loadOnce } from './load-once.ts';
 
-// bcrypt reads 72 bytes, one of them the terminator of a shorter password. A password that fills them is hashed as
-// passlib's bcrypt_sha256 instead, so that no two passwords share a hash.
+// bcrypt reads 72 bytes; in a shorter password one of them is the terminator. A password that fills all 72 is hashed as passlib's
+// bcrypt_sha256 instead, so that no two passwords share a hash.
 const BCRYPT_BYTES = 72;
 const SALT_BYTES = 16;
 const DIGEST_BYTES = 23;
 
 /**
- * What a hash may cost, stored or configured. bcrypt goes on to 31, at which one would hold a core for a day; 16 takes
- * some seconds.
+ * What a stored or configured hash may cost. bcrypt allows up to 31, at which one hash would hold a core for a day; 16 takes some
+ * seconds.
  */
 export const BCRYPT_COST = { min: 4, max: 16 } as const;
 
@@ -39,7 +39,7 @@ export async function bcryptHash(password: Buffer, cost: number): Promise<string
   return `$bcrypt-sha256$v=2,t=2b,r=${cost}$${salt}$${digest}`;
 }
 
-/** Whether the bytes make this hash. A plain hash reads 72 bytes, as whoever made it did. */
+/** Whether this hash was made from these bytes. Of a plain hash only 72 bytes count, as when it was made. */
 export async function bcryptVerify(stored: string, password: Buffer): Promise<boolean> {
   const { verify } = await library();
   if (PLAIN.test(stored)) return verify(password, stored);

@@ -1,6 +1,6 @@
 /** How often a key was counted in its present window. */
 export interface Hit {
-  /** This one included. */
+  /** Including this use. */
   readonly count: number;
   /** Milliseconds until the window ends and counting begins anew. */
   readonly resetMs: number;
@@ -18,8 +18,8 @@ export interface Revocation {
 }
 
 /**
- * What replicas share when Redis is set, and one process keeps when it is not. Nothing here throws, nothing waits for a
- * server longer than one command timeout, and losing all of it logs nobody out and opens no door.
+ * What replicas share where Redis is set, and what one process keeps to itself where it is not. Nothing here throws, or waits for
+ * a server longer than one command timeout, and losing all of it logs nobody out and lets nobody in.
  */
 export interface Cache {
   /**
@@ -27,20 +27,20 @@ export interface Cache {
    * PostgreSQL holds the truth: what could not be written is written again when the server is back.
    */
   publishRevocation(kind: RevocationKind, id: string, seconds: number): Promise<void>;
-  /** Where to read all live revocations, after a flush, an outage or a failover. */
+  /** Sets where all live revocations are read from after a flush, an outage or a failover. */
   refillFrom(source: () => Promise<readonly Revocation[]>): void;
   /**
-   * What was revoked may not have been published: the answer of a statement was lost, and it may be committed all the same, now
-   * or as late as the server lets it. Everything is then written again from the source.
+   * Says that a revocation may not have been published: the answer of a statement was lost, yet it may be committed, now or as
+   * late as the server lets a statement run. All revocations are then written again from the source.
    */
   doubtRevocations(): void;
-  /** Counts a use of the key in a fixed window. In memory while Redis does not answer, and then at once. */
+  /** Counts a use of the key in a fixed window. While Redis does not answer, counts in memory and returns at once. */
   hit(key: string, seconds: number): Hit | Promise<Hit>;
-  /** Tells every process that subscribed, this one too. At most once: who misses it must find out by itself. */
+  /** Tells every process that subscribed, including this one. At most once: a process that misses it must find out by itself. */
   broadcast(channel: string, message: string): Promise<void>;
   /** Listens to a channel until the returned function is called. */
   subscribe(channel: string, listener: (message: string) => void): () => void;
-  /** `memory` where Redis is not set; `down` while it is skipped. */
+  /** `memory` where Redis is not set; `down` while Redis is skipped. */
   status(): 'memory' | 'up' | 'down';
   close(): Promise<void>;
 }

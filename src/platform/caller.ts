@@ -1,10 +1,10 @@
-/** Where a request came from, as every audit event and log line of it says. */
+/** Where a request came from, as each of its audit events and log lines says. */
 export interface Caller {
   readonly requestId: string;
-  /** The client's address: the peer, or what believed proxies say. */
+  /** The client's address: the peer's, or the one that trusted proxies report. */
   readonly ip: string;
   /** At most 300 characters; empty when none was sent. */
   readonly userAgent: string;
-  /** For what may wait: aborts when the connection ends on which the answer would go out. Absent where there is none. */
+  /** Aborts when the connection for the answer ends, so that work may stop waiting. Absent where there is no connection. */
   readonly hungUp?: AbortSignal;
 }

@@ -1,4 +1,4 @@
-/** What time it is. Tests hand in one that they move; nothing else in the program asks the machine. */
+/** Tells the time. Tests pass in a clock that they move; nothing else in the program asks the machine. */
 export interface Clock {
   now(): Date;
 }
@@ -16,8 +16,8 @@ export function numericDate(at: Date): number {
 }
 
 /**
- * The instant that an RFC 3339 text names, in the years 1 to 9999, which the wire and the database both can hold; null for
- * any other, and for leap seconds, which neither can.
+ * The instant that an RFC 3339 text names, within the years 1 to 9999, which both the wire and the database can hold; null for
+ * any other text, and for leap seconds, which neither can hold.
  */
 export function readInstant(text: string): Date | null {
   const at = new Date(text);

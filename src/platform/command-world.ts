@@ -9,7 +9,7 @@ export interface CommandWorld {
 
 export type Open = () => Promise<CommandWorld>;
 
-/** Runs one command in the world, prints its lines, and says member by member what a 422 would say. */
+/** Runs one command in its world and prints its lines. What would be a 422 becomes an error with a line for each issue. */
 export async function withWorld(open: Open, work: (deps: Deps) => Promise<readonly string[]>): Promise<void> {
   const { deps, close } = await open();
   try {
@@ -28,5 +28,5 @@ export function printLines(lines: readonly string[]): void {
   process.stdout.write(lines.map(line => `${line}\n`).join(''));
 }
 
-/** For a terminal: no control characters out of stored text, nor any that turn a line around. */
+/** Makes stored text safe for a terminal: without control characters or any that reverse the direction of a line. */
 export const printable = (text: string): string => text.replace(/\p{C}+/gu, ' ');

@@ -22,7 +22,7 @@ export interface Config {
     readonly corsOrigins: readonly string[];
     readonly trustProxy: number | readonly string[] | null;
     readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
-    /** null: nobody reads the metrics from beyond the private network. */
+    /** null: the metrics cannot be read from beyond the private network. */
     readonly metricsToken: string | null;
   };
   readonly secrets: { readonly root: string | null; readonly previousRoots: readonly string[] };
@@ -87,7 +87,7 @@ export interface Config {
     readonly duration: number;
     readonly maxDuration: number;
   };
-  /** 'off' also switches off resend cooldowns. A record overrides points per window of single route groups. */
+  /** 'off' also switches off resend cooldowns. A record overrides the points per window of individual groups. */
   readonly rateLimit: 'on' | 'off' | Readonly<Record<string, RateOverride>>;
   readonly audit: {
     /** Each signed checkpoint is appended here (AUDIT_CHECKPOINT_FILE). */
@@ -119,7 +119,7 @@ export interface RateOverride {
 export interface OidcProvider {
   readonly id: string;
   readonly name: string;
-  /** Which rules of a provider's own apply; where left out, the issuer says. */
+  /** Which provider's special rules apply; where left out, the issuer decides. */
   readonly type?: 'oidc' | 'google' | 'microsoft' | 'github' | 'apple';
   readonly issuer: string;
   readonly client_id: string;

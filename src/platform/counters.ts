@@ -8,8 +8,8 @@ interface Window {
 
 const MOST_KEYS = 100_000;
 const SWEEP_EVERY = 1_000;
-// What stays of a full table. To look through all of it for each new key would let whoever has many addresses hold the
-// event loop with them.
+// The share of a full table that is kept. If every new key made us search the whole table, whoever has many addresses could hold
+// up the event loop.
 const KEPT = 0.9;
 
 /** Counts by key in fixed windows, in this process. Holds 100,000 keys at most: past that the oldest tenth is forgotten. */
@@ -20,14 +20,14 @@ export function openCounters(clock: Clock, most = MOST_KEYS): (key: string, seco
   return (key, seconds) => {
     const now = clock.now().getTime();
     const window = windows.get(key);
-    // A window that ends later than one that began now was opened before the clock was put back.
+    // A window that ends later than one opened now would was opened before the clock was set back.
     if (window !== undefined && window.endsAt > now && window.endsAt <= now + seconds * 1000) {
       window.count += 1;
       return { count: window.count, resetMs: window.endsAt - now };
     }
     if (++opened % SWEEP_EVERY === 0 || windows.size >= most) sweep(windows, now);
     if (windows.size >= most) forgetOldest(windows, most * KEPT);
-    // Deleted first, so that the order of the map stays that of the windows' beginnings.
+    // Deleted first, so that the map stays in the order in which the windows began.
     windows.delete(key);
     windows.set(key, { count: 1, endsAt: now + seconds * 1000 });
     return { count: 1, resetMs: seconds * 1000 };

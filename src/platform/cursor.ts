@@ -21,8 +21,8 @@ function encodeCursor(...key: readonly string[]): string {
 }
 
 /**
- * The sort key in a cursor of ours; null where none was sent. `patterns` are what its parts must look like, so that a
- * made-up cursor is a 422 and never a failing statement.
+ * The sort key in one of our cursors; null where none was sent. Its parts must match `patterns`, so that a made-up cursor is
+ * answered with 422 and never makes a statement fail.
  */
 export function decodeCursor(
   cursor: string | undefined,
@@ -52,7 +52,7 @@ export function decodeCursor(
   return parts as string[];
 }
 
-/** Makes a page of `limit + 1` rows that were asked for: the extra one only tells that there are more. */
+/** Makes a page from the `limit + 1` rows that were asked for: the extra row only shows that there are more. */
 export function pageOf<Row, Item>(
   rows: readonly Row[],
   limit: number,

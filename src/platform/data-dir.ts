@@ -15,13 +15,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'no space is left there for this user',
 };
 
-// As root everything there looks writable, and in /proc the recursive mkdir of Node.js never ends: it takes the ENOENT for
-// a missing parent. /dev/shm is a file system like any other.
+// Everything in these folders looks writable to root, and in /proc the recursive mkdir of Node.js never ends: it takes ENOENT for
+// a missing parent. /dev/shm is an ordinary file system.
 const KERNEL = /^\/(?:proc|sys|dev(?!\/shm(?:\/|$)))(?=\/|$)/;
 
-/** Why DATA_DIR cannot be used, with what to do; null when nothing speaks against it. Changes nothing. */
+/** Why DATA_DIR cannot be used, and what to do about it; null where nothing speaks against it. Changes nothing. */
 export function faultOfDataDir(dataDir: string): string | null {
-  // What somebody prepared, with links and owners of their own, is judged when it is used.
+  // A folder that somebody has prepared, with links and owners of its own, is judged when it is used.
   if (existsSync(join(dataDir, 'pg'))) return null;
   for (let at = dataDir; ; at = dirname(at)) {
     try {
@@ -32,14 +32,14 @@ export function faultOfDataDir(dataDir: string): string | null {
       return null;
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
-      // What is not there yet will be made; of what stands in its way, the folder above tells.
+      // A missing folder will be made; whether something prevents that, the folder above shows.
       if ((code === 'ENOENT' || code === 'ENOTDIR') && at !== dirname(at)) continue;
       return sentence(dataDir, REASONS[code] ?? code);
     }
   }
 }
 
-/** Runs what makes files under DATA_DIR. What the file system refuses is told as a StartError that names the variable. */
+/** Runs `work`, which makes files under DATA_DIR. Throws what the file system refuses as a StartError that names the variable. */
 export function inDataDir<T>(dataDir: string, work: () => T): T {
   try {
     return work();
@@ -48,7 +48,7 @@ export function inDataDir<T>(dataDir: string, work: () => T): T {
   }
 }
 
-/** What the file system refuses under DATA_DIR, as a StartError that names the variable; any other error as it is. */
+/** A StartError that names the variable, for what the file system refuses under DATA_DIR; any other error as it is. */
 export function refusalOf(dataDir: string, error: unknown): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const reason = REASONS[code];

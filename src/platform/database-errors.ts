@@ -3,30 +3,33 @@ import { READ_ONLY } from './migrations/read-only.ts';
 import { Problem } from './problems.ts';
 
 /**
- * True for what a statement did wrong with its values, which leaves its connection as good as it was: data exceptions,
- * constraints, conflicts with others (classes 22, 23 and 40), a lock that was not waited for. After anything else a new one is
- * made, as where a migration has changed what a prepared statement returns, or a pooler has forgotten it.
+ * True for an error that leaves the connection as good as it was, because the statement's values caused it: data exceptions,
+ * constraints, conflicts with others (classes 22, 23 and 40), a lock that was not waited for (55P03). After any other error the
+ * connection is replaced, as where a migration has changed what a prepared statement returns, or a pooler has forgotten it.
  */
 export const isRefusal = (error: Error) =>
   error instanceof pg.DatabaseError && /^(22|23|40|55P03)/.test(error.code ?? '');
 
 /**
- * True where another was in the way, so that a second try finds what it has left: a deadlock, a serialization failure, or
- * the removal of the account that was written about.
+ * True where another transaction was in the way, so that a second try meets what that one left: a deadlock, a serialization
+ * failure, or the removal of the account that was written about.
  */
 export const isConflict = (error: unknown) =>
   isRemovedMeanwhile(error) ||
   (error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001'));
 
-/** True where a migration has changed what a statement returns that was prepared before. It was not run; a new connection can. */
+/** True where a migration has changed what a prepared statement returns. It was not run; a new connection can run it. */
 export const isOutdated = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
 
-/** True where it stays so for a second try, or is waited for no longer (the role's lock_timeout): a later one may succeed. */
+/**
+ * True for a conflict that outlasts a second try, and for a lock that is waited for no longer (the role's lock_timeout): a later
+ * try may succeed.
+ */
 export const isInTheWay = (error: unknown) =>
   isConflict(error) || (error instanceof pg.DatabaseError && error.code === '55P03');
 
-/** True for a row about an account that was removed after it was read: columns that name one are all called alike. */
+/** True for a row about an account that was removed after it was read: every column that names an account has the same name. */
 export const isRemovedMeanwhile = (error: unknown) =>
   error instanceof pg.DatabaseError &&
   error.code === '23503' &&
@@ -41,11 +44,11 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   );
 }
 
-// SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient
-// resources (53), operator intervention (57, a statement that took too long among them), read-only transaction (25006).
+// SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient resources (53),
+// operator intervention (57, which includes a statement that took too long), read-only transaction (25006).
 const UNAVAILABLE = /^(08|53|57|25006)/;
 
-/** What a socket says of a server that is away, or of a network that is; a retry may find it. */
+/** The errors of a socket whose server or network is away; a retry may find it. */
 export const AWAY: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -60,7 +63,7 @@ export const AWAY: ReadonlySet<string> = new Set([
   'EPIPE',
   'ETIMEDOUT',
 ]);
-// A socket that this user may not open is nothing to wait for at a start; one that was open is lost.
+// A start does not wait for a socket that this user may not open; where one was open before, EACCES means that it is lost.
 const SOCKET_ERRORS = new Set([...AWAY, 'EACCES']);
 const LOST =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Cannot use a pool after/;
@@ -70,9 +73,9 @@ export const isLostAnswer = (error: Error) =>
   !(error instanceof pg.DatabaseError) || /^(08|57P)/.test(error.code ?? '');
 
 /**
- * What a connection that could not be had comes to. Whatever the server says instead of one (no such role or database,
- * a wrong password, connections not accepted) is about its state and no statement's fault, so no code is asked for: 55000
- * means this here, and a defect where a statement gets it.
+ * The refusal for a connection that could not be had. Whatever the server says instead (no such role or database, a wrong
+ * password, connections not accepted) is about its own state and not a statement's fault, so its code is not looked at: 55000
+ * means `database_unavailable` here, and a defect where a statement gets it.
  */
 export function asUnreachable(error: Error): Problem {
   return new Problem('database_unavailable', { cause: error });
@@ -91,12 +94,12 @@ export function isUnavailable(error: unknown): boolean {
   return LOST.test(error.message);
 }
 
-// A statement that was prepared is not there, or one is that was not prepared: the connection is not the same all along.
+// A prepared statement is missing (26000), or one exists that was not prepared here (42P05): the server connection was switched.
 const MIXED_UP = 'A pooler before the database does not keep prepared statements: set DB_PREPARE=off';
-/** What lasts until somebody does this, by SQLSTATE. */
+/** By SQLSTATE, what somebody must do before the failure ends. */
 const ADVICE: Readonly<Record<string, string>> = { '25006': READ_ONLY, '26000': MIXED_UP, '42P05': MIXED_UP };
 
-/** Throws what a statement failed with: `database_unavailable` where another try may succeed. */
+/** Throws the error that a statement failed with, as `database_unavailable` where another try may succeed. */
 export function asUnavailable(error: unknown): never {
   if (error instanceof Problem) throw error;
   const advice = error instanceof pg.DatabaseError ? ADVICE[error.code ?? ''] : undefined;
@@ -105,7 +108,7 @@ export function asUnavailable(error: unknown): never {
     throw new Problem('database_unavailable', { cause });
   }
   if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
-  // The trace of what the server said leads to a socket; this one leads to the caller.
+  // The stack of a server's error leads to a socket; this one leads to the caller.
   if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);
   throw error;
 }

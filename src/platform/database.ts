@@ -28,45 +28,45 @@ export interface Sql {
 
 declare const inTransaction: unique symbol;
 
-/** A transaction in progress. Only this is accepted where writes must commit or vanish together. */
+/** A transaction in progress. Code whose writes must commit or vanish together accepts nothing else. */
 export interface Tx extends Sql {
   readonly [inTransaction]: true;
 }
 
 export interface Db extends Sql {
-  /** The row of a reading for one who asks, or null: together with others of the same turn of the event loop. */
+  /** One asker's row of a reading, or null. Those who ask in the same turn of the event loop are served together. */
   read<Ask, Row>(reading: Reading<Ask>, ask: Ask): Promise<Row | null>;
-  /** The row of a joint statement for one who asks: in company with others of the same turn, alone where nobody else asks. */
+  /** One asker's row of a joint statement, or null. Those who ask in the same turn are served together. */
   join<Ask, Row>(statement: Joint<Ask>, ask: Ask): Promise<Row | null>;
   /**
-   * The first row of a statement that writes, or null. Those of one turn who run the same text share a transaction: one round
-   * trip and one commit, in the order of their keys, so that two companies do not wait for each other in a ring; two with one
-   * key never go together. Where one of them fails, or waits for a lock, each runs by itself.
+   * The first row of a statement that writes, or null. Calls of one turn that run the same text share a transaction: one round
+   * trip and one commit. They run in the order of their keys, so that two companies do not wait for each other in a ring; two
+   * calls with the same key never go together. Where one of them fails, or waits for a lock, each runs by itself.
    */
   share<Row>(statement: Fragment, key: string): Promise<Row | null>;
   /**
-   * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller
-   * throw, because what is thrown inside takes the failure counters and the audit rows with it. Where another was in the
-   * way (`isConflict`), `work` runs once more, so it leaves nothing behind but what it wrote through `tx`.
+   * Runs `work` in one transaction and commits; a throw rolls back. `work` should return a verdict and let its caller throw,
+   * because a throw inside also undoes the failure counters and the audit rows. Where another transaction was in the way
+   * (`isConflict`), `work` runs once more, so it must leave nothing behind but what it wrote through `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Connections waited for and in use, for the metrics. */
+  /** Connections open, idle and waited for, for the metrics. */
   stats(): { total: number; idle: number; waiting: number };
   close(): Promise<void>;
 }
 
-/** Where a database is and who asks: a URL, or host, role and the rest. */
+/** Where a database is and which role connects: a URL, or host, role and the rest. */
 export type Connection = pg.ClientConfig;
 
 export interface DatabaseOptions {
   readonly connection: Connection;
   readonly poolMax: number;
-  /** Named prepared statements; false behind a pooler that cannot keep them. */
+  /** Whether prepared statements have names; false behind a pooler that cannot keep them. */
   readonly prepare: boolean;
   readonly onIdleError?: (error: Error) => void;
-  /** Hears, once, that a pooler in between does not pass on what the server is asked to keep. */
+  /** Called once, when a pooler in between does not pass on what the server is asked to keep. */
   readonly onSettingsRefused?: () => void;
-  /** Hears of a statement that was sent and not answered: it may be committed all the same. */
+  /** Called when a statement was sent and not answered: it may be committed all the same. */
   readonly onLostAnswer?: () => void;
   readonly patience?: Patience;
 }
@@ -74,22 +74,22 @@ export interface DatabaseOptions {
 export interface Patience {
   /** How long a caller waits for a connection before it is told to come back. */
   readonly connectionMs: number;
-  /** How long for the answer to a statement: more than the server gives it, so only a silent server is left. */
+  /** How long it waits for the answer to a statement: longer than the server lets one run, so only a silent server exceeds it. */
   readonly statementMs: number;
 }
 
 const PATIENCE: Patience = { connectionMs: 3_000, statementMs: 20_000 };
 
-// What stands in between (a NAT, a load balancer) forgets a connection that was silent for minutes and tells nobody; the kernel
-// by itself would let it be silent for two hours.
+// What stands in between (a NAT, a load balancer) forgets a connection after minutes of silence and tells nobody; the kernel by
+// default probes only after two hours.
 const KEEP_ALIVE_MS = 60_000;
 
-// What pg's list of types leaves out: text[] (pg_type.dat).
+// text[] (pg_type.dat), which pg's list of types leaves out.
 const TEXT_ARRAY = 1009 as Parameters<typeof pg.types.getTypeParser>[0];
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 const WHOLE_HOURS = new Set(['+', '-']);
 const parseTime = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ, 'text') as (text: string) => unknown;
-// As PostgreSQL writes it, a time is ISO 8601 but for two characters, and Date reads that four times as fast.
+// PostgreSQL's form of a time is ISO 8601 but for two details, and Date reads ISO 8601 four times as fast as pg's parser.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, text =>
   text.length >= 22 && text.length <= 29 && WHOLE_HOURS.has(text.at(-3) as string)
     ? new Date(`${text.slice(0, 10)}T${text.slice(11)}:00`)
@@ -97,13 +97,13 @@ pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, text =>
 );
 
 const parseTexts = pg.types.getTypeParser(TEXT_ARRAY, 'text') as (text: string) => unknown;
-// Words without quotes, as names of roles are, need no parser of nested arrays.
+// Words without quotes, such as names of roles, do not need the parser of nested arrays.
 const WORDS = /^\{(?!.*NULL)[a-z][^"{}\\]*\}$/;
 pg.types.setTypeParser(TEXT_ARRAY, text =>
   WORDS.test(text) ? text.slice(1, -1).split(',') : parseTexts(text),
 );
 
-/** Opens a pool. Refuses with `database_unavailable` when a connection is lost or none is free in time. */
+/** Opens a pool. Its calls refuse with `database_unavailable` when a connection is lost or none is free in time. */
 export function openDatabase({
   connection,
   poolMax,
@@ -120,20 +120,21 @@ export function openDatabase({
     ...connection,
     Client: ServiceClient,
     max: poolMax,
-    // Kept once they are open: to close one and make another costs the next caller a handshake and all its preparations.
+    // Connections are kept once open: replacing one costs the next caller a handshake and all its prepared statements.
     min: poolMax,
     connectionTimeoutMillis: patience.connectionMs,
     settings: SERVER_SETTINGS,
   };
   const pool = new pg.Pool(options);
   let closed: Promise<void> | undefined;
-  // A client that the pool is closing may hear that the server stops; and in the log, all of a client is 6 kB.
+  // The client is removed because it takes 6 kB in the log. While the pool closes, a client may hear that the server stops, which
+  // is no error.
   pool.on('error', error => {
     delete (error as { client?: unknown }).client;
     if (closed === undefined) onIdleError?.(error);
   });
-  // The pool listens to idle clients only. One that is lost while it is lent out, between two statements, would take the
-  // process with it; its next statement fails anyway.
+  // The pool listens to idle clients only. Without this, a client that is lost between two statements while it is lent out would
+  // end the process; its next statement fails anyway.
   pool.on('connect', client => client.on('error', () => {}));
 
   const server = {
@@ -153,7 +154,7 @@ export function openDatabase({
     share: prepare ? gatherShares(run, eachOverPool(server)) : fragment => sqlOver(run).row(fragment),
     transaction: work => givingWay(() => inTransactionOf(server, work), poolMax),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    // A command that is ended while it closes what it opened closes it twice.
+    // A command that is ended while it closes the pool closes it twice.
     close: () => (closed ??= pool.end()),
   };
 }
@@ -162,7 +163,7 @@ export function openDatabase({
 interface Server {
   readonly pool: pg.Pool;
   readonly prepare: boolean;
-  /** Each answer is waited for so long. */
+  /** Limits how long each answer is waited for. */
   readonly watch: Watch;
   readonly onSettingsRefused: (() => void) | undefined;
   readonly onLostAnswer: (() => void) | undefined;
@@ -226,13 +227,13 @@ function eachOverPool(server: Server): RunEach {
     lend(server, (client, done) => client.query(new Execution(statement, valueLists, done)));
 }
 
-// The other one sleeps in the server until what we held is free, and has it only once it has woken: who tries again at once
-// takes it from under it, and the two wait for each other again.
+// The other transaction sleeps in the server until our lock is free, and takes it only once awake. If we tried again at once, we
+// would take the lock first, and the two would wait for each other again.
 const GIVE_WAY_MS = 50;
 
 /**
- * Tries once more where another was in the way; a second conflict is not one that passes by itself. After a migration, as often as
- * there may be `connections` that were made before it: each that is found out is given up.
+ * Tries once more where another transaction was in the way; a second conflict will not pass by itself. After a migration, tries
+ * again for each of the `connections` that may be older than it: each one found out is given up.
  */
 function givingWay<T>(attempt: () => Promise<T>, connections: number, gives = true): Promise<T> {
   return attempt().catch(async (error: unknown) => {
@@ -243,7 +244,7 @@ function givingWay<T>(attempt: () => Promise<T>, connections: number, gives = tr
   });
 }
 
-// Lends a connection for one use, and takes it back unless what went wrong may be its own fault.
+// Lends a connection for one use, and takes it back unless what went wrong may be the connection's own fault.
 function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     connectTo(server, (refused, client, release) => {
@@ -281,8 +282,8 @@ function ask<T>(server: Server, begin: (done: Done<T>) => void): Promise<T> {
   });
 }
 
-// What comes first: the answer, or the end of patience. pg tells some failures twice, too: of the statement, and of the
-// connection that is given up for it.
+// Only what comes first counts: the answer or the end of patience. pg also reports some failures twice: for the statement, and
+// for the connection that is given up for it.
 function once<T>({ watch, onLostAnswer }: Server, done: Done<T>): Done<T> {
   let over = false;
   const first: Done<T> = (error, result) => {

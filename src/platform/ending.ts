@@ -5,15 +5,15 @@ import { StartError } from './start-error.ts';
 export interface Ending {
   /** Ends every wait. */
   readonly signal: AbortSignal;
-  /** Has `step` run before the process ends early, whatever the command is at by then: what was told last goes first. */
+  /** Has `step` run before the process ends early, whatever the command is doing by then; the last step given runs first. */
   before(step: () => Promise<unknown>): void;
 }
 
 /**
- * Ends this process by SIGINT, SIGTERM, SIGHUP (the exit code is that of the signal), when the reader of its output has
- * gone (0: `… | head` has all that it wanted; where a fault was found by then, its 1), and when there is no room for its
- * output (1), after what `before` was told: an embedded server must not be left running. A reader of the standard error
- * alone who has gone ends nothing: that stream says how far the work is (`db upgrade head 2>&1 | head`).
+ * Ends this process on SIGINT, SIGTERM or SIGHUP (with the signal's exit code), when the reader of its output has gone (with 0,
+ * since `… | head` has all that it wanted, or with 1 where a fault was found by then), and when there is no room for its output
+ * (with 1). The steps given to `before` run first: an embedded server must not be left running. If only the reader of the
+ * standard error has gone, nothing ends: that stream says how far the work is (`db upgrade head 2>&1 | head`).
  */
 export function endEarly(): Ending {
   const controller = new AbortController();
@@ -21,7 +21,7 @@ export function endEarly(): Ending {
   const end = async (code: number) => {
     if (controller.signal.aborted) return;
     controller.abort(new StartError('ended early'));
-    // A database on the embedded server is dropped while that still runs.
+    // In reverse, so that a database on the embedded server is dropped while the server still runs.
     for (const step of steps.reverse()) await step().catch(() => {});
     process.exit(code);
   };
@@ -29,7 +29,7 @@ export function endEarly(): Ending {
     process.on(name, () => void end(128 + constants.signals[name]));
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', ({ code }: NodeJS.ErrnoException) => {
-      // What is said beside the work may be lost; the work goes on.
+      // What the standard error would say may be lost; the work goes on.
       if (stream === process.stderr || controller.signal.aborted) return;
       // EIO: the terminal was closed.
       if (code === 'EPIPE' || code === 'EIO') return void end(Number(process.exitCode ?? 0));

@@ -15,7 +15,7 @@ type Parse = (text: string) => unknown;
 interface Columns {
   readonly names: readonly string[];
   readonly parsers: readonly Parse[];
-  /** A row of nulls: those that are copied from it share one shape. */
+  /** A row of nulls: rows that are copied from it share one shape. */
   readonly blank: Row;
 }
 
@@ -28,29 +28,29 @@ interface Wire {
 
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils;
 
-// What a prepared statement returns cannot change while its connection lives: the server refuses to run it then.
+// The columns of a prepared statement cannot change while its connection lives: the server would refuse to run it.
 const described = new WeakMap<Wire, Map<string, Columns>>();
 
-// Nobody who shares a transaction waits longer for a lock: all the others would wait as well.
-// As a function, since SET LOCAL warns in the server's log where nobody said BEGIN.
+// In a shared transaction nobody waits longer than this for a lock, since all the others would wait as well. Set by a function,
+// since SET LOCAL without BEGIN warns in the server's log.
 const SHARED_LOCK_TIMEOUT = "select set_config('lock_timeout', '100', true)";
 
 /**
- * A run of a prepared statement, for `client.query`; with several lists of values, a run for each in one transaction, where
- * no lock is waited for longer than a tenth of a second. pg's own Query asks the server on every run what the columns are and
- * reads the answer anew, which cost a tenth of the bearer check; this asks once a connection.
+ * A run of a prepared statement, for `client.query`; with several lists of values, a run for each in one transaction, where no
+ * lock is waited for longer than a tenth of a second. pg's own Query asks the server for the columns on every run and reads the
+ * answer anew, which cost a tenth of the bearer check; this asks once per connection.
  */
 export class Execution {
   readonly name: string;
   readonly text: string;
   readonly #valueLists: readonly unknown[][];
   readonly #outcomes: Outcome[] = [];
-  /** Completions that tell nothing: of the limit to locks. */
+  /** How many completions to pass over: that of SHARED_LOCK_TIMEOUT. */
   #unasked: number;
   #rows: Row[] = [];
   #columns: Columns | undefined;
   #failure: Error | null = null;
-  /** Told what each run returned. */
+  /** Called with what each run returned. */
   callback: (error: Error | null, outcomes?: readonly Outcome[]) => void;
 
   constructor(
@@ -77,7 +77,7 @@ export class Execution {
   #messages(prepared: boolean): Buffer {
     const messages: Buffer[] = [];
     try {
-      // First: pg takes this name for prepared at whatever is parsed next.
+      // First, because pg takes this name for prepared as soon as any statement is parsed.
       if (!prepared) messages.push(serialize.parse({ name: this.name, text: this.text }));
       if (this.#unasked > 0)
         messages.push(serialize.parse({ text: SHARED_LOCK_TIMEOUT }), serialize.bind(), serialize.execute());
@@ -87,7 +87,7 @@ export class Execution {
         messages.push(serialize.execute());
       }
     } catch (error) {
-      // A value that cannot be written: nothing is run, and the caller is told when the server is ready for the next one.
+      // A value could not be written: nothing is run, and the caller is told when the server is ready for the next statement.
       this.#failure = error as Error;
       messages.length = 0;
     }
@@ -143,5 +143,5 @@ export class Execution {
   handleCopyData(): void {}
 }
 
-// The same text as pg would write, in UTC and without its padding by hand.
+// A Date in the form that pg would write, but in UTC and without padding it by hand.
 const toParameter = (value: unknown) => (value instanceof Date ? value.toISOString() : prepareValue(value));

@@ -1,16 +1,16 @@
 import { isUnavailable } from './database-errors.ts';
 import { COMPANY } from './sql.ts';
 
-/** How those are served who ask in one turn of the event loop. */
+/** How those who ask in one turn of the event loop are served. */
 export interface Company<Ask, Answer> {
-  /** All of them in one round trip, in their order; whose answer is undefined is served alone after that. */
+  /** Answers all of them in one round trip, in their order; an asker whose answer is undefined is served alone after that. */
   together(asks: readonly Ask[]): Promise<readonly (Answer | undefined)[]>;
   alone(ask: Ask): Promise<Answer>;
-  /** Two with one key never go together. */
+  /** Two asks with the same key never go together. */
   key?(ask: Ask): string;
   /**
-   * Milliseconds at most that those who ask while a company is away wait for its return, and so become a larger one; 0, or
-   * left out, for what costs little to send.
+   * How many milliseconds at most those who ask while a company is away wait for its return, so that they form a larger one; 0,
+   * or left out, for what costs little to send.
    */
   readonly waitMs?: number;
 }
@@ -22,10 +22,10 @@ interface Asked<Ask, Answer> {
 }
 
 /**
- * Gathers what is asked in one turn of the event loop into round trips of several. The loop reads every socket that is
- * ready and then comes to what was set for "immediate": by then all the requests that arrived together have asked. Who is
- * alone in its turn is served at once; so it must be true that nobody waits for a lock in company, as all would wait. With
- * `waitMs` the next company leaves when the one before has come back: the busier the database, the larger they are.
+ * Gathers what is asked in one turn of the event loop into shared round trips. The loop reads every socket that is ready before
+ * it comes to what was set for "immediate", so all the requests that arrived together have asked by then. Whoever is alone in a
+ * turn is served at once. In company nobody may wait for a lock, as all would wait. With `waitMs` the next company leaves when
+ * the one before has come back: the busier the database, the larger the companies.
  */
 export function gather<Ask, Answer>({
   together,
@@ -35,7 +35,7 @@ export function gather<Ask, Answer>({
 }: Company<Ask, Answer>): (ask: Ask) => Promise<Answer> {
   let open: Asked<Ask, Answer>[] = [];
   const keys = new Set<string>();
-  // Of those who are away, the ones who left last.
+  // The company that left last, while it is away.
   let away: readonly Asked<Ask, Answer>[] | null = null;
   let leftAt = 0;
   let patience: NodeJS.Timeout | undefined;
@@ -78,7 +78,7 @@ export function gather<Ask, Answer>({
         resolve(answer === undefined ? alone(ask) : answer);
       }
     } catch (error) {
-      // One that is refused takes the others of its round trip with it: each is tried by itself.
+      // One ask that is refused fails the whole round trip, so each is tried by itself.
       for (const { ask, resolve, reject } of all) {
         if (isUnavailable(error)) reject(error);
         else resolve(alone(ask));

@@ -25,11 +25,10 @@ export interface CompletedSecrets {
 }
 
 /**
- * Adds the secrets that were not configured, made once: under DATA_DIR (0600) with the embedded database, the root
- * secret in `service_secrets` with a PostgreSQL server. Of two processes at once, both get the same ones. A generated
- * root that was replaced by AUTH_ROOT_SECRET stays in the ring until `keys forget-root`, so that what it sealed opens.
- * Where something is sealed and its root is nowhere, it refuses and makes nothing: the right service would take the
- * stray root into its ring.
+ * Adds the secrets that were not configured. Each is made once: under DATA_DIR (0600) with the embedded database; the root secret
+ * in `service_secrets` with a PostgreSQL server. Two processes that start at once get the same ones. A generated root that
+ * AUTH_ROOT_SECRET has replaced stays in the ring until `keys forget-root`, so that what it sealed opens. Where something is
+ * sealed and its root is missing, it refuses and makes nothing: the right service would take the stray root into its ring.
  */
 export async function completeSecrets(config: Config, db: Sql, clock: Clock): Promise<CompletedSecrets> {
   const notices: string[] = [];
@@ -48,8 +47,8 @@ export async function completeSecrets(config: Config, db: Sql, clock: Clock): Pr
 }
 
 /**
- * Forgets a generated root secret that AUTH_ROOT_SECRET has replaced; false where there is none. What it sealed must
- * have been rewrapped, and refresh tokens from its time are refused from now on.
+ * Forgets a generated root secret that AUTH_ROOT_SECRET has replaced; false where there is none. What it sealed must have been
+ * rewrapped before, and refresh tokens from its time are refused from then on.
  */
 export async function forgetGeneratedRoot({ db, config }: Pick<Deps, 'db' | 'config'>): Promise<boolean> {
   const { root } = config.secrets;
@@ -77,11 +76,13 @@ interface Roots {
 interface KeptRoots {
   readonly root: string | null;
   readonly previousRoots: readonly string[];
-  /** What the operator must hear of them; null where nothing. */
+  /** What the operator must hear about them; null where there is nothing to say. */
   readonly notice: string | null;
 }
 
-/** The roots in force: those that are configured, and the one that was made at an earlier start. Makes none: null. */
+/**
+ * The roots in force: those that are configured, and the one that was made at an earlier start. Makes none: `root` is null then.
+ */
 export async function keptRoots(config: Config, db: Sql): Promise<KeptRoots> {
   const { root, previousRoots } = config.secrets;
   const kept = await keptRoot(config, db);
@@ -107,7 +108,7 @@ async function completeRoots(config: Config, db: Sql, clock: Clock, notices: str
   return { root: found ?? secretInFolder(config.dataDir, ROOT_FILE, notices), previousRoots };
 }
 
-// With a server alone: under DATA_DIR the secret lies where it belongs, and its file is told of when it is made.
+// Only with a PostgreSQL server: under DATA_DIR the secret lies where it belongs, and its file is announced when it is made.
 function noticeOf({ database, secrets: { root } }: Config, kept: string | null): string | null {
   if (database.url === null) return null;
   if (root === null)
@@ -120,7 +121,7 @@ function noticeOf({ database, secrets: { root } }: Config, kept: string | null):
 async function foundMeanwhile(config: Config, db: Sql): Promise<string | null> {
   const places = await sealedOutside(db, []);
   if (places.length === 0) return null;
-  // Of two first starts at once, one may have made the root and sealed under it since the other looked for it.
+  // When two first starts run at once, the other may have made the root and sealed under it since this one looked for it.
   const kept = await keptRoot(config, db);
   if (kept !== null) return kept;
   const where =
@@ -200,7 +201,7 @@ function readSecret(path: string): string | null {
   return text;
 }
 
-// Where it is private already nothing is changed: its file system may be read-only.
+// A file that is private already is not changed: its file system may be read-only.
 function keepPrivate(path: string): void {
   if ((statSync(path).mode & 0o077) === 0) return;
   try {

@@ -1,8 +1,8 @@
-/** Where those whose hash has ended wait for each other. */
+/** Where callers whose hash has ended wait for each other. */
 export interface HashCompany {
   /**
-   * Resolves at once unless `waiting` others wait for a slot; else when nobody waits any more or as many have joined as pays
-   * off, a tenth of a second later at most. `milliseconds` is what the hash took.
+   * Resolves at once where `waiting`, the number of those who wait for a slot, is 0; else when nobody waits any more or as many
+   * have joined as pays off, a tenth of a second later at most. `milliseconds` is what the hash took.
    */
   join(hash: { milliseconds: number; waiting: number }): Promise<void>;
 }
@@ -11,9 +11,9 @@ const COMPANY = 8;
 const PATIENCE_MS = 100;
 
 /**
- * Lets what follows a hash be done for several, one right after the other. A hash of Argon2 fills the processor's caches, so
- * that whoever goes on alone finds nothing there of the service's nor of PostgreSQL's, and everybody who waits for a slot
- * waits for that as well (ADR 10). While others wait, and only for hashes so short that others of the `slots` end soon.
+ * Lets several callers do what follows their hashes one right after the other. A hash of Argon2 fills the processor's caches, so
+ * a caller who goes on alone finds none of the service's or PostgreSQL's data there, and everybody who waits for a slot waits for
+ * that as well (ADR 10). This happens only while others wait, and only for hashes so short that others of the `slots` end soon.
  */
 export function openHashCompany(slots: number): HashCompany {
   let held: (() => void)[] = [];

@@ -10,15 +10,14 @@ export interface Took {
 }
 
 /**
- * How long hashes of each kind took of late, so that a refusal can take as long as with the slowest of them; but for one of each
- * kind, which may have been held up by something else: a machine that stood still, a container without its share.
+ * How long hashes of each kind took of late, so that a refusal can take as long as with the slowest kind. The slowest hash of
+ * each kind does not count, since something else may have held it up: a machine that stood still, a container without its share.
  */
 export interface HashPace {
   note(took: Took): void;
   /**
-   * Waits, after a comparison that has just ended, until the slowest that counts of any kind would have ended as well.
-   * Where all hashes are of one kind, as they are unless the configuration was changed or accounts were imported, that is
-   * nothing.
+   * Called after a comparison that has just ended: waits until one with the slowest kind of hash would have ended as well. Does
+   * not wait where all hashes are of one kind, as they are unless the configuration was changed or accounts were imported.
    */
   evenOut(took: Took): Promise<void>;
 }
@@ -40,8 +39,8 @@ export function openHashPace(): HashPace {
     async evenOut({ tries, milliseconds }) {
       const endedAt = performance.now();
       if (kinds.size < 2) return;
-      // The slowest of all, so that a real one of that kind waits as well, and ends by the same timer: a wait that imitates
-      // one ends some microseconds later than what it imitates.
+      // The slowest of all kinds, so that a real hash of that kind waits as well and ends by the same timer: a wait that imitates
+      // a real hash ends some microseconds later than the hash.
       const slowest = Math.max(...[...kinds.values()].map(slowestOf));
       const left = slowest * tries - milliseconds;
       if (left > TIMER_SLACK_MS) await sleep(left - TIMER_SLACK_MS);

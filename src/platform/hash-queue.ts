@@ -11,8 +11,8 @@ export interface HashQueue {
    */
   run<T>(job: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   /**
-   * Runs work that will need a slot, and refuses with `overloaded`, before anything is done, when the places are promised
-   * already: many callers at once would otherwise all prepare for a queue that has room for few of them.
+   * Runs work that will need a slot. Refuses with `overloaded`, before anything is done, when all places are promised already:
+   * otherwise many callers at once would prepare for a queue that has room for few of them.
    */
   admit<T>(work: () => Promise<T>): Promise<T>;
   stats(): QueueStats;
@@ -36,8 +36,8 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 const WEIGHT = 0.2;
 
 /**
- * An empty queue. While jobs take less than `aheadBelowMs` on the average, one more than `slots` is begun, which the thread pool
- * keeps until the first of its threads is free: such short ones would leave a core idle until the event loop gives it the next.
+ * Opens an empty queue. While jobs take less than `aheadBelowMs` on average, one more than `slots` is begun, which the thread
+ * pool keeps until a thread is free: otherwise jobs that short would leave a core idle until the event loop gives it the next.
  */
 export function openHashQueue(slots: number, waitingMax: number, aheadBelowMs = 0): HashQueue {
   let running = 0;
@@ -75,8 +75,8 @@ export function openHashQueue(slots: number, waitingMax: number, aheadBelowMs = 
     waiting--;
   };
 
-  // Where callers go away, whoever waited longest is the next to do so, most often while their job runs. Not every slot goes to
-  // the newest: whoever does wait must get their turn.
+  // Where callers go away, the one who has waited longest is the next to do so, most often while the job runs, so the newest is
+  // taken. Not for every slot: those who do wait must get their turn.
   const take = () => {
     tookNewest = impatience && !tookNewest;
     if (tookNewest) impatience = false;

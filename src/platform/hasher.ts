@@ -33,13 +33,13 @@ export interface Hasher {
    */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /**
-   * Whether the password makes this hash: as it was sent first (as the original stored it), then after NFC. What
-   * `isKnownHash` refuses is false. Refuses with `overloaded` when the queue is full.
+   * Whether the hash was made from the password, tried as it was sent first (as the original stored it), then after NFC. False
+   * for what `isKnownHash` refuses. Refuses with `overloaded` when the queue is full.
    */
   verify(hash: string, password: string, signal?: AbortSignal): Promise<boolean>;
   /**
-   * The same for a login, where `hash` is null for an account that is not there or has no password: a decoy with the
-   * present parameters is compared then, and does not match. So it is for a hash that `isKnownHash` refuses.
+   * The same for a login, where `hash` is null for an account that does not exist or has no password. Then, and for a hash that
+   * `isKnownHash` refuses, a decoy with the present parameters is compared and does not match.
    */
   compare(hash: string | null, password: string, signal?: AbortSignal): Promise<Comparison>;
   /**
@@ -47,12 +47,14 @@ export interface Hasher {
    * the password's first 72 bytes.
    */
   needsRehash(hash: string, password?: string): boolean;
-  /** Runs work that will hash. Refuses with `overloaded`, before it begins, when as many are at it as the queue can hold. */
+  /**
+   * Runs work that will hash. Refuses with `overloaded`, before it begins, when as many callers are at it as the queue can hold.
+   */
   admit<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Runs what must be read before a hash, for few callers at once: a crowd that waits for its hashes anyway must not
-   * take every connection of the pool on its way there. Refuses with `overloaded` whoever waits for three seconds, as
-   * behind readers that a silent database holds. What its caller did not wait for is not begun.
+   * Runs what must be read before a hash, for few callers at once: a crowd that will wait for its hashes anyway must not take
+   * every connection of the pool before that. A caller who has waited three seconds, as behind readers that a silent database
+   * holds, is refused with `overloaded`. Work whose caller has gone is not begun.
    */
   prepare<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Hashes running, waiting and dropped, for the metrics. */
@@ -63,8 +65,8 @@ export interface Hasher {
 export interface Comparison {
   readonly matches: boolean;
   /**
-   * To be awaited before a refusal: until BCRYPT_COST or PASSWORD_HASH has reached an account by a login, its hash takes
-   * another time than a decoy, and would tell that the account is there.
+   * To be awaited before a refusal. Until a login has brought an account's hash to the present BCRYPT_COST or PASSWORD_HASH,
+   * comparing with it takes another time than with a decoy, which would tell that the account exists.
    */
   evenOut(): Promise<void>;
 }
@@ -74,16 +76,16 @@ type Settings = Pick<
   'hash' | 'bcryptCost' | 'argon2MemoryKib' | 'argon2Passes' | 'queueMax'
 >;
 
-// passlib's own limit. Normalising a longer text of combining marks would hold the event loop.
+// passlib's own limit. Normalising a longer text of combining marks would hold up the event loop.
 const PASSWORD_MAX = 4096;
 
-// Enough that no hash waits for what comes before it.
+// Enough that no slot waits for the preparation of its next hash.
 const PREPARED_PER_SLOT = 2;
 const PREPARATION_PATIENCE_MS = 3_000;
 
 /**
- * Opens the hasher with the configured algorithm and cost, a hash a core at once unless a `queue` is given, and where they are
- * short, the next one ready in the pool. Loads nothing until the first.
+ * Opens the hasher with the configured algorithm and cost. Unless a `queue` is given, it runs one hash per core at once and,
+ * where hashes are short, keeps the next one ready in the pool. Loads nothing until the first hash.
  */
 export function openHasher(
   settings: Settings,
@@ -103,7 +105,7 @@ export function openHasher(
   const company = openHashCompany(hashes);
 
   let gaveWay = false;
-  /** What a job makes, and the milliseconds that its caller waited: for a slot before it, and for company after it. */
+  /** The result of a job, and how many milliseconds its caller waited: for a slot before it, and for company after it. */
   const run = async <T>(job: () => Promise<T>, signal: AbortSignal | undefined) => {
     const asked = performance.now();
     let from = asked;
@@ -114,7 +116,7 @@ export function openHasher(
       to = performance.now();
       return made;
     }, signal);
-    // The first one has started the threads.
+    // The first job has started the threads.
     if (!gaveWay) letHashesGiveWay();
     gaveWay = true;
     await company.join({ milliseconds: to - from, waiting: queue.stats().waiting });
@@ -128,7 +130,7 @@ export function openHasher(
     const matches = isBcryptHash(hash) ? bcryptVerify : isArgon2Hash(hash) ? argon2Verify : null;
     if (matches === null) return nothing;
     const forms = new Set([password, password.normalize('NFC')]);
-    // One slot for both forms, and both whatever the kind of hash, so that a decoy takes as long.
+    // Both forms are tried in one slot, and whatever the kind of hash, so that a decoy takes as long.
     const { result, waited } = await run(async () => {
       let tries = 0;
       let found = false;
@@ -158,7 +160,7 @@ export function openHasher(
       return (await tryForms(hash, password, signal)).matches;
     },
     async compare(hash, password, signal) {
-      // All of it, since a look at one kind of hash takes longer than at another.
+      // Times all of it, since recognizing one kind of hash takes longer than another.
       const from = performance.now();
       const usable = hash !== null && isKnownHash(hash) ? hash : null;
       const kind = kindOf(usable ?? decoy);

@@ -1,6 +1,6 @@
 import type { Type as TypeBox } from 'typebox';
 
-/** The JSON Schema that TypeBox would make, for what the routes use: the library alone takes longer to load than Fastify. */
+/** Makes the JSON Schema that TypeBox would, for what the routes use: loading TypeBox alone takes longer than loading Fastify. */
 type Builder = Pick<
   typeof TypeBox,
   | 'Array'
@@ -25,14 +25,14 @@ const simple =
   (type: string) =>
   (options?: Schema): Schema => ({ type, ...options });
 
-// "This or null" as one type: a serializer of `anyOf` validates each answer to see which of them it is.
+// "This or null" as one type: for `anyOf` the serializer validates each answer to see which of the schemas it meets.
 function nullable([schema, other, ...more]: readonly Schema[]): Schema | null {
   const simple = schema?.type === 'string' || schema?.type === 'integer' || schema?.type === 'boolean';
   if (!simple || other?.type !== 'null' || more.length > 0 || 'const' in schema) return null;
   return { ...schema, type: [schema.type, 'null'] };
 }
 
-/** Makes schemas, whose static types are TypeBox's; they say what they accept (JSON Schema 2020-12). */
+/** Makes schemas (JSON Schema 2020-12) of what is accepted, with TypeBox's static types. */
 export const Type = {
   String: simple('string'),
   Boolean: simple('boolean'),
@@ -59,6 +59,6 @@ export const Type = {
   },
 } as unknown as Builder;
 
-/** An answer that says one thing: the compiler holds whoever sends it to the words that the documentation shows. */
+/** An answer with one fixed message: the compiler holds whoever sends it to the words that the documentation shows. */
 export const saying = <const Words extends string>(words: Words) =>
   Type.Object({ message: Type.Literal(words) });

@@ -6,7 +6,7 @@ export interface Listeners {
   channels(): string[];
 }
 
-/** Who listens to which channel in this process. A listener that throws is told to `onError` and stops no other. */
+/** Who listens to which channel in this process. What a listener throws goes to `onError`; the others are told all the same. */
 export function openListeners(onError: (error: unknown) => void): Listeners {
   const byChannel = new Map<string, Set<Listener>>();
   return {

@@ -3,17 +3,17 @@ import { write, writeSync } from 'node:fs';
 /** What a logger writes its lines to. */
 export interface LogStream {
   write(line: string): void;
-  /** Has what waits written; `done` hears that it was, or could not be. */
+  /** Writes what waits; calls `done` when it was written or could not be. */
   flush(done?: () => void): void;
 }
 
 /** Makes the line that says how many were dropped, and why. */
 export type DropNotice = (dropped: number, why: string) => string;
 
-// Written in the background and together: a line costs a request no system call, and comes a moment later at most.
+// Lines are written in the background and together: a line costs its request no system call, and appears a moment later at most.
 const TOGETHER = 4_096;
 const FLUSH_MS = 100;
-// What may wait for a full disk or a slow reader, in characters.
+// How many characters at most may wait for a full disk or a slow reader.
 const MOST_WAITING = 8 * 1_048_576;
 // How long the end of the process waits for a slow reader.
 const PATIENCE_MS = 1_000;
@@ -21,11 +21,11 @@ const PATIENCE_MS = 1_000;
 const opened = new Map<number, LogStream>();
 
 /**
- * The stream to a descriptor, one for all of this process. Whatever befalls it, the process goes on: what cannot be written
- * (a full disk, a file at its limit, a reader that has gone) is tried again and again, more than eight megabytes of it are
- * dropped, and `notice` says so once it can be written. The exit tries what is left, once.
+ * The stream to a descriptor, one for the whole process. Whatever happens to it, the process goes on: what cannot be written (a
+ * full disk, a file at its limit, a reader that has gone) is tried again and again, what exceeds eight megabytes is dropped, and
+ * `notice` says so once it can be written. At the exit what is left is tried once.
  *
- * pino's own destination lets it grow without a bound, and at the exit tries a full disk for ever.
+ * pino's own destination grows without a bound, and at the exit tries a full disk for ever.
  */
 export function logStream(descriptor: number, notice: DropNotice): LogStream {
   const stream = opened.get(descriptor) ?? makeStream(descriptor, notice);
@@ -35,7 +35,7 @@ export function logStream(descriptor: number, notice: DropNotice): LogStream {
 
 function makeStream(descriptor: number, notice: DropNotice): LogStream {
   let waiting = '';
-  // Whole while it is written; what is left of it stays, since a line may have been written in part.
+  // What is being written. What could not be written stays here, since a line may have been written in part.
   let taken: Buffer = Buffer.alloc(0);
   let writing = false;
   let dropped = 0;
@@ -81,7 +81,7 @@ function makeStream(descriptor: number, notice: DropNotice): LogStream {
 
   process.on('exit', () => {
     confess();
-    // What is being written now is in other hands.
+    // What is being written at this moment must not be written twice.
     writeNow(descriptor, Buffer.concat([writing ? Buffer.alloc(0) : taken, Buffer.from(waiting)]));
   });
 

@@ -5,9 +5,9 @@ import { type LogStream, logStream } from './log-stream.ts';
 export type Log = Logger;
 
 /**
- * The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret
- * is masked, and of an error only what says what failed is told. A log that cannot be written ends and halts nothing
- * (log-stream.ts).
+ * The structured log, one JSON object a line, on the standard output or (2) the standard error. Anything named like a secret is
+ * masked, and of an error only the members that say what failed are kept. A log that cannot be written neither ends nor halts
+ * anything (log-stream.ts).
  */
 export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
   return pino(
@@ -26,7 +26,7 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
 }
 
 /**
- * Writes lines of a level `info` that hold no secret, of members that are JSON already, in a tenth of the time that a logger
+ * Writes lines of level `info`, from members that are JSON already and hold no secret, in a tenth of the time that a logger
  * takes: for the one line that every answer costs.
  */
 export function plainLines(log: Log): (members: string, message: string) => void {
@@ -56,7 +56,8 @@ const SECRET_NAMES = [
 const MASK = '[redacted]';
 const SECRET_PATHS = SECRET_NAMES.flatMap(name => [name, `*.${name}`]);
 
-// The code of an error says what failed (ECONNREFUSED); every other one may let somebody in. A path cannot tell them apart.
+// The `code` of an error says what failed (ECONNREFUSED); any other `code` may let somebody in. A redaction path cannot tell them
+// apart.
 function maskCodes(line: Record<string, unknown>): Record<string, unknown> {
   const masked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(line)) {
@@ -66,8 +67,8 @@ function maskCodes(line: Record<string, unknown>): Record<string, unknown> {
   return masked;
 }
 
-// Beside its message and stack. What else libraries hang on an error may quote: Redis's client the command that was refused, and
-// so its own password, PostgreSQL's driver the row.
+// The members of an error that are kept. Others that libraries add may quote: Redis's client the command that was refused, and so
+// its own password; PostgreSQL's driver the row.
 const TELLING: ReadonlySet<string> = new Set([
   'type',
   'message',

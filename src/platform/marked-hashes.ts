@@ -3,28 +3,28 @@ import type { Label, Secrets } from './secrets.ts';
 import { sql } from './sql.ts';
 
 /**
- * What is stored of a secret that only its owner knows and that lives long: the id of the root that keyed it, and the
- * HMAC. No rewrap can move it to another root, so the mark says how many still hang on which.
+ * What is stored of a long-lived secret that only its owner knows: the id of the root that keyed it, and the HMAC. No rewrap can
+ * move it to another root, so the mark serves to count how many still depend on which.
  */
 export function markedHash(secrets: Secrets, label: Label, data: string): Buffer {
   return Buffer.concat([secrets.rootIds[0] as Buffer, secrets.mac(label, data)]);
 }
 
-/** Everything that may be stored of `data`: under each root of the ring, also without the mark, as it was before. */
+/** Every form in which `data` may be stored: under each root of the ring, with the mark and, as formerly, without it. */
 export function markedHashes(secrets: Secrets, label: Label, data: string): Buffer[] {
   return secrets
     .macs(label, data)
     .flatMap((mac, index) => [Buffer.concat([secrets.rootIds[index] as Buffer, mac]), mac]);
 }
 
-/** How many unused recovery codes hang on which root. */
+/** How many unused recovery codes depend on which root. */
 export interface CodeCount {
   readonly present: number;
   /** On a root of AUTH_ROOT_SECRET_PREVIOUS: they work as long as it is there. */
   readonly previous: number;
   /** On a root that is not configured: they do not work. */
   readonly unknown: number;
-  /** Made before hashes were marked: nothing tells their root. */
+  /** Made before hashes were marked: nothing tells which root they depend on. */
   readonly unmarked: number;
 }
 

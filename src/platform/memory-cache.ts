@@ -4,7 +4,7 @@ import { openCounters } from './counters.ts';
 import { openListeners } from './listeners.ts';
 import type { Log } from './log.ts';
 
-/** The cache of a single process, where no Redis is set: counters and channels in memory, revocations nowhere else. */
+/** The cache of a single process, where no Redis is set: counters and channels in memory, no copy of the revocations. */
 export function openMemoryCache({ clock, log }: { clock: Clock; log: Log }): Cache {
   const listeners = openListeners(err => log.error({ err }, 'a listener failed'));
   let closed = false;
@@ -14,7 +14,7 @@ export function openMemoryCache({ clock, log }: { clock: Clock; log: Log }): Cac
     doubtRevocations: () => {},
     hit: openCounters(clock),
     async broadcast(channel, message) {
-      // Never before the caller goes on, as with a server.
+      // Listeners are never told before the caller goes on, as with a server.
       await Promise.resolve();
       if (!closed) listeners.tell(channel, message);
     },

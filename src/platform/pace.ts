@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Hides what a known address costs more than an unknown one, in milliseconds: a few statements and one commit. */
+/** Milliseconds that hide how much more a known address costs than an unknown one: a few statements and one commit. */
 export const HIDDEN_MS = 30;
 
 /**

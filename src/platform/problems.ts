@@ -1,4 +1,4 @@
-// Not imported: that would also load the HTTP client behind fetch, a quarter of a small start.
+// Not imported, since that would also load the HTTP client behind fetch, a quarter of a small start.
 const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 interface Definition {
@@ -200,7 +200,7 @@ export interface ProblemOptions {
   readonly members?: Readonly<Record<string, unknown>>;
   /** A sentence for this case, in place of the code's own. */
   readonly message?: string;
-  /** The original's `detail`, where its clients look for that and `message` says more. */
+  /** The original's `detail`, where its clients look for those words and `message` says more. */
   readonly detail?: string;
 }
 
@@ -233,7 +233,10 @@ export function invalid(member: string, type: string, msg: string): Problem {
   return new Problem('validation_failed', { issues: [{ type, loc: ['body', member], msg }] });
 }
 
-/** What the checks give, all of them run: a 422 of one is thrown with the issues of every other, so that a form shows all. */
+/**
+ * Runs all checks and returns their values. Where any throws a 422, one 422 with the issues of all is thrown, so that a form
+ * shows all.
+ */
 export async function allValid<T extends readonly unknown[]>(
   ...checks: { readonly [K in keyof T]: () => T[K] | Promise<T[K]> }
 ): Promise<T> {

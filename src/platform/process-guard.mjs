@@ -20,8 +20,8 @@ if (Number(found.split('.')[0]) < NEEDED) {
   process.exit(1);
 }
 
-// Among our own modules every import says the whole path, which spares Node.js its search for what could be meant: a
-// tenth of a start, as it comes before the first of them is imported.
+// Our own modules are all imported by their whole path, so Node.js need not search for what could be meant. That saves a tenth of
+// a start, as this runs before the first of them is imported.
 const OURS = new URL('../', import.meta.url).href;
 module.registerHooks({
   resolve(specifier, context, next) {
@@ -34,9 +34,9 @@ module.registerHooks({
   },
 });
 
-// Keeps what was compiled beside the packages, where only who installs them writes: not in the folder for temporary
-// files that Node.js would take, which is everybody's. Where it cannot be written, or NODE_COMPILE_CACHE names another
-// folder, nothing happens.
+// Keeps compiled code beside the packages, where only whoever installs them may write, and not in Node.js's default, the folder
+// for temporary files, which is everybody's. Where it cannot be written, or NODE_COMPILE_CACHE names another folder, nothing
+// happens.
 if (process.env.NODE_COMPILE_CACHE === undefined) {
   module.enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url)));
 }

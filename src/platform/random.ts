@@ -4,15 +4,15 @@ import { randomFillSync, randomInt, randomUUIDv7 } from 'node:crypto';
 export interface Random {
   bytes(length: number): Buffer;
   /**
-   * A time-ordered id for a new row (RFC 9562 §5.7). Not a secret. Ids of one process sort as they were made, also
-   * within a millisecond and behind a clock that was set back, up to 4,096 of them (§6.2, method 1).
+   * A time-ordered id for a new row (RFC 9562 §5.7). Not a secret. Ids of one process sort in the order they were made, even
+   * within a millisecond and after the clock was set back, up to 4,096 of them (§6.2, method 1).
    */
   uuid(): string;
   /** `length` decimal digits, uniformly drawn. */
   digits(length: number): string;
 }
 
-// A call into the operating system's generator costs as much for twelve bytes as for these.
+// A call into the operating system's generator costs as much for twelve bytes as for this many.
 const POOL_BYTES = 4_096;
 
 export const systemRandom: Random = {
@@ -21,7 +21,7 @@ export const systemRandom: Random = {
   digits: length => Array.from({ length }, () => randomInt(10)).join(''),
 };
 
-/** Ids of version 7 that sort as they are made: the twelve bits behind the millisecond count. */
+/** Ids of version 7 that sort in the order they are made: the twelve bits behind the millisecond are a counter. */
 export function countingUuid(draw: () => string): () => string {
   let time = '';
   let count = 0;
@@ -36,7 +36,7 @@ export function countingUuid(draw: () => string): () => string {
   };
 }
 
-/** Bytes out of a pool that `fill` fills for many at once. What was given away is wiped from the pool. */
+/** Bytes from a pool that `fill` fills for many calls at once. Bytes that were given away are wiped from the pool. */
 export function pooledBytes(fill: (bytes: Buffer) => unknown): (length: number) => Buffer {
   const pool = Buffer.alloc(POOL_BYTES);
   let used = POOL_BYTES;

@@ -1,4 +1,4 @@
-/** The groups that requests are counted in; a route names its group, the limits themselves are throttle's. */
+/** The groups that requests are counted in. A route names its group; the limits themselves belong to throttle. */
 export const RATE_GROUPS = [
   'login',
   'refresh',

@@ -4,8 +4,8 @@ import { Fragment, sql } from './sql.ts';
 import { StartError } from './start-error.ts';
 
 /**
- * Every column that holds values of `secrets.seal`. Each is sealed for the context `table:key`, so that a value that is
- * moved to another row does not open. Audit events are sealed under keys that the trail's is needed for, which is one of these.
+ * Every column that holds values of `secrets.seal`. Each value is sealed for the context `table:key`, so that it does not open
+ * once it is moved to another row. Audit events are not among them: their keys cannot be made without the trail's key, which is.
  */
 export const sealedColumns = [
   { table: 'signing_keys', key: 'kid', type: 'text', column: 'private_key_sealed' },
@@ -32,7 +32,7 @@ export interface SealedCount {
   readonly unknown: number;
 }
 
-/** Counts what is sealed under which root, table by table. Reads whole tables. */
+/** Counts the sealed values of each column by root. Reads whole tables. */
 export function countSealed({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Promise<SealedCount[]> {
   const [present, ...previous] = secrets.rootIds;
   return Promise.all(
@@ -50,8 +50,8 @@ export function countSealed({ db, secrets }: Pick<Deps, 'db' | 'secrets'>): Prom
 }
 
 /**
- * Where something is sealed under a root that is none of these, as `table.column`; with no root, where anything is sealed.
- * It looks at a few rows of each table, so that a start stays quick; `config check` counts all.
+ * The places, as `table.column`, where something is sealed under a root that is none of these; with no root, where anything is
+ * sealed. It looks at a few rows of each table, so that a start stays quick; `config check` counts all.
  */
 export async function sealedOutside(db: Sql, rootIds: readonly Buffer[]): Promise<string[]> {
   const few = sealedColumns.map(sealed => {
@@ -59,7 +59,7 @@ export async function sealedOutside(db: Sql, rootIds: readonly Buffer[]): Promis
     const place = `${sealed.table}.${sealed.column}`;
     return sql`(select ${place}::text as place, ${column} as value from ${table} where ${column} is not null and length(${column}) > 0 limit 50)`;
   });
-  // One statement: at a start, more would each wait for a connection of their own.
+  // One statement, since at a start each of several would wait for a connection of its own.
   const found = await db.rows<{ place: string }>(sql`
     select distinct place from (${few.reduce((all, next) => sql`${all} union all ${next}`)}) as few
     where substring(value from 2 for 4) <> all(${[...rootIds]}::bytea[])
@@ -69,7 +69,7 @@ export async function sealedOutside(db: Sql, rootIds: readonly Buffer[]): Promis
 
 /**
  * Throws, with what to do, when a stored secret was sealed under a root that is not configured. `given` is false where
- * AUTH_ROOT_SECRET is not set and a root that was made once stands in for it.
+ * AUTH_ROOT_SECRET is not set and a generated root stands in for it.
  */
 export async function refuseLostRoot(
   { db, secrets }: Pick<Deps, 'db' | 'secrets'>,
@@ -141,14 +141,14 @@ function staleRows(
 ): Promise<SealedRow[]> {
   const { table, key, type, column } = namesOf(sealed);
   const rest = after === null ? sql`` : sql`and ${key} > ${after}::${type}`;
-  // `id` alone would be the text that is returned, which no index is in the order of.
+  // `t.` is needed: where the key is called `id`, `id` alone would be the returned text, and no index is in the order of that.
   return db.rows(sql`
     select ${key}::text as id, ${column} as value from ${table} t
     where length(${column}) > 0 and substring(${column} from 2 for 4) <> ${present}::bytea ${rest}
     order by t.${key} limit ${BATCH}::int`);
 }
 
-// Only where the value is still the one that was read: a service may have written a newer one meanwhile.
+// Only where the value is still the one that was read: a running service may have written a newer one since.
 function replaceValues(
   db: Sql,
   sealed: SealedColumn,

@@ -14,11 +14,11 @@ export interface Secrets {
   macs(label: Label, data: Buffer | string): Buffer[];
   /** True when `mac` was made for `data` under the present root or a previous one; takes constant time. */
   verifyMac(label: Label, data: Buffer | string, mac: Buffer): boolean;
-  /** Encrypts and authenticates (AES-256-GCM). `context` must be given again to open: a sealed value cannot be moved. */
+  /** Encrypts and authenticates (AES-256-GCM). Opening needs the same `context`, so a sealed value cannot be moved. */
   seal(context: string, plaintext: Buffer | string): Buffer;
-  /** The plaintext of a sealed value. Throws when no root of the ring opens it, or the context is another. */
+  /** The plaintext of a sealed value. Throws when no root of the ring opens it, or the context differs. */
   open(context: string, sealed: Buffer): Buffer;
-  /** What marks the values that each root of the ring sealed, the present one first; see `rootIdOf`. */
+  /** The ids that mark which root of the ring sealed a value, the present root's first; see `rootIdOf`. */
   readonly rootIds: readonly Buffer[];
 }
 

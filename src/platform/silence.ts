@@ -1,12 +1,12 @@
-/** Watches one who waits for an answer: `giveUp` is called where none has come in time. The result says that one came. */
+/** Watches a wait for an answer: calls `giveUp` where none has come in time. Call the returned function when one has come. */
 export type Watch = (giveUp: (silence: Error) => void) => () => void;
 
-// How many times in what may be waited the watch looks up.
+// How many times the watch looks up within the longest wait that is allowed.
 const LOOKS = 20;
 
 /**
- * Waits for everybody with one timer, to a twentieth of what may be waited. A timer for each statement, as pg sets them,
- * left so much behind for the garbage collector that it took a sixth of the bearer check.
+ * Watches every wait with one timer, to a twentieth of `patienceMs`. A timer for each statement, as pg sets them, left so much
+ * behind for the garbage collector that it took a sixth of the bearer check.
  */
 export function watchSilence(patienceMs: number): Watch {
   const waiting = new Set<{ readonly since: number; giveUp(silence: Error): void }>();
@@ -29,7 +29,7 @@ export function watchSilence(patienceMs: number): Watch {
   return giveUp => {
     const waiter = { since: looks, giveUp };
     waiting.add(waiter);
-    // The connection that is waited for keeps the process; a command that has its answers ends at once.
+    // The connection that is waited for keeps the process alive without this timer; a command that has its answers ends at once.
     timer ??= setInterval(look, patienceMs / LOOKS).unref();
     return () => waiting.delete(waiter);
   };

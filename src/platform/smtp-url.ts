@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { Unacceptable } from './config/variable.ts';
 
-/** The mail server that an SMTP_URL names, in nodemailer's words. */
+/** The mail server that an SMTP_URL names, in nodemailer's terms. */
 export interface SmtpServer {
   readonly host: string;
   readonly port: number;
@@ -11,7 +11,7 @@ export interface SmtpServer {
   readonly requireTLS: boolean;
   readonly ignoreTLS: boolean;
   readonly opportunisticTLS: boolean;
-  /** Whether the certificate must verify. Where plain text would do, an unknown one is still better than none. */
+  /** Whether the certificate must verify. Where plain text would do, an unknown certificate is still better than none. */
   readonly verify: boolean;
   /** One more authority to trust, as a PEM file. */
   readonly caFile: string | null;

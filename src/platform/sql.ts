@@ -20,53 +20,54 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Fragme
 }
 
 /**
- * What stands in `in (…)`: each value as a parameter, written by `of`, or null for none, which nothing is in. It is a list and
- * no array, since PostgreSQL takes every array whose length it does not know for one of ten, and plans for as many.
+ * The inside of `in (…)`: each value as a parameter, written by `of`, or null where there is no value, which matches nothing. A
+ * list and not an array, since PostgreSQL assumes ten elements for every array of unknown length, and plans for as many.
  */
 export function list<T>(values: readonly T[], of: (value: T) => Fragment): Fragment {
   return values.length === 0 ? sql`null` : values.map(of).reduce((all, one) => sql`${all}, ${one}`);
 }
 
 /**
- * That a row which is found by its id has this owner, as a condition that no index is taken for. With a plain `=`, PostgreSQL
- * finds the index on the owner as good as that on the id where most accounts have one row, and reads all hundred thousand of one.
+ * The condition that a row found by its id has this owner, written so that no index is used for it. With a plain `=`, where most
+ * accounts have one row, PostgreSQL finds the index on the owner as good as that on the id, and reads all hundred thousand rows
+ * of an account that has so many.
  */
 export function isOwned(owner: Fragment, userId: Fragment): Fragment {
   return sql`(${owner} = ${userId}) is true`;
 }
 
-/** A statement that reads a row for one who asks, and a row each for several at once (`Db.read`). It waits for no lock. */
+/** A statement that reads a row for one asker, or a row each for several at once (`Db.read`). It waits for no lock. */
 export interface Reading<Ask> {
   alone(ask: Ask): Fragment;
-  /** The same for all of them: each row has the place of its asker among them, from 1, in the column `place`. */
+  /** The same for all of them: the column `place` of each row says which of the askers it is for, counted from 1. */
   together(asks: readonly Ask[]): Fragment;
 }
 
 /**
- * A statement that writes a row of one's own, for one who asks and for several at once (`Db.join`): the several cost one
- * plan, one round trip and one commit.
+ * A statement that writes an asker's own row, for one or for several at once (`Db.join`): the several cost one plan, one round
+ * trip and one commit.
  */
 export interface Joint<Ask> {
-  /** What the asker's row is found by: the id of the row that it writes. */
+  /** What finds the asker's row in the result: the id of the row that is written. */
   key(ask: Ask): string;
   /** Decides what becomes of this asker's row, and waits for whoever has it locked. */
   alone(ask: Ask): Fragment;
   /**
-   * The same for all of them, but that it waits for nobody: it passes over a row that is locked, and gives each row that
-   * it wrote its key in the column `key`. Who gets no row asks alone.
+   * The same for all of them, except that it waits for nobody: it passes over a locked row, and returns the key of each row that
+   * it wrote in the column `key`. An asker who gets no row asks alone.
    */
   together(asks: readonly Ask[]): Fragment;
 }
 
 /**
- * How many are served together at most. More would keep the first of them waiting for the last; and PostgreSQL takes every
- * array whose length it does not know for one of ten.
+ * How many are served together at most. With more, the first of them would wait for the last; and PostgreSQL assumes ten elements
+ * for every array of unknown length.
  */
 export const COMPANY = 10;
 
 /**
- * What each of those who ask together says of one thing, as the array that their statement unnests. It is filled up with
- * nulls to the length that PostgreSQL assumes, since it would plan anew for each shorter one; let nulls match nothing.
+ * One value of each of those who ask together, as the array that their statement unnests. It is filled up with nulls to the
+ * length that PostgreSQL assumes, since it would plan anew for each shorter one; the statement must let nulls match nothing.
  */
 export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {
   const rest = Math.max(COMPANY - asks.length, 0);
@@ -81,7 +82,7 @@ export interface Statement {
 
 type Named = Pick<Statement, 'name' | 'text'>;
 
-/** Where one is in the pieces that a statement is made of, and what it is called once all of them have been read. */
+/** A position in the pieces that a statement is made of, and the statement that ends there, once it was read. */
 interface Place {
   /** After a parameter. */
   afterValue?: Place;
@@ -93,8 +94,8 @@ const newPlace = (): Place => ({ afterPiece: new WeakMap() });
 const beginning = newPlace();
 
 /**
- * The statement that a fragment stands for, named by the hash of its text, so that it is prepared once a connection. The
- * text is put together once: after that the pieces, which are as many as the code that wrote them, lead to it.
+ * The statement that a fragment stands for, named by the hash of its text, so that it is prepared once per connection. The text
+ * is put together once: after that its pieces, which are only as many as the code contains, lead to it.
  */
 export function toStatement(fragment: Fragment): Statement {
   const values: unknown[] = [];
@@ -103,7 +104,7 @@ export function toStatement(fragment: Fragment): Statement {
   return { name, text, values };
 }
 
-// How many values a piece has is known from its strings, so one way through the pieces is one statement.
+// A piece's strings determine how many values it has, so each path through the pieces is exactly one statement.
 function follow(from: Place, { strings, values }: Fragment, into: unknown[]): Place {
   let place = from.afterPiece.get(strings);
   if (place === undefined) from.afterPiece.set(strings, (place = newPlace()));

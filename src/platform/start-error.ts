@@ -5,15 +5,15 @@ export class StartError extends Error {
   readonly expected = true;
 }
 
-/** True for what a person can mend, of which the message says how; false for a defect, of which the stack matters. */
+/** True for a fault that a person can mend, whose message says how; false for a defect, whose stack matters. */
 export function isExpected(error: unknown): error is Error {
   return error instanceof Error && (error as { expected?: boolean }).expected === true;
 }
 
-/** What the person at the terminal is told of the error that ended the program. */
+/** What the person at the terminal is told about the error that ended the program. */
 export function lastWords(error: unknown): string {
   if (isExpected(error)) return error.message;
-  // A refusal is no defect either: while a program starts, it is most often a database that went away.
+  // A Problem is no defect either: while a program starts, it is most often a database that went away.
   if (error instanceof Problem)
     return [error.message, (error.cause as Error | undefined)?.message].join(' ').trim();
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

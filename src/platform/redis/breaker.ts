@@ -1,5 +1,5 @@
 export interface Breaker {
-  /** What the command answers; null when it fails, takes too long, or is skipped because others have. Never throws. */
+  /** The command's answer; null when it fails, takes too long, or is skipped because an earlier one did. Never throws. */
   call<T>(command: () => Promise<T>): Promise<T | null>;
   /** True while commands are skipped. */
   isOpen(): boolean;
@@ -11,7 +11,7 @@ export interface Breaker {
 export interface BreakerOptions {
   /** A command that only a server in full health answers. */
   readonly ping: () => Promise<unknown>;
-  /** In milliseconds; a command past it counts as failed. */
+  /** In milliseconds; a command that takes longer counts as failed. */
   readonly deadline: number;
   /** Between two probes, in milliseconds. */
   readonly interval: number;

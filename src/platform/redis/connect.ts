@@ -7,7 +7,7 @@ export type Client = Redis | Cluster;
 /** No command waits longer than this, in milliseconds: a frozen server must not hang a sign-in. */
 export const COMMAND_TIMEOUT_MS = 250;
 const CONNECT_TIMEOUT_MS = 2_000;
-// A connection whose commands are not answered for so long is given up, and another one made.
+// A connection that leaves commands unanswered for this long is given up and replaced.
 const SOCKET_TIMEOUT_MS = 5_000;
 
 const backoff = (times: number): number => Math.min(times * 100, 2_000);
@@ -23,7 +23,7 @@ export function connectRedis(target: RedisTarget, { listening = false } = {}): C
     maxRetriesPerRequest: listening ? null : 1,
     enableAutoPipelining: !listening,
     connectionName: listening ? 'entrecore-auth-subscriber' : 'entrecore-auth',
-    // A replica that was our master until a failover: connect again, to whoever is master now.
+    // READONLY: a failover has made our master a replica, so connect again, to the present master.
     reconnectOnError: error => error.message.startsWith('READONLY'),
     ...(!listening && { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: SOCKET_TIMEOUT_MS }),
     ...(target.tls && { tls: tlsOf(target) }),

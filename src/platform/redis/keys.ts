@@ -7,14 +7,14 @@ export interface Keys {
   revoked(kind: RevocationKind, id: string): string;
   limit(key: string): string;
   channel(name: string): string;
-  /** There once every live revocation was written; a flush removes it too. */
+  /** Exists once every live revocation has been written; a flush of Redis removes it as well. */
   readonly filled: string;
-  /** There while a process writes them: a flush meanwhile removes what it has written, and this with it. */
+  /** Exists while a process writes them: a flush in the meantime removes it together with what was written so far. */
   filling(process: string): string;
   readonly probe: string;
 }
 
-/** The names of the keys (docs/redis.md). They are read by other programs: a change is a breaking one. */
+/** The names of the keys (docs/redis.md). Other programs read them, so every change is a breaking one. */
 export function keysUnder(prefix: string): Keys {
   return {
     revoked: (kind, id) => `${prefix}:revoked:${kind}:${id}`,

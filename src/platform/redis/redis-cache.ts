@@ -15,17 +15,17 @@ export interface RedisCacheOptions {
   readonly log: Log;
   /** Another prefix than `{entrecore}`, for tests. */
   readonly prefix?: string;
-  /** Between two looks whether the revocations are still there, in milliseconds. */
+  /** Milliseconds between two checks that the revocations are still there. */
   readonly checkInterval?: number;
 }
 
-// More than the client's own timeout: for what it does in several steps, as when a cluster redirects.
+// More than the client's own timeout, since one command may take it several steps, as when a cluster redirects.
 const DEADLINE_MS = COMMAND_TIMEOUT_MS + 50;
 const PROBE_INTERVAL_MS = 1_000;
 const CHECK_INTERVAL_MS = 5_000;
 const FIRST_CONNECTION_MS = 1_000;
 
-// One window: the first use of a key gives it its end.
+// A fixed window: the first use of a key sets when it ends.
 const HIT = `
 local count = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -37,7 +37,7 @@ return { count, left }`;
 
 /**
  * The cache over Redis: one server, Sentinel or Cluster (config/redis-url.ts). Resolves within a second even where no
- * server answers; then, and whenever it fails later, counters go on in memory until it is back.
+ * server answers; then, and whenever the server fails later, uses are counted in memory until it is back.
  */
 export async function openRedisCache(options: RedisCacheOptions): Promise<Cache> {
   const { url, clock, log, prefix = PREFIX, checkInterval = CHECK_INTERVAL_MS } = options;
@@ -51,7 +51,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   let told = false;
 
   const breaker = createBreaker({
-    // A write: a full or read-only server is of no use either, and its answer says so.
+    // A write, because a full or read-only server is of no use either, and its answer says so.
     ping: () =>
       client.set(keys.probe, '1', 'EX', 60).catch((error: unknown) => {
         lastError ??= error;
@@ -111,7 +111,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     async broadcast(channel, message) {
       const name = keys.channel(channel);
       const reached = await breaker.call(() => client.publish(name, message));
-      // Nobody else can be told now; this process can.
+      // Other processes cannot be told now; this one can.
       if (reached === null) listeners.tell(name, message);
     },
     subscribe(channel, listener) {

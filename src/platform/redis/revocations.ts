@@ -9,20 +9,20 @@ import type { Keys } from './keys.ts';
 export interface RevocationCopy {
   publish(kind: RevocationKind, id: string, seconds: number): Promise<void>;
   refillFrom(source: () => Promise<readonly Revocation[]>): void;
-  /** Something may be missing there: the next check writes all of it again. */
+  /** Something may be missing from Redis: the next check writes every live revocation again. */
   markStale(): void;
-  /** The same, for what may be revoked in the source only a moment after the next check. */
+  /** The same, and once more later, for a revocation that may be committed in the source only after the next check. */
   doubt(): void;
-  /** Writes every live revocation where that is needed. */
+  /** Writes every live revocation where the copy may lack some. */
   check(): Promise<void>;
   stop(): void;
 }
 
-// Longer than the server gives a statement (server-settings.ts): one whose answer was lost has ended by then.
+// Longer than the server lets a statement run (server-settings.ts), so one whose answer was lost has ended by then.
 const LATEST_COMMIT_MS = 20_000;
 // Few enough that a batch is written within one command timeout, even by a busy server.
 const BATCH = 200;
-// Longer than any refill takes; a process that dies in one leaves its key behind.
+// Longer than any refill takes. The key must expire, because a process that dies during a refill leaves it behind.
 const FILLING_SECONDS = 3_600;
 
 const FINISH = `
@@ -39,8 +39,8 @@ interface Parts {
 }
 
 /**
- * The copy of the revocations for gateways: written as they happen, and written anew from the source after a flush
- * (the key `filled` is gone), an outage or a failover (marked stale), since those may have lost some.
+ * The copy of the revocations that gateways read. Each is written as it happens; all are written anew from the source after
+ * a flush (the key `filled` is gone), an outage or a failover (marked stale), since these may have lost some.
  */
 export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts): RevocationCopy {
   let source: (() => Promise<readonly Revocation[]>) | null = null;
@@ -53,7 +53,7 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
     client.set(keys.revoked(kind, id), numericDate(revokedAt), 'EX', Math.max(1, Math.ceil(seconds)));
 
   const refill = async (read: () => Promise<readonly Revocation[]>) => {
-    // Before the reading: what fails to be written from now on makes the copy stale again.
+    // Set before the source is read: a revocation that cannot be written from now on makes the copy stale again.
     stale = false;
     if ((await breaker.call(() => client.set(filling, '1', 'EX', FILLING_SECONDS))) === null)
       throw wentAway();
@@ -74,7 +74,7 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
       client.eval(FINISH, 2, filling, keys.filled, numericDate(clock.now())),
     );
     if (filled === null) throw wentAway();
-    // What others published between the reading and the flush is in neither.
+    // What other processes published between the reading and the flush is neither in `live` nor in Redis.
     if (filled === 0) throw new Error('Redis was flushed during the refill');
     if (live.length > 0)
       log.info({ revocations: live.length }, 'the revocations in Redis are complete again');
@@ -93,7 +93,7 @@ export function openRevocationCopy({ client, breaker, keys, clock, log }: Parts)
 
   return {
     async publish(kind, id, seconds) {
-      // What fails opens the breaker, and when that closes the copy counts as stale.
+      // A failed write opens the breaker, and when the breaker closes again the copy is marked stale.
       await breaker.call(() => write(kind, id, clock.now(), seconds));
     },
     refillFrom(read) {
