@@ -57,7 +57,7 @@ test('a dead message is requeued by its id, or all are; anything else is refused
   const { id } = JSON.parse(await run('list', '--dead', '--json'));
   expect(await run('requeue', id)).toBe('Requeued: 1.\n');
   expect(await run('list', '--dead')).toBe('2 waiting, 0 dead.\n');
-  expect(await run('requeue', '--all')).toContain('Nothing to requeue');
+  expect(await run('requeue', '--all')).toBe('Nothing was requeued: no dead message can still be sent.\n');
   expect(process.exitCode).toBeUndefined();
   await run('requeue', id);
   expect(process.exitCode).toBe(1);

@@ -35,11 +35,10 @@ export function register(program: Command, open: Open): void {
       await withWorld(open, async deps => {
         const count = await requeue(deps, { id: id ?? null });
         if (count === 0 && id !== undefined) process.exitCode = 1;
-        return [
-          count === 0
-            ? 'Nothing was requeued: no such message, or it is not dead, or it has expired.'
-            : `Requeued: ${count}.`,
-        ];
+        if (count > 0) return [`Requeued: ${count}.`];
+        const why =
+          id === undefined ? 'no dead message can still be sent' : 'it is unknown, not dead, or has expired';
+        return [`Nothing was requeued: ${why}.`];
       });
     });
 }
