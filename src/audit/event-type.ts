@@ -12,7 +12,8 @@ export const eventTypes = {
   'lockout.lifted': 'A password reset ended a lock early',
 
   'session.reauthenticated': 'The owner of a session proved again who they are',
-  'session.ended': 'A session ended, by a logout or by somebody else; the reason says which',
+  'session.ended':
+    'A session was ended; the reason says by what: a logout, a new password, an administrator, …',
   'session.theft': 'An old refresh token was used again, and its session was ended',
   'token.issued': 'A service client got an access token',
   'token.revoked': 'A token was revoked on request',
@@ -34,7 +35,7 @@ export const eventTypes = {
   'password.set': 'The operator set a password',
   'password.removed': 'The password was removed; the account logs in another way',
   'password.refused': 'A change or reset of the password was refused',
-  'password.rehashed': 'The same password was stored with a stronger hash',
+  'password.rehashed': 'The same password was hashed anew, with the present kind and cost',
 
   'mfa.challenged': 'A second factor was asked for',
   'mfa.failed': 'A second factor was wrong',
@@ -65,7 +66,7 @@ export const eventTypes = {
   'user.exported': 'Everything that is stored about a person was exported',
   'user.imported': 'An account was imported from another program',
   'user.deleted': 'The account and everything that belongs to it were removed',
-  'user.logged_out': 'An administrator ended every session of a person',
+  'user.logged_out': 'An administrator or the operator ended every session of a person',
   'users.imported': 'One run imported accounts from another program',
   'users.exported': 'One run exported accounts',
   'invitation.sent': 'Somebody was invited',
