@@ -32,7 +32,7 @@ export const passwords = {
   PASSWORD_HISTORY: setting(integer(0, 50), 'How many earlier passwords are refused.', '5'),
   PASSWORD_HASH: setting(
     choice('bcrypt', 'argon2id'),
-    'How passwords are hashed: bcrypt or argon2id. A login replaces a weaker hash.',
+    'How passwords are hashed: bcrypt or argon2id. A login replaces a hash of the other kind or of a lower cost.',
     'bcrypt',
   ),
   BCRYPT_COST: setting(
