@@ -11,7 +11,7 @@ import { callback } from './callback.ts';
 import { exchange } from './exchange.ts';
 import { canRedirect, findRedirectProvider, providersOf } from './provider.ts';
 import { callbackUrl } from './relying-party.ts';
-import { codeProof, idOfProvider, pkceChallenge } from './shapes.ts';
+import { codeProof, idOfProvider, pkceChallenge, signInCode } from './shapes.ts';
 
 const tags = ['Federation'];
 const optional = (maxLength: number, description?: string) =>
@@ -134,7 +134,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         params: idOfProvider,
         body: Type.Object({
           state: optional(TOKEN_MAX),
-          code: optional(TOKEN_MAX),
+          code: Type.Optional(signInCode),
           iss: optional(2048),
           error: optional(200),
           user: optional(2000),

@@ -18,9 +18,12 @@ export const pkceChallenge = Type.String({
   description: 'base64url of the SHA-256 of a verifier of 43 to 128 characters (RFC 7636, S256).',
 });
 
+/** The code of a sign-in at a provider, which a browser brings back. */
+export const signInCode = opaqueToken({ examples: ['SplxlOBeZQQYbYS6WxSbIA'] });
+
 export const codeProof = Type.Object(
   {
-    code: opaqueToken(),
+    code: signInCode,
     code_verifier: Type.String({ pattern: '^[A-Za-z0-9._~-]{43,128}$' }),
     device_token: optionalToken(),
   },

@@ -81,4 +81,4 @@ export const passkeyBody = Type.Object(
 );
 
 /** The name that its owner gives it. */
-export const passkeyLabel = Type.String({ minLength: 1, maxLength: 64 });
+export const passkeyLabel = Type.String({ minLength: 1, maxLength: 64, examples: ['My phone'] });

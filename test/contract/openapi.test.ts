@@ -95,6 +95,9 @@ test('what the page at /docs fills in can be sent: an example of a request has n
   expect(exampleOf('/token/reauthenticate')).toEqual({ password: 'Correct-horse-battery-1' });
   // The cookie of step 1 is what step 2 takes where it is told of no other token.
   expect(exampleOf('/signup/set-password')).not.toHaveProperty('signup_token');
+  // Nobody types in the code of a provider, and a passkey is no role.
+  expect(exampleOf('/oauth/exchange')).toHaveProperty('code', 'SplxlOBeZQQYbYS6WxSbIA');
+  expect(exampleOf('/mfa/passkeys')).toHaveProperty('name', 'My phone');
 });
 
 test('what the service fills in by itself, the document lets callers leave out', async () => {
