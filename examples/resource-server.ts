@@ -1,6 +1,7 @@
 /**
  * A sibling service: takes access tokens of Entrecore Auth, verifies them by its published keys, refuses those that were
- * revoked, and asks for a permission. `npm i jose ioredis` and Node.js 24 or later is all that it needs.
+ * revoked, and asks for a permission. It needs `npm i jose ioredis`, Node.js 24 or later, and a service that signs with a key
+ * pair (`ALGORITHM=EdDSA`): with HS256, the default, no key is published, and every token is refused.
  *
  *   ISSUER=https://auth.example.com REDIS_URL=redis://cache:6379 node examples/resource-server.ts
  */
