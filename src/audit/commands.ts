@@ -130,9 +130,11 @@ function describe(
     ...(prunedBefore === null ? [] : [`Retention dropped what is older than ${prunedBefore.toISOString()}.`]),
     `Public key: ${publicKey}`,
     kept > 0
-      ? `Compared with ${kept} checkpoints.`
+      ? `Checkpoints compared: ${kept}.`
       : 'Without a checkpoint from outside (--checkpoints), a cut-off end would not be noticed.',
-    findings.length === 0 ? 'The trail is as it was sealed.' : `TAMPERED: ${findings.length} findings.`,
+    findings.length === 0
+      ? 'The trail is as it was sealed.'
+      : `TAMPERED: ${findings.length} finding${findings.length === 1 ? '' : 's'}.`,
   ];
 }
 

@@ -143,7 +143,8 @@ function accountRules({ values, isGiven, fault, warn }: Judged): void {
     fault('LOCKOUT_MINUTES is greater than LOCKOUT_MAX_MINUTES: raise the latter.');
   }
   if (values.LOCKOUT_ATTEMPTS === 0) warn('LOCKOUT_ATTEMPTS=0: passwords can be guessed without end.');
-  if (values.RATE_LIMIT === 'off') warn('RATE_LIMIT=off: nothing limits requests, nor repeated mails.');
+  if (values.RATE_LIMIT === 'off')
+    warn('RATE_LIMIT=off: neither requests nor repeated mails are limited. This is meant for load tests.');
   const { REFRESH_TOKEN_EXPIRE_DAYS: idle, SESSION_MAX_AGE_DAYS: age } = values;
   if (idle !== undefined && age !== undefined && idle > age) {
     warn(`REFRESH_TOKEN_EXPIRE_DAYS=${idle} has no effect past SESSION_MAX_AGE_DAYS=${age}.`);
