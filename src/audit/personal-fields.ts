@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Db, Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { sha256 } from '../platform/digest.ts';
 import { uuidBytes } from '../platform/uuid.ts';
 import {
   type EventKeys,
@@ -135,7 +136,7 @@ function openShared(
   secret: Buffer,
   { eventId, sealed }: { eventId: string; sealed: Buffer },
 ): Buffer | null {
-  const other = hash('sha256', Buffer.concat([secret, uuidBytes(eventId)]), 'buffer');
+  const other = sha256(Buffer.concat([secret, uuidBytes(eventId)]));
   const seed = sealed.subarray(0, SEED_BYTES).map((byte, index) => byte ^ (other[index] as number));
   const body = SEED_BYTES + TAG_BYTES;
   return open(eventKey(trailKey, Buffer.from(seed)), eventId, {
@@ -147,7 +148,7 @@ function openShared(
 
 // Both have a fixed length, so that no other pair makes the same input.
 function eventKey(trailKey: Buffer, seed: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([trailKey, seed]), 'buffer');
+  return sha256(Buffer.concat([trailKey, seed]));
 }
 
 function open(

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '../platform/digest.ts';
 
 /** What a one-time secret is for. A secret of one purpose never answers for another. */
 export type Purpose =
@@ -35,7 +35,7 @@ export interface Challenge {
 
 /** SHA-256 of a token: what is stored of it. */
 export function hashToken(token: string): Buffer {
-  return hash('sha256', token, 'buffer');
+  return sha256(token);
 }
 
 /** False for text that cannot be one of our tokens (32 bytes in base64url, unpadded), so that it costs no query. */

@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { sha256 } from '../platform/digest.ts';
 import type { Random } from '../platform/random.ts';
 
 // A fixed start lets secret scanners find one that was committed by mistake.
@@ -12,7 +13,7 @@ export function makeSecret(random: Random): { secret: string; hash: Buffer } {
 
 /** SHA-256: a secret of 256 random bits cannot be guessed, so a slow hash would add nothing. */
 function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return sha256(secret);
 }
 
 /** Whether a presented secret has one of these hashes; each is compared in constant time. */

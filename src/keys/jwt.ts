@@ -1,15 +1,6 @@
-import {
-  constants,
-  createHmac,
-  createPrivateKey,
-  createPublicKey,
-  createSecretKey,
-  type KeyObject,
-  sign,
-  timingSafeEqual,
-  verify,
-} from 'node:crypto';
+import { constants, createPrivateKey, createPublicKey, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { Algorithm } from '../platform/config.ts';
+import { type Digest, hmacWith } from '../platform/digest.ts';
 import type { PublicJwk } from './algorithms.ts';
 import { type CompactJws, readJsonSegment } from './compact-jws.ts';
 
@@ -62,9 +53,8 @@ export function asymmetricCheck(jwk: PublicJwk): Check {
 }
 
 function macWith(algorithm: Algorithm, secret: string | Buffer): (input: string) => string {
-  const digest = `sha${algorithm.slice(2)}`;
-  const key: KeyObject = createSecretKey(typeof secret === 'string' ? Buffer.from(secret) : secret);
-  return input => createHmac(digest, key).update(input).digest('base64url');
+  const mac = hmacWith(`sha${algorithm.slice(2)}` as Digest, Buffer.from(secret));
+  return input => mac(input, 'base64url');
 }
 
 // RFC 7518 §3.3 to §3.5 and RFC 8037 §3.1.

@@ -1,9 +1,10 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { bytesOf, hmacWith, type Mac } from './digest.ts';
 import { systemRandom } from './random.ts';
 
-const LABELS = ['refresh-token', 'cookie', 'challenge', 'lockout', 'seal', 'notice'] as const;
+const LABELS = ['refresh-token', 'cookie', 'challenge', 'lockout', 'notice'] as const;
 
-/** What a derived key is for. Each label gives an unrelated key, so that one leak stays one leak. */
+/** What an authentication code is for. Each label has an unrelated key, so that one leak stays one leak. */
 export type Label = (typeof LABELS)[number];
 
 /** Everything that derives from AUTH_ROOT_SECRET: authentication codes and encryption at rest. */
@@ -29,7 +30,8 @@ const TAG_BYTES = 16;
 
 interface Root {
   readonly id: Buffer;
-  readonly keys: ReadonlyMap<Label, Buffer>;
+  readonly sealKey: Buffer;
+  readonly macs: ReadonlyMap<Label, Mac>;
 }
 
 /** Derives every key from the root secrets (HKDF-SHA-256, RFC 5869); the first signs and seals, all verify and open. */
@@ -37,7 +39,7 @@ export function deriveSecrets(current: string, previous: readonly string[] = [])
   const ring = [current, ...previous].map(deriveRoot);
   const [present] = ring as [Root, ...Root[]];
   const macWith = (root: Root, label: Label, data: Buffer | string) =>
-    createHmac('sha256', keyOf(root, label)).update(data).digest();
+    bytesOf((root.macs.get(label) as Mac)(data, 'binary'));
 
   return {
     mac: (label, data) => macWith(present, label, data),
@@ -52,7 +54,7 @@ export function deriveSecrets(current: string, previous: readonly string[] = [])
     },
     seal(context, plaintext) {
       const iv = systemRandom.bytes(IV_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', keyOf(present, 'seal'), iv);
+      const cipher = createCipheriv('aes-256-gcm', present.sealKey, iv);
       cipher.setAAD(Buffer.from(context));
       const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
       return Buffer.concat([Buffer.from([SEAL_VERSION]), present.id, iv, cipher.getAuthTag(), body]);
@@ -67,7 +69,7 @@ export function deriveSecrets(current: string, previous: readonly string[] = [])
       let at = 1 + ROOT_ID_BYTES;
       const iv = sealed.subarray(at, (at += IV_BYTES));
       const tag = sealed.subarray(at, (at += TAG_BYTES));
-      const decipher = createDecipheriv('aes-256-gcm', keyOf(root, 'seal'), iv);
+      const decipher = createDecipheriv('aes-256-gcm', root.sealKey, iv);
       decipher.setAAD(Buffer.from(context));
       decipher.setAuthTag(tag);
       return Buffer.concat([decipher.update(sealed.subarray(at)), decipher.final()]);
@@ -81,12 +83,9 @@ function deriveRoot(secret: string): Root {
     Buffer.from(hkdfSync('sha256', secret, 'entrecore-auth', info, length));
   return {
     id: derive('root-id', ROOT_ID_BYTES),
-    keys: new Map(LABELS.map(label => [label, derive(`key:${label}`, 32)])),
+    sealKey: derive('key:seal', 32),
+    macs: new Map(LABELS.map(label => [label, hmacWith('sha256', derive(`key:${label}`, 32))])),
   };
-}
-
-function keyOf(root: Root, label: Label): Buffer {
-  return root.keys.get(label) as Buffer;
 }
 
 /** The bytes 1 to 4 of a sealed value: which root sealed it. */

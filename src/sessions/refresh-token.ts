@@ -1,4 +1,5 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { sha256 } from '../platform/digest.ts';
 import type { Secrets } from '../platform/secrets.ts';
 import { uuidAt, uuidBytes } from '../platform/uuid.ts';
 
@@ -45,7 +46,7 @@ export function decodeRefreshToken(secrets: Secrets, token: string): RefreshToke
 
 /** What the session row keeps of the seed. */
 export function hashSeed(seed: Buffer): Buffer {
-  return hash('sha256', seed, 'buffer');
+  return sha256(seed);
 }
 
 /** Compares the seed with the kept hash in constant time. */
