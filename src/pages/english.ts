@@ -214,6 +214,7 @@ export const english = {
     phone: 'Phone number',
     phoneHint: 'With the country code, such as +254\u00a0712\u00a0345\u00a0678.',
     next: 'Continue',
+    with: (provider: string) => `Sign up with ${provider}`,
     known: 'Already have an account?',
     signIn: 'Sign in',
     passwordTitle: 'Choose a password',
