@@ -5,7 +5,7 @@ import { mailIcon, passkeyIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
 import { MAIL_SIGN_IN } from './mail-sign-in-page.ts';
 import { passkeyForm } from './passkey-form.ts';
-import { isUnsent } from './paths.ts';
+import { isUnsent, withNext } from './paths.ts';
 import { type LinkedProvider, providerLinks } from './provider-links.ts';
 import type { View } from './view.ts';
 
@@ -56,7 +56,7 @@ ${passkeyForm(view, {
   hidden: { next },
   tone: 'quiet',
 })}
-${byMail && html`<a class="button quiet" href="${MAIL_SIGN_IN}">${mailIcon}${view.words.mailSignIn.link}</a>`}
+${byMail && html`<a class="button quiet" href="${withNext(MAIL_SIGN_IN, next)}">${mailIcon}${view.words.mailSignIn.link}</a>`}
 ${providerLinks(providers, {
   label: signIn.with,
   to: id => `/account/sign-in/with/${id}?next=${encodeURIComponent(next)}`,
