@@ -16,6 +16,7 @@ import {
   mailedCodePage as codePage,
   MAIL_SIGN_IN as PATH,
 } from './mail-sign-in-page.ts';
+import { leadOn } from './message.ts';
 import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { keepPending } from './sign-in.ts';
@@ -83,6 +84,6 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       return show(reply, codePage(view, { failure, next }), failure.status);
     }
     keepRequest(reply, '', '');
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 }

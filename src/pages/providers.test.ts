@@ -131,8 +131,8 @@ test('a provider is linked from the account alone, by this browser, and unlinked
     linkOf(page.body, '/account/security/identities/acme'),
     'ada-elsewhere',
   );
-  expect(answer.headers.location).toBe('/account/security?done=linked');
-  const linked = await browser.get('/account/security?done=linked');
+  expect(answer.headers.location).toBe('/account/security');
+  const linked = await browser.follow(answer);
   expect(linked.body).toContain('It was linked.');
   const unlinked = await browser.submitAndFollow(linked, {}, '/account/security/identities/unlink');
   expect(unlinked.body).toContain('It was unlinked.');

@@ -14,6 +14,7 @@ import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { requireFormToken } from './form-token.ts';
+import { leadOn } from './message.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { securityPage } from './security.ts';
@@ -90,7 +91,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
         const failure = failureOf(view.words, error);
         return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
       }
-      return reply.redirect('/account/security?done=linked', 303);
+      return leadOn(deps, reply, '/account/security?done=linked');
     }
     try {
       await signInWithCode(deps, request, reply, proof);
@@ -108,7 +109,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
         status,
       );
     }
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 
   app.post('/account/security/identities/unlink', { config: page }, async (request, reply) => {
@@ -120,7 +121,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error);
       return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
     }
-    return reply.redirect('/account/security?done=unlinked', 303);
+    return leadOn(deps, reply, '/account/security?done=unlinked');
   });
 }
 

@@ -14,6 +14,7 @@ import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
+import { leadOn } from './message.ts';
 import { creationIn } from './passkey-form.ts';
 import { page, show } from './prepare.ts';
 import { signInWithPassword } from './sign-in.ts';
@@ -88,7 +89,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
       throw error;
     }
-    return reply.redirect('/account?done=welcome', 303);
+    return leadOn(deps, reply, '/account?done=welcome');
   });
 
   app.post(`${PATH}/passkey`, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
@@ -110,7 +111,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error);
       return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
     }
-    return reply.redirect('/account?done=welcome', 303);
+    return leadOn(deps, reply, '/account?done=welcome');
   });
 
   app.get(`${PATH}/sent`, { config: page }, async (request, reply) => {
