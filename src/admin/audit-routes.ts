@@ -47,7 +47,7 @@ const filters = Type.Object(
     user_id: Type.Optional(
       Type.String({ format: 'uuid', description: 'The person whom the events concern.' }),
     ),
-    type: Type.Optional(Type.String({ maxLength: 100, examples: ['login.failed'] })),
+    type: Type.Optional(Type.String({ minLength: 1, maxLength: 100, examples: ['login.failed'] })),
     from: Type.Optional(Type.String({ format: 'date-time', description: 'The earliest time, inclusive.' })),
     to: Type.Optional(Type.String({ format: 'date-time', description: 'The latest time, exclusive.' })),
     ...paging,

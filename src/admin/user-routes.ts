@@ -45,7 +45,7 @@ export function routes(app: App, deps: KeysDeps): void {
                   'The beginning of an address, a username, a full name or a last name, in any case.',
               }),
             ),
-            role: Type.Optional(Type.String({ maxLength: 100 })),
+            role: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
             disabled: Type.Optional(Type.Boolean()),
             limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
             cursor: Type.Optional(Type.String({ maxLength: 500 })),

@@ -35,6 +35,32 @@ export async function listActivity(deps: Deps, userId: string, page: PageRequest
   };
 }
 
+/** Something that a person did to others, or to what belongs to nobody. */
+export type Act = Pick<EventBody, 'id' | 'type' | 'created_at' | 'outcome' | 'reason'>;
+
+/**
+ * What a person did that does not concern themselves. All else that such an event holds may be another person's: whom it
+ * concerns, and even the address, as of an invitation that is accepted later.
+ */
+export async function listActs(
+  { db }: Deps,
+  userId: string,
+  { limit, cursor }: PageRequest,
+): Promise<Page<Act>> {
+  const after = placeOf(cursor);
+  const found = await findEvents(db, { filter: { actsOf: userId }, after, limit: limit + 1 });
+  return pageOf(found, limit, {
+    keyOf: ({ created_us, id }) => [created_us, id],
+    present: ({ id, type, created_at, outcome, reason }) => ({
+      id,
+      type,
+      created_at: created_at.toISOString(),
+      outcome,
+      reason,
+    }),
+  });
+}
+
 // Microseconds since 1970, of the years that the database knows.
 const MICROSECONDS = /^-?\d{1,17}$/;
 

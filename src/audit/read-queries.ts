@@ -30,6 +30,8 @@ export const eventColumns: Fragment = sql`e.id, ${readableTime(sql`e.created_at`
 
 export interface EventFilter {
   readonly userId?: string | undefined;
+  /** What this person did that concerns somebody else, or nobody. */
+  readonly actsOf?: string | undefined;
   readonly type?: string | undefined;
   /** Not before. */
   readonly from?: Date | undefined;
@@ -53,7 +55,7 @@ export function findEvents(
     oldestFirst = false,
   }: { filter: EventFilter; after: Place | null; limit: number; oldestFirst?: boolean },
 ): Promise<StoredEvent[]> {
-  const { userId, type, from, to } = filter;
+  const { userId, actsOf, type, from, to } = filter;
   const placed =
     after === null
       ? sql``
@@ -63,6 +65,7 @@ export function findEvents(
     select ${eventColumns} from audit_events e
     where true
       ${userId === undefined ? sql`` : sql`and e.user_id = ${userId}::uuid`}
+      ${actsOf === undefined ? sql`` : sql`and e.actor_id = ${actsOf}::uuid and e.actor_kind = 'user' and e.actor_id is distinct from e.user_id`}
       ${type === undefined ? sql`` : sql`and e.type = ${type}::text`}
       ${from === undefined ? sql`` : sql`and e.created_at >= ${from}::timestamptz`}
       ${to === undefined ? sql`` : sql`and e.created_at < ${to}::timestamptz`}

@@ -64,6 +64,13 @@ export const auditEvents = defineEntity({
       columns: [{ name: 'type' }, { name: 'created_at', sort: 'desc' }],
     },
     { properties: 'transaction_id' },
+    // What people did to others: few events, so the others do not pay for this index.
+    {
+      name: 'audit_events_acts_idx',
+      properties: ['actor_id', 'created_at'],
+      columns: [{ name: 'actor_id' }, { name: 'created_at', sort: 'desc' }],
+      where: "actor_kind = 'user' and actor_id is distinct from user_id",
+    },
   ],
 });
 

@@ -252,6 +252,18 @@ test('after a restore with lower transaction ids an epoch begins, and nothing is
   ]);
 });
 
+test('who may call the function begins no epoch that the sealer would not begin: what is written would go unsealed', async () => {
+  await write(0);
+  await settle(deps);
+  await sealAll(deps);
+  for (const epoch of [2, 7, 0, 2_147_483_647, null])
+    await deps.db.run(sql`select begin_audit_epoch(${epoch}::int)`).catch(() => null);
+  await write(1);
+  await settle(deps);
+  expect(await sealAll(deps)).toBe(1);
+  expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 2, pending: 0 });
+});
+
 test('an epoch ends however long its trail is: no limit of a statement holds it up', async () => {
   await write(0);
   await settle(deps);

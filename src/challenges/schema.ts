@@ -24,6 +24,12 @@ export const challenges = defineEntity({
         'create unique index challenges_purpose_secret_hash_idx on challenges (purpose, secret_hash)',
     },
     { properties: ['user_id', 'purpose'] },
+    // Invitations alone are looked up by their address, so nothing else pays for this index.
+    {
+      name: 'challenges_invitations_idx',
+      expression:
+        "create index challenges_invitations_idx on challenges (lower(sent_to), expires_at) where purpose = 'invitation'",
+    },
     { properties: 'expires_at' },
   ],
 });

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { acceptInvitation, logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { rowsRead } from '../../test/support/plan.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
+import { findWaiting } from './queries.ts';
 
 let service: TestApp;
 let admin: { id: string; token: string };
@@ -255,4 +257,19 @@ test('an unverified account that holds more than the inviter by then is neither 
   expect([refused.statusCode, refused.json().code]).toEqual([400, 'invitation_invalid']);
   const { access_token } = await logIn(service, chief);
   expect((await service.call('GET', '/users', { token: access_token })).statusCode).toBe(200);
+});
+
+test('the earlier invitations of an address are found without reading those of others', async () => {
+  const { db, clock } = service.deps;
+  const sentTo = fresh();
+  await invited({ email: sentTo });
+  await db.run(sql`
+    insert into challenges (id, purpose, secret_hash, sent_to, data, created_at, expires_at)
+    select gen_random_uuid(), purpose, sha256(n::text::bytea), n || sent_to, data, created_at, expires_at
+    from challenges, generate_series(1, 2000) as n where sent_to = ${sentTo}::text`);
+  await db.run(sql`analyze challenges`);
+  const read = await rowsRead(db, sent =>
+    findWaiting(sent, { sentTo: sentTo.toUpperCase(), now: clock.now() }),
+  );
+  expect(read).toBeLessThan(50);
 });

@@ -40,9 +40,8 @@ export function findWaiting(
   database: Sql,
   { now, ...which }: { now: Date } & ({ id: string } | { sentTo: string }),
 ): Promise<{ roles: string[] }[]> {
-  const id = 'id' in which ? which.id : null;
-  const sentTo = 'sentTo' in which ? which.sentTo : null;
+  const these =
+    'id' in which ? sql`id = ${which.id}::uuid` : sql`lower(sent_to) = lower(${which.sentTo}::text)`;
   return database.rows(sql`
-    select data -> 'roles' as roles from challenges
-    where ${waiting(now)} and (id = ${id}::uuid or lower(sent_to) = lower(${sentTo}::text))`);
+    select data -> 'roles' as roles from challenges where ${waiting(now)} and ${these}`);
 }

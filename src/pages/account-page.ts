@@ -29,7 +29,7 @@ export function accountPage(
 ): Html {
   const { words, done } = view;
   const dones: Readonly<Record<string, string>> = words.done;
-  const told = typeof done === 'string' && Object.hasOwn(dones, done) ? dones[done] : undefined;
+  const told = done !== null && Object.hasOwn(dones, done) ? dones[done] : undefined;
   return documentOf(
     view,
     title,

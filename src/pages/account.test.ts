@@ -122,7 +122,7 @@ test('of two sign-ups in two tabs, neither gets the password that was chosen for
   expect(refused.body).toContain('This sign-up was started elsewhere, or too long ago.');
   expect(refused.body).toContain('second-tab@example.com');
   const made = await browser.submit(second, chosen);
-  expect(made.headers.location).toBe('/account?done=welcome');
+  expect(made.headers.location).toBe('/account');
 });
 
 test('signing up in two steps leads into the account; what is wrong stands at its field', async () => {
@@ -192,7 +192,7 @@ describe('the account', () => {
     expect(confirm.body).toContain(`value="${ada.email}" autocomplete="username"`);
     expect((await browser.submit(confirm, { password: 'no' })).statusCode).toBe(401);
     const confirmed = await browser.submit(confirm, { password: ada.password });
-    expect(confirmed.headers.location).toBe('/account?done=unsent');
+    expect(confirmed.headers.location).toBe('/account');
     const done = await browser.submitAndFollow(await browser.get('/account'), change, '/account/email');
     expect(done.body).toContain('Waiting for confirmation');
     expect((await mailsTo(world, change.email)).map(({ template }) => template)).toEqual([

@@ -14,6 +14,7 @@ import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { html } from './html.ts';
 import { passkeyIcon } from './icons.ts';
+import { leadOn } from './message.ts';
 import { assertionIn, passkeyForm } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
@@ -70,7 +71,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       const owner = await passwordOwner(principal);
       return show(reply, confirmPage(view, kinds, { next, factor, failure, passkey, owner }), failure.status);
     }
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 
   app.post(`${PATH}/passkey`, { config: { ...page, limit: 'login' } }, async (request, reply) => {
@@ -86,7 +87,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       const body = confirmPage(view, await kindsOf(principal), { next, failure, passkey, owner });
       return show(reply, body, failure.status);
     }
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 
   app.post(`${PATH}/text`, { config: { ...page, limit: 'mfa' } }, async (request, reply) => {

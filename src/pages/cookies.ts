@@ -2,7 +2,14 @@ import type { Config } from '../platform/config.ts';
 import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
 
 /** The cookies of the pages. Only these pages read them; the API accepts bearers alone. */
-export type PageCookie = 'access' | 'refresh' | 'form' | 'pending' | `provider_${string}`;
+export type PageCookie =
+  | 'access'
+  | 'refresh'
+  | 'form'
+  | 'pending'
+  | 'mailed_next'
+  | 'done'
+  | `provider_${string}`;
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 

@@ -14,6 +14,7 @@ const problems: Partial<Record<ProblemCode, string>> = {
   not_found: 'The address may be mistyped, or the page may have moved.',
   form_refused:
     'The page was open for too long, or somebody else has signed in since, or this browser blocks our cookies. Go back, reload the page and try again.',
+  payload_too_large: 'That is more than this form takes. Go back, shorten it and send it again.',
   feature_disabled: 'This is switched off here.',
   internal_error: 'Something went wrong on our side. Please try again in a moment.',
   sms_budget_spent: 'We cannot send more text messages to this number for now. Use another way, or wait.',
@@ -213,6 +214,7 @@ export const english = {
     phone: 'Phone number',
     phoneHint: 'With the country code, such as +254\u00a0712\u00a0345\u00a0678.',
     next: 'Continue',
+    with: (provider: string) => `Sign up with ${provider}`,
     known: 'Already have an account?',
     signIn: 'Sign in',
     passwordTitle: 'Choose a password',

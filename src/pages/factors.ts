@@ -9,6 +9,7 @@ import { personOf } from './browser-session.ts';
 import { authenticatorPage, phoneCodePage, phonePage, recoveryCodesPage } from './factor-pages.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { textOf } from './form.ts';
+import { leadOn } from './message.ts';
 import { page, show } from './prepare.ts';
 import { securityPage } from './security.ts';
 import { phoneOf } from './sign-up-page.ts';
@@ -44,7 +45,7 @@ export function factorPages(app: App, deps: KeysDeps): void {
         const failure = failureOf(view.words, error);
         return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
       }
-      return reply.redirect(`${PATH}?done=factor_removed`, 303);
+      return leadOn(deps, reply, `${PATH}?done=factor_removed`);
     });
   }
 }

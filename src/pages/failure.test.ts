@@ -67,6 +67,16 @@ test('what is too long for any form is said on the page about it, and not to be 
   expect(refused.body).not.toContain('marked below');
 });
 
+test('a form that is larger than any we take is refused on a page in words, and its connection is kept', async () => {
+  const browser = new Browser(world);
+  const page = await browser.get('/account/sign-in');
+  const refused = await browser.submit(page, { username: 'a'.repeat(70_000), password: 'x' });
+  expect([refused.statusCode, refused.headers['content-type']]).toEqual([413, 'text/html; charset=utf-8']);
+  expect(refused.body).toContain('That is more than this form takes. Go back, shorten it and send it again.');
+  // If it were closed while the form is on its way, the browser would show an error of its own (RFC 9112 §9.6).
+  expect(refused.headers.connection).not.toBe('close');
+});
+
 test('whoever must confirm an address, and lost the mail, is told the way that the page has for it', async () => {
   const strict = await testApp({ requireVerifiedEmail: true });
   try {

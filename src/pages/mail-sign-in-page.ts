@@ -2,6 +2,7 @@ import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
 import { type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
+import { withNext } from './paths.ts';
 import type { View } from './view.ts';
 
 /** Where signing in by mail begins. */
@@ -23,7 +24,7 @@ ${form(view, { action: `${MAIL_SIGN_IN}/code`, submit: words.go, hidden: { token
 /** Asks for the address. */
 export function askForMailPage(
   view: View,
-  { email, failure }: { email: string; failure: Failure | null },
+  { email, failure, next }: { email: string; failure: Failure | null; next: string },
 ): Html {
   const { mailSignIn: words } = view.words;
   return cardPage(view, {
@@ -32,6 +33,7 @@ export function askForMailPage(
 ${form(view, {
   action: MAIL_SIGN_IN,
   submit: words.submit,
+  hidden: { next },
   failure,
   fields: field(view, failure, {
     name: 'email',
@@ -42,12 +44,15 @@ ${form(view, {
     autofocus: true,
   }),
 })}`,
-    after: html`<a href="/account/sign-in">${words.back}</a>`,
+    after: html`<a href="${withNext('/account/sign-in', next)}">${words.back}</a>`,
   });
 }
 
 /** Asks for the code, in the browser that the mail was asked for in. */
-export function mailedCodePage(view: View, failure: Failure | null): Html {
+export function mailedCodePage(
+  view: View,
+  { failure, next }: { failure: Failure | null; next: string },
+): Html {
   const { mailSignIn: words } = view.words;
   return cardPage(view, {
     title: words.sentTitle,
@@ -65,6 +70,6 @@ ${form(view, {
     autofocus: true,
   }),
 })}`,
-    after: html`<a href="${MAIL_SIGN_IN}">${words.again}</a>`,
+    after: html`<a href="${withNext(MAIL_SIGN_IN, next)}">${words.again}</a>`,
   });
 }

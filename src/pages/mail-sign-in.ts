@@ -1,12 +1,14 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { signInByMail } from '../mail-sign-in/answer.ts';
 import { requestSignIn, requireSignInByMail } from '../mail-sign-in/request.ts';
-import { requestCookie, requestTokenOf } from '../mail-sign-in/request-token.ts';
+import { requestCookie, requestTokenOf, SIGN_IN_LIFETIME } from '../mail-sign-in/request-token.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { replaceSession } from './browser-session.ts';
+import { readCookie, writeCookie } from './cookies.ts';
+import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import {
@@ -14,28 +16,42 @@ import {
   mailedCodePage as codePage,
   MAIL_SIGN_IN as PATH,
 } from './mail-sign-in-page.ts';
+import { leadOn } from './message.ts';
+import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { keepPending } from './sign-in.ts';
 import { viewOf } from './view.ts';
 
 /** Signing in with a mailed link or code. The browser that asked holds a cookie; the mail is worth nothing without it. */
 export function mailSignInPages(app: App, deps: KeysDeps): void {
+  // The mailed link cannot say where to go on, as whoever forwards it would say so too; and it opens in a tab of its own.
+  const nextOf = ({ headers }: PageRequest) =>
+    nextPage(readCookie(deps.config, headers.cookie, 'mailed_next'));
+  /** Binds the request to this browser, with where to go on; an empty token forgets both. */
+  const keepRequest = (reply: PageReply, token: string, next: string) => {
+    reply.header('set-cookie', requestCookie(deps.config, token));
+    const age = token === '' ? 0 : SIGN_IN_LIFETIME;
+    reply.header('set-cookie', writeCookie(deps.config, 'mailed_next', next, age));
+  };
+
   app.get(PATH, { config: page }, async (request, reply) => {
     requireSignInByMail(deps);
-    return show(reply, askPage(viewOf(deps, request, reply), { email: '', failure: null }));
+    const next = nextPage((request.query as { next?: unknown }).next);
+    return show(reply, askPage(viewOf(deps, request, reply), { email: '', failure: null, next }));
   });
 
   app.post(PATH, { config: { ...page, limit: 'reset' } }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const email = textOf(request, 'email');
+    const next = nextPage(textOf(request, 'next'));
     const caller = callerOf(request);
     try {
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
       const { token } = await requestSignIn(deps, caller, email);
-      reply.header('set-cookie', requestCookie(deps.config, token));
+      keepRequest(reply, token, next);
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
-      return show(reply, askPage(view, { email, failure }), failure.status);
+      return show(reply, askPage(view, { email, failure, next }), failure.status);
     }
     return reply.redirect(`${PATH}/code`, 303);
   });
@@ -43,11 +59,12 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
   app.get(`${PATH}/code`, { config: page }, async (request, reply) => {
     requireSignInByMail(deps);
     if (requestTokenOf(deps.config, request.headers.cookie) === null) return reply.redirect(PATH, 303);
-    return show(reply, codePage(viewOf(deps, request, reply), null));
+    return show(reply, codePage(viewOf(deps, request, reply), { failure: null, next: nextOf(request) }));
   });
 
   app.post(`${PATH}/code`, { config: { ...page, limit: 'login' } }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
+    const next = nextOf(request);
     const token = textOf(request, 'token', 200);
     const proof = token === '' ? { code: textOf(request, 'code', 16) } : { token };
     try {
@@ -59,14 +76,14 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       if (error instanceof Problem && error.code === 'mfa_required') {
-        reply.header('set-cookie', requestCookie(deps.config, ''));
+        keepRequest(reply, '', '');
         keepPending(deps, reply, String(error.members.mfa_token));
-        return reply.redirect('/account/sign-in/second-factor', 303);
+        return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
       }
       const failure = failureOf(view.words, error, ['code']);
-      return show(reply, codePage(view, failure), failure.status);
+      return show(reply, codePage(view, { failure, next }), failure.status);
     }
-    reply.header('set-cookie', requestCookie(deps.config, ''));
-    return reply.redirect('/account', 303);
+    keepRequest(reply, '', '');
+    return leadOn(deps, reply, next);
   });
 }

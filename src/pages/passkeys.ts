@@ -10,6 +10,7 @@ import { devicesOf } from '../throttle/device-cookie.ts';
 import { personOf, replaceSession } from './browser-session.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
+import { leadOn } from './message.ts';
 import { assertionIn, creationIn } from './passkey-form.ts';
 import { addPasskeyPage } from './passkey-pages.ts';
 import { nextPage } from './paths.ts';
@@ -49,7 +50,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
       const options = await beginPasskey(deps, principal);
       return show(reply, addPasskeyPage(view, principal, { options, name, failure }), failure.status);
     }
-    return reply.redirect('/account/security?done=passkey_added', 303);
+    return leadOn(deps, reply, '/account/security?done=passkey_added');
   });
 
   for (const act of ['rename', 'remove'] as const)
@@ -66,7 +67,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
         return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
       }
       const done = act === 'rename' ? 'passkey_renamed' : 'factor_removed';
-      return reply.redirect(`/account/security?done=${done}`, 303);
+      return leadOn(deps, reply, `/account/security?done=${done}`);
     });
 }
 
@@ -86,6 +87,6 @@ function waysIn(app: App, deps: KeysDeps): void {
       const byMail = deps.config.signInByMail;
       return show(reply, signInPage(view, { next, failure, providers, byMail }), failure.status);
     }
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 }

@@ -10,6 +10,7 @@ import { personOf } from './browser-session.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { field, form, textOf } from './form.ts';
 import { type Html, html } from './html.ts';
+import { leadOn } from './message.ts';
 import { page, show } from './prepare.ts';
 import { newPasswordFields } from './reset-page.ts';
 import { type View, viewOf } from './view.ts';
@@ -41,14 +42,14 @@ export function passwordPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error, FIELDS);
       return show(reply, passwordPage(view, principal, failure), failure.status);
     }
-    return reply.redirect('/account/security?done=password', 303);
+    return leadOn(deps, reply, '/account/security?done=password');
   });
 
   app.post(`${PATH}/mail`, { config: { ...page, limit: 'reset' } }, async (request, reply) => {
     const { account, caller } = await personOf(deps, request, reply);
     await limitAccount(deps, 'reset', { ip: caller.ip, account: account.email });
     await requestReset(deps, caller, account.email);
-    return reply.redirect('/account/security?done=password_mail', 303);
+    return leadOn(deps, reply, '/account/security?done=password_mail');
   });
 }
 

@@ -39,6 +39,10 @@ export function confirmPath(request: PageRequest): string {
 function leadingBack(path: string, { method, url }: PageRequest): string {
   const from = url.split('?', 1)[0] ?? '';
   const page = OWN_PAGES.find(own => from === own || from.startsWith(`${own}/`)) ?? '/account';
-  const next = method === 'POST' ? page + UNSENT : page;
+  return withNext(path, method === 'POST' ? page + UNSENT : page);
+}
+
+/** The path of a page of signing in that leads on to `next`. */
+export function withNext(path: string, next: string): string {
   return next === '/account' ? path : `${path}?next=${encodeURIComponent(next)}`;
 }

@@ -2,6 +2,7 @@ import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { basePathOf } from '../platform/http/base-path.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
+import { keepForTheBody, toProblem } from '../platform/http/errors.ts';
 import { answerFailure } from './error-page.ts';
 import { requireOwnForm } from './form-token.ts';
 import type { Html } from './html.ts';
@@ -27,7 +28,10 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
     if (typeof location === 'string' && location.startsWith('/')) reply.header('location', base + location);
     return typeof payload === 'string' ? underPath(payload, base) : payload;
   });
-  app.setErrorHandler((error, request, reply) => answerFailure(deps, error, request, reply));
+  app.setErrorHandler((error, request, reply) => {
+    keepForTheBody(toProblem(error), request, reply);
+    return answerFailure(deps, error, request, reply);
+  });
 }
 
 // Pages are written for the root. What a person wrote holds no bare quotation mark, so this never matches inside it.

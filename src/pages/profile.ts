@@ -5,6 +5,7 @@ import { sendVerification } from '../profile/verify-email.ts';
 import { personOf } from './browser-session.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
+import { leadOn } from './message.ts';
 import { page, show } from './prepare.ts';
 import { type ProfileValues, profilePage } from './profile-page.ts';
 import { phoneOf } from './sign-up-page.ts';
@@ -37,7 +38,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error, Object.keys(values));
       return show(reply, profilePage(view, principal, { values, profile: failure }), failure.status);
     }
-    return reply.redirect('/account?done=profile', 303);
+    return leadOn(deps, reply, '/account?done=profile');
   });
 
   app.post('/account/email', { config: { ...page, limit: 'profile' } }, async (request, reply) => {
@@ -51,7 +52,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
       return show(reply, profilePage(view, principal, { newEmail: email, email: failure }), failure.status);
     }
     const done = email === principal.account.email ? 'email_kept' : 'email';
-    return reply.redirect(`/account?done=${done}`, 303);
+    return leadOn(deps, reply, `/account?done=${done}`);
   });
 
   app.post('/account/email/verification', { config: { ...page, limit: 'mail' } }, async (request, reply) => {
@@ -63,6 +64,6 @@ export function profilePages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error);
       return show(reply, profilePage(view, principal, { email: failure }), failure.status);
     }
-    return reply.redirect('/account?done=verification', 303);
+    return leadOn(deps, reply, '/account?done=verification');
   });
 }

@@ -71,6 +71,22 @@ test('whoever cancels at the provider is back where they were: at linking, or si
   expect(unlinked.body).toContain('Linking was not completed there. Please try again.');
 });
 
+test('the sign-up page has the buttons too: they make an account, and whoever cancels there is back on that page', async () => {
+  const browser = new Browser(world);
+  const page = await browser.get('/account/sign-up');
+  expect(page.body).toContain('Sign up with Acme');
+  const start = linkOf(page.body, '/account/sign-up/with/acme');
+  const cancelled = await throughProvider(browser, start, null);
+  expect(cancelled.statusCode).toBe(400);
+  expect(cancelled.body).toContain('<h1>Create your account</h1>');
+  expect(cancelled.body).toContain('The sign-in was not completed there.');
+  expect(linkOf(cancelled.body, '/account/sign-up/with/acme')).toBe(start);
+
+  const answer = await throughProvider(browser, start, 'newcomer');
+  expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account']);
+  expect((await browser.get('/account')).body).toContain('newcomer@');
+});
+
 test('whose address the provider has not verified is told so, and of no account that is not there', async () => {
   const browser = new Browser(world);
   const refused = await throughProvider(browser, '/account/sign-in/with/acme', 'unverified-eve');
@@ -115,8 +131,8 @@ test('a provider is linked from the account alone, by this browser, and unlinked
     linkOf(page.body, '/account/security/identities/acme'),
     'ada-elsewhere',
   );
-  expect(answer.headers.location).toBe('/account/security?done=linked');
-  const linked = await browser.get('/account/security?done=linked');
+  expect(answer.headers.location).toBe('/account/security');
+  const linked = await browser.follow(answer);
   expect(linked.body).toContain('It was linked.');
   const unlinked = await browser.submitAndFollow(linked, {}, '/account/security/identities/unlink');
   expect(unlinked.body).toContain('It was unlinked.');

@@ -14,31 +14,43 @@ import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { requireFormToken } from './form-token.ts';
+import { leadOn } from './message.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { securityPage } from './security.ts';
 import { keepPending } from './sign-in.ts';
 import { signInPage } from './sign-in-page.ts';
+import { signUpPage } from './sign-up-page.ts';
 import { type View, viewOf } from './view.ts';
 
 const config = { ...page, limit: 'login' } as const;
 // How long a person may take at the provider, in seconds.
 const VERIFIER_AGE = 600;
 const LINKING = 'link';
+const SIGNING_UP = 'sign-up';
 
-/** Signing in with a provider, linking and unlinking it: the client of the redirect flow that these pages are. */
+/** Signing in or up with a provider, linking and unlinking it: the client of the redirect flow that these pages are. */
 export function providerPages(app: App, deps: KeysDeps): void {
-  app.get('/account/sign-in/with/:provider', { config, exposeHeadRoute: false }, async (request, reply) => {
+  const begin = async (request: PageRequest & { params: unknown }, reply: PageReply, purpose: string) => {
     const { provider } = request.params as { provider: string };
-    const next = nextPage((request.query as { next?: unknown }).next);
     const { location, cookie } = await authorize(deps, provider, {
       redirectUri: hostedCallback(deps.config),
-      ...keepVerifier(deps, reply, next),
+      ...keepVerifier(deps, reply, purpose),
       linkTicket: null,
     });
     if (cookie !== null) reply.header('set-cookie', cookie);
-    return reply.redirect(location, 303);
+    return location;
+  };
+
+  app.get('/account/sign-in/with/:provider', { config, exposeHeadRoute: false }, async (request, reply) => {
+    const next = nextPage((request.query as { next?: unknown }).next);
+    return reply.redirect(await begin(request, reply, next), 303);
   });
+
+  // A provider signs in and up alike: only whoever cancels there, or is refused, comes back to another page.
+  app.get('/account/sign-up/with/:provider', { config, exposeHeadRoute: false }, async (request, reply) =>
+    reply.redirect(await begin(request, reply, SIGNING_UP), 303),
+  );
 
   // Linking begins at a link, since a form may not lead to another host; so that link carries the form's token.
   app.get(
@@ -63,7 +75,8 @@ export function providerPages(app: App, deps: KeysDeps): void {
     const next = nextPage(purpose);
     if (typeof code !== 'string' || codeVerifier === null) {
       const { signIn, security } = view.words;
-      if (purpose !== LINKING) return show(reply, failedPage(deps, view, next, signIn.providerFailed), 400);
+      if (purpose !== LINKING)
+        return show(reply, failedPage(deps, view, purpose, signIn.providerFailed), 400);
       const principal = await personOf(deps, request, reply);
       const failure = { status: 400, summary: security.linkFailed, fields: {}, first: null };
       return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
@@ -78,7 +91,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
         const failure = failureOf(view.words, error);
         return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
       }
-      return reply.redirect('/account/security?done=linked', 303);
+      return leadOn(deps, reply, '/account/security?done=linked');
     }
     try {
       await signInWithCode(deps, request, reply, proof);
@@ -88,11 +101,15 @@ export function providerPages(app: App, deps: KeysDeps): void {
         return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
       }
       if (error instanceof Problem && error.code === 'account_disabled')
-        return show(reply, failedPage(deps, view, next, error.message), error.status);
+        return show(reply, failedPage(deps, view, purpose, error.message), error.status);
       const { status, summary } = failureOf(view.words, error);
-      return show(reply, failedPage(deps, view, next, summary ?? view.words.signIn.providerFailed), status);
+      return show(
+        reply,
+        failedPage(deps, view, purpose, summary ?? view.words.signIn.providerFailed),
+        status,
+      );
     }
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 
   app.post('/account/security/identities/unlink', { config: page }, async (request, reply) => {
@@ -104,7 +121,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error);
       return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
     }
-    return reply.redirect('/account/security?done=unlinked', 303);
+    return leadOn(deps, reply, '/account/security?done=unlinked');
   });
 }
 
@@ -151,11 +168,9 @@ function takeVerifier(
   return { purpose, codeVerifier: readCookie(config, headers.cookie, `provider_${id}`) };
 }
 
-function failedPage(deps: KeysDeps, view: View, next: string, summary: string) {
-  return signInPage(view, {
-    next,
-    failure: { status: 400, summary, fields: {}, first: null },
-    providers: providersOf(deps.config).filter(canRedirect),
-    byMail: deps.config.signInByMail,
-  });
+function failedPage({ config }: KeysDeps, view: View, purpose: string, summary: string) {
+  const failure = { status: 400, summary, fields: {}, first: null };
+  const providers = providersOf(config).filter(canRedirect);
+  if (purpose === SIGNING_UP) return signUpPage(view, { failure, providers });
+  return signInPage(view, { next: nextPage(purpose), failure, providers, byMail: config.signInByMail });
 }

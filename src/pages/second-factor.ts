@@ -13,6 +13,7 @@ import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { html } from './html.ts';
 import { passkeyIcon } from './icons.ts';
+import { leadOn } from './message.ts';
 import { assertionIn, passkeyForm } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
@@ -94,7 +95,7 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
         return show(reply, body, failure.status);
       }
       keepPending(deps, reply, '');
-      return reply.redirect(next, 303);
+      return leadOn(deps, reply, next);
     });
   }
 

@@ -11,6 +11,7 @@ import { accountPage, section, time } from './account-page.ts';
 import { dropTokens, personOf } from './browser-session.ts';
 import { form, textOf } from './form.ts';
 import { type Html, html } from './html.ts';
+import { leadOn } from './message.ts';
 import { page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -31,7 +32,7 @@ export function sessionPages(app: App, deps: KeysDeps): void {
     const id = readUuid(textOf(request, 'session_id', 64));
     if (id === null) throw new Problem('session_not_found');
     await endOwnSession(deps, principal, id).catch(unlessOver);
-    return reply.redirect(`${PATH}?done=session_ended`, 303);
+    return leadOn(deps, reply, `${PATH}?done=session_ended`);
   });
 
   app.post(`${PATH}/end-all`, { config: page }, async (request, reply) => {

@@ -1,12 +1,12 @@
-import type { Provider } from '../federation/provider.ts';
 import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
 import { type Html, html } from './html.ts';
-import { mailIcon, passkeyIcon, providerIcon } from './icons.ts';
+import { mailIcon, passkeyIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
 import { MAIL_SIGN_IN } from './mail-sign-in-page.ts';
 import { passkeyForm } from './passkey-form.ts';
-import { isUnsent } from './paths.ts';
+import { isUnsent, withNext } from './paths.ts';
+import { type LinkedProvider, providerLinks } from './provider-links.ts';
 import type { View } from './view.ts';
 
 export interface SignInPage {
@@ -15,7 +15,7 @@ export interface SignInPage {
   readonly failure?: Failure | null;
   /** SIGN_IN_BY_MAIL is on. */
   readonly byMail: boolean;
-  readonly providers: readonly Pick<Provider, 'id' | 'name' | 'kind'>[];
+  readonly providers: readonly LinkedProvider[];
 }
 
 /** A name and a password, and the providers that are configured. */
@@ -56,11 +56,11 @@ ${passkeyForm(view, {
   hidden: { next },
   tone: 'quiet',
 })}
-${byMail && html`<a class="button quiet" href="${MAIL_SIGN_IN}">${mailIcon}${view.words.mailSignIn.link}</a>`}
-${providers.map(
-  ({ id, name: provider, kind }) =>
-    html`<a class="button quiet" href="/account/sign-in/with/${encodeURIComponent(id)}?next=${encodeURIComponent(next)}">${providerIcon(kind)}${signIn.with(provider)}</a>`,
-)}</div>`,
+${byMail && html`<a class="button quiet" href="${withNext(MAIL_SIGN_IN, next)}">${mailIcon}${view.words.mailSignIn.link}</a>`}
+${providerLinks(providers, {
+  label: signIn.with,
+  to: id => `/account/sign-in/with/${id}?next=${encodeURIComponent(next)}`,
+})}</div>`,
     after: html`${signIn.stranger} <a href="/account/sign-up">${signIn.signUp}</a>`,
   });
 }

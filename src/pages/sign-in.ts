@@ -12,6 +12,7 @@ import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { mailedSignInPage } from './mail-sign-in-page.ts';
+import { leadOn } from './message.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { expiredPasswordPage } from './reset-password.ts';
@@ -33,7 +34,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
       const begun = requestTokenOf(deps.config, request.headers.cookie) !== null;
       return show(reply, mailedSignInPage(viewOf(deps, request, reply), { token, asked: begun }));
     }
-    if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect(next, 303);
+    if ((await personOrNull(deps, request, reply)) !== null) return leadOn(deps, reply, next);
     return show(reply, signInPage(viewOf(deps, request, reply), { next, providers, byMail }));
   });
 
@@ -53,7 +54,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error, ['username', 'password']);
       return show(reply, signInPage(view, { next, name, failure, providers, byMail }), failure.status);
     }
-    return reply.redirect(next, 303);
+    return leadOn(deps, reply, next);
   });
 
   app.post('/account/sign-out', { config: page }, async (request, reply) => {

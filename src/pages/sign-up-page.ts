@@ -4,6 +4,7 @@ import { addressOf, type Html, html } from './html.ts';
 import { passkeyIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
 import { passkeyForm } from './passkey-form.ts';
+import { type LinkedProvider, providerLinks } from './provider-links.ts';
 import { newPasswordFields } from './reset-page.ts';
 import type { View } from './view.ts';
 
@@ -19,11 +20,14 @@ export function phoneOf(text: string): string {
   return text.replaceAll(/[\s().\-/]/g, '');
 }
 
-/** Step 1: who somebody is. */
-export function signUpPage(
-  view: View,
-  { values, failure }: { values?: SignUpValues; failure: Failure | null },
-): Html {
+export interface SignUpPage {
+  readonly values?: SignUpValues;
+  readonly failure: Failure | null;
+  readonly providers: readonly LinkedProvider[];
+}
+
+/** Step 1: who somebody is; or a provider that tells. */
+export function signUpPage(view: View, { values, failure, providers }: SignUpPage): Html {
   const { signUp } = view.words;
   return cardPage(view, {
     title: signUp.title,
@@ -38,7 +42,12 @@ ${field(view, failure, { name: 'last_name', label: signUp.lastName, value: value
 </div>
 ${field(view, failure, { name: 'email', label: signUp.email, type: 'email', value: values?.email, autocomplete: 'email' })}
 ${field(view, failure, { name: 'phone_number', label: signUp.phone, type: 'tel', value: values?.phone_number, autocomplete: 'tel', hint: signUp.phoneHint })}`,
-})}`,
+})}
+${
+  providers.length > 0 &&
+  html`<div class="ways"><p class="or">${view.words.signIn.or}</p>
+${providerLinks(providers, { label: signUp.with, to: id => `/account/sign-up/with/${id}` })}</div>`
+}`,
     after: html`${signUp.known} <a href="/account/sign-in">${signUp.signIn}</a>`,
   });
 }

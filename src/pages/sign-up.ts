@@ -1,6 +1,7 @@
 import { signInNewAccount } from '../authentication/passkey.ts';
 import { findChallenge } from '../challenges/consume.ts';
 import { describeDevice } from '../delivery/device.ts';
+import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
@@ -13,6 +14,7 @@ import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
+import { leadOn } from './message.ts';
 import { creationIn } from './passkey-form.ts';
 import { page, show } from './prepare.ts';
 import { signInWithPassword } from './sign-in.ts';
@@ -24,9 +26,11 @@ const FIELDS = ['first_name', 'last_name', 'email', 'phone_number'];
 
 /** Signing up in two steps, as the API does it: who one is, then a password or a passkey. */
 export function signUpPages(app: App, deps: KeysDeps): void {
+  const providers = providersOf(deps.config).filter(canRedirect);
+
   app.get(PATH, { config: page }, async (request, reply) => {
     if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect('/account', 303);
-    return show(reply, signUpPage(viewOf(deps, request, reply), { failure: null }));
+    return show(reply, signUpPage(viewOf(deps, request, reply), { failure: null, providers }));
   });
 
   app.post(PATH, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
@@ -47,7 +51,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       reply.header('set-cookie', signupCookie(begun.token));
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
-      return show(reply, signUpPage(view, { values, failure }), failure.status);
+      return show(reply, signUpPage(view, { values, failure, providers }), failure.status);
     }
     return reply.redirect(`${PATH}/password`, 303);
   });
@@ -85,7 +89,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
       throw error;
     }
-    return reply.redirect('/account?done=welcome', 303);
+    return leadOn(deps, reply, '/account?done=welcome');
   });
 
   app.post(`${PATH}/passkey`, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
@@ -107,7 +111,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error);
       return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
     }
-    return reply.redirect('/account?done=welcome', 303);
+    return leadOn(deps, reply, '/account?done=welcome');
   });
 
   app.get(`${PATH}/sent`, { config: page }, async (request, reply) => {

@@ -29,7 +29,7 @@ test.each([
     const wrong = await browser.submit(asked, { username: ada.email, password: 'wrong' });
     expect(wrong.body).not.toContain(NOT_DONE);
     const back = await browser.submit(wrong, { username: ada.email, password: ada.password });
-    expect(back.headers.location).toBe(`${path}?done=unsent`);
+    expect(back.headers.location).toBe(path);
     expect((await browser.follow(back)).body).toContain(ONCE_MORE);
   },
 );
@@ -63,4 +63,15 @@ test('whoever opens a page is told nothing of the kind', async () => {
   const back = await browser.submitAndFollow(asked, { password: ada.password });
   expect(back.body).toContain('Current password');
   expect(back.body).not.toContain(ONCE_MORE);
+});
+
+test('what was done is told once, on its page: no reload tells it again, and no link makes a page tell it', async () => {
+  const browser = await signedIn(world, await person(world));
+  const SAVED = 'Your profile was saved.';
+  const save = async () => browser.submit(await browser.get('/account'), {}, {}, '/account/profile');
+  expect((await save()).headers.location).toBe('/account');
+  expect((await browser.get('/account/sessions')).body).not.toContain(SAVED);
+  expect((await browser.get('/account')).body).toContain(SAVED);
+  expect((await browser.get('/account')).body).not.toContain(SAVED);
+  expect((await browser.get('/account?done=profile')).body).not.toContain(SAVED);
 });

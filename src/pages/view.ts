@@ -4,6 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import { basePathOf } from '../platform/http/base-path.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { formTokenOf } from './form-token.ts';
+import { takeMessage } from './message.ts';
 import { type Words, wordsFor } from './words.ts';
 
 /** What every page is rendered with. */
@@ -11,8 +12,8 @@ export interface View {
   readonly words: Words;
   readonly brand: { readonly name: string; readonly logoUrl: string | null };
   readonly formToken: string;
-  /** What was just done, by its name in the catalogue; taken from the page's address. */
-  readonly done: unknown;
+  /** What was just done, by its name in the catalogue; whoever reads it must tell it, since it is told once. */
+  readonly done: string | null;
 }
 
 /** The view of a request; gives the browser its form cookie where it has none. */
@@ -28,7 +29,9 @@ export function viewOf(
     get formToken() {
       return token();
     },
-    done: (request.query as { done?: unknown }).done,
+    get done() {
+      return takeMessage(deps, request, reply);
+    },
   };
 }
 

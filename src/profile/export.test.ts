@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { type Member, member } from '../../test/support/people.ts';
+import { mailsTo } from '../../test/support/mails.ts';
+import { acceptInvitation, type Member, member } from '../../test/support/people.ts';
 import { rowsRead } from '../../test/support/plan.ts';
 import { watchedDatabase } from '../../test/support/watched-database.ts';
+import { findEvents } from '../audit/read-queries.ts';
 import { sql } from '../platform/sql.ts';
 import { authenticate } from '../sessions/authenticate.ts';
 import { exportOwnData } from './export.ts';
@@ -57,6 +59,7 @@ test('a history of thousands of events is told whole, each event once, the newes
     'devices',
     'challenges',
     'messages',
+    'acts',
   ]);
   const stored = await world.deps.db.rows<{ id: string }>(
     sql`select id from audit_events where user_id = ${ada.who.id}::uuid order by created_at desc, id desc`,
@@ -141,6 +144,34 @@ test('a passkey and a planned removal of factors are told as they are stored', a
   const told = (await world.call('GET', '/users/me/export', { token })).json();
   expect(told.factors).toEqual([expect.objectContaining({ name: 'Mine', credential })]);
   expect(told.factor_removal).toEqual({ requested_at: now.toISOString(), due_at: now.toISOString() });
+});
+
+test('what somebody did to others is told too, but neither to whom nor from where it came', async () => {
+  const { deps } = world;
+  const admin = await member(world, { roles: ['admin'] });
+  const invited = 'grace@invited.example';
+  const change = { token: admin.token, body: { first_name: 'Lin' } };
+  expect((await world.call('PATCH', `/users/${ada.who.id}`, change)).statusCode).toBe(200);
+  await world.call('POST', '/invitations', { token: admin.token, body: { email: invited, roles: ['user'] } });
+  const [mail] = await mailsTo(world, invited);
+  // The event that grants her role is the administrator's act, and has her address.
+  expect((await acceptInvitation(world, String(mail?.secrets.token))).statusCode).toBe(201);
+  const answer = await world.call('GET', '/users/me/export', { token: admin.token });
+  const acts: { type: string; created_at: string }[] = answer.json().acts;
+  expect(acts.map(({ type }) => type)).toEqual(['role.granted', 'invitation.sent', 'user.updated']);
+  expect(acts.at(-1)).toEqual({
+    id: expect.any(String),
+    type: 'user.updated',
+    created_at: expect.any(String),
+    outcome: 'success',
+    reason: null,
+  });
+  expect(answer.body).not.toContain(ada.who.id);
+  expect((await ask()).json().acts).toEqual([]);
+
+  await deps.db.run(sql`analyze audit_events`);
+  const first = { filter: { actsOf: admin.who.id }, after: null, limit: 500 };
+  expect(await rowsRead(deps.db, explained => findEvents(explained, first))).toBeLessThan(50);
 });
 
 test('of several at once one is told, and the others when to come back', async () => {

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { type Account, presentUser } from '../accounts/account.ts';
-import { listActivity } from '../audit/list.ts';
+import { listActivity, listActs } from '../audit/list.ts';
 import { recordEvent } from '../audit/record.ts';
+import type { Page } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
@@ -14,7 +15,7 @@ const underWay = new WeakMap<Deps['db'], Set<string>>();
 
 /**
  * All that is stored of the caller, as JSON: profile, names, roles, sessions, devices, factors, identities, links,
- * messages, lockouts and the whole history. It tells that secrets (hashes, tokens, keys) exist, but not the secrets. Long lists
+ * messages, lockouts, the whole history, and what they did to others. It tells that secrets (hashes, tokens, keys) exist, but not the secrets. Long lists
  * are read a page at a time, as fast as the reader takes them. Refuses with `rate_limited` while another export of the same
  * person is under way.
  */
@@ -65,7 +66,8 @@ function present(account: Account, roles: readonly string[]) {
 async function* documentOf(deps: Deps, userId: string, told: object): AsyncGenerator<string> {
   yield JSON.stringify(told).slice(0, -1);
   for (const list of LONG_LISTS) yield* textOf(list, pagesOf(deps, list, userId));
-  yield* textOf('activity', activityOf(deps, userId));
+  yield* textOf('activity', eventsOf(deps, userId, listActivity));
+  yield* textOf('acts', eventsOf(deps, userId, listActs));
   yield '}';
 }
 
@@ -85,10 +87,14 @@ async function* pagesOf({ db }: Deps, list: LongList, userId: string): AsyncGene
   for (let at = 0; at < ids.length; at += PAGE) yield await selectTold(db, list, ids.slice(at, at + PAGE));
 }
 
-async function* activityOf(deps: Deps, userId: string): AsyncGenerator<readonly object[]> {
+async function* eventsOf(
+  deps: Deps,
+  userId: string,
+  pageAt: (...asked: Parameters<typeof listActivity>) => Promise<Page<object>>,
+): AsyncGenerator<readonly object[]> {
   let cursor: string | undefined;
   do {
-    const page = await listActivity(deps, userId, { limit: PAGE, cursor });
+    const page = await pageAt(deps, userId, { limit: PAGE, cursor });
     yield page.items;
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);

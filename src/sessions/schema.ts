@@ -23,7 +23,11 @@ export const sessions = defineEntity({
     end_reason: text().nullable(),
   },
   // No index on a column that a refresh writes, so that a rotation stays a heap-only update.
-  indexes: [{ properties: 'user_id' }, { properties: 'expires_at' }],
+  indexes: [
+    { properties: 'user_id' },
+    { properties: 'expires_at' },
+    { name: 'sessions_ended_at_idx', properties: 'ended_at', where: 'ended_at is not null' },
+  ],
 });
 
 export const revokedTokens = defineEntity({

@@ -94,7 +94,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
       await expectSound(page);
       await verifyPerson(authenticator, true);
       await page.getByRole('button', { name: 'Use a passkey instead' }).click();
-      await page.waitForURL(`${origin}/account?done=welcome`);
+      await page.waitForURL(`${origin}/account`);
       expect(await page.getByRole('status').textContent()).toContain('Welcome.');
 
       await page.getByRole('link', { name: 'Security' }).click();
@@ -141,7 +141,7 @@ describe.skipIf(withoutChromium)('ways in, in Chromium', { timeout: 120_000 }, (
     expect(await made()).toHaveLength(0);
     expect(await page.getByLabel('Name of the passkey').inputValue()).toBe('My desk');
     await page.getByRole('button', { name: 'Create the passkey' }).click();
-    await page.waitForURL(`${origin}/account/security?done=passkey_added`);
+    await page.waitForURL(`${origin}/account/security`);
     expect(await made()).toHaveLength(1);
 
     await setPresence(false);

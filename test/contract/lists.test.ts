@@ -115,6 +115,19 @@ test('the first and the last instant are times, in any offset', async () => {
     expect((await get(`/audit-events?from=${encodeURIComponent(text)}`)).statusCode, text).toBe(200);
 });
 
+test('a filter without a value is refused, as it would match nothing; a q without one looks for nothing', async () => {
+  for (const [list, filters] of [
+    ['/users', ['role', 'disabled', 'limit', 'cursor']],
+    ['/audit-events', ['user_id', 'type', 'from', 'to', 'limit', 'cursor']],
+  ] as const)
+    for (const filter of filters) {
+      const answer = await get(`${list}?${filter}=`);
+      expect([filter, answer.statusCode]).toEqual([filter, 422]);
+      expect(answer.json().detail[0].loc).toEqual(['query', filter]);
+    }
+  expect((await get('/users?q=')).json().items).not.toEqual([]);
+});
+
 test('what means something to SQL means itself in q', async () => {
   await person(world, { email: 'plain@wild.example' });
   for (const q of ['%', '_', '%25', 'p%', 'plai_', '\\', "'", "' or true --", '.*', '\u{10ffff}', '*'])

@@ -47,6 +47,7 @@ test.each([
     '\r\n0\r\n\r\n',
   ],
   ['a body of somebody who is not signed in', 401, head('PUT /users/me HTTP/1.1', CLOSE, LENGTH), ''],
+  ['a form of a page that is too large', 413, head('POST /account/sign-in HTTP/1.1', CLOSE, LENGTH), ''],
 ])(
   'a connection whose last answer came before %s ends once all of it is read',
   async (_what, status, begin, end) => {

@@ -14,7 +14,9 @@ export function hostCookie(
 /** The values of all cookies with this name in a request's header; empty ones, which say nothing, are left out. */
 export function cookieValues(header: string | undefined, name: string): string[] {
   return (header ?? '').split(';').flatMap(pair => {
-    const [key, value] = pair.trim().split('=', 2);
-    return key === name && value !== undefined && value !== '' ? [value] : [];
+    // A value may itself contain `=` (RFC 6265 §4.1.1).
+    const [key, ...parts] = pair.trim().split('=');
+    const value = parts.join('=');
+    return key === name && value !== '' ? [value] : [];
   });
 }

@@ -90,15 +90,22 @@ export function answerProblem(
     reply.header('www-authenticate', challengeOf(problem, request));
   if (problem.retryAfter !== undefined)
     reply.header('retry-after', Math.max(1, Math.ceil(problem.retryAfter)));
-  // Fastify would close the connection while data is still on its way, which resets it and loses the answer (RFC 9112 §9.6).
-  // On a connection that is kept, the rest is read and thrown away, as after any other answer that did not wait for the body.
-  if (problem.code === 'payload_too_large') reply.removeHeader('connection');
-  if (!reply.hasHeader('connection')) readToTheEnd(request.raw, reply.raw);
+  keepForTheBody(problem, request, reply);
   return reply
     .code(problem.status)
     .header('content-type', 'application/json; charset=utf-8')
     .header('cache-control', 'no-store')
     .send(JSON.stringify(bodyOf(problem, request.id, oauth)));
+}
+
+/**
+ * Keeps the connection of a refusal until the body has arrived. Fastify would close it while data is still on its way, which
+ * resets it and loses the answer (RFC 9112 §9.6). On a connection that is kept, the rest is read and thrown away, as after any
+ * other answer that did not wait for the body.
+ */
+export function keepForTheBody(problem: Problem | null, request: FastifyRequest, reply: FastifyReply): void {
+  if (problem?.code === 'payload_too_large') reply.removeHeader('connection');
+  if (!reply.hasHeader('connection')) readToTheEnd(request.raw, reply.raw);
 }
 
 function bodyOf(problem: Problem, requestId: string, oauth: boolean): Record<string, unknown> {
