@@ -21,6 +21,12 @@ test('the document is valid OpenAPI 3.1', async () => {
   expect(world.judge.document.openapi).toBe('3.1.0');
 });
 
+test('a path appended to its server is an address there, as programs made from it do (OpenAPI 3.1 §4.8.5)', () => {
+  const { publicUrl } = world.deps.config.http;
+  // Appended to "/", a path would begin with "//": a browser would send the password to a host named "token".
+  expect(world.judge.document.servers).toEqual([{ url: publicUrl }]);
+});
+
 test('no two of its paths are one, written with other names of parameters (OpenAPI 3.1 §4.8.8.2)', () => {
   const paths = Object.keys(world.judge.document.paths as object);
   const alike = Map.groupBy(paths, path => path.replaceAll(/\{\w+\}/g, '{}'));

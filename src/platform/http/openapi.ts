@@ -65,8 +65,8 @@ export function describeApi(
         'Sign-up, login, sessions, passwords, roles and second factors. Every route is also available under `/api/v1`. Errors carry a stable `code`. A path answers methods other than those listed with 405 and `Allow`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // The first is relative to where the document was read: the page at /docs works under whatever name somebody opened it.
-    servers: [{ url: base || '/' }, { url: publicUrl }],
+    // Not "/": programs append a path to it (§4.8.5), and a browser would take the "token" of "//token" for a host.
+    servers: [{ url: publicUrl }],
     tags: [...new Set(routes.flatMap(({ schema }) => schema.tags ?? []))].map(name => ({ name })),
     paths,
     components: {
