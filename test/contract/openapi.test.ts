@@ -27,6 +27,20 @@ test('a path appended to its server is an address there, as programs made from i
   expect(world.judge.document.servers).toEqual([{ url: publicUrl }]);
 });
 
+test('programs made from it pass on what browsers take and give for a passkey, without a cast', () => {
+  const { schemas } = world.judge.document.components as { schemas: Record<string, object> };
+  // A type with an index signature, as generators make of `additionalProperties: true`, takes no PublicKeyCredentialJSON.
+  for (const name of ['PasskeyCreation', 'PasskeyAssertion'])
+    expect(JSON.stringify(schemas[name]), name).not.toContain('additionalProperties');
+  expect(schemas).toHaveProperty('PasskeyOptions.properties.options.required', ['challenge']);
+  expect(schemas).toHaveProperty('PasskeyCreationOptions.properties.options.required', [
+    'challenge',
+    'rp',
+    'user',
+    'pubKeyCredParams',
+  ]);
+});
+
 test('no two of its paths are one, written with other names of parameters (OpenAPI 3.1 §4.8.8.2)', () => {
   const paths = Object.keys(world.judge.document.paths as object);
   const alike = Map.groupBy(paths, path => path.replaceAll(/\{\w+\}/g, '{}'));
