@@ -212,6 +212,17 @@ test('every answer declares its headers, each with what it is and its schema', (
     }
 });
 
+test('a web client of another origin can read each header that is declared, but cookies and redirects', async () => {
+  const declared = world.judge.operations.flatMap(({ responses }) =>
+    Object.values(responses).flatMap(({ headers }) => Object.keys(headers)),
+  );
+  const { headers } = await world.call('GET', '/health', { headers: { origin: 'http://localhost:8000' } });
+  const exposed = String(headers['access-control-expose-headers']).split(', ');
+  // No script sees them: fetch follows a Location itself, and hides Set-Cookie (Fetch §2.2.2).
+  const readable = new Set(declared).difference(new Set(['Location', 'Set-Cookie']));
+  expect([...readable, 'Allow'].toSorted()).toEqual(exposed.toSorted());
+});
+
 test('an answer with a header that is not declared is told from it', async () => {
   const { judge } = world.judge;
   const answer = await world.call('GET', '/health');
