@@ -41,6 +41,19 @@ test('programs made from it pass on what browsers take and give for a passkey, w
   ]);
 });
 
+test('maps and choices between words are written as every generator of clients reads them', () => {
+  const { schemas } = world.judge.document.components as { schemas: Record<string, object> };
+  const text = JSON.stringify(world.judge.document);
+  // Many generators know neither `patternProperties` nor `const`: the members of a map, or the words, were lost.
+  expect(text.includes('patternProperties')).toBe(false);
+  expect(text.includes('"anyOf":[{"type":"string","const"')).toBe(false);
+  expect(schemas).toHaveProperty('Error.properties.checks.additionalProperties', { type: 'string' });
+  expect(schemas).toHaveProperty('Passkey.properties.device_type', {
+    type: 'string',
+    enum: ['single_device', 'multi_device'],
+  });
+});
+
 test('no two of its paths are one, written with other names of parameters (OpenAPI 3.1 §4.8.8.2)', () => {
   const paths = Object.keys(world.judge.document.paths as object);
   const alike = Map.groupBy(paths, path => path.replaceAll(/\{\w+\}/g, '{}'));
