@@ -1,5 +1,5 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
-import { assertionResponse, optionsBody } from '../mfa/passkey-schemas.ts';
+import { assertionResponse, requestOptionsBody } from '../mfa/passkey-schemas.ts';
 import type { AssertionResponse } from '../mfa/webauthn.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
@@ -30,7 +30,7 @@ export function routes(app: App, deps: KeysDeps): void {
         summary: 'Begin to sign in with a passkey',
         description:
           'Pass `options` to navigator.credentials.get (with mediation "conditional" to offer passkeys in a name field), and its result to POST /token/passkey.',
-        response: { 200: optionsBody },
+        response: { 200: requestOptionsBody },
       },
     },
     async () => ({ options: { ...(await beginPasskeySignIn(deps)) } }),
@@ -80,7 +80,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags,
         summary: 'Begin to complete a login with a passkey as second factor',
         body: Type.Object({ mfa_token: opaqueToken() }, exact),
-        response: { 200: optionsBody },
+        response: { 200: requestOptionsBody },
       },
     },
     async request => ({ options: { ...(await beginPasskeySecondFactor(deps, request.body.mfa_token)) } }),
@@ -121,7 +121,7 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags,
         summary: 'Begin to prove again that it is you, with a passkey',
-        response: { 200: optionsBody },
+        response: { 200: requestOptionsBody },
       },
     },
     async request => ({ options: { ...(await beginPasskeyReauthentication(deps, userOf(request))) } }),

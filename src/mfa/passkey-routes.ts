@@ -3,7 +3,7 @@ import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { addPasskey, beginPasskey } from './add-passkey.ts';
-import { creationResponse, optionsBody, passkeyBody, passkeyLabel } from './passkey-schemas.ts';
+import { creationOptionsBody, creationResponse, passkeyBody, passkeyLabel } from './passkey-schemas.ts';
 import { listPasskeys, removePasskey, renamePasskey } from './passkeys.ts';
 import type { CreationResponse } from './webauthn.ts';
 
@@ -35,7 +35,7 @@ export function routes(app: App, deps: Deps): void {
         tags,
         summary: 'Begin to add a passkey',
         description: 'Pass `options` to navigator.credentials.create, and its result to POST /mfa/passkeys.',
-        response: { 200: optionsBody },
+        response: { 200: creationOptionsBody },
       },
     },
     async request => ({ options: { ...(await beginPasskey(deps, userOf(request))) } }),

@@ -1,8 +1,8 @@
 import { Type } from '../platform/json-schema.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
-// Members that browsers may yet add to `toJSON()` must not get people refused.
-const open = { additionalProperties: true } as const;
+// These two are open, as members that browsers may yet add must not get people refused. They do not say
+// `additionalProperties: true`: generators make an index signature of it, and what browsers give has none.
 
 /** What `PublicKeyCredential.toJSON()` gives after `navigator.credentials.create` (Web Authentication §5.1). */
 export const creationResponse = Type.Object(
@@ -10,16 +10,13 @@ export const creationResponse = Type.Object(
     id: text(2000),
     rawId: text(2000),
     type: Type.Literal('public-key'),
-    response: Type.Object(
-      {
-        clientDataJSON: text(4000),
-        attestationObject: text(20_000),
-        transports: Type.Optional(Type.Array(Type.String({ maxLength: 32 }), { maxItems: 10 })),
-      },
-      open,
-    ),
+    response: Type.Object({
+      clientDataJSON: text(4000),
+      attestationObject: text(20_000),
+      transports: Type.Optional(Type.Array(Type.String({ maxLength: 32 }), { maxItems: 10 })),
+    }),
   },
-  { ...open, title: 'PasskeyCreation', description: 'PublicKeyCredential.toJSON() of a new passkey.' },
+  { title: 'PasskeyCreation', description: 'PublicKeyCredential.toJSON() of a new passkey.' },
 );
 
 /** What `PublicKeyCredential.toJSON()` gives after `navigator.credentials.get`. */
@@ -28,37 +25,62 @@ export const assertionResponse = Type.Object(
     id: text(2000),
     rawId: text(2000),
     type: Type.Literal('public-key'),
-    response: Type.Object(
-      {
-        clientDataJSON: text(4000),
-        authenticatorData: text(4000),
-        signature: text(4000),
-        userHandle: Type.Optional(
-          Type.Union([Type.String({ maxLength: 200 }), Type.Null()], {
-            description:
-              'Required for a sign-in, where it identifies the account; elsewhere it may be left out.',
-          }),
-        ),
-      },
-      open,
-    ),
+    response: Type.Object({
+      clientDataJSON: text(4000),
+      authenticatorData: text(4000),
+      signature: text(4000),
+      userHandle: Type.Optional(
+        Type.Union([Type.String({ maxLength: 200 }), Type.Null()], {
+          description:
+            'Required for a sign-in, where it identifies the account; elsewhere it may be left out.',
+        }),
+      ),
+    }),
   },
   {
-    ...open,
     title: 'PasskeyAssertion',
     description: 'PublicKeyCredential.toJSON() of a passkey that was used.',
   },
 );
 
-/** For `PublicKeyCredential.parseCreationOptionsFromJSON()` and `parseRequestOptionsFromJSON()`. */
-export const optionsBody = Type.Object(
+const challenge = Type.String({ description: 'Valid for five minutes and one answer.' });
+const forTheBrowser = {
+  additionalProperties: true,
+  description: 'Options for the Web Authentication API, as JSON.',
+} as const;
+
+/** For `PublicKeyCredential.parseRequestOptionsFromJSON()`. */
+export const requestOptionsBody = Type.Object(
+  { options: Type.Object({ challenge }, forTheBrowser) },
+  { title: 'PasskeyOptions' },
+);
+
+/** For `PublicKeyCredential.parseCreationOptionsFromJSON()`, with all that its type requires. */
+export const creationOptionsBody = Type.Object(
   {
     options: Type.Object(
-      { challenge: Type.String({ description: 'Valid for five minutes and one answer.' }) },
-      { ...open, description: 'Options for the Web Authentication API, as JSON.' },
+      {
+        challenge,
+        rp: Type.Object(
+          { id: Type.Optional(Type.String()), name: Type.String() },
+          { examples: [{ id: 'example.com', name: 'Example' }] },
+        ),
+        user: Type.Object(
+          { id: Type.String(), name: Type.String(), displayName: Type.String() },
+          {
+            examples: [
+              { id: 'AZMA9G8AcACAAAAAAAAAAQ', name: 'ada@example.com', displayName: 'Ada Lovelace' },
+            ],
+          },
+        ),
+        pubKeyCredParams: Type.Array(Type.Object({ alg: Type.Integer(), type: Type.Literal('public-key') }), {
+          examples: [[{ alg: -7, type: 'public-key' }]],
+        }),
+      },
+      forTheBrowser,
     ),
   },
-  { title: 'PasskeyOptions' },
+  { title: 'PasskeyCreationOptions' },
 );
 
 /** A passkey as its owner sees it. */

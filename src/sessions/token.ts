@@ -5,7 +5,9 @@ import { Type } from '../platform/json-schema.ts';
 /** The answer to a login and to a refresh (RFC 6749 §5.1). */
 export const tokenBody = Type.Object(
   {
-    access_token: Type.String({ description: 'A JWT of type at+jwt (RFC 9068).' }),
+    access_token: Type.String({
+      description: 'A JWT of type at+jwt (RFC 9068 §2.1), without a `client_id`.',
+    }),
     token_type: Type.Literal('bearer'),
     expires_in: Type.Integer({ description: 'Seconds until the access token expires.' }),
     expires_at: Type.String({ format: 'date-time' }),

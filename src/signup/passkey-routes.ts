@@ -1,5 +1,5 @@
 import { userBody } from '../accounts/account.ts';
-import { creationResponse, optionsBody, passkeyLabel } from '../mfa/passkey-schemas.ts';
+import { creationOptionsBody, creationResponse, passkeyLabel } from '../mfa/passkey-schemas.ts';
 import type { CreationResponse } from '../mfa/webauthn.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
@@ -25,7 +25,7 @@ export function routes(app: App, deps: Deps): void {
         description:
           'Pass `options` to navigator.credentials.create, and its result to POST /signup/passkey.',
         body: Type.Object({ email, signup_token: signupToken }, exact),
-        response: { 200: optionsBody },
+        response: { 200: creationOptionsBody },
       },
     },
     async request => {

@@ -21,6 +21,39 @@ test('the document is valid OpenAPI 3.1', async () => {
   expect(world.judge.document.openapi).toBe('3.1.0');
 });
 
+test('a path appended to its server is an address there, as programs made from it do (OpenAPI 3.1 §4.8.5)', () => {
+  const { publicUrl } = world.deps.config.http;
+  // Appended to "/", a path would begin with "//": a browser would send the password to a host named "token".
+  expect(world.judge.document.servers).toEqual([{ url: publicUrl }]);
+});
+
+test('programs made from it pass on what browsers take and give for a passkey, without a cast', () => {
+  const { schemas } = world.judge.document.components as { schemas: Record<string, object> };
+  // A type with an index signature, as generators make of `additionalProperties: true`, takes no PublicKeyCredentialJSON.
+  for (const name of ['PasskeyCreation', 'PasskeyAssertion'])
+    expect(JSON.stringify(schemas[name]), name).not.toContain('additionalProperties');
+  expect(schemas).toHaveProperty('PasskeyOptions.properties.options.required', ['challenge']);
+  expect(schemas).toHaveProperty('PasskeyCreationOptions.properties.options.required', [
+    'challenge',
+    'rp',
+    'user',
+    'pubKeyCredParams',
+  ]);
+});
+
+test('maps and choices between words are written as every generator of clients reads them', () => {
+  const { schemas } = world.judge.document.components as { schemas: Record<string, object> };
+  const text = JSON.stringify(world.judge.document);
+  // Many generators know neither `patternProperties` nor `const`: the members of a map, or the words, were lost.
+  expect(text.includes('patternProperties')).toBe(false);
+  expect(text.includes('"anyOf":[{"type":"string","const"')).toBe(false);
+  expect(schemas).toHaveProperty('Error.properties.checks.additionalProperties', { type: 'string' });
+  expect(schemas).toHaveProperty('Passkey.properties.device_type', {
+    type: 'string',
+    enum: ['single_device', 'multi_device'],
+  });
+});
+
 test('no two of its paths are one, written with other names of parameters (OpenAPI 3.1 §4.8.8.2)', () => {
   const paths = Object.keys(world.judge.document.paths as object);
   const alike = Map.groupBy(paths, path => path.replaceAll(/\{\w+\}/g, '{}'));
@@ -193,6 +226,17 @@ test('every answer declares its headers, each with what it is and its schema', (
           schema: { type: expect.any(String) },
         });
     }
+});
+
+test('a web client of another origin can read each header that is declared, but cookies and redirects', async () => {
+  const declared = world.judge.operations.flatMap(({ responses }) =>
+    Object.values(responses).flatMap(({ headers }) => Object.keys(headers)),
+  );
+  const { headers } = await world.call('GET', '/health', { headers: { origin: 'http://localhost:8000' } });
+  const exposed = String(headers['access-control-expose-headers']).split(', ');
+  // No script sees them: fetch follows a Location itself, and hides Set-Cookie (Fetch §2.2.2).
+  const readable = new Set(declared).difference(new Set(['Location', 'Set-Cookie']));
+  expect([...readable, 'Allow'].toSorted()).toEqual(exposed.toSorted());
 });
 
 test('an answer with a header that is not declared is told from it', async () => {

@@ -142,7 +142,15 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     origin: [...config.http.corsOrigins],
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
+    exposedHeaders: [
+      'X-Request-Id',
+      'Retry-After',
+      'RateLimit',
+      'RateLimit-Policy',
+      'WWW-Authenticate',
+      'Content-Disposition',
+      'Allow',
+    ],
     maxAge: 600,
     // OPTIONS from a client that is no browser asks what may be done here (RFC 9110 §9.3.7), and is no malformed preflight.
     strictPreflight: false,

@@ -31,9 +31,18 @@ const pageFrom = (root: string) => `<!doctype html>
 </html>
 `;
 
-const START = `window.ui = SwaggerUIBundle({
-  url: new URL('../openapi.json', document.currentScript.src).href, dom_id: '#swagger-ui', deepLinking: true,
+// The page sends requests to where it was opened, under whatever name that was; the document names PUBLIC_URL only.
+const START = `const root = new URL('..', document.currentScript.src).href.replace(/\\/$/, '');
+const url = root + '/openapi.json';
+window.ui = SwaggerUIBundle({
+  url, dom_id: '#swagger-ui', deepLinking: true,
   displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null,
+  responseInterceptor(answer) {
+    if (answer.url !== url) return answer;
+    const { servers, ...api } = JSON.parse(answer.text);
+    const others = servers.filter(server => server.url !== root);
+    return Object.assign(answer, { text: JSON.stringify({ ...api, servers: [{ url: root }, ...others] }) });
+  },
 });
 `;
 

@@ -65,8 +65,8 @@ export function describeApi(
         'Sign-up, login, sessions, passwords, roles and second factors. Every route is also available under `/api/v1`. Errors carry a stable `code`. A path answers methods other than those listed with 405 and `Allow`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // The first is relative to where the document was read: the page at /docs works under whatever name somebody opened it.
-    servers: [{ url: base || '/' }, { url: publicUrl }],
+    // Not "/": programs append a path to it (§4.8.5), and a browser would take the "token" of "//token" for a host.
+    servers: [{ url: publicUrl }],
     tags: [...new Set(routes.flatMap(({ schema }) => schema.tags ?? []))].map(name => ({ name })),
     paths,
     components: {
@@ -81,7 +81,11 @@ export function describeApi(
         },
       },
       headers: headerComponents,
-      schemas: { Error: errorSchema, ValidationError: validationErrorSchema, ...components },
+      schemas: {
+        Error: toComponent(errorSchema, components),
+        ValidationError: validationErrorSchema,
+        ...components,
+      },
     },
   };
 }
@@ -208,7 +212,7 @@ function describeRefusals(config: RouteConfig, method: string): Json {
 function toComponent(schema: unknown, components: Json): unknown {
   if (Array.isArray(schema)) return schema.map(item => toComponent(item, components));
   if (typeof schema !== 'object' || schema === null) return schema;
-  const { $id: _id, contentType: _type, ...rest } = schema as Json;
+  const { $id: _id, contentType: _type, ...rest } = widelyRead(schema as Json);
   const mapped = Object.fromEntries(
     Object.entries(rest).map(([key, value]) => [key, toComponent(value, components)]),
   );
@@ -216,4 +220,17 @@ function toComponent(schema: unknown, components: Json): unknown {
   const name = rest.title.replaceAll(/[^A-Za-z0-9]/g, '');
   components[name] = mapped;
   return { $ref: `#/components/schemas/${name}` };
+}
+
+// Generators of clients that grew up with OpenAPI 3.0 know neither `patternProperties` nor `const`, and make types without
+// the members or the words that these give.
+function widelyRead({ anyOf, patternProperties, ...rest }: Json): Json {
+  const words = (anyOf as Json[] | undefined)?.map(each => each.const);
+  if (words?.every(word => typeof word === 'string')) return { type: 'string', enum: words, ...rest };
+  const map = patternProperties as Json | undefined;
+  return {
+    ...(anyOf !== undefined && { anyOf }),
+    ...rest,
+    ...(map !== undefined && { additionalProperties: map['^.*$'] }),
+  };
 }
