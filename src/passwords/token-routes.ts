@@ -1,7 +1,7 @@
 import { clientTokenBody, issueClientToken } from '../clients/token.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { readFormBodies, withValues } from '../platform/http/bodies.ts';
+import { readFormBodies, readMultipartBodies, withValues } from '../platform/http/bodies.ts';
 import { optionalToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
 import { Type } from '../platform/json-schema.ts';
@@ -18,6 +18,7 @@ const text = (maxLength: number) => optional(Type.String({ maxLength }));
 /** `POST /token`, the one place where a password becomes tokens. */
 export async function routes(app: App, deps: KeysDeps): Promise<void> {
   await readFormBodies(app);
+  readMultipartBodies(app);
   app.post(
     '/token',
     {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import formbody from '@fastify/formbody';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problems.ts';
 import { isStorable } from '../storable.ts';
 
@@ -81,6 +81,29 @@ export async function readFormBodies(app: FastifyInstance): Promise<void> {
   });
 }
 
+/**
+ * Also reads the text fields of `multipart/form-data` (RFC 7578), within the plugin that calls it: FastAPI took it wherever it
+ * takes a form, and it is what a browser makes of `FormData`.
+ */
+export function readMultipartBodies(app: FastifyInstance): void {
+  app.addContentTypeParser(
+    'multipart/form-data',
+    { parseAs: 'buffer' },
+    async ({ headers }: FastifyRequest, body: Buffer) => {
+      if (!isUtf8(body)) throw malformedForm('The form is not valid UTF-8.');
+      // Node's own parser, which is loaded when the first such form comes.
+      const whole = new Response(body, { headers: { 'content-type': headers['content-type'] as string } });
+      const fields = await whole.formData().catch((cause: unknown) => {
+        throw malformedForm('The body is not valid multipart/form-data.', cause);
+      });
+      return formOf(fields);
+    },
+  );
+}
+
+const malformedForm = (message: string, cause?: unknown) =>
+  new Problem('malformed_request', { message, cause });
+
 /** The parameters of an OAuth request that have a value: one without a value is treated as omitted (RFC 6749 §3.2). */
 export function withValues<Parameters extends Readonly<Record<string, unknown>>>(
   parameters: Parameters,
@@ -90,7 +113,6 @@ export function withValues<Parameters extends Readonly<Record<string, unknown>>>
 }
 
 function parseForm(text: string): Record<string, string> {
-  const form: Record<string, string> = {};
   let pairs: URLSearchParams;
   try {
     decodeURIComponent(text.replaceAll('+', ' '));
@@ -98,15 +120,18 @@ function parseForm(text: string): Record<string, string> {
     if (text.includes('\uFFFD')) throw new TypeError('not UTF-8');
     pairs = new URLSearchParams(text);
   } catch (cause) {
-    throw new Problem('malformed_request', { message: 'The form is not valid UTF-8.', cause });
+    throw malformedForm('The form is not valid UTF-8.', cause);
   }
+  return formOf(pairs);
+}
+
+function formOf(pairs: Iterable<[name: string, value: unknown]>): Record<string, string> {
+  const form: Record<string, string> = {};
   for (const [name, value] of pairs) {
     // RFC 6749 §3.2: parameters must not be included more than once.
-    if (Object.hasOwn(form, name)) {
-      throw new Problem('malformed_request', {
-        message: `The parameter ${name.slice(0, 40)} is sent twice.`,
-      });
-    }
+    if (Object.hasOwn(form, name)) throw malformedForm(`The parameter ${name.slice(0, 40)} is sent twice.`);
+    if (typeof value !== 'string')
+      throw malformedForm(`The parameter ${name.slice(0, 40)} is a file. Send it as text.`);
     if (value.includes('\0')) throw unstorable(['body', name]);
     Object.defineProperty(form, name, { value, enumerable: true, configurable: true, writable: true });
   }
