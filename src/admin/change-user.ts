@@ -1,4 +1,5 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
+import { clearPendingEmail } from '../accounts/mailbox.ts';
 import { normalizeProfile, type ProfileChange, setDisabled, writeProfile } from '../accounts/profile.ts';
 import { recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
@@ -73,5 +74,7 @@ async function switchLogin(
   });
   if (!disabled) return [];
   await voidLinks(deps, tx, account);
+  // It may be a thief's: without this, once the account is enabled again, asking for another mail sends a link there.
+  await clearPendingEmail(deps, tx, account.id);
   return endSessionsOf(deps, tx, { userId: account.id, reason: 'disabled', actor, caller });
 }

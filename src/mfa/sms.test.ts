@@ -186,3 +186,21 @@ test('a texted code is for the login that asked for it, and proves a session, bu
     await world.close();
   }
 });
+
+test('a code that was texted to a phone which its owner has replaced meanwhile answers no login', async () => {
+  const { who, token } = await member(service);
+  const [lost, next] = ['+254712345681', '+254712345682'];
+  const setUp = async (phone_number: string) => {
+    await service.call('POST', '/mfa/sms', { token, body: { phone_number } });
+    const body = { code: await nextCode(phone_number, 1) };
+    expect((await service.call('POST', '/mfa/sms/confirm', { token, body })).statusCode).toBe(200);
+  };
+  await setUp(lost);
+  const mfa_token = await demand(who);
+  await service.call('POST', '/token/mfa/sms', { body: { mfa_token } });
+  const code = await nextCode(lost, 2);
+  expect((await service.call('DELETE', '/mfa/sms', { token })).statusCode).toBe(204);
+  await setUp(next);
+  const answer = await service.call('POST', '/token/mfa', { body: { mfa_token, factor: 'sms', code } });
+  expect([answer.statusCode, answer.json().code]).toEqual([401, 'invalid_mfa_code']);
+});

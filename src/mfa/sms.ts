@@ -13,7 +13,7 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { completeEnrolment } from './enrolment.ts';
-import { replaceUnconfirmed, selectFactor } from './queries.ts';
+import { type FactorRow, replaceUnconfirmed, selectFactor } from './queries.ts';
 
 /** How long a texted code is good for, in seconds (ASVS 6.5.5: at most ten minutes). */
 const CODE_LIFETIME = 600;
@@ -71,7 +71,7 @@ export async function confirmSms(deps: Deps, principal: UserPrincipal, code: str
   return completeEnrolment(deps, principal, {
     id: factor.id,
     kind: 'sms',
-    prove: async () => ((await answerNewest(deps, 'sms-enrol', userId, code)) ? true : null),
+    prove: async () => ((await answerNewest(deps, 'sms-enrol', factor, { userId, code })) ? true : null),
   });
 }
 
@@ -97,31 +97,33 @@ export async function textLoginCode(deps: Deps, asker: Asker & Occasion): Promis
 export type Occasion = { readonly loginId: string } | { readonly sessionId: string };
 
 /**
- * Whether the code is the newest that was texted, and for this occasion: a code for one login is of no use to another
- * (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins alone. True for one of N
- * callers at once.
+ * Whether the code is the newest that was texted, to the phone that is set up now, and for this occasion: a code for one
+ * login is of no use to another (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins
+ * alone. True for one of N callers at once.
  */
-export function spendSmsCode(
+export async function spendSmsCode(
   deps: Deps,
   { userId, ...occasion }: { readonly userId: string } & Occasion,
   code: string,
 ): Promise<boolean> {
-  return answerNewest(deps, 'sms-login', userId, code, ({ loginId, sessionId }) =>
+  const factor = await selectFactor(deps.db, { userId, kind: 'sms', confirmed: true });
+  return answerNewest(deps, 'sms-login', factor, { userId, code }, ({ loginId, sessionId }) =>
     'loginId' in occasion
       ? loginId === occasion.loginId
       : sessionId === undefined || sessionId === occasion.sessionId,
   );
 }
 
+// A code proves the phone that it was texted to, and no other: its owner may have removed a lost one since.
 async function answerNewest(
   deps: Deps,
-  purpose: 'sms-enrol' | 'sms-login',
-  userId: string,
-  code: string,
+  purpose: Destination['purpose'],
+  factor: Pick<FactorRow, 'phone_number'> | null,
+  { userId, code }: { readonly userId: string; readonly code: string },
   isMeant: (data: Challenge['data']) => boolean = () => true,
 ): Promise<boolean> {
   const newest = await newestChallenge(deps, deps.db, { purpose, userId });
-  if (newest === null || !isMeant(newest.data)) return false;
+  if (newest === null || newest.sentTo !== factor?.phone_number || !isMeant(newest.data)) return false;
   const answer = await answerCode(deps, deps.db, { purpose, id: newest.id, code });
   return typeof answer === 'object';
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailedToken } from '../../test/support/mails.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -62,4 +62,21 @@ test('an address that only looks like one that is kept does not give up the kept
   expect([refused.statusCode, refused.json().code]).toEqual([409, 'address_taken']);
   expect((await undo(own)).statusCode).toBe(200);
   expect(await addressOf(ada)).toBe(ada.email);
+});
+
+test('disabling an account calls off a pending change of address: enabled again, it mails no link to that address', async () => {
+  const admin = (await logIn(world, await person(world, { roles: ['admin'] }))).access_token;
+  const ada = await person(world);
+  const thief = `thief-${ada.email}`;
+  const { access_token: stolen } = await logIn(world, ada);
+  await world.call('PUT', '/users/me', { token: stolen, body: { email: thief } });
+  for (const disabled of [true, false]) {
+    const body = { disabled };
+    const answer = await world.call('PATCH', `/users/${ada.id}`, { token: admin, body });
+    expect(answer.json()).toMatchObject({ disabled, pending_email: null });
+  }
+  world.deps.clock.advance(60);
+  const { access_token: token } = await logIn(world, ada);
+  expect((await world.call('POST', '/verify-email', { token })).json().code).toBe('already_verified');
+  expect((await mailsTo(world, thief)).map(({ template }) => template)).toEqual(['email-change-confirm']);
 });
