@@ -133,6 +133,19 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     await other.close();
   });
 
+  test('a server that may evict revocations is warned of once; one that never evicts is not', async () => {
+    const warn = vi.spyOn(log, 'warn');
+    onTestFinished(() => warn.mockRestore());
+    await (await open()).close();
+    await server.client.config('SET', 'maxmemory-policy', 'volatile-lru', 'maxmemory', '100mb');
+    const other = await open();
+    await vi.waitFor(() => expect(warn).toHaveBeenCalled());
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/^Redis may evict revocations \(maxmemory-policy volatile-lru\).*noeviction/)],
+    ]);
+    await other.close();
+  });
+
   test.each(['redis', 'redis+cluster'])(
     'the password that a %s:// server refuses is not in the log',
     async scheme => {

@@ -6,6 +6,7 @@ import { openListeners } from '../listeners.ts';
 import type { Log } from '../log.ts';
 import { createBreaker } from './breaker.ts';
 import { COMMAND_TIMEOUT_MS, connectRedis } from './connect.ts';
+import { warnOfEviction } from './eviction.ts';
 import { keysUnder, PREFIX } from './keys.ts';
 import { openRevocationCopy } from './revocations.ts';
 
@@ -85,6 +86,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     copy.markStale();
     void breaker.probe().then(() => copy.check());
   });
+  client.once('ready', () => void warnOfEviction(client, log));
   subscriber.on('message', (channel: string, message: string) => listeners.tell(channel, message));
   const timer = setInterval(() => void copy.check(), checkInterval).unref();
   await firstProbe(client, () => breaker.probe());
