@@ -26,6 +26,12 @@ const PROBE_INTERVAL_MS = 1_000;
 const CHECK_INTERVAL_MS = 5_000;
 const FIRST_CONNECTION_MS = 1_000;
 
+// The driver refuses a command before there is a connection, and names only an option of its own.
+const isUnsent = (error: unknown) => error instanceof Error && error.message.includes('enableOfflineQueue');
+const UNSENT =
+  'The server has not answered the connection yet. Look after the host and port of REDIS_URL, a firewall in between, and TLS: ' +
+  'rediss:// is for a port that speaks it';
+
 // A fixed window: the first use of a key sets when it ends.
 const HIT = `
 local count = redis.call('INCR', KEYS[1])
@@ -55,7 +61,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     // A write, because a full or read-only server is of no use either, and its answer says so.
     ping: () =>
       client.set(keys.probe, '1', 'EX', 60).catch((error: unknown) => {
-        lastError ??= error;
+        lastError ??= isUnsent(error) ? new Error(UNSENT) : error;
         throw error;
       }),
     deadline: DEADLINE_MS,
