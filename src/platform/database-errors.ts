@@ -35,6 +35,10 @@ export const isRemovedMeanwhile = (error: unknown) =>
   error.code === '23503' &&
   (error.constraint ?? '').endsWith('_user_id_fkey');
 
+/** True where the role lacks a right (SQLSTATE 42501). */
+export const isForbidden = (error: unknown): error is Error =>
+  error instanceof pg.DatabaseError && error.code === '42501';
+
 /** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   return (
