@@ -3,6 +3,7 @@ import { readConfiguration } from './configuration.ts';
 import { operatorCommands } from './operator-commands.ts';
 import { endEarly } from './platform/ending.ts';
 import { openLog } from './platform/log.ts';
+import { wordsOf } from './platform/start-error.ts';
 import { openWorld, type World } from './world.ts';
 
 const ending = endEarly();
@@ -22,6 +23,6 @@ operatorCommands(open, ending)
   .parseAsync()
   .catch((error: unknown) => {
     if (ending.signal.aborted) return;
-    say(error instanceof Error ? error.message : String(error));
+    say(wordsOf(error));
     process.exitCode = 1;
   });

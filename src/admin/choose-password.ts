@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { Owner } from '../passwords/own-words.ts';
@@ -45,10 +46,27 @@ function makePassword({ config, random }: Pick<Deps, 'config' | 'random'>): stri
   return random.bytes(length).toString('base64url').slice(0, length) + EVERY_CLASS;
 }
 
+// More than the longest password in UTF-8: an input that does not end is not read to its end.
+const MOST_BYTES = 65_536;
+
+// An invalid byte is not replaced, nor is a byte order mark taken for a part of the password: nobody could type either.
 async function readLine(): Promise<string> {
-  let text = '';
-  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
-  return text.replace(/\r?\n$/, '');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MOST_BYTES) throw new Error('The standard input is too long for a password.');
+  }
+  const bytes = Buffer.concat(chunks);
+  if (!isUtf8(bytes))
+    throw new Error(
+      'The password on standard input is not UTF-8. Convert it first: iconv -f WINDOWS-1252 -t UTF-8 (or -f UTF-16)',
+    );
+  return bytes
+    .toString()
+    .replace(/^\uFEFF/, '')
+    .replace(/\r?\n$/, '');
 }
 
 async function askTwice(): Promise<string> {

@@ -29,8 +29,9 @@ afterEach(() => {
 
 const run = (...words: string[]) => runCommand(register, world.deps, words);
 
-function type(text: string): void {
-  vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([text]) as never);
+function type(...chunks: (string | Buffer)[]): void {
+  const stdin = Readable.from(chunks.map(chunk => Buffer.from(chunk as string)));
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(stdin as never);
 }
 
 test('users create --admin makes an administrator who can log in, with a password that is shown once', async () => {
@@ -151,4 +152,18 @@ test('invitations create, list and revoke: the operator invites, and what is wit
   const accepted = await accept(await link('grace@example.com'));
   expect(accepted.json()).toMatchObject({ email: 'grace@example.com', roles: ['admin', 'user'] });
   expect(await run('invitations', 'list')).toBe('');
+});
+
+test('a password on standard input is one that somebody can type: in UTF-8, without the mark of a file, and not endless', async () => {
+  const eve = await person(world, { email: 'eve@example.com' });
+  const set = () => run('users', 'set-password', eve.id, '--password-stdin');
+  type(Buffer.from('Grüße-Another-9\n', 'latin1'));
+  await expect(set()).rejects.toThrow('is not UTF-8. Convert it first: iconv');
+  type(...Array.from({ length: 80 }, () => 'y\n'.repeat(500)));
+  await expect(set()).rejects.toThrow('too long for a password');
+  await logIn(world, eve);
+  const [first, second] = [Buffer.from('\uFEFFGrü'), Buffer.from('ße-Another-9\r\n')];
+  type(first.subarray(0, -1), first.subarray(-1), second);
+  await set();
+  await logIn(world, { ...eve, password: 'Grüße-Another-9' });
 });

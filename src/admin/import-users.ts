@@ -1,5 +1,6 @@
 import { operator, recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
+import { wordsOf } from '../platform/start-error.ts';
 import { writeBatch } from './import-batch.ts';
 import { adviceOn, openRoles } from './import-roles.ts';
 import { BadRow, type ImportRow, toImportRow } from './import-row.ts';
@@ -82,9 +83,8 @@ export async function importUsers(
 }
 
 function stopped(error: unknown, { read, made, present, bad }: ImportReport): Error {
-  const reason = error instanceof Error ? error.message : String(error);
   return new Error(
-    `The import stopped after ${read} rows: ${reason}\n${made} taken over, which stay; ${present} here already, ${bad} bad. Run it again once the cause is gone: it goes on with the rest.`,
+    `The import stopped after ${read} rows: ${wordsOf(error)}\n${made} taken over, which stay; ${present} here already, ${bad} bad. Run it again once the cause is gone: it goes on with the rest.`,
     { cause: error },
   );
 }

@@ -50,24 +50,38 @@ export function isSigned(checkpoint: Checkpoint): boolean {
   }
 }
 
-/**
- * Hands the checkpoint of the last batch to the log, and to AUDIT_CHECKPOINT_FILE and AUDIT_CHECKPOINT_URL where they are set.
- * Returns it; throws when the file or the URL did not take it.
- */
+/** Makes the checkpoint of the last batch, hands it out, and returns it; null if nothing is sealed yet. */
 export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> {
   const checkpoint = await makeCheckpoint(deps);
-  if (checkpoint === null) return null;
-  deps.log.info({ checkpoint }, 'audit checkpoint');
-  const { checkpointFile, checkpointUrl } = deps.config.audit;
-  const outcomes = await Promise.allSettled([
+  if (checkpoint !== null) await handOut(deps, checkpoint);
+  return checkpoint;
+}
+
+/**
+ * Hands a checkpoint to the log, and to AUDIT_CHECKPOINT_FILE and AUDIT_CHECKPOINT_URL where they are set. Throws if the file
+ * or the URL did not take it, and says which and why.
+ */
+export async function handOut({ log, config }: Deps, checkpoint: Checkpoint): Promise<void> {
+  log.info({ checkpoint }, 'audit checkpoint');
+  const { checkpointFile, checkpointUrl } = config.audit;
+  const text = JSON.stringify(checkpoint);
+  const [file, url] = await Promise.allSettled([
     checkpointFile === null
       ? undefined
-      : appendFile(checkpointFile, `${JSON.stringify(checkpoint)}\n`, { mode: 0o600, flush: true }),
-    checkpointUrl === null ? undefined : post(checkpointUrl, JSON.stringify(checkpoint)),
+      : appendFile(checkpointFile, `${text}\n`, { mode: 0o600, flush: true }),
+    checkpointUrl === null ? undefined : post(checkpointUrl, text),
   ]);
-  const failed = outcomes.find(outcome => outcome.status === 'rejected');
-  if (failed !== undefined) throw new Error('A checkpoint was not taken', { cause: failed.reason });
-  return checkpoint;
+  const refusals = [
+    ...(file.status === 'rejected' ? [`AUDIT_CHECKPOINT_FILE: ${reasonOf(file.reason)}`] : []),
+    ...(url.status === 'rejected' ? [`AUDIT_CHECKPOINT_URL: ${reasonOf(url.reason)}`] : []),
+  ];
+  if (refusals.length > 0) throw new Error(`A checkpoint was not taken by ${refusals.join('; ')}`);
+}
+
+// `fetch` says why it failed in its cause alone, which has a code and no message where it tried several addresses.
+function reasonOf(error: Error): string {
+  const { message, code } = (error.cause ?? {}) as { message?: string; code?: string };
+  return [error.message, message || code].filter(part => part !== undefined).join(': ');
 }
 
 /**
@@ -105,5 +119,5 @@ async function post(url: string, body: string): Promise<void> {
     signal: AbortSignal.timeout(WEBHOOK_MS),
   });
   await answer.body?.cancel();
-  if (!answer.ok) throw new Error(`AUDIT_CHECKPOINT_URL answered ${answer.status}`);
+  if (!answer.ok) throw new Error(`it answered ${answer.status}`);
 }

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { runCommand } from '../../test/support/command.ts';
+import { configWith } from '../../test/support/deps.ts';
 import { logIn, person } from '../../test/support/people.ts';
 import { findAccountByLogin } from '../accounts/find.ts';
+import { isSigned, readCheckpoints } from './checkpoint.ts';
 import { register } from './commands.ts';
 
 let world: TestApp;
@@ -38,4 +40,18 @@ test('audit export refuses a type that no event has, and names those there are',
   await expect(run('export', '--type', 'login.succeded')).rejects.toThrow(
     /There is no such type\. There are: login\.succeeded, login\.failed, /,
   );
+});
+
+test('audit checkpoint prints the checkpoint also where the file and the URL do not take it, and says why', async () => {
+  const audit = { checkpointFile: '/nowhere/checkpoints', checkpointUrl: 'http://127.0.0.1:1/' };
+  const deps = { ...world.deps, config: configWith({ audit }) };
+  const output = await runCommand((program, open) => register(program, open, findAccountByLogin), deps, [
+    'audit',
+    'checkpoint',
+  ]);
+  expect(process.exitCode).toBe(1);
+  expect(output).toMatch(
+    /^A checkpoint was not taken by AUDIT_CHECKPOINT_FILE: ENOENT.*; AUDIT_CHECKPOINT_URL: fetch failed: .+\n/,
+  );
+  expect(readCheckpoints(output).map(isSigned)).toEqual([true]);
 });

@@ -5,7 +5,7 @@ import { type Open, withWorld } from '../platform/command-world.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { readUuid } from '../platform/uuid.ts';
-import { type Checkpoint, publishCheckpoint, readCheckpoints } from './checkpoint.ts';
+import { type Checkpoint, handOut, makeCheckpoint, readCheckpoints } from './checkpoint.ts';
 import { type EventType, eventTypes } from './event-type.ts';
 import { exportEvents } from './export.ts';
 import { makePartitions } from './partitions.ts';
@@ -75,8 +75,14 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
     .action(() =>
       withWorld(open, async deps => {
         await sealAll(deps);
-        const checkpoint = await publishCheckpoint(deps);
-        return [checkpoint === null ? 'Nothing is sealed yet.' : JSON.stringify(checkpoint)];
+        const checkpoint = await makeCheckpoint(deps);
+        if (checkpoint === null) return ['Nothing is sealed yet.'];
+        // It is printed all the same: to be kept here is what the command is for.
+        await handOut(deps, checkpoint).catch((error: Error) => {
+          process.stderr.write(`${error.message}\n`);
+          process.exitCode = 1;
+        });
+        return [JSON.stringify(checkpoint)];
       }),
     );
 

@@ -259,7 +259,7 @@ test('a lesser role writes, seals and makes partitions, and cannot change, remov
     ])
       await expect(db.run(statement)).rejects.toMatchObject({ code: '42501' });
     deps.clock.set(new Date('2031-09-05T00:00:00Z'));
-    await expect(pruneTrail(service, { days: 30, by: 'system' })).rejects.toMatchObject({ code: '42501' });
+    await expect(pruneTrail(service, { days: 30, by: 'system' })).rejects.toThrow('set MIGRATE_DATABASE_URL');
     // The owner may, and the service's trail still verifies.
     expect(await pruneTrail(deps, { days: 30, by: 'operator' })).toMatchObject({ verdict: 'pruned' });
     expect((await verifyTrail(service)).findings).toEqual([]);

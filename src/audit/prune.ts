@@ -1,3 +1,5 @@
+import type { Tx } from '../platform/database.ts';
+import { isForbidden } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { findLastBatch, lockTrail } from './batch-queries.ts';
 import { GENESIS } from './canonical.ts';
@@ -36,7 +38,7 @@ export async function pruneTrail(
   const { db, clock } = deps;
   const eldest = new Date(clock.now().getTime() - days * 86_400_000);
   const horizon = new Date(Date.UTC(eldest.getUTCFullYear(), eldest.getUTCMonth()));
-  const pruned = await db.transaction<Pruned>(async tx => {
+  const work = async (tx: Tx): Promise<Pruned> => {
     await lockTrail(tx);
     const before = (await findPrunings(tx)).at(-1);
     if (before !== undefined && before.eventsBefore >= horizon) return { verdict: 'nothing' };
@@ -63,9 +65,18 @@ export async function pruneTrail(
       data: { before: horizon.toISOString(), partitions, through_batch: through.number },
     });
     return { verdict: 'pruned', before: horizon, partitions, events };
-  });
+  };
+  const pruned = await db.transaction(work).catch(adviseOnRole);
   if (pruned.verdict === 'pruned' && !keepTables) await removeKeys(deps, horizon);
   return pruned;
+}
+
+function adviseOnRole(error: unknown): never {
+  if (!isForbidden(error)) throw error;
+  throw new Error(
+    `This role may not drop months of the trail (${error.message}): set MIGRATE_DATABASE_URL to the role that owns the tables`,
+    { cause: error },
+  );
 }
 
 // Runs after the commit, since every writer of an event waits for a transaction that has taken a month out; and in slices,

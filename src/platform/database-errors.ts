@@ -35,6 +35,10 @@ export const isRemovedMeanwhile = (error: unknown) =>
   error.code === '23503' &&
   (error.constraint ?? '').endsWith('_user_id_fkey');
 
+/** True where the role lacks a right (SQLSTATE 42501). */
+export const isForbidden = (error: unknown): error is Error =>
+  error instanceof pg.DatabaseError && error.code === '42501';
+
 /** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   return (
@@ -78,7 +82,7 @@ export const isLostAnswer = (error: Error) =>
  * means `database_unavailable` here, and a defect where a statement gets it.
  */
 export function asUnreachable(error: Error): Problem {
-  return new Problem('database_unavailable', { cause: error });
+  return new Problem('database_unavailable', { cause: advised(error) });
 }
 
 /** True when the database cannot be reached or cannot serve now, and a retry may succeed. */
@@ -96,17 +100,29 @@ export function isUnavailable(error: unknown): boolean {
 
 // A prepared statement is missing (26000), or one exists that was not prepared here (42P05): the server connection was switched.
 const MIXED_UP = 'A pooler before the database does not keep prepared statements: set DB_PREPARE=off';
+/** What to do about a server, a database or a role that lets no further connection in (53300). */
+export const NO_CONNECTION_LEFT =
+  'Allow more connections there (max_connections, or the connection limit of the role or the database), or lower ' +
+  'DB_POOL_MAX of each process';
 /** By SQLSTATE, what somebody must do before the failure ends. */
-const ADVICE: Readonly<Record<string, string>> = { '25006': READ_ONLY, '26000': MIXED_UP, '42P05': MIXED_UP };
+const ADVICE: Readonly<Record<string, string>> = {
+  '25006': READ_ONLY,
+  '26000': MIXED_UP,
+  '42P05': MIXED_UP,
+  '53300': NO_CONNECTION_LEFT,
+};
+
+// The error with what somebody must do about it, or as it is.
+function advised(error: Error): Error {
+  const advice = error instanceof pg.DatabaseError ? ADVICE[error.code ?? ''] : undefined;
+  return advice === undefined ? error : new Error(`${error.message}. ${advice}`, { cause: error });
+}
 
 /** Throws the error that a statement failed with, as `database_unavailable` where another try may succeed. */
 export function asUnavailable(error: unknown): never {
   if (error instanceof Problem) throw error;
-  const advice = error instanceof pg.DatabaseError ? ADVICE[error.code ?? ''] : undefined;
-  if (advice !== undefined) {
-    const cause = new Error(`${(error as Error).message}. ${advice}`, { cause: error });
-    throw new Problem('database_unavailable', { cause });
-  }
+  const cause = error instanceof Error ? advised(error) : error;
+  if (cause !== error) throw new Problem('database_unavailable', { cause });
   if (isUnavailable(error)) throw new Problem('database_unavailable', { cause: error });
   // The stack of a server's error leads to a socket; this one leads to the caller.
   if (error instanceof pg.DatabaseError) Error.captureStackTrace(error);

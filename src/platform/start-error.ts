@@ -14,7 +14,13 @@ export function isExpected(error: unknown): error is Error {
 export function lastWords(error: unknown): string {
   if (isExpected(error)) return error.message;
   // A Problem is no defect either: while a program starts, it is most often a database that went away.
+  if (error instanceof Problem) return wordsOf(error);
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** What an operator is told of an error: its message, and of a Problem, whose message is for clients, also its cause. */
+export function wordsOf(error: unknown): string {
   if (error instanceof Problem)
     return [error.message, (error.cause as Error | undefined)?.message].join(' ').trim();
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return error instanceof Error ? error.message : String(error);
 }

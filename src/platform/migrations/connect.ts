@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { AWAY } from '../database-errors.ts';
+import { AWAY, NO_CONNECTION_LEFT } from '../database-errors.ts';
 import { ServiceClient } from '../service-client.ts';
 import { MigrationError } from './migration-error.ts';
 
@@ -46,10 +46,7 @@ export async function connect(
       await ended;
       if (!isNotYet(error)) throw explained(error, client);
       if (performance.now() + RETRY_MS > deadline) {
-        throw new MigrationError(
-          `No database at ${addressOf(client)} after ${waitSeconds} s: ${messageOf(error)}. Start it, or correct ${WHERE}.`,
-          { cause: error },
-        );
+        throw new MigrationError(whyNot(error, addressOf(client), waitSeconds), { cause: error });
       }
       tell(client, messageOf(error));
     } finally {
@@ -94,6 +91,13 @@ function newClient(connection: pg.ClientConfig, connectionTimeoutMillis: number)
 function isNotYet(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return NOT_YET.has(code ?? '') || /timeout expired|Connection terminated/.test(message ?? '');
+}
+
+function whyNot(error: unknown, address: string, waitSeconds: number): string {
+  const after = `after ${waitSeconds} s: ${messageOf(error)}`;
+  return (error as { code?: string }).code === '53300'
+    ? `The database at ${address} has no connection left ${after}. ${NO_CONNECTION_LEFT}.`
+    : `No database at ${address} ${after}. Start it, or correct ${WHERE}.`;
 }
 
 // Whatever prevents a connection lies outside this program.

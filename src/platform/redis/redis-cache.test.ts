@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
@@ -131,6 +133,33 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     );
     warn.mockRestore();
     await other.close();
+  });
+
+  test('a server that may evict revocations is warned of once; one that never evicts is not', async () => {
+    const warn = vi.spyOn(log, 'warn');
+    onTestFinished(() => warn.mockRestore());
+    await (await open()).close();
+    await server.client.config('SET', 'maxmemory-policy', 'volatile-lru', 'maxmemory', '100mb');
+    const other = await open();
+    await vi.waitFor(() => expect(warn).toHaveBeenCalled());
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/^Redis may evict revocations \(maxmemory-policy volatile-lru\).*noeviction/)],
+    ]);
+    await other.close();
+  });
+
+  test('a port that accepts a connection and says nothing is told as such, in the words of an operator', async () => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const warn = vi.spyOn(log, 'warn');
+    onTestFinished(() => warn.mockRestore());
+    const other = await open(`rediss://127.0.0.1:${(mute.address() as AddressInfo).port}`);
+    expect(warn).toHaveBeenCalledWith(
+      { err: expect.objectContaining({ message: expect.stringMatching(/not answered.* rediss:/) }) },
+      expect.any(String),
+    );
+    await other.close();
+    mute.close();
   });
 
   test.each(['redis', 'redis+cluster'])(

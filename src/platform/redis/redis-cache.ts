@@ -6,6 +6,7 @@ import { openListeners } from '../listeners.ts';
 import type { Log } from '../log.ts';
 import { createBreaker } from './breaker.ts';
 import { COMMAND_TIMEOUT_MS, connectRedis } from './connect.ts';
+import { warnOfEviction } from './eviction.ts';
 import { keysUnder, PREFIX } from './keys.ts';
 import { openRevocationCopy } from './revocations.ts';
 
@@ -24,6 +25,12 @@ const DEADLINE_MS = COMMAND_TIMEOUT_MS + 50;
 const PROBE_INTERVAL_MS = 1_000;
 const CHECK_INTERVAL_MS = 5_000;
 const FIRST_CONNECTION_MS = 1_000;
+
+// The driver refuses a command before there is a connection, and names only an option of its own.
+const isUnsent = (error: unknown) => error instanceof Error && error.message.includes('enableOfflineQueue');
+const UNSENT =
+  'The server has not answered the connection yet. Look after the host and port of REDIS_URL, a firewall in between, and TLS: ' +
+  'rediss:// is for a port that speaks it';
 
 // A fixed window: the first use of a key sets when it ends.
 const HIT = `
@@ -54,7 +61,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     // A write, because a full or read-only server is of no use either, and its answer says so.
     ping: () =>
       client.set(keys.probe, '1', 'EX', 60).catch((error: unknown) => {
-        lastError ??= error;
+        lastError ??= isUnsent(error) ? new Error(UNSENT) : error;
         throw error;
       }),
     deadline: DEADLINE_MS,
@@ -85,6 +92,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     copy.markStale();
     void breaker.probe().then(() => copy.check());
   });
+  client.once('ready', () => void warnOfEviction(client, log));
   subscriber.on('message', (channel: string, message: string) => listeners.tell(channel, message));
   const timer = setInterval(() => void copy.check(), checkInterval).unref();
   await firstProbe(client, () => breaker.probe());
