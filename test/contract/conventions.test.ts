@@ -170,7 +170,7 @@ describe('bodies that cannot be read', () => {
   test('of another type, the refusal names every type that the route takes', async () => {
     for (const [url, types] of [
       ['/signup', 'application/json'],
-      ['/token', 'application/x-www-form-urlencoded or application/json'],
+      ['/token', 'application/x-www-form-urlencoded or application/json or multipart/form-data'],
       ['/introspect', 'application/x-www-form-urlencoded or application/json'],
     ] as const)
       expectProblem(
