@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { settle } from '../../test/support/settle.ts';
-import { openDatabase } from '../platform/database.ts';
+import { openDatabase, type Sql, type Tx } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
 import { insertEvent, prepareEvent, recordEvent } from './record.ts';
 import { sealAll, sealBatch } from './seal.ts';
@@ -256,12 +256,24 @@ test('who may call the function begins no epoch that the sealer would not begin:
   await write(0);
   await settle(deps);
   await sealAll(deps);
-  for (const epoch of [2, 7, 0, 2_147_483_647, null])
-    await deps.db.run(sql`select begin_audit_epoch(${epoch}::int)`).catch(() => null);
-  await write(1);
+  const begin = (on: Sql, epoch: number | null) => on.run(sql`select begin_audit_epoch(${epoch}::int)`);
+  for (const epoch of [2, 7, 0, null]) await expect(begin(deps.db, epoch)).rejects.toThrow('does not begin');
+  // Neither an event of the caller's own transaction is ahead, nor one that is written while the function runs.
+  const both = (tx: Tx) => recordEvent(deps, tx, event(1)).then(() => begin(tx, 2));
+  await expect(deps.db.transaction(both)).rejects.toThrow('does not begin');
+  const waiting = sql`select from pg_locks where not granted and relation = 'audit_batches'::regclass`;
+  const { meanwhile } = await deps.db.transaction(async tx => {
+    await tx.run(sql`lock table audit_batches in access exclusive mode`);
+    const meanwhile = begin(deps.db, 2).catch(String);
+    await expect.poll(() => tx.row(waiting)).not.toBe(null);
+    await write(2);
+    return { meanwhile };
+  });
+  expect(await meanwhile).toContain('does not begin');
+  await write(3);
   await settle(deps);
-  expect(await sealAll(deps)).toBe(1);
-  expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 2, pending: 0 });
+  expect(await sealAll(deps)).toBe(2);
+  expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 3, pending: 0 });
 });
 
 test('an epoch ends however long its trail is: no limit of a statement holds it up', async () => {

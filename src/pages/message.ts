@@ -10,7 +10,8 @@ const MARK = '?done=';
 
 /**
  * Leads on to one of our own pages. The message in its address (`?done=`) goes along in a cookie, which that page takes: so a
- * reload does not tell it again, and nobody makes a page tell something by a link.
+ * reload does not tell it again, and no link makes a page tell that something was done. (A link to the sign-in page can make it
+ * lead to a page that tells of a form that was not sent.)
  */
 export function leadOn<Answer>(
   { config }: Http,

@@ -44,7 +44,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         description:
           'First-party clients send a username or an address, and a password. Service clients send grant_type=client_credentials.',
         security: [{}, { client: [] }],
-        consumes: ['application/x-www-form-urlencoded', 'application/json'],
+        consumes: ['application/x-www-form-urlencoded', 'application/json', 'multipart/form-data'],
         // RFC 6749 §3.2: unknown parameters are ignored.
         body: Type.Object({
           grant_type: text(100),

@@ -53,7 +53,7 @@ describe.each(['sha256', 'sha384', 'sha512'] as const)('HMAC with %s', digest =>
     const mac = hmacWith(digest, key);
     // Downwards too: what a longer one left must not count. Around the length from which OpenSSL's HMAC takes over.
     for (const length of [
-      0, 1, 55, 56, 63, 64, 111, 112, 128, 682, 683, 684, 2047, 2048, 2049, 70_000, 3, 0,
+      0, 1, 55, 56, 63, 64, 111, 112, 128, 2047, 2048, 2049, 6143, 6144, 6145, 70_000, 3, 0,
     ]) {
       for (const data of [
         'a'.repeat(length),

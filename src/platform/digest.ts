@@ -21,9 +21,9 @@ const DIGEST_BYTES = { sha256: 32, sha384: 48, sha512: 64 } as const;
 /** The hash functions that an HMAC can be made with. */
 export type Digest = keyof typeof BLOCK_BYTES;
 
-// Tokens are shorter. A text can have three bytes for each of its characters.
-const SHORT = 2_048;
+// Access tokens with dozens of permissions have fewer than 2,048 characters. A text can have three bytes for each.
 const BYTES_PER_CHARACTER = 3;
+const SHORT = 2_048 * BYTES_PER_CHARACTER;
 
 /**
  * HMAC under a key that is prepared once (RFC 2104 §2 and §4). Each call of `createHmac` makes an object outside the heap, which

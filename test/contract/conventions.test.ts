@@ -158,12 +158,19 @@ describe('bodies that cannot be read', () => {
     ] as const)
       expectProblem(await raw('/token', type, body), 'malformed_request');
     expectProblem(await send(formOf([username, ['password', 'a'.repeat(65 * 1024)]])), 'payload_too_large');
+    // Only a chunked body can be empty and have a type. It counts as none, as that of any other type does.
+    const headers = { 'content-type': 'multipart/form-data; boundary=x', 'transfer-encoding': 'chunked' };
+    expectIssues(
+      await world.call('POST', '/token', { headers }),
+      'body.username missing',
+      'body.password missing',
+    );
   });
 
   test('of another type, the refusal names every type that the route takes', async () => {
     for (const [url, types] of [
       ['/signup', 'application/json'],
-      ['/token', 'application/x-www-form-urlencoded or application/json'],
+      ['/token', 'application/x-www-form-urlencoded or application/json or multipart/form-data'],
       ['/introspect', 'application/x-www-form-urlencoded or application/json'],
     ] as const)
       expectProblem(

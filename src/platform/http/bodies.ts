@@ -90,6 +90,7 @@ export function readMultipartBodies(app: FastifyInstance): void {
     'multipart/form-data',
     { parseAs: 'buffer' },
     async ({ headers }: FastifyRequest, body: Buffer) => {
+      if (body.length === 0) return;
       if (!isUtf8(body)) throw malformedForm('The form is not valid UTF-8.');
       // Node's own parser, which is loaded when the first such form comes.
       const whole = new Response(body, { headers: { 'content-type': headers['content-type'] as string } });
