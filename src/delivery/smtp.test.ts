@@ -73,9 +73,9 @@ test('smtps:// verifies its server, and credentials are used', async () => {
 
 test('a refusal of the message is told from a server that cannot serve', async () => {
   const at = (port: number) => `smtp://127.0.0.1:${port}`;
-  const reply = async (code: number, where: 'onSender' | 'onRecipient' | 'onMail') => {
+  const reply = async (code: number, where: 'onSender' | 'onRecipient' | 'onMail', words = 'no') => {
     const refuse =
-      where === 'onMail' ? async () => Promise.reject(smtpReply(code, 'no')) : () => smtpReply(code, 'no');
+      where === 'onMail' ? async () => Promise.reject(smtpReply(code, words)) : () => smtpReply(code, words);
     return (await sendTo({ [where]: refuse }, at)).failure;
   };
   expect(await reply(550, 'onRecipient')).toMatchObject({ kind: 'permanent' });
@@ -84,6 +84,18 @@ test('a refusal of the message is told from a server that cannot serve', async (
   expect(await reply(452, 'onMail')).toMatchObject({ kind: 'temporary' });
   // The sender is of our own configuration, so that it is refused says nothing of a message: none may be given up for it.
   expect(await reply(550, 'onSender')).toMatchObject({ kind: 'outage' });
+  // Many servers refuse the client, its login and the sender only at the recipient (Postfix: smtpd_delay_reject).
+  const late = await Promise.all([
+    reply(530, 'onRecipient', '5.7.0 Authentication required'),
+    reply(550, 'onRecipient', '5.1.8 <no-reply@example.com>: Sender address rejected'),
+    reply(530, 'onMail'),
+    reply(553, 'onRecipient', '5.7.1 <no-reply@example.com>: Sender address rejected: not owned by user'),
+    reply(550, 'onRecipient', '5.1.1 no such user'),
+    reply(554, 'onMail', '5.7.1 spam'),
+  ]);
+  expect(late.map(failure => (failure as { kind?: string } | null)?.kind)).toEqual(
+    'outage outage outage temporary permanent permanent'.split(' '),
+  );
 });
 
 test('a server whose reply has no end is given up, and the next mail has a connection of its own', async () => {

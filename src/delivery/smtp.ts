@@ -68,7 +68,9 @@ export function openSmtp(
           signal: AbortSignal.timeout(sendMs),
         });
       } catch (error) {
-        throw asFailure(error, spelt(server.auth));
+        const failure = error as SmtpError;
+        const reason = withoutSecrets(failure.message, spelt(server.auth));
+        throw new DeliveryFailure(kindOf(failure), reason, { cause: error });
       }
     },
     close: () =>
@@ -79,19 +81,29 @@ export function openSmtp(
   };
 }
 
-// Tells failures of one message from those of the server or our account there. A refused MAIL FROM is our own configuration.
-function asFailure(error: unknown, secrets: readonly string[]): DeliveryFailure {
-  const { code, command, responseCode, message } = error as {
-    code?: string;
-    command?: string;
-    responseCode?: number;
-    message: string;
-  };
-  const aboutMessage = code === 'EMESSAGE' || (code === 'EENVELOPE' && command !== 'MAIL FROM');
-  const refused = responseCode !== undefined && responseCode >= 500;
-  let kind: FailureKind = 'outage';
-  if (aboutMessage) kind = refused ? 'permanent' : 'temporary';
-  return new DeliveryFailure(kind, withoutSecrets(message, secrets), { cause: error });
+interface SmtpError {
+  readonly code?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
+  readonly response?: string;
+  readonly message: string;
+}
+
+/** Replies about our login, at whichever command (RFC 4954 §6). */
+const LOGIN_REPLIES = new Set([530, 534, 535, 538]);
+
+// Tells failures of one message from those of the server or our account there. A refused login or sender is our own
+// configuration, and no mail is given up for it: many servers refuse them only at the recipient (Postfix: smtpd_delay_reject).
+function kindOf({ code, command, responseCode = 0, response = '' }: SmtpError): FailureKind {
+  const inEnvelope = code === 'EENVELOPE' && command !== 'MAIL FROM';
+  if (!inEnvelope && code !== 'EMESSAGE') return 'outage';
+  if (LOGIN_REPLIES.has(responseCode)) return 'outage';
+  if (responseCode < 500) return 'temporary';
+  const status = inEnvelope ? (/^\d{3}[ -]5\.(\d+\.\d+)\b/.exec(response)?.[1] ?? '') : '';
+  // The sender's address (RFC 3463 §3.2).
+  if (status === '1.7' || status === '1.8') return 'outage';
+  // "Not authorized" (RFC 3463 §3.8): all that we send as a rule, but it may be this recipient alone.
+  return status.startsWith('7.') ? 'temporary' : 'permanent';
 }
 
 // The password as AUTH PLAIN and AUTH LOGIN send it: a server may quote the line that it refuses.
