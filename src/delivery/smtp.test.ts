@@ -101,11 +101,28 @@ test('a refusal of the message is told from a server that cannot serve', async (
 test('a server whose reply has no end is given up, and the next mail has a connection of its own', async () => {
   const server = await endlessReplies();
   const url = `smtp://127.0.0.1:${server.port}`;
-  const transport = openSmtp({ smtpUrl: url, from: 'no-reply@example.com' }, 300);
+  const transport = openSmtp(
+    { smtpUrl: url, from: 'no-reply@example.com' },
+    { handOverMs: 10_000, verdictMs: 300 },
+  );
   closing.push(server.close, () => transport.close());
   // More than there are connections.
   for (let sent = 1; sent <= 6; sent++) {
     await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'outage' });
     expect(server.taken()).toBe(sent);
   }
+});
+
+test('a server that takes long over a mail that it has gets no second copy: it is waited for', async () => {
+  let taken: (() => void) | undefined;
+  const smtp = await smtpReceiver({ onMail: () => new Promise<void>(resolve => (taken = resolve)) });
+  const transport = openSmtp(
+    { smtpUrl: `smtp://127.0.0.1:${smtp.port}`, from: 'no-reply@example.com' },
+    { handOverMs: 500, verdictMs: 10_000 },
+  );
+  closing.push(smtp.close, () => transport.close());
+  const sent = transport.send(outgoing, mail);
+  setTimeout(() => taken?.(), 700);
+  await sent;
+  expect(smtp.mails).toHaveLength(1);
 });

@@ -14,13 +14,24 @@ export interface MailTransport {
   close(): void;
 }
 
-/** How long a mail may take from the connection to the 250. */
-const SEND_MS = 60_000;
+/** In milliseconds; both also bound a server that keeps sending a little and never finishes. */
+interface SmtpPatience {
+  /** From the connection until the server has been given the whole mail. */
+  readonly handOverMs: number;
+  /** From then to its 250. A server may deliver a mail that we no longer wait for, and gets a second copy of it. */
+  readonly verdictMs: number;
+}
+
+const PATIENCE: SmtpPatience = {
+  handOverMs: 60_000,
+  // RFC 5321 §4.5.3.2.6: content filters take their time.
+  verdictMs: 600_000,
+};
 
 /** Mails through the server that SMTP_URL names. Throws for a URL that `parseSmtpUrl` refuses. */
 export function openSmtp(
   { smtpUrl, from }: { smtpUrl: string; from: string },
-  sendMs = SEND_MS,
+  { handOverMs, verdictMs } = PATIENCE,
 ): MailTransport {
   const { verify, caFile, ...server } = parseSmtpUrl(smtpUrl);
   const options = {
@@ -32,7 +43,8 @@ export function openSmtp(
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
     dnsTimeout: 10_000,
-    socketTimeout: 30_000,
+    // Of silence. Until the whole mail is handed over, `giveUp` comes sooner.
+    socketTimeout: verdictMs,
     disableFileAccess: true,
     disableUrlAccess: true,
     ...server,
@@ -44,33 +56,52 @@ export function openSmtp(
   };
   // Loaded by the first mail, since a start does not need it.
   let opening: Promise<Transporter> | null = null;
-  const open = loadOnce(async () =>
-    (await import('nodemailer')).createTransport(options as TransportOptions),
-  );
+  const open = loadOnce(async () => {
+    const transporter = (await import('nodemailer')).createTransport(options as TransportOptions);
+    // Runs when a mail has been read to its end, which is after the server asked for it.
+    transporter.use('stream', ({ data, message }, done) => {
+      message.processFunc(stream => stream.once('end', () => handedOver.get(`${data.messageId}`)?.()));
+      done();
+    });
+    return transporter;
+  });
+  const handedOver = new Map<string, () => void>();
   // A header must be ASCII unless SMTPUTF8 was agreed on (RFC 5322 §3.6.4, RFC 6532).
   const domain = domainToASCII(/@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
 
   return {
     async send({ id, to, createdAt }, { subject, text, html }) {
+      const messageId = `<${id}@${domain}>`;
+      const limit = new AbortController();
+      const giveUp = () => limit.abort(new DOMException('The mail server took too long.', 'TimeoutError'));
+      let timer: NodeJS.Timeout | undefined;
       try {
         opening = open();
-        await (await opening).sendMail({
+        const transporter = await opening;
+        timer = setTimeout(giveUp, handOverMs);
+        handedOver.set(messageId, () => {
+          clearTimeout(timer);
+          timer = setTimeout(giveUp, verdictMs);
+        });
+        await transporter.sendMail({
           from,
           to: { name: '', address: to },
           subject,
           text,
           html,
           date: createdAt,
-          messageId: `<${id}@${domain}>`,
+          messageId,
           // RFC 3834: keeps holiday notes and ticket systems from answering.
           headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
-          // A server that keeps sending a little, but never finishes, would outlast every other limit.
-          signal: AbortSignal.timeout(sendMs),
+          signal: limit.signal,
         });
       } catch (error) {
         const failure = error as SmtpError;
         const reason = withoutSecrets(failure.message, spelt(server.auth));
         throw new DeliveryFailure(kindOf(failure), reason, { cause: error });
+      } finally {
+        clearTimeout(timer);
+        handedOver.delete(messageId);
       }
     },
     close: () =>
