@@ -81,6 +81,20 @@ test('a server that quotes the login it refuses makes nobody read the password',
   await expect(sent).rejects.toThrow(/535 not accepted: AUTH PLAIN \[secret\]$/);
 });
 
+test('a server that ends each connection after a mail gets the next one over another, and none twice', async () => {
+  const smtp = await rawSmtp(({ verb }) => (verb === 'END' ? 'end' : null));
+  const transport = openSmtp({ smtpUrl: `smtp://127.0.0.1:${smtp.port}`, from: 'no-reply@example.com' });
+  closing.push(smtp.close, async () => transport.close());
+  const mail = { subject: 'Hello', text: 'Hello', html: '<p>Hello</p>' };
+  const sendThree = async (lane: number) => {
+    for (const id of [`${lane}a`, `${lane}b`, `${lane}c`])
+      await transport.send({ id, to: 'ada@example.com', createdAt: new Date() }, mail);
+  };
+  await Promise.all([1, 2, 3, 4].map(sendThree));
+  const ids = smtp.mails.map(text => /^Message-ID: (.*)$/im.exec(text)?.[1]);
+  expect([ids.length, new Set(ids).size]).toEqual([12, 12]);
+});
+
 test('a server that drops every other mail costs one that waits for its own reasons no tries', async () => {
   const { deps } = await server(({ verb, text, mails }) => {
     if (verb === 'RCPT' && text.includes('greylisted')) return '450 later';

@@ -37,8 +37,9 @@ export function openSmtp(
   const options = {
     pool: true,
     maxConnections: CONNECTIONS,
-    // The outbox retries; a retry inside the pool could send a mail twice that the server already took.
-    maxRequeues: 0,
+    // The pool tries a mail again only if the server had nothing of it: as a rule, it ended the connection after the mail before,
+    // which is no outage, and may be so on every connection. Each wait is twice as long: many would hide a server that is down.
+    maxRequeues: CONNECTIONS + 1,
     idleTimeout: 20_000,
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
