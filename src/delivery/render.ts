@@ -6,6 +6,7 @@ import { describeDevice } from './device.ts';
 import { english } from './english.ts';
 import { layout } from './layout.ts';
 import { linkTo } from './link.ts';
+import { senderOf } from './sender.ts';
 
 const catalogues: readonly Catalogue[] = [english];
 
@@ -67,8 +68,8 @@ export function renderText(config: RenderConfig, draft: Draft, language = 'en'):
 /** BRAND_NAME, else the name in MAIL_FROM, else its domain: what the service calls itself in messages and on pages. */
 export function brandOf({ brand, mail }: Pick<RenderConfig, 'brand' | 'mail'>): string {
   if (brand.name !== null) return brand.name;
-  const [, name, address] = /^\s*"?([^"<]*?)"?\s*<([^<>]+)>\s*$/.exec(mail.from) ?? [null, '', mail.from];
-  return name || (address ?? '').trim().split('@').at(-1) || mail.from;
+  const { name, address } = senderOf(mail.from);
+  return name || address.split('@').at(-1) || mail.from;
 }
 
 type Writer<T> = (told: Record<string, unknown>, words: Words) => T;

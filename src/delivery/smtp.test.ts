@@ -40,6 +40,20 @@ test('a sender with a name and a domain of other letters sends headers that any 
   expect(raw).toMatch(/^\p{ASCII}+$/u);
 });
 
+test('a sender is named as MAIL_FROM says, with brackets and backslashes in the name', async () => {
+  const smtp = await smtpReceiver();
+  closing.push(smtp.close);
+  for (const from of ['Acme (Kenya) <no-reply@example.com>', '"Acme, \\" <no-reply@example.com>']) {
+    const transport = openSmtp({ smtpUrl: `smtp://127.0.0.1:${smtp.port}`, from });
+    closing.push(() => transport.close());
+    await transport.send(outgoing, mail);
+  }
+  expect(smtp.mails.map(({ raw }) => /^From: (.*)$/m.exec(raw)?.[1]?.trim())).toEqual([
+    '"Acme (Kenya)" <no-reply@example.com>',
+    '"Acme, \\\\" <no-reply@example.com>',
+  ]);
+});
+
 const ca = encodeURIComponent(testCertificate);
 
 test('STARTTLS is taken where it is offered, self-signed or not, when plain text would do too', async () => {

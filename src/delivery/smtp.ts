@@ -5,6 +5,7 @@ import { loadOnce } from '../platform/load-once.ts';
 import { parseSmtpUrl, type SmtpServer } from '../platform/smtp-url.ts';
 import { withoutSecrets } from './readable-reason.ts';
 import type { RenderedMail } from './render.ts';
+import { senderOf } from './sender.ts';
 import { CONNECTIONS, DeliveryFailure, type FailureKind, type Outgoing } from './transport.ts';
 
 export interface MailTransport {
@@ -34,6 +35,7 @@ export function openSmtp(
   { handOverMs, verdictMs } = PATIENCE,
 ): MailTransport {
   const { verify, caFile, ...server } = parseSmtpUrl(smtpUrl);
+  const sender = senderOf(from);
   const options = {
     pool: true,
     maxConnections: CONNECTIONS,
@@ -68,7 +70,7 @@ export function openSmtp(
   });
   const handedOver = new Map<string, () => void>();
   // A header must be ASCII unless SMTPUTF8 was agreed on (RFC 5322 §3.6.4, RFC 6532).
-  const domain = domainToASCII(/@([^@\s<>"]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
+  const domain = domainToASCII(sender.address.split('@').at(-1) ?? '') || 'localhost';
 
   return {
     async send({ id, to, createdAt }, { subject, text, html }) {
@@ -85,7 +87,7 @@ export function openSmtp(
           timer = setTimeout(giveUp, verdictMs);
         });
         await transporter.sendMail({
-          from,
+          from: sender,
           to: { name: '', address: to },
           subject,
           text,
