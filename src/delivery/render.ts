@@ -37,7 +37,8 @@ export function renderMail(config: RenderConfig, draft: Draft, language = 'en'):
   const write = catalogue.mails[draft.template as keyof Catalogue['mails']] as Writer<MailText> | undefined;
   if (write === undefined) throw new Error(`There is no mail template "${draft.template}".`);
   const words = wordsOf(config, catalogue, draft);
-  const mail = write({ ...draft.params, ...draft.secrets }, words);
+  const invitedBy = personName(draft.params.invitedBy) ?? undefined;
+  const mail = write({ ...draft.params, ...draft.secrets, invitedBy }, words);
   return {
     subject: mail.subject,
     ...layout({
@@ -92,8 +93,8 @@ function wordsOf(config: RenderConfig, catalogue: Catalogue, draft: Draft): Word
   };
 }
 
-// Letters only: a name like "Prize at evil.example" would turn a notice of ours into somebody's advertisement.
-const PERSON_NAME = /^[\p{L}\p{M}'’ -]{1,60}$/u;
+// Letters and initials only: a name like "Prize at evil.example" would turn a mail of ours into somebody's advertisement.
+const PERSON_NAME = /^(?:[\p{L}\p{M}'’ -]|\.(?= |$)){1,60}$/u;
 
 function personName(name: unknown): string | null {
   return typeof name === 'string' && PERSON_NAME.test(name.trim()) ? name.trim() : null;
