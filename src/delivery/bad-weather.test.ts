@@ -117,6 +117,28 @@ test('a server that drops every other mail costs one that waits for its own reas
   expect((await entryOf(deps, 'greylisted@example.com'))?.attempts).toBeLessThanOrEqual(4);
 });
 
+test('an outage of days uses up no message: a server that is back and greylists gets it all the same', async () => {
+  let up = false;
+  const { deps, smtp } = await server(({ verb }) => {
+    if (!up) return verb === 'CONNECT' ? '421 4.3.2 out of order' : null;
+    return verb === 'RCPT' && smtp.mails.length === 0 && !greylisted
+      ? ((greylisted = true), '450 later')
+      : null;
+  });
+  let greylisted = false;
+  await queue(deps, 'ada@example.com');
+  await deps.db.run(sql`update outbox set attempts = 99`);
+  const delivery = deliver(deps);
+  await until(async () => (await entryOf(deps, 'ada@example.com'))?.lastError);
+  up = true;
+  await until(async () => {
+    deps.clock.advance(300);
+    delivery.wake();
+    return smtp.mails.length === 1;
+  });
+  expect(greylisted).toBe(true);
+});
+
 test('a database that cannot write down for long that a mail was sent makes no second copy of it', async () => {
   const { deps, smtp } = await server(() => null);
   const { db, clock } = deps;

@@ -78,11 +78,13 @@ export function openSmtp(
       const limit = new AbortController();
       const giveUp = () => limit.abort(new DOMException('The mail server took too long.', 'TimeoutError'));
       let timer: NodeJS.Timeout | undefined;
+      let whole = false;
       try {
         opening = open();
         const transporter = await opening;
         timer = setTimeout(giveUp, handOverMs);
         handedOver.set(messageId, () => {
+          whole = true;
           clearTimeout(timer);
           timer = setTimeout(giveUp, verdictMs);
         });
@@ -101,7 +103,7 @@ export function openSmtp(
       } catch (error) {
         const failure = error as SmtpError;
         const reason = withoutSecrets(failure.message, spelt(server.auth));
-        throw new DeliveryFailure(kindOf(failure), reason, { cause: error });
+        throw new DeliveryFailure(kindOf(failure, whole), reason, { cause: error });
       } finally {
         clearTimeout(timer);
         handedOver.delete(messageId);
@@ -128,9 +130,10 @@ const LOGIN_REPLIES = new Set([530, 534, 535, 538]);
 
 // Tells failures of one message from those of the server or our account there. A refused login or sender is our own
 // configuration, and no mail is given up for it: many servers refuse them only at the recipient (Postfix: smtpd_delay_reject).
-function kindOf({ code, command, responseCode = 0, response = '' }: SmtpError): FailureKind {
+function kindOf({ code, command, responseCode = 0, response = '' }: SmtpError, whole: boolean): FailureKind {
   const inEnvelope = code === 'EENVELOPE' && command !== 'MAIL FROM';
-  if (!inEnvelope && code !== 'EMESSAGE') return 'outage';
+  // Without a verdict on a mail that it has whole, the server may have delivered it, so this must not go on without an end.
+  if (!inEnvelope && code !== 'EMESSAGE') return whole ? 'temporary' : 'outage';
   if (LOGIN_REPLIES.has(responseCode)) return 'outage';
   if (responseCode < 500) return 'temporary';
   const status = inEnvelope ? (/^\d{3}[ -]5\.(\d+\.\d+)\b/.exec(response)?.[1] ?? '') : '';
