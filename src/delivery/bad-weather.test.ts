@@ -81,6 +81,20 @@ test('a server that quotes the login it refuses makes nobody read the password',
   await expect(sent).rejects.toThrow(/535 not accepted: AUTH PLAIN \[secret\]$/);
 });
 
+test('a server that ends each connection after a mail gets the next one over another, and none twice', async () => {
+  const smtp = await rawSmtp(({ verb }) => (verb === 'END' ? 'end' : null));
+  const transport = openSmtp({ smtpUrl: `smtp://127.0.0.1:${smtp.port}`, from: 'no-reply@example.com' });
+  closing.push(smtp.close, async () => transport.close());
+  const mail = { subject: 'Hello', text: 'Hello', html: '<p>Hello</p>' };
+  const sendThree = async (lane: number) => {
+    for (const id of [`${lane}a`, `${lane}b`, `${lane}c`])
+      await transport.send({ id, to: 'ada@example.com', createdAt: new Date() }, mail);
+  };
+  await Promise.all([1, 2, 3, 4].map(sendThree));
+  const ids = smtp.mails.map(text => /^Message-ID: (.*)$/im.exec(text)?.[1]);
+  expect([ids.length, new Set(ids).size]).toEqual([12, 12]);
+});
+
 test('a server that drops every other mail costs one that waits for its own reasons no tries', async () => {
   const { deps } = await server(({ verb, text, mails }) => {
     if (verb === 'RCPT' && text.includes('greylisted')) return '450 later';
@@ -101,6 +115,28 @@ test('a server that drops every other mail costs one that waits for its own reas
   expect(deps.clock.now().getTime() - began.getTime()).toBeLessThan(150_000);
   // At once, and after some 15, 45 and 105 seconds.
   expect((await entryOf(deps, 'greylisted@example.com'))?.attempts).toBeLessThanOrEqual(4);
+});
+
+test('an outage of days uses up no message: a server that is back and greylists gets it all the same', async () => {
+  let up = false;
+  const { deps, smtp } = await server(({ verb }) => {
+    if (!up) return verb === 'CONNECT' ? '421 4.3.2 out of order' : null;
+    return verb === 'RCPT' && smtp.mails.length === 0 && !greylisted
+      ? ((greylisted = true), '450 later')
+      : null;
+  });
+  let greylisted = false;
+  await queue(deps, 'ada@example.com');
+  await deps.db.run(sql`update outbox set attempts = 99`);
+  const delivery = deliver(deps);
+  await until(async () => (await entryOf(deps, 'ada@example.com'))?.lastError);
+  up = true;
+  await until(async () => {
+    deps.clock.advance(300);
+    delivery.wake();
+    return smtp.mails.length === 1;
+  });
+  expect(greylisted).toBe(true);
 });
 
 test('a database that cannot write down for long that a mail was sent makes no second copy of it', async () => {

@@ -12,6 +12,8 @@ export const LEASE_SECONDS = 60;
 
 /** About a day of tries, after which a message is dead until an operator requeues it. */
 const MAX_ATTEMPTS = 100;
+/** As many as an outage may use up, however long it is: the rest, some hours of tries, is for the server that is back. */
+const OUTAGE_ATTEMPTS = 80;
 
 const FIRST_RETRY_SECONDS = 15;
 const LAST_RETRY_SECONDS = 15 * 60;
@@ -46,15 +48,17 @@ export async function deliver(
       return 'sent';
     }
     const { kind, message: error } = failure;
-    if (kind === 'permanent' || attempts >= MAX_ATTEMPTS) {
+    const outage = kind === 'outage';
+    if (kind === 'permanent' || (!outage && attempts >= MAX_ATTEMPTS)) {
       await markDead(db, claimed, clock.now(), error);
       log.error({ ...line, error }, 'message given up: see `outbox list --dead`');
       return 'dead';
     }
     const wait = retrySeconds(deps, attempts);
-    await markRetry(db, claimed, addSeconds(clock.now(), wait), error);
+    const used = outage ? Math.min(attempts, OUTAGE_ATTEMPTS) : attempts;
+    await markRetry(db, claimed, addSeconds(clock.now(), wait), error, used);
     log.warn({ ...line, error, retry_in: wait }, 'message not sent yet');
-    return kind === 'outage' ? 'outage' : 'retry';
+    return outage ? 'outage' : 'retry';
   } catch (error) {
     // The database is away: the lease runs out, and the message is claimed again.
     log.error({ ...line, err: error }, 'the outcome of a message could not be recorded');

@@ -101,10 +101,16 @@ export function markSent(db: Sql, { id }: Claimed, now: Date): Promise<number> {
     where id = ${id}::uuid and ${unsent}`);
 }
 
-/** Not sent: free for another try from `nextAttemptAt` on. Writes nothing when the claim was lost. */
-export function markRetry(db: Sql, claimed: Claimed, nextAttemptAt: Date, error: string): Promise<number> {
+/** Not sent: free for another try from `nextAttemptAt` on, with `used` tries gone. Writes nothing when the claim was lost. */
+export function markRetry(
+  db: Sql,
+  claimed: Claimed,
+  nextAttemptAt: Date,
+  error: string,
+  used = claimed.attempts,
+): Promise<number> {
   return db.run(sql`update outbox set claimed_until = null, next_attempt_at = ${nextAttemptAt}::timestamptz,
-      last_error = ${error}::text
+      last_error = ${error}::text, attempts = ${used}::int
     where ${held(claimed)}`);
 }
 

@@ -107,6 +107,11 @@ test('what strangers can write is escaped, and a name that is no name is left ou
   expect(greeted('Ada Lovelace')).toBe('Hello Ada Lovelace,');
   expect(greeted("Zoë O'Brien-Łuć")).toBe("Hello Zoë O'Brien-Łuć,");
   expect(greeted('Win at evil.example')).toBe('Hello,');
+  const invited = (invitedBy: string) =>
+    renderMail(testConfig, draft('invitation', { params: { invitedBy }, secrets: { token: 'T' } })).text;
+  expect(invited('Dr. Grace B. Hopper')).toContain('Dr. Grace B. Hopper invites you');
+  expect(invited('You won at evil.example:')).toContain('You are invited to create an account');
+  expect(invited('You won at evil.example:')).not.toContain('evil');
 });
 
 test('a notice tells when and where in our words, never in those of a user agent', () => {

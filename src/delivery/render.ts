@@ -6,6 +6,7 @@ import { describeDevice } from './device.ts';
 import { english } from './english.ts';
 import { layout } from './layout.ts';
 import { linkTo } from './link.ts';
+import { senderOf } from './sender.ts';
 
 const catalogues: readonly Catalogue[] = [english];
 
@@ -36,7 +37,8 @@ export function renderMail(config: RenderConfig, draft: Draft, language = 'en'):
   const write = catalogue.mails[draft.template as keyof Catalogue['mails']] as Writer<MailText> | undefined;
   if (write === undefined) throw new Error(`There is no mail template "${draft.template}".`);
   const words = wordsOf(config, catalogue, draft);
-  const mail = write({ ...draft.params, ...draft.secrets }, words);
+  const invitedBy = personName(draft.params.invitedBy) ?? undefined;
+  const mail = write({ ...draft.params, ...draft.secrets, invitedBy }, words);
   return {
     subject: mail.subject,
     ...layout({
@@ -67,8 +69,8 @@ export function renderText(config: RenderConfig, draft: Draft, language = 'en'):
 /** BRAND_NAME, else the name in MAIL_FROM, else its domain: what the service calls itself in messages and on pages. */
 export function brandOf({ brand, mail }: Pick<RenderConfig, 'brand' | 'mail'>): string {
   if (brand.name !== null) return brand.name;
-  const [, name, address] = /^\s*"?([^"<]*?)"?\s*<([^<>]+)>\s*$/.exec(mail.from) ?? [null, '', mail.from];
-  return name || (address ?? '').trim().split('@').at(-1) || mail.from;
+  const { name, address } = senderOf(mail.from);
+  return name || address.split('@').at(-1) || mail.from;
 }
 
 type Writer<T> = (told: Record<string, unknown>, words: Words) => T;
@@ -91,8 +93,8 @@ function wordsOf(config: RenderConfig, catalogue: Catalogue, draft: Draft): Word
   };
 }
 
-// Letters only: a name like "Prize at evil.example" would turn a notice of ours into somebody's advertisement.
-const PERSON_NAME = /^[\p{L}\p{M}'’ -]{1,60}$/u;
+// Letters and initials only: a name like "Prize at evil.example" would turn a mail of ours into somebody's advertisement.
+const PERSON_NAME = /^(?:[\p{L}\p{M}'’ -]|\.(?= |$)){1,60}$/u;
 
 function personName(name: unknown): string | null {
   return typeof name === 'string' && PERSON_NAME.test(name.trim()) ? name.trim() : null;

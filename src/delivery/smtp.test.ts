@@ -40,6 +40,20 @@ test('a sender with a name and a domain of other letters sends headers that any 
   expect(raw).toMatch(/^\p{ASCII}+$/u);
 });
 
+test('a sender is named as MAIL_FROM says, with brackets and backslashes in the name', async () => {
+  const smtp = await smtpReceiver();
+  closing.push(smtp.close);
+  for (const from of ['Acme (Kenya) <no-reply@example.com>', '"Acme, \\" <no-reply@example.com>']) {
+    const transport = openSmtp({ smtpUrl: `smtp://127.0.0.1:${smtp.port}`, from });
+    closing.push(() => transport.close());
+    await transport.send(outgoing, mail);
+  }
+  expect(smtp.mails.map(({ raw }) => /^From: (.*)$/m.exec(raw)?.[1]?.trim())).toEqual([
+    '"Acme (Kenya)" <no-reply@example.com>',
+    '"Acme, \\\\" <no-reply@example.com>',
+  ]);
+});
+
 const ca = encodeURIComponent(testCertificate);
 
 test('STARTTLS is taken where it is offered, self-signed or not, when plain text would do too', async () => {
@@ -73,9 +87,9 @@ test('smtps:// verifies its server, and credentials are used', async () => {
 
 test('a refusal of the message is told from a server that cannot serve', async () => {
   const at = (port: number) => `smtp://127.0.0.1:${port}`;
-  const reply = async (code: number, where: 'onSender' | 'onRecipient' | 'onMail') => {
+  const reply = async (code: number, where: 'onSender' | 'onRecipient' | 'onMail', words = 'no') => {
     const refuse =
-      where === 'onMail' ? async () => Promise.reject(smtpReply(code, 'no')) : () => smtpReply(code, 'no');
+      where === 'onMail' ? async () => Promise.reject(smtpReply(code, words)) : () => smtpReply(code, words);
     return (await sendTo({ [where]: refuse }, at)).failure;
   };
   expect(await reply(550, 'onRecipient')).toMatchObject({ kind: 'permanent' });
@@ -84,16 +98,46 @@ test('a refusal of the message is told from a server that cannot serve', async (
   expect(await reply(452, 'onMail')).toMatchObject({ kind: 'temporary' });
   // The sender is of our own configuration, so that it is refused says nothing of a message: none may be given up for it.
   expect(await reply(550, 'onSender')).toMatchObject({ kind: 'outage' });
+  // Many servers refuse the client, its login and the sender only at the recipient (Postfix: smtpd_delay_reject).
+  const late = await Promise.all([
+    reply(530, 'onRecipient', '5.7.0 Authentication required'),
+    reply(550, 'onRecipient', '5.1.8 <no-reply@example.com>: Sender address rejected'),
+    reply(530, 'onMail'),
+    reply(553, 'onRecipient', '5.7.1 <no-reply@example.com>: Sender address rejected: not owned by user'),
+    reply(550, 'onRecipient', '5.1.1 no such user'),
+    reply(554, 'onMail', '5.7.1 spam'),
+  ]);
+  expect(late.map(failure => (failure as { kind?: string } | null)?.kind)).toEqual(
+    'outage outage outage temporary permanent permanent'.split(' '),
+  );
 });
 
 test('a server whose reply has no end is given up, and the next mail has a connection of its own', async () => {
   const server = await endlessReplies();
   const url = `smtp://127.0.0.1:${server.port}`;
-  const transport = openSmtp({ smtpUrl: url, from: 'no-reply@example.com' }, 300);
+  const transport = openSmtp(
+    { smtpUrl: url, from: 'no-reply@example.com' },
+    { handOverMs: 10_000, verdictMs: 300 },
+  );
   closing.push(server.close, () => transport.close());
   // More than there are connections.
   for (let sent = 1; sent <= 6; sent++) {
-    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'outage' });
+    // No outage, of which there may be any number: each try may have made a copy.
+    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'temporary' });
     expect(server.taken()).toBe(sent);
   }
+});
+
+test('a server that takes long over a mail that it has gets no second copy: it is waited for', async () => {
+  let taken: (() => void) | undefined;
+  const smtp = await smtpReceiver({ onMail: () => new Promise<void>(resolve => (taken = resolve)) });
+  const transport = openSmtp(
+    { smtpUrl: `smtp://127.0.0.1:${smtp.port}`, from: 'no-reply@example.com' },
+    { handOverMs: 500, verdictMs: 10_000 },
+  );
+  closing.push(smtp.close, () => transport.close());
+  const sent = transport.send(outgoing, mail);
+  setTimeout(() => taken?.(), 700);
+  await sent;
+  expect(smtp.mails).toHaveLength(1);
 });
