@@ -10,7 +10,7 @@ import { deleteDevice, selectKnownDevice } from '../throttle/queries.ts';
 import { findBearer, sessionStands } from './bearer-queries.ts';
 import { logout } from './logout.ts';
 import type { TokenPrincipal } from './principal.ts';
-import { endSessionsOfUser, findLiveRevocations } from './queries.ts';
+import { endSessionsOfUser } from './queries.ts';
 
 // Of an account for which a robot logs in all the time. Everybody else has one session, on one device.
 const ROBOTS = 500;
@@ -73,13 +73,6 @@ test.each<[string, (sent: Sql) => Promise<unknown>]>([
   [
     'one session that is ended',
     sent => endSessionsOfUser(sent, { ...session(), now: service.deps.clock.now(), reason: 'revoked' }),
-  ],
-  [
-    'the refill of what Redis has lost',
-    sent => {
-      const now = service.deps.clock.now();
-      return findLiveRevocations(sent, { now, since: now, lifetime: 1800 });
-    },
   ],
   ['a device that logs in', sent => selectKnownDevice(sent, userId, [randomUUID()])],
   ['a device that is removed', sent => deleteDevice(sent, userId, randomUUID())],

@@ -229,7 +229,8 @@ export interface RevocationRow {
 
 /**
  * Revoked tokens that have not expired, and sessions that ended after `since`, each with the latest expiry of its access tokens.
- * Only the audit trail still knows the sessions of removed accounts.
+ * Only the audit trail still knows the sessions of removed accounts. Reads every session, 0.6 s for a million: only a copy that was
+ * lost in Redis asks for this, and an index on `ended_at` makes each logout a tenth slower.
  */
 export function findLiveRevocations(
   database: Sql,

@@ -1,0 +1,2 @@
+-- find invitations by address
+drop index challenges_invitations_idx;
