@@ -53,8 +53,9 @@ test('a command that only reads, under another ALGORITHM than the service, leave
 });
 
 test('a command that the database stops says why, and not only that the database is away', async () => {
-  const readOnly = `${database.url}?options=-c%20default_transaction_read_only%3Don`;
-  await expect(cli(['roles', 'create', 'auditor'], { DATABASE_URL: readOnly })).rejects.toMatchObject({
+  const readOnly = new URL(database.url);
+  readOnly.searchParams.set('options', '-c default_transaction_read_only=on');
+  await expect(cli(['roles', 'create', 'auditor'], { DATABASE_URL: readOnly.href })).rejects.toMatchObject({
     code: 1,
     stderr: expect.stringContaining('The database takes no writes: it is a standby') as string,
   });
