@@ -1,7 +1,7 @@
 import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type EventBody, presentEvents } from './present.ts';
-import { type EventFilter, findEvents, type Place } from './read-queries.ts';
+import { type EventFilter, findEvents, type Place, type StoredEvent } from './read-queries.ts';
 
 export interface PageRequest {
   readonly limit: number;
@@ -12,13 +12,9 @@ export interface PageRequest {
 export async function listEvents(
   deps: Deps,
   filter: EventFilter,
-  { limit, cursor }: PageRequest,
+  page: PageRequest,
 ): Promise<Page<EventBody>> {
-  const found = await findEvents(deps.db, { filter, after: placeOf(cursor), limit: limit + 1 });
-  const { items, next_cursor } = pageOf(found, limit, {
-    keyOf: ({ created_us, id }) => [created_us, id],
-    present: event => event,
-  });
+  const { items, next_cursor } = await findPage(deps, filter, page);
   return { items: await presentEvents(deps, items), next_cursor };
 }
 
@@ -42,22 +38,29 @@ export type Act = Pick<EventBody, 'id' | 'type' | 'created_at' | 'outcome' | 're
  * What a person did that does not concern themselves. All else that such an event holds may be another person's: whom it
  * concerns, and even the address, as of an invitation that is accepted later.
  */
-export async function listActs(
-  { db }: Deps,
-  userId: string,
-  { limit, cursor }: PageRequest,
-): Promise<Page<Act>> {
-  const after = placeOf(cursor);
-  const found = await findEvents(db, { filter: { actsOf: userId }, after, limit: limit + 1 });
-  return pageOf(found, limit, {
-    keyOf: ({ created_us, id }) => [created_us, id],
-    present: ({ id, type, created_at, outcome, reason }) => ({
+export async function listActs(deps: Deps, userId: string, page: PageRequest): Promise<Page<Act>> {
+  const { items, next_cursor } = await findPage(deps, { actsOf: userId }, page);
+  return {
+    items: items.map(({ id, type, created_at, outcome, reason }) => ({
       id,
       type,
       created_at: created_at.toISOString(),
       outcome,
       reason,
-    }),
+    })),
+    next_cursor,
+  };
+}
+
+async function findPage(
+  { db }: Deps,
+  filter: EventFilter,
+  { limit, cursor }: PageRequest,
+): Promise<Page<StoredEvent>> {
+  const found = await findEvents(db, { filter, after: placeOf(cursor), limit: limit + 1 });
+  return pageOf(found, limit, {
+    keyOf: ({ created_us, id }) => [created_us, id],
+    present: event => event,
   });
 }
 
