@@ -15,7 +15,7 @@ import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { requireFormToken } from './form-token.ts';
 import { leadOn } from './message.ts';
-import { nextPage } from './paths.ts';
+import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { securityPage } from './security.ts';
 import { keepPending } from './sign-in.ts';
@@ -98,7 +98,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       if (error instanceof Problem && error.code === 'mfa_required') {
         keepPending(deps, reply, String(error.members.mfa_token));
-        return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
+        return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
       }
       if (error instanceof Problem && error.code === 'account_disabled')
         return show(reply, failedPage(deps, view, purpose, error.message), error.status);

@@ -3,6 +3,7 @@ import type { Failure } from './failure.ts';
 import { alert, field, form } from './form.ts';
 import { type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
+import { withNext } from './paths.ts';
 import type { View } from './view.ts';
 
 export interface SecondFactorPage {
@@ -31,7 +32,7 @@ export function secondFactorPage(view: View, options: SecondFactorPage): Html {
   return cardPage(view, {
     title: secondFactor.title,
     body: codeForms(view, options),
-    after: html`<a href="/account/sign-in?next=${encodeURIComponent(options.next)}">${secondFactor.again}</a>`,
+    after: html`<a href="${withNext('/account/sign-in', options.next)}">${secondFactor.again}</a>`,
   });
 }
 

@@ -59,7 +59,7 @@ ${passkeyForm(view, {
 ${byMail && html`<a class="button quiet" href="${withNext(MAIL_SIGN_IN, next)}">${mailIcon}${view.words.mailSignIn.link}</a>`}
 ${providerLinks(providers, {
   label: signIn.with,
-  to: id => `/account/sign-in/with/${id}?next=${encodeURIComponent(next)}`,
+  to: id => withNext(`/account/sign-in/with/${id}`, next),
 })}</div>`,
     after: html`${signIn.stranger} <a href="/account/sign-up">${signIn.signUp}</a>`,
   });

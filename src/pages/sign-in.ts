@@ -13,7 +13,7 @@ import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { mailedSignInPage } from './mail-sign-in-page.ts';
 import { leadOn } from './message.ts';
-import { nextPage } from './paths.ts';
+import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { expiredPasswordPage } from './reset-password.ts';
 import { signInPage } from './sign-in-page.ts';
@@ -47,7 +47,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       if (error instanceof Problem && error.code === 'mfa_required') {
         keepPending(deps, reply, String(error.members.mfa_token));
-        return reply.redirect(`/account/sign-in/second-factor?next=${encodeURIComponent(next)}`, 303);
+        return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
       }
       const expired = await expiredPasswordPage(deps, view, error);
       if (expired !== null) return show(reply, expired.body, expired.status);
