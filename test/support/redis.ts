@@ -5,6 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { afterEach, beforeEach } from 'vitest';
+import type { Cache } from '../../src/platform/cache.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import type { Log } from '../../src/platform/log.ts';
+import { openRedisCache } from '../../src/platform/redis/redis-cache.ts';
 
 /** Whether this machine has a redis-server; the tests that start one are skipped otherwise. */
 export const hasRedisServer = (() => {
@@ -100,4 +105,29 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise(resolve => server.close(resolve));
   return port;
+}
+
+/** Registers for each test of a suite a server of its own and a cache on it. */
+export function redisForEachTest(log: Log) {
+  let server: RedisServer;
+  let cache: Cache;
+  const open = (url = server.url) => openRedisCache({ url, clock: systemClock, log, checkInterval: 50 });
+  beforeEach(async () => {
+    server = await startRedis();
+    cache = await open();
+  });
+  afterEach(async () => {
+    await cache.close();
+    await server.close();
+  });
+  return {
+    get server() {
+      return server;
+    },
+    get cache() {
+      return cache;
+    },
+    /** Another cache, on this server unless another URL is given. */
+    open,
+  };
 }

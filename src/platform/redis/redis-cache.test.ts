@@ -3,36 +3,22 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   freePort,
   hasRedisServer,
-  type RedisServer,
+  redisForEachTest,
   startRedis,
   until,
 } from '../../../test/support/redis.ts';
-import type { Cache } from '../cache.ts';
-import { systemClock } from '../clock.ts';
 import { openLog } from '../log.ts';
-import { openRedisCache } from './redis-cache.ts';
 
 const log = openLog('silent');
 const SID = '0193a5c2-0000-7000-8000-000000000001';
 const KEY = `{entrecore}:revoked:sid:${SID}`;
 
 describe.skipIf(!hasRedisServer)('Redis', () => {
-  let server: RedisServer;
-  let cache: Cache;
-  const open = (url = server.url) => openRedisCache({ url, clock: systemClock, log, checkInterval: 50 });
-
-  beforeEach(async () => {
-    server = await startRedis();
-    cache = await open();
-  });
-  afterEach(async () => {
-    await cache.close();
-    await server.close();
-  });
+  const redis = redisForEachTest(log);
 
   async function timed<T>(work: () => T | Promise<T>): Promise<{ ms: number; result: T }> {
     const start = performance.now();
@@ -41,11 +27,11 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
   }
 
   test('a revocation is there when the promise resolves, with the remaining life as expiry', async () => {
-    await cache.publishRevocation('sid', SID, 1800);
-    expect(Math.abs(Number(await server.client.get(KEY)) - Date.now() / 1000)).toBeLessThan(2);
-    expect(await server.client.ttl(KEY)).toBeGreaterThan(1797);
-    await cache.publishRevocation('jti', 'abc', 0.2);
-    expect(await server.client.ttl('{entrecore}:revoked:jti:abc')).toBe(1);
+    await redis.cache.publishRevocation('sid', SID, 1800);
+    expect(Math.abs(Number(await redis.server.client.get(KEY)) - Date.now() / 1000)).toBeLessThan(2);
+    expect(await redis.server.client.ttl(KEY)).toBeGreaterThan(1797);
+    await redis.cache.publishRevocation('jti', 'abc', 0.2);
+    expect(await redis.server.client.ttl('{entrecore}:revoked:jti:abc')).toBe(1);
   });
 
   test('the ACL of docs/redis.md permits all that is asked, of one server and of a cluster', async () => {
@@ -58,11 +44,11 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
       String(await cluster.client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
     );
     for (const [{ client, url }, scheme, acl] of [
-      [server, 'redis', rules],
+      [redis.server, 'redis', rules],
       [cluster, 'redis+cluster', `${rules} ${more}`],
     ] as const) {
       await client.call('ACL', 'SETUSER', 'auth', 'on', '>pw', ...acl.split(/\s+/));
-      const restricted = await open(url.replace('redis://', `${scheme}://auth:pw@`));
+      const restricted = await redis.open(url.replace('redis://', `${scheme}://auth:pw@`));
       await restricted.publishRevocation('sid', SID, 1800);
       expect(await restricted.hit('login', 60)).toMatchObject({ count: 1 });
       await restricted.broadcast('keys-changed', 'x');
@@ -75,47 +61,49 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
   });
 
   test('two replicas count together', async () => {
-    const other = await open();
-    expect((await cache.hit('login', 60)).count).toBe(1);
+    const other = await redis.open();
+    expect((await redis.cache.hit('login', 60)).count).toBe(1);
     expect((await other.hit('login', 60)).count).toBe(2);
     await other.close();
   });
 
   test('a frozen server costs one command timeout once, then nothing; it is found again by itself', async () => {
-    await cache.hit('k', 60);
-    server.freeze();
-    const first = await timed(() => Promise.all(Array.from({ length: 20 }, async () => cache.hit('k', 60))));
+    await redis.cache.hit('k', 60);
+    redis.server.freeze();
+    const first = await timed(() =>
+      Promise.all(Array.from({ length: 20 }, async () => redis.cache.hit('k', 60))),
+    );
     expect(first.ms).toBeGreaterThan(200);
     expect(first.ms).toBeLessThan(450);
-    expect(cache.status()).toBe('down');
+    expect(redis.cache.status()).toBe('down');
     const later = await timed(async () => {
       for (let i = 0; i < 1_000; i++) {
-        await cache.hit('k', 60);
-        await cache.publishRevocation('sid', SID, 60);
-        await cache.broadcast('c', 'm');
+        await redis.cache.hit('k', 60);
+        await redis.cache.publishRevocation('sid', SID, 60);
+        await redis.cache.broadcast('c', 'm');
       }
     });
     expect(later.ms).toBeLessThan(250);
-    expect((await cache.hit('k', 60)).count).toBe(1021);
-    server.thaw();
-    await until(() => cache.status() === 'up');
-    expect((await cache.hit('k', 60)).resetMs).toBeLessThanOrEqual(60_000);
+    expect((await redis.cache.hit('k', 60)).count).toBe(1021);
+    redis.server.thaw();
+    await until(() => redis.cache.status() === 'up');
+    expect((await redis.cache.hit('k', 60)).resetMs).toBeLessThanOrEqual(60_000);
   });
 
   test('a killed server is skipped, and used again when it is back', async () => {
-    await server.kill();
+    await redis.server.kill();
     const hits = await timed(async () => {
-      for (let i = 1; i <= 100; i++) expect((await cache.hit('k', 60)).count).toBe(i);
+      for (let i = 1; i <= 100; i++) expect((await redis.cache.hit('k', 60)).count).toBe(i);
     });
     expect(hits.ms).toBeLessThan(450);
-    await server.restart();
-    await until(() => cache.status() === 'up');
-    await cache.publishRevocation('sid', SID, 60);
-    expect(await server.client.exists(KEY)).toBe(1);
+    await redis.server.restart();
+    await until(() => redis.cache.status() === 'up');
+    await redis.cache.publishRevocation('sid', SID, 60);
+    expect(await redis.server.client.exists(KEY)).toBe(1);
   });
 
   test('a server that is not there delays the start by a second at most, and nobody afterwards', async () => {
-    const { ms, result: absent } = await timed(() => open('redis://127.0.0.1:1'));
+    const { ms, result: absent } = await timed(() => redis.open('redis://127.0.0.1:1'));
     expect(ms).toBeLessThan(1_400);
     expect(absent.status()).toBe('down');
     expect(await absent.hit('k', 60)).toEqual({ count: 1, resetMs: 60_000 });
@@ -123,10 +111,10 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
   });
 
   test('a server that is full at the start is told with what it answers', async () => {
-    await server.client.config('SET', 'maxmemory-policy', 'noeviction');
-    await server.client.config('SET', 'maxmemory', '1');
+    await redis.server.client.config('SET', 'maxmemory-policy', 'noeviction');
+    await redis.server.client.config('SET', 'maxmemory', '1');
     const warn = vi.spyOn(log, 'warn');
-    const other = await open();
+    const other = await redis.open();
     expect(warn).toHaveBeenCalledWith(
       { err: expect.objectContaining({ message: expect.stringContaining('OOM') }) },
       expect.any(String),
@@ -138,9 +126,9 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
   test('a server that may evict revocations is warned of once; one that never evicts is not', async () => {
     const warn = vi.spyOn(log, 'warn');
     onTestFinished(() => warn.mockRestore());
-    await (await open()).close();
-    await server.client.config('SET', 'maxmemory-policy', 'volatile-lru', 'maxmemory', '100mb');
-    const other = await open();
+    await (await redis.open()).close();
+    await redis.server.client.config('SET', 'maxmemory-policy', 'volatile-lru', 'maxmemory', '100mb');
+    const other = await redis.open();
     await vi.waitFor(() => expect(warn).toHaveBeenCalled());
     expect(warn.mock.calls).toEqual([
       [expect.stringMatching(/^Redis may evict revocations \(maxmemory-policy volatile-lru\).*noeviction/)],
@@ -153,7 +141,7 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     await once(mute, 'listening');
     const warn = vi.spyOn(log, 'warn');
     onTestFinished(() => warn.mockRestore());
-    const other = await open(`rediss://127.0.0.1:${(mute.address() as AddressInfo).port}`);
+    const other = await redis.open(`rediss://127.0.0.1:${(mute.address() as AddressInfo).port}`);
     expect(warn).toHaveBeenCalledWith(
       { err: expect.objectContaining({ message: expect.stringMatching(/not answered.* rediss:/) }) },
       expect.any(String),
@@ -165,8 +153,8 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
   test.each(['redis', 'redis+cluster'])(
     'the password that a %s:// server refuses is not in the log',
     async scheme => {
-      await server.client.config('SET', 'requirepass', 'right');
-      const url = JSON.stringify(server.url.replace('redis://', `${scheme}://service:wrong-one@`));
+      await redis.server.client.config('SET', 'requirepass', 'right');
+      const url = JSON.stringify(redis.server.url.replace('redis://', `${scheme}://service:wrong-one@`));
       const [cacheModule, logModule] = ['./redis-cache.ts', '../log.ts'].map(path =>
         JSON.stringify(new URL(path, import.meta.url).href),
       );
@@ -185,18 +173,18 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
   );
 
   test('broadcasts reach other processes, also after the server was killed', async () => {
-    const other = await open();
+    const other = await redis.open();
     const heard: string[] = [];
     other.subscribe('keys', message => heard.push(message));
     const told = (word: string) =>
       until(async () => {
-        await cache.broadcast('keys', word);
+        await redis.cache.broadcast('keys', word);
         return heard.includes(word);
       });
     await told('rotated');
-    await server.kill();
-    await server.restart();
-    await until(() => cache.status() === 'up');
+    await redis.server.kill();
+    await redis.server.restart();
+    await until(() => redis.cache.status() === 'up');
     await told('again');
     expect(new Set(heard)).toEqual(new Set(['rotated', 'again']));
     await other.close();
@@ -204,9 +192,9 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
 
   test('with nobody to reach, a broadcast still tells this process', async () => {
     const heard: string[] = [];
-    cache.subscribe('keys', message => heard.push(message));
-    await server.kill();
-    await cache.broadcast('keys', 'rotated');
+    redis.cache.subscribe('keys', message => heard.push(message));
+    await redis.server.kill();
+    await redis.cache.broadcast('keys', 'rotated');
     expect(heard).toEqual(['rotated']);
   });
 
@@ -219,19 +207,19 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
       `--tls-port ${port} --tls-auth-clients no`,
       `--tls-cert-file ${crt} --tls-key-file ${key} --tls-ca-cert-file ${crt}`,
     );
-    const trusting = await open(`rediss://localhost:${port}?ca=${encodeURIComponent(crt)}`);
-    const wary = await open(`rediss://localhost:${port}`);
+    const trusting = await redis.open(`rediss://localhost:${port}?ca=${encodeURIComponent(crt)}`);
+    const wary = await redis.open(`rediss://localhost:${port}`);
     expect([trusting.status(), wary.status()]).toEqual(['up', 'down']);
     await Promise.all([trusting.close(), wary.close(), secured.close()]);
   });
 
   test('a password and a database are taken from the URL', async () => {
-    await server.client.config('SET', 'requirepass', 'p@ss/word');
-    const inside = await open(`redis://:p%40ss%2Fword@127.0.0.1:${server.port}/3`);
+    await redis.server.client.config('SET', 'requirepass', 'p@ss/word');
+    const inside = await redis.open(`redis://:p%40ss%2Fword@127.0.0.1:${redis.server.port}/3`);
     await inside.publishRevocation('sid', SID, 60);
-    await server.client.select(3);
-    expect(await server.client.exists(KEY)).toBe(1);
-    const outside = await open(`redis://:wrong@127.0.0.1:${server.port}`);
+    await redis.server.client.select(3);
+    expect(await redis.server.client.exists(KEY)).toBe(1);
+    const outside = await redis.open(`redis://:wrong@127.0.0.1:${redis.server.port}`);
     expect(outside.status()).toBe('down');
     await Promise.all([inside.close(), outside.close()]);
   });
