@@ -54,7 +54,7 @@ const reads = (work: (deps: TestDeps) => Promise<unknown>) =>
 
 test('what is due on a channel is found whatever waits on the other', async () => {
   const now = deps.clock.now();
-  const claim = { channel: 'sms', limit: 5, now, claimedUntil: addSeconds(now, 60) };
+  const claim = { channel: 'sms', awaited: true, limit: 5, now, claimedUntil: addSeconds(now, 60) };
   expect(await reads(({ db }) => claimDue(db, claim))).toBeLessThan(FEW);
 });
 
@@ -69,7 +69,7 @@ test('a claim takes as many as it was asked for, also where the plan was made fo
         insert into outbox (id, channel, template, recipient, created_at, next_attempt_at)
         select gen_random_uuid(), 'mail', 'sign-in', 'ada@example.com', ${now}::timestamptz, ${now}::timestamptz
         from generate_series(1, ${count}::int)`);
-    const claim = { channel: 'mail', limit: 4, now, claimedUntil: addSeconds(now, 60) };
+    const claim = { channel: 'mail', awaited: true, limit: 4, now, claimedUntil: addSeconds(now, 60) };
     await insert(1);
     await db.run(sql`analyze outbox`);
     for (let time = 0; time < 8; time++) await claimDue(db, claim);
@@ -112,6 +112,13 @@ describe('where all was sent when the plans were made', () => {
   const now = new Date();
 
   test.each<[string, (db: Sql) => Promise<unknown>]>([
+    [
+      'the next one that is due',
+      db => {
+        const at = fresh.clock.now();
+        return claimDue(db, { channel: 'mail', awaited: true, limit: 1, now: at, claimedUntil: at });
+      },
+    ],
     ['a lease that is renewed', db => renewLease(db, message, now)],
     ['a message that was sent', db => markSent(db, message, now)],
     ['one that is tried again', db => markRetry(db, message, now, '')],

@@ -75,7 +75,7 @@ test('"not now" is tried again later and later; after a hundred tries it is a de
 async function claim({ db, clock }: TestDeps): Promise<Claimed | undefined> {
   const now = clock.now();
   const claimedUntil = addSeconds(now, LEASE_SECONDS);
-  const [claimed] = await claimDue(db, { channel: 'mail', limit: 1, now, claimedUntil });
+  const [claimed] = await claimDue(db, { channel: 'mail', awaited: true, limit: 1, now, claimedUntil });
   return claimed;
 }
 

@@ -20,19 +20,24 @@ const UNPROVEN_AN_HOUR = 20;
 // Exempt: mails that have budgets of their own, and with which the owner of a mailbox takes or proves the account.
 const ALWAYS = ['email-change-confirm', 'reset-password', 'sign-in', 'verify-email'];
 
+// Mails that answer somebody at a screen, as every text message does. Whoever signs up with a taken address waits as well.
+const AWAITED = [...ALWAYS, 'email-taken'];
+
 /**
  * `insert into outbox … [from source]`: one message for each row of the source; none if a mailbox that nobody has proven
  * already got enough of them this hour.
  */
 export function inserting(row: OutboxRow, source?: Fragment): Fragment {
-  return sql`insert into outbox
-      (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
+  const awaited = row.channel === 'sms' || AWAITED.includes(row.template);
+  const columns = sql`(id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, awaited,
+      next_attempt_at, created_at)`;
+  return sql`insert into outbox ${columns}
     select * from (
       select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
         ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
-        ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
+        ${awaited}::boolean, ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
       ${source === undefined ? sql`` : sql`from ${source}`})
-      as m (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
+      as m ${columns}
     ${row.channel === 'mail' && !ALWAYS.includes(row.template) ? sparing(row.createdAt) : sql``}`;
 }
 
@@ -59,22 +64,31 @@ export interface Claimed {
 }
 
 const pending = sql`sent_at is null and dead_at is null`;
+// The same as outbox_due_idx spells it, for statements that are to use this index and no other.
+const queued = sql`coalesce(sent_at, dead_at) is null`;
 
 // `any(array(…))`, here and wherever rows are taken in batches: `in (…)` may be planned as a join that selects the batch again
 // for each row, and skips the rows that it has taken itself.
-/** Takes the lease of messages due on a channel, the longest due first; skips those that another worker is claiming. */
+/**
+ * Takes the lease of up to `limit` messages due on a channel: of those that somebody waits for (`awaited`) or of the others,
+ * then of the rest; of each the longest due first. Skips those that another worker is claiming.
+ */
 export function claimDue(
   db: Sql,
-  { channel, limit, now, claimedUntil }: { channel: string; limit: number; now: Date; claimedUntil: Date },
+  claim: { channel: string; awaited: boolean; limit: number; now: Date; claimedUntil: Date },
 ): Promise<Claimed[]> {
+  const { channel, awaited, limit, now, claimedUntil } = claim;
+  const due = (isAwaited: boolean, count: Fragment) => sql`
+    select id from outbox
+    where ${queued} and next_attempt_at <= ${now}::timestamptz
+      and (claimed_until is null or claimed_until <= ${now}::timestamptz)
+      and channel = ${channel}::text and awaited = ${isAwaited}::boolean
+    order by next_attempt_at limit ${count} for update skip locked`;
   return db.rows(sql`
+    with preferred as materialized (${due(awaited, sql`${limit}::int`)}),
+    others as materialized (${due(!awaited, sql`${limit}::int - (select count(*) from preferred)`)})
     update outbox set claimed_until = ${claimedUntil}::timestamptz, attempts = attempts + 1
-    where id = any(array(
-      select id from outbox
-      where ${pending} and next_attempt_at <= ${now}::timestamptz
-        and (claimed_until is null or claimed_until <= ${now}::timestamptz)
-        and channel = ${channel}::text
-      order by next_attempt_at limit ${limit}::int for update skip locked))
+    where id = any(array(select id from preferred union all select id from others))
     returning id, channel, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
       created_at as "createdAt", expires_at as "expiresAt", attempts`);
 }
@@ -141,7 +155,7 @@ export function withdrawUnsent(
 /** Makes messages that wait for a later time due now: the outage is over, or the clock was put back. */
 export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
   return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz
-    where ${pending} and channel = ${channel}::text and next_attempt_at > ${now}::timestamptz
+    where ${queued} and channel = ${channel}::text and next_attempt_at > ${now}::timestamptz
       and claimed_until is null`);
 }
 

@@ -33,6 +33,8 @@ const LAST_PAUSE_SECONDS = 60;
 // In a row, which takes half a minute. With fewer, while some sends fail and others succeed, each success would hasten every
 // message, and one that waits for reasons of its own would use up a day of tries in minutes.
 const FAILURES_OF_AN_OUTAGE = 4;
+// One claim in so many begins with the mails that nobody waits for, lest a stream of the others leave them out.
+const CLAIMS_FOR_OTHERS = 4;
 // If the clock was put back by less than this, no message waits for long.
 const STEP_BACK_SECONDS = 60;
 // Together with the time that a drain gives to requests, less than the half minute after which a stopping process is usually
@@ -45,6 +47,7 @@ interface Lane {
   readonly sending: Set<Promise<void>>;
   pause: { readonly failures: number; readonly until: Date } | null;
   lookedAt: Date;
+  claims: number;
 }
 
 /**
@@ -62,6 +65,7 @@ export function startDelivery(
     sending: new Set(),
     pause: null,
     lookedAt: clock.now(),
+    claims: 0,
   }));
   const timers = new Set<NodeJS.Timeout>();
   let wokenAgain = false;
@@ -95,7 +99,8 @@ export function startDelivery(
     if (stopped || limit <= 0 || (lane.pause !== null && lane.pause.until > now)) return;
     const claimedUntil = addSeconds(now, LEASE_SECONDS);
     const channel = lane.channel.name;
-    for (const claimed of await claimDue(db, { channel, limit, now, claimedUntil })) {
+    const awaited = ++lane.claims % CLAIMS_FOR_OTHERS !== 0;
+    for (const claimed of await claimDue(db, { channel, awaited, limit, now, claimedUntil })) {
       const work = deliver(deps, lane.channel, claimed, recordMs)
         .then(outcome => settle(lane, outcome))
         .finally(() => {
