@@ -97,6 +97,16 @@ describe('signing in', () => {
     );
   });
 
+  test('tells whoever signs in after somebody has signed out nothing that was meant for the other', async () => {
+    const browser = await signedIn(world, await person(world));
+    const page = await browser.get('/account');
+    const saved = await browser.submit(page, { first_name: 'Augusta' }, {}, '/account/profile');
+    expect(saved.headers.location).toBe('/account');
+    await browser.submit(page, {}, {}, '/account/sign-out');
+    await signedIn(world, await person(world), browser);
+    expect((await browser.get('/account')).body).not.toContain('Your profile was saved.');
+  });
+
   test('the cookies open nothing of the API', async () => {
     const browser = await signedIn(world, await person(world));
     expect((await browser.get('/users/me')).statusCode).toBe(401);

@@ -49,10 +49,11 @@ async function endFormer(deps: KeysDeps, caller: Caller, refreshToken: string): 
   await endSessions(deps, { ...session, reason: 'signed_in_anew', actor, caller });
 }
 
-/** Makes the browser forget its session. */
+/** Makes the browser forget its session, and what a page was still to tell whose it was. */
 export function dropTokens({ config }: KeysDeps, reply: PageReply): void {
   reply.header('set-cookie', writeCookie(config, 'access', '', 0));
   reply.header('set-cookie', writeCookie(config, 'refresh', '', 0));
+  reply.header('set-cookie', writeCookie(config, 'done', '', 0));
 }
 
 /**
