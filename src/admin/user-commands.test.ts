@@ -51,6 +51,7 @@ test('a list that is cut off says so, and --all goes on to the end', async () =>
   const all = (await run('users', 'list', '--all', '--json')).trim().split('\n');
   expect(new Set(all.map(line => JSON.parse(line).email)).size).toBe(203 + before);
   expect(await run('users', 'list', '--query', 'many20', '--limit', '4')).not.toContain(hint);
+  await expect(run('users', 'list', '--limit', '1e2')).rejects.toThrow('a whole number from 1 to 200');
   await expect(run('users', 'list', '--all', '--limit', '7')).rejects.toThrow(
     "option '--all' cannot be used with option '--limit <count>'",
   );

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
-import { type Open, printable, withWorld } from '../platform/command-world.ts';
+import { type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { existingRoles } from '../rbac/grant-many.ts';
@@ -52,9 +52,11 @@ export const listing = (list: Command): Command =>
     .option('--json', 'one JSON object per line', false);
 
 function count(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > LIST_MAX)
-    throw new InvalidArgumentError(`It must be from 1 to ${LIST_MAX}; --all lists all of them.`);
+  const value = readCount(text, LIST_MAX);
+  if (value === null)
+    throw new InvalidArgumentError(
+      `It must be a whole number from 1 to ${LIST_MAX}; --all lists all of them.`,
+    );
   return value;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readInstant } from '../platform/clock.ts';
-import { type Open, withWorld } from '../platform/command-world.ts';
+import { type Open, readCount, withWorld } from '../platform/command-world.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { readUuid } from '../platform/uuid.ts';
@@ -16,6 +16,8 @@ import { type Verdict, verifyTrail } from './verify.ts';
 
 /** Finds the account with an address or a username. Passed in, because this folder must not import from accounts/. */
 type FindAccount = (db: Deps['db'], name: string) => Promise<{ readonly id: string } | null>;
+
+const DAYS_MAX = 999_999;
 
 /** `audit verify|export|checkpoint|prune|partitions`: what an operator does with the trail. */
 export function register(program: Command, open: Open, findAccount: FindAccount): void {
@@ -187,6 +189,7 @@ function eventType(text: string): EventType {
 }
 
 function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
-  return Number(text);
+  const days = readCount(text, DAYS_MAX);
+  if (days === null) throw new InvalidArgumentError(`It must be a whole number from 1 to ${DAYS_MAX}.`);
+  return days;
 }

@@ -51,6 +51,10 @@ test('an operator sees what waits and what died and why, and nothing secret', as
   ]);
 });
 
+test.each(['1e2', ' 5', '0x10', '5.0', '+5', '0', '٥', ''])('a limit of "%s" is refused', async limit => {
+  await expect(run('list', '--limit', limit)).rejects.toThrow('It must be a whole number from 1 to 1000000.');
+});
+
 test('a dead message is requeued by its id, or all are; anything else is refused', async () => {
   await expect(run('requeue')).rejects.toThrow(/process\.exit|name one id/);
   await expect(run('requeue', 'nonsense')).rejects.toThrow('It must be a UUID.');

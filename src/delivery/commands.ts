@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Open, printable, withWorld } from '../platform/command-world.ts';
+import { type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { listOutbox, outboxStats, requeue } from './outbox.ts';
+
+const LIMIT_MAX = 1_000_000;
 
 /** `outbox list [--dead]` and `outbox requeue <id>|--all`: what waits, what died and why, and another chance for it. */
 export function register(program: Command, open: Open): void {
@@ -59,8 +61,8 @@ function table(entries: Awaited<ReturnType<typeof listOutbox>>): string[] {
 }
 
 function positive(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('It must be a positive integer.');
+  const count = readCount(text, LIMIT_MAX);
+  if (count === null) throw new InvalidArgumentError(`It must be a whole number from 1 to ${LIMIT_MAX}.`);
   return count;
 }
 

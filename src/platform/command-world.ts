@@ -30,3 +30,9 @@ export function printLines(lines: readonly string[]): void {
 
 /** Makes stored text safe for a terminal: without control characters or any that reverse the direction of a line. */
 export const printable = (text: string): string => text.replace(/\p{C}+/gu, ' ');
+
+/** The whole number from 1 to `most` that an option says in digits; null for anything else, as `1e2`, ` 5` or `0x10`. */
+export function readCount(text: string, most: number): number | null {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= most ? count : null;
+}
