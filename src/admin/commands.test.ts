@@ -36,7 +36,7 @@ function type(...chunks: (string | Buffer)[]): void {
 
 test('users create --admin makes an administrator who can log in, with a password that is shown once', async () => {
   const output = await run('users', 'create', 'root@example.com', '--admin');
-  expect(output).toMatch(/root@example\.com {2}Administrator Account {2}admin,user\n/);
+  expect(output).toMatch(/root@example\.com {2}Administrator {2}admin,user\n/);
   const password = /^Password: (\S+)$/m.exec(output)?.[1] as string;
   await logIn(world, { id: '', email: 'root@example.com', password });
   await expect(run('users', 'disable', 'root@example.com')).rejects.toThrow(

@@ -194,10 +194,9 @@ async function create(deps: Deps, email: string, options: CreateOptions): Promis
   ];
 }
 
-// Mails greet people by their first name: only an administrator may be called Administrator.
+// Mails greet people by their first name: only an administrator may be called Administrator, as the one that a start makes.
 function namesOf(email: string, { admin, firstName, lastName }: CreateOptions) {
-  if (admin && firstName === undefined && lastName === undefined)
-    return { firstName: 'Administrator', lastName: 'Account' };
+  if (admin && firstName === undefined && lastName === undefined) return { firstName: 'Administrator' };
   return { firstName: firstName ?? email.slice(0, email.lastIndexOf('@')), lastName };
 }
 
