@@ -1,3 +1,4 @@
+import { voidChallenges } from '../challenges/consume.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -95,6 +96,8 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
     if (others.length === 0 && (await roleRequiresFactor(tx, userId))) return 'factor_required';
     await deleteFactors(tx, { userId, kind, now: clock.now() });
+    // An answer that is under way looked the phone up before.
+    if (kind === 'sms') await voidChallenges(deps, tx, { userId, purposes: ['sms-login'] });
     // Nothing is left for a planned removal, and factors that are set up later must not go.
     if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });
     await tellOfFactor(deps, tx, { ...principal, account }, 'removed', kind);

@@ -1,5 +1,6 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent, system } from '../audit/record.ts';
+import { voidChallenges } from '../challenges/consume.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
@@ -130,6 +131,7 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
     }
     const kinds = (await selectFactors(tx, userId)).map(({ kind }) => kind);
     await deleteFactors(tx, { userId, kind: null, now });
+    await voidChallenges(deps, tx, { userId, purposes: ['sms-login'] });
     await recordEvent(deps, tx, {
       type: 'mfa.disabled',
       outcome: 'success',

@@ -3,10 +3,16 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { type SmsProvider, smsProvider } from '../../test/support/sms.ts';
+import { watchedDatabase } from '../../test/support/watched-database.ts';
+import { answerSecondFactor } from '../authentication/second-factor.ts';
 import { listOutbox, requeue } from '../delivery/outbox.ts';
 import { type Delivery, startDelivery } from '../delivery/worker.ts';
 import { sql } from '../platform/sql.ts';
+import { carryOutRemoval } from './removal.ts';
 import { textLoginCode } from './sms.ts';
+
+const caller = { requestId: 'test', ip: '192.0.2.1', userAgent: '' };
+let place = 0;
 
 let provider: SmsProvider;
 let service: TestApp;
@@ -174,7 +180,6 @@ test('a texted code is for the login that asked for it, and proves a session, bu
     expect((await prove(await texted())).statusCode).toBe(200);
 
     const { sid: sessionId } = world.deps.keys.verify(token);
-    const caller = { requestId: 'test', ip: '192.0.2.1', userAgent: '' };
     const text = (asker: string) => textLoginCode(world.deps, { userId: who.id, sessionId: asker, caller });
     await text(world.deps.random.uuid());
     expect((await prove(await texted())).json().code).toBe('invalid_mfa_code');
@@ -203,4 +208,37 @@ test('a code that was texted to a phone which its owner has replaced meanwhile a
   await setUp(next);
   const answer = await service.call('POST', '/token/mfa', { body: { mfa_token, factor: 'sms', code } });
   expect([answer.statusCode, answer.json().code]).toEqual([401, 'invalid_mfa_code']);
+});
+
+test.each<[string, (token: string, userId: string) => Promise<unknown>]>([
+  ['its owner removes', token => service.call('DELETE', '/mfa/sms', { token })],
+  [
+    'a planned removal takes away',
+    async (_token, userId) => {
+      const { db, clock } = service.deps;
+      await db.run(sql`
+        insert into factor_removals (user_id, requested_at, due_at, requester_kind)
+        values (${userId}::uuid, ${clock.now()}, ${clock.now()}, 'operator')`);
+      expect(await carryOutRemoval(service.deps, userId)).toBe(true);
+    },
+  ],
+])('nor does one of a phone that %s while the code is being compared', async (_what, remove) => {
+  const { who, token } = await member(service);
+  const number = `+25471234569${place++}`;
+  await service.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
+  const body = { code: await nextCode(number, 1) };
+  expect((await service.call('POST', '/mfa/sms/confirm', { token, body })).statusCode).toBe(200);
+  const mfa_token = await demand(who);
+  await service.call('POST', '/token/mfa/sms', { body: { mfa_token } });
+  const code = await nextCode(number, 2);
+  const { db, hooks } = watchedDatabase(service.deps.databaseUrl);
+  try {
+    hooks.push({ text: 'consumed_at = case', before: () => remove(token, who.id) });
+    const deps = { ...service.deps, db };
+    const answer = answerSecondFactor(deps, caller, { mfaToken: mfa_token, factor: 'sms', code });
+    await expect(answer).rejects.toThrow(expect.objectContaining({ code: 'invalid_mfa_code' }));
+    expect(hooks).toEqual([]);
+  } finally {
+    await db.close();
+  }
 });
