@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { PASSWORD, person } from '../../test/support/people.ts';
+import { Browser, signedIn } from '../../test/support/browser.ts';
+import { PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { rowsRead } from '../../test/support/plan.ts';
 import { sql } from '../platform/sql.ts';
 import { devicesOf } from './device-cookie.ts';
@@ -43,9 +44,26 @@ test('a browser keeps its device for 400 days, out of the reach of scripts and o
   ]);
 });
 
-test('no more than eight devices are looked for, however many cookies a request brings', () => {
+test('of the people who share a browser those who came last are known, and whoever was left out is back after a login', async () => {
+  const browser = new Browser(service);
+  const people = await Promise.all(Array.from({ length: 9 }, () => person(service)));
+  const [first, last] = [people[0], people.at(-1)] as [Person, Person];
+  for (const who of [...people, last, first, first]) {
+    await signedIn(service, who, browser);
+    for (const name of ['access', 'refresh']) browser.cookies.delete(`entrecore_${name}`);
+  }
+  const devices = ({ id }: Person) =>
+    service.deps.db.rows(sql`select id from known_devices where user_id = ${id}::uuid`);
+  expect(await devices(last)).toHaveLength(1);
+  expect(await devices(first)).toHaveLength(2);
+});
+
+test('no more than eight devices are looked for, however many cookies a request brings: its token, and the newest', () => {
   const { random, secrets } = service.deps;
-  const token = () => encodeDeviceToken(secrets, { deviceId: random.uuid(), userId: ID });
-  const cookies = Array.from({ length: 50 }, (_, n) => `entrecore_device_${n}=${token()}`).join('; ');
-  expect(devicesOf(service.deps, cookies, token())).toHaveLength(8);
+  const ids = Array.from({ length: 50 }, () => random.uuid());
+  const token = (deviceId: string) => encodeDeviceToken(secrets, { deviceId, userId: ID });
+  const cookies = ids.map((id, n) => `entrecore_device_${n}=${token(id)}`).join('; ');
+  const claims = devicesOf(service.deps, cookies, token(ID));
+  expect(claims.map(({ deviceId }) => deviceId)).toEqual([ID, ...ids.toReversed().slice(0, 7)]);
+  expect(devicesOf(service.deps, cookies, undefined)).toHaveLength(8);
 });
