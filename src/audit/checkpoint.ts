@@ -50,33 +50,43 @@ export function isSigned(checkpoint: Checkpoint): boolean {
   }
 }
 
+/** What the file was given last, so that it is not given the same again where only the URL refused it. */
+export interface LastLine {
+  text: string | null;
+}
+
 /** Makes the checkpoint of the last batch, hands it out, and returns it; null if nothing is sealed yet. */
-export async function publishCheckpoint(deps: Deps): Promise<Checkpoint | null> {
+export async function publishCheckpoint(deps: Deps, last?: LastLine): Promise<Checkpoint | null> {
   const checkpoint = await makeCheckpoint(deps);
-  if (checkpoint !== null) await handOut(deps, checkpoint);
+  if (checkpoint !== null) await handOut(deps, checkpoint, last);
   return checkpoint;
 }
 
 /**
  * Hands a checkpoint to the log, and to AUDIT_CHECKPOINT_FILE and AUDIT_CHECKPOINT_URL where they are set. Throws if the file
- * or the URL did not take it, and says which and why.
+ * or the URL did not take it, and says which and why. A file whose `last` line it is gets it no second time.
  */
-export async function handOut({ log, config }: Deps, checkpoint: Checkpoint): Promise<void> {
+export async function handOut(
+  { log, config }: Deps,
+  checkpoint: Checkpoint,
+  last: LastLine = { text: null },
+): Promise<void> {
   log.info({ checkpoint }, 'audit checkpoint');
   const { checkpointFile, checkpointUrl } = config.audit;
   const text = JSON.stringify(checkpoint);
   const [file, url] = await Promise.allSettled([
-    checkpointFile === null
-      ? undefined
-      : appendFile(checkpointFile, `${text}\n`, { mode: 0o600, flush: true }),
+    checkpointFile === null || last.text === text ? undefined : append(checkpointFile, text),
     checkpointUrl === null ? undefined : post(checkpointUrl, text),
   ]);
+  if (file.status === 'fulfilled') last.text = text;
   const refusals = [
     ...(file.status === 'rejected' ? [`AUDIT_CHECKPOINT_FILE: ${reasonOf(file.reason)}`] : []),
     ...(url.status === 'rejected' ? [`AUDIT_CHECKPOINT_URL: ${reasonOf(url.reason)}`] : []),
   ];
   if (refusals.length > 0) throw new Error(`A checkpoint was not taken by ${refusals.join('; ')}`);
 }
+
+const append = (file: string, text: string) => appendFile(file, `${text}\n`, { mode: 0o600, flush: true });
 
 // `fetch` says why it failed in its cause alone, which has a code and no message where it tried several addresses.
 function reasonOf(error: Error): string {

@@ -80,6 +80,34 @@ test('the background sealer seals, and on stop seals what is left and hands out 
   expect(last?.batch).toBe((await verifyTrail(deps)).batches);
 });
 
+test('a webhook that is down for minutes is tried each minute, and the file has the checkpoint once', async () => {
+  let asked = 0;
+  const server = createServer((request, response) => {
+    asked++;
+    request.resume().on('end', () => response.writeHead(503).end());
+  });
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  const checkpointUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const checkpointFile = join(folder, 'checkpoints');
+  await write();
+  await settle(deps);
+  await sealAll(deps);
+  const sealer = startSealer({ ...deps, config: configWith({ audit: { checkpointFile, checkpointUrl } }) });
+  try {
+    for (let minute = 1; minute <= 2; minute++) {
+      deps.clock.advance(60);
+      await expect.poll(() => asked, { timeout: 10_000 }).toBe(minute);
+    }
+    await write();
+    await settle(deps);
+  } finally {
+    await sealer.stop();
+    server.close();
+  }
+  const batches = readCheckpoints(readFileSync(checkpointFile, 'utf8')).map(({ batch }) => batch);
+  expect([asked, batches]).toEqual([3, [1, 2]]);
+}, 30_000);
+
 test('a clock that is put back keeps no checkpoint waiting for as long', async () => {
   const checkpointFile = join(folder, 'checkpoints');
   const sealer = startSealer({ ...deps, config: configWith({ audit: { checkpointFile } }) });

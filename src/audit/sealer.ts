@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { findLastBatch, findOldestTransaction, findPending } from './batch-queries.ts';
-import { publishCheckpoint } from './checkpoint.ts';
+import { type LastLine, publishCheckpoint } from './checkpoint.ts';
 import { makePartitions } from './partitions.ts';
 import { pruneTrail } from './prune.ts';
 import { nextPlace, sealBatch } from './seal.ts';
@@ -28,6 +28,7 @@ export function startSealer(deps: Deps): Sealer {
   let nextCheckpoint = clock.now().getTime() + CHECKPOINT_EVERY_MS;
   let nextUpkeep = 0;
   let timer: NodeJS.Timeout | undefined;
+  const lastLine: LastLine = { text: null };
   const sayAgainAt = new Map<string, number>();
 
   const attempt = async (what: string, work: () => Promise<unknown>) => {
@@ -50,7 +51,7 @@ export function startSealer(deps: Deps): Sealer {
     }
   };
   const publish = async () => {
-    await publishCheckpoint(deps);
+    await publishCheckpoint(deps, lastLine);
     unpublished = false;
   };
   const pass = async () => {
