@@ -5,6 +5,7 @@ import type { Channel } from './channels.ts';
 import { openDraft } from './open-draft.ts';
 import { type Claimed, markDead, markExpired, markRetry, markSent, renewLease } from './queries.ts';
 import { readableReason } from './readable-reason.ts';
+import { secondsAsked } from './retry-after.ts';
 import { DeliveryFailure } from './transport.ts';
 
 /** Seconds that a claim holds; renewed while a send is under way, so it only runs out on a process that died. */
@@ -25,13 +26,18 @@ const RECORD_TRIES = 600;
 
 type DeliverDeps = Pick<Deps, 'db' | 'clock' | 'random' | 'log' | 'secrets'>;
 
+/** Nothing can be sent at all for now, and the server asked for these seconds, or for none (0). */
+interface Outage {
+  readonly askedSeconds: number;
+}
+
 /** Sends one claimed message and records the outcome. Never throws. */
 export async function deliver(
   deps: DeliverDeps,
   channel: Channel,
   claimed: Claimed,
   againMs = RECORD_AGAIN_MS,
-): Promise<'sent' | 'expired' | 'dead' | 'retry' | 'outage'> {
+): Promise<'sent' | 'expired' | 'dead' | 'retry' | Outage> {
   const { db, clock, log } = deps;
   const { id, template, attempts, expiresAt } = claimed;
   const line = { message_id: id, channel: channel.name, template, attempt: attempts };
@@ -47,18 +53,19 @@ export async function deliver(
       log.info(line, 'message sent');
       return 'sent';
     }
-    const { kind, message: error } = failure;
+    const { kind, message: error, retryAfter } = failure;
     const outage = kind === 'outage';
     if (kind === 'permanent' || (!outage && attempts >= MAX_ATTEMPTS)) {
       await markDead(db, claimed, clock.now(), error);
       log.error({ ...line, error }, 'message given up: see `outbox list --dead`');
       return 'dead';
     }
-    const wait = retrySeconds(deps, attempts);
+    const askedSeconds = secondsAsked(retryAfter, clock.now());
+    const wait = Math.max(askedSeconds, retrySeconds(deps, attempts));
     const used = outage ? Math.min(attempts, OUTAGE_ATTEMPTS) : attempts;
     await markRetry(db, claimed, addSeconds(clock.now(), wait), error, used);
     log.warn({ ...line, error, retry_in: wait }, 'message not sent yet');
-    return outage ? 'outage' : 'retry';
+    return outage ? { askedSeconds } : 'retry';
   } catch (error) {
     // The database is away: the lease runs out, and the message is claimed again.
     log.error({ ...line, err: error }, 'the outcome of a message could not be recorded');
@@ -82,9 +89,10 @@ async function send(deps: DeliverDeps, channel: Channel, claimed: Claimed): Prom
     await channel.send({ id, to: recipient, createdAt }, draft);
     return null;
   } catch (error) {
-    const kind = error instanceof DeliveryFailure ? error.kind : 'temporary';
+    const { kind, retryAfter } =
+      error instanceof DeliveryFailure ? error : ({ kind: 'temporary', retryAfter: null } as const);
     const message = error instanceof Error ? error.message : String(error);
-    return new DeliveryFailure(kind, readableReason(message, told), { cause: error });
+    return new DeliveryFailure(kind, readableReason(message, told), { cause: error, retryAfter });
   } finally {
     clearInterval(renewal);
   }

@@ -2,9 +2,10 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { testDeps } from '../../test/support/deps.ts';
+import { movableClock, testDeps } from '../../test/support/deps.ts';
 import { freePort } from '../../test/support/redis.ts';
 import { smsProvider } from '../../test/support/sms.ts';
+import { addSeconds } from '../platform/clock.ts';
 import { enqueueMail, enqueueSms } from './enqueue.ts';
 import { listOutbox } from './outbox.ts';
 import { openSms } from './sms.ts';
@@ -15,8 +16,8 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function provider(status = 200) {
-  const { url, requests: received, close } = await smsProvider(status);
+async function provider(status = 200, headers = {}) {
+  const { url, requests: received, close } = await smsProvider(status, headers);
   closing.push(close);
   return { url, received };
 }
@@ -77,11 +78,11 @@ test('a provider that is gone is an outage, and without one SMS is off', async (
   expect(openSms(none)).toBeNull();
 });
 
-const queueCode = (deps: Awaited<ReturnType<typeof testDeps>>) =>
+const queueCode = (deps: Awaited<ReturnType<typeof testDeps>>, to = '+254712345678') =>
   deps.db.transaction(tx =>
     enqueueSms(deps, tx, {
       template: 'sms-login',
-      to: '+254712345678',
+      to,
       secrets: { code: '042042' },
       expiresAt: new Date(deps.clock.now().getTime() + 300_000),
     }),
@@ -122,4 +123,44 @@ test('mails that a silent server holds up keep no code waiting', async () => {
   await expect.poll(() => sockets.length, { timeout: 5_000 }).toBe(4);
   await queueCode(deps);
   await expect.poll(() => received.length, { timeout: 5_000 }).toBe(1);
+});
+
+test.each<[number, (now: Date) => string, number, number]>([
+  [429, () => '300', 300, 300],
+  [429, now => addSeconds(now, 1200).toUTCString(), 1199, 1201],
+  [503, () => '300', 300, 300],
+  [503, now => addSeconds(now, 1200).toUTCString(), 1199, 1201],
+  [503, () => '31536000', 3600, 3600],
+  // Nothing longer than we wait anyway.
+  [429, () => '0', 11, 19],
+  [503, now => addSeconds(now, -1200).toUTCString(), 11, 19],
+  [503, () => 'soon', 11, 19],
+  [500, () => '300', 11, 19],
+])('after a %i the code waits for as long as the provider asks', async (status, retryAfter, least, most) => {
+  const clock = movableClock();
+  const { url } = await provider(status, { 'retry-after': retryAfter(clock.now()) });
+  const deps = { ...(await testDeps({ sms: { webhook: { url, secret: 'sixteen bytes or more' } } })), clock };
+  const delivery = startDelivery(deps, { pollSeconds: 0.05 });
+  closing.push(deps.close, delivery.stop);
+  await queueCode(deps);
+  await expect.poll(async () => (await listOutbox(deps))[0]).toMatchObject({ state: 'waiting', attempts: 1 });
+  const next = (await listOutbox(deps))[0]?.nextAttemptAt ?? clock.now();
+  const wait = (next.getTime() - clock.now().getTime()) / 1000;
+  expect(wait).toBeGreaterThanOrEqual(least);
+  expect(wait).toBeLessThanOrEqual(most);
+});
+
+test('after a 503 no other code is tried either for as long as the provider asks', async () => {
+  const { url, received } = await provider(503, { 'retry-after': '120' });
+  const deps = await testDeps({ sms: { webhook: { url, secret: 'sixteen bytes or more' } } });
+  const delivery = startDelivery(deps, { pollSeconds: 0.05 });
+  closing.push(deps.close, delivery.stop);
+  await queueCode(deps);
+  await expect.poll(async () => (await listOutbox(deps))[0]?.lastError).toContain('503');
+  await queueCode(deps, '+254712345679');
+  deps.clock.advance(115);
+  await new Promise(resolve => setTimeout(resolve, 300));
+  expect(received).toHaveLength(1);
+  deps.clock.advance(5);
+  await expect.poll(() => received.length).toBe(3);
 });

@@ -49,6 +49,7 @@ function overTwilio({ accountSid, authToken, from }: Twilio, base: string): SmsT
 
 async function post(url: string, body: string, headers: Record<string, string>): Promise<void> {
   let status: number;
+  let retryAfter: string | null;
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -58,6 +59,7 @@ async function post(url: string, body: string, headers: Record<string, string>):
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     status = answer.status;
+    retryAfter = ASKS_TO_WAIT.has(status) ? answer.headers.get('retry-after') : null;
     await answer.body?.cancel();
   } catch (error) {
     throw new DeliveryFailure('outage', `The SMS provider cannot be reached: ${reasonOf(error)}`, {
@@ -65,8 +67,11 @@ async function post(url: string, body: string, headers: Record<string, string>):
     });
   }
   if (status < 300) return;
-  throw new DeliveryFailure(kindOf(status), `The SMS provider answered ${status}.`);
+  throw new DeliveryFailure(kindOf(status), `The SMS provider answered ${status}.`, { retryAfter });
 }
+
+// RFC 9110 §10.2.3, RFC 6585 §4.
+const ASKS_TO_WAIT = new Set([429, 503]);
 
 // The message of fetch's error says only that it failed; the cause says why.
 function reasonOf(error: unknown): string {

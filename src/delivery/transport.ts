@@ -18,10 +18,17 @@ export type FailureKind = 'permanent' | 'temporary' | 'outage';
 /** Why a message was not sent. Its text is for the operator, and carries nothing of the message. */
 export class DeliveryFailure extends Error {
   readonly kind: FailureKind;
+  /** The `Retry-After` of the answer, as it came. */
+  readonly retryAfter: string | null;
 
-  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: FailureKind,
+    message: string,
+    { retryAfter = null, ...options }: ErrorOptions & { readonly retryAfter?: string | null } = {},
+  ) {
     super(message, options);
     this.name = 'DeliveryFailure';
     this.kind = kind;
+    this.retryAfter = retryAfter;
   }
 }

@@ -128,10 +128,14 @@ export function startDelivery(
 
   async function settle(lane: Lane, outcome: Awaited<ReturnType<typeof deliver>>): Promise<void> {
     const now = clock.now();
-    if (outcome === 'outage' && (lane.pause === null || lane.pause.until <= now)) {
-      const failures = (lane.pause?.failures ?? 0) + 1;
-      const seconds = Math.min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (failures - 1));
-      lane.pause = { failures, until: addSeconds(now, seconds) };
+    if (typeof outcome === 'object') {
+      const asked = addSeconds(now, outcome.askedSeconds);
+      if (lane.pause === null || lane.pause.until <= now) {
+        const failures = (lane.pause?.failures ?? 0) + 1;
+        const seconds = Math.min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (failures - 1));
+        lane.pause = { failures, until: addSeconds(now, seconds) };
+      }
+      if (lane.pause.until < asked) lane.pause = { ...lane.pause, until: asked };
     } else if (outcome === 'sent' && lane.pause !== null) {
       const { failures } = lane.pause;
       lane.pause = null;

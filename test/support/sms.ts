@@ -14,8 +14,11 @@ export interface SmsProvider {
   close(): Promise<void>;
 }
 
-/** A real HTTP server on loopback that takes text messages, and answers all of them with one status. */
-export async function smsProvider(status = 200): Promise<SmsProvider> {
+/** A real HTTP server on loopback that takes text messages, and answers all of them with one status and its headers. */
+export async function smsProvider(
+  status = 200,
+  headersSent: Readonly<Record<string, string>> = {},
+): Promise<SmsProvider> {
   const requests: SmsRequest[] = [];
   const server = createServer((request, response) => {
     const { url, headers } = request;
@@ -23,7 +26,7 @@ export async function smsProvider(status = 200): Promise<SmsProvider> {
     request.setEncoding('utf8').on('data', chunk => (body += String(chunk)));
     request.on('end', () => {
       requests.push({ url, headers, body });
-      response.writeHead(status, { location: 'http://127.0.0.1:9/' }).end();
+      response.writeHead(status, { location: 'http://127.0.0.1:9/', ...headersSent }).end();
     });
   });
   server.listen(0, '127.0.0.1');

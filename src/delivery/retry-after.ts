@@ -1,0 +1,14 @@
+/** Longer than this, in seconds, we wait for nobody: a slip of the provider's must not hold up text messages for days. */
+const LONGEST = 3600;
+
+/**
+ * The seconds that a `Retry-After` asks for, in seconds or by an HTTP date (RFC 9110 §10.2.3), and an hour at most; 0 for one
+ * that is over, missing or malformed.
+ */
+export function secondsAsked(retryAfter: string | null, now: Date): number {
+  if (retryAfter === null) return 0;
+  const asked = /^\d+$/.test(retryAfter)
+    ? Number(retryAfter)
+    : Math.ceil((Date.parse(retryAfter) - now.getTime()) / 1000);
+  return asked > 0 ? Math.min(LONGEST, asked) : 0;
+}
