@@ -51,6 +51,29 @@ test('an operator sees what waits and what died and why, and nothing secret', as
   ]);
 });
 
+test('a message that an outage has not let be tried yet is listed with what failed on its channel last', async () => {
+  const { db } = deps;
+  await db.transaction(tx => enqueueMail(deps, tx, { template: 'account-closed', to: 'tried@example.com' }));
+  try {
+    expect(await run('list')).toMatch(/waiting@example\.com {2}0 tries$/m);
+    await db.run(sql`update outbox set last_error = 'connect ECONNREFUSED', attempts = 1
+      where recipient = 'tried@example.com'`);
+    const all = await run('list');
+    expect(all).toMatch(/tried@example\.com {2}1 tries {2}connect ECONNREFUSED$/m);
+    expect(all).toMatch(/waiting@example\.com {2}0 tries {2}on its channel: connect ECONNREFUSED$/m);
+    const rows = (await run('list', '--json')).trim().split('\n');
+    expect(
+      rows.map(row => JSON.parse(row)).map(({ recipient, channelError }) => [recipient, channelError]),
+    ).toEqual([
+      ['tried@example.com', null],
+      ['waiting@example.com', 'connect ECONNREFUSED'],
+      ['dead@example.com', null],
+    ]);
+  } finally {
+    await db.run(sql`delete from outbox where recipient = 'tried@example.com'`);
+  }
+});
+
 test.each(['1e2', ' 5', '0x10', '5.0', '+5', '0', '٥', ''])('a limit of "%s" is refused', async limit => {
   await expect(run('list', '--limit', limit)).rejects.toThrow('It must be a whole number from 1 to 1000000.');
 });

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
 import { readUuid } from '../platform/uuid.ts';
-import { listOutbox, outboxStats, requeue } from './outbox.ts';
+import { explainOutbox, outboxStats, requeue } from './outbox.ts';
 
 const LIMIT_MAX = 1_000_000;
 
@@ -19,7 +19,7 @@ export function register(program: Command, open: Open): void {
     .option('--json', 'one JSON object per line', false)
     .action(async ({ dead, limit, json }: { dead: boolean; limit: number; json: boolean }) => {
       await withWorld(open, async deps => {
-        const entries = await listOutbox(deps, { dead, limit });
+        const entries = await explainOutbox(deps, { dead, limit });
         const lines = json ? entries.map(entry => JSON.stringify(entry)) : table(entries);
         const stats = await outboxStats(deps);
         if (!json) lines.push(`${stats.waiting} waiting, ${stats.dead} dead.`);
@@ -45,18 +45,20 @@ export function register(program: Command, open: Open): void {
     });
 }
 
-function table(entries: Awaited<ReturnType<typeof listOutbox>>): string[] {
-  return entries.map(({ id, state, channel, template, recipient, attempts, createdAt, lastError }) =>
-    [
-      id,
-      createdAt.toISOString(),
-      state.padEnd(7),
-      channel.padEnd(4),
-      template.padEnd(18),
-      printable(recipient),
-      `${attempts} tries`,
-      ...(lastError === null ? [] : [printable(lastError)]),
-    ].join('  '),
+function table(entries: Awaited<ReturnType<typeof explainOutbox>>): string[] {
+  return entries.map(
+    ({ id, state, channel, template, recipient, attempts, createdAt, lastError, channelError }) =>
+      [
+        id,
+        createdAt.toISOString(),
+        state.padEnd(7),
+        channel.padEnd(4),
+        template.padEnd(18),
+        printable(recipient),
+        `${attempts} tries`,
+        ...(lastError === null ? [] : [printable(lastError)]),
+        ...(channelError === null ? [] : [`on its channel: ${printable(channelError)}`]),
+      ].join('  '),
   );
 }
 

@@ -5,6 +5,7 @@ import {
   countEntries,
   deleteOld,
   eraseExpired,
+  findChannelErrors,
   listEntries,
   type OutboxEntry,
   type OutboxStats,
@@ -29,6 +30,21 @@ export function listOutbox(
   { dead = false, limit = 100 }: { dead?: boolean; limit?: number } = {},
 ): Promise<OutboxEntry[]> {
   return listEntries(db, { dead, limit, now: clock.now() });
+}
+
+/**
+ * The same, and of each message that was never tried what its channel failed with last (`channelError`; null if with nothing):
+ * an outage lets only a few be tried.
+ */
+export async function explainOutbox(
+  deps: OutboxDeps,
+  which: { dead: boolean; limit: number },
+): Promise<(OutboxEntry & { readonly channelError: string | null })[]> {
+  const errors = new Map((await findChannelErrors(deps.db)).map(({ channel, error }) => [channel, error]));
+  return (await listOutbox(deps, which)).map(entry => {
+    const isUntried = entry.state === 'waiting' && entry.attempts === 0;
+    return { ...entry, channelError: isUntried ? (errors.get(entry.channel) ?? null) : null };
+  });
 }
 
 /**

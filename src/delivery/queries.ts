@@ -193,6 +193,13 @@ export function listEntries(
     limit ${limit}::int`);
 }
 
+/** For each channel, why the newest of the messages that wait after a try was not sent. */
+export function findChannelErrors(db: Sql): Promise<{ channel: OutboxEntry['channel']; error: string }[]> {
+  return db.rows(sql`
+    select distinct on (channel) channel, last_error as error from outbox
+    where ${pending} and last_error is not null order by channel, created_at desc, id desc`);
+}
+
 const revived = (now: Date) => sql`
   update outbox set dead_at = null, attempts = 0, claimed_until = null, last_error = null, next_attempt_at = ${now}::timestamptz`;
 const revivable = (now: Date) =>
