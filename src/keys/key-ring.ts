@@ -106,15 +106,13 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
     await rotateKeys(deps, { actor: { kind: 'system' }, caller: null, reason: 'age' }, publishLead);
     await reload();
   };
+  const warn = (err: unknown) =>
+    log.warn({ err }, 'the signing keys could not be read; the known ones stay in use');
   const timer = setInterval(() => {
-    follow().catch((err: unknown) =>
-      log.warn({ err }, 'the signing keys could not be read; the known ones stay in use'),
-    );
+    follow().catch(warn);
   }, poll * 1000).unref();
   const leave = cache.subscribe(KEYS_CHANGED, () => {
-    reload().catch((err: unknown) =>
-      log.warn({ err }, 'the signing keys could not be read; the known ones stay in use'),
-    );
+    reload().catch(warn);
   });
 
   return {
