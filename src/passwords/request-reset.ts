@@ -10,7 +10,7 @@ import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { sql } from '../platform/sql.ts';
 
 /** How long a reset link works, in seconds. */
@@ -28,7 +28,7 @@ export const MAILED = { mailed: true } as const;
  */
 export async function requestReset(deps: Deps, caller: Caller, email: string): Promise<void> {
   const { address } = normalizeEmail(email);
-  await noSoonerThan(HIDDEN_MS, async () => {
+  await hideCost(async () => {
     const account = await findAccountByAddress(deps.db, address);
     const reason =
       account === null ? 'unknown_address' : account.disabled_at === null ? null : 'account_disabled';

@@ -8,7 +8,7 @@ import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
 import type { Caller } from '../platform/caller.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import type { PendingSignup } from './begin.ts';
@@ -69,7 +69,7 @@ export async function finishWithPasskey(
     return presentUser(account, ['user']);
   }
   // For the same reason, a passkey that was registered elsewhere this very moment gets the answer of a taken address.
-  await noSoonerThan(HIDDEN_MS, () =>
+  await hideCost(() =>
     work().catch((error: unknown) => {
       if (!registered(error)) throw error;
     }),

@@ -11,7 +11,7 @@ import { isSamePassword, requirePolicy } from '../passwords/policy.ts';
 import { newPassword } from '../passwords/set.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { PendingSignup } from './begin.ts';
@@ -67,7 +67,7 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
     if (account === null) return refuse(deps, caller, 'email_taken');
     return presentUser(account, ['user']);
   }
-  await noSoonerThan(HIDDEN_MS, work);
+  await hideCost(work);
   return null;
 }
 
