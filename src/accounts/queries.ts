@@ -55,8 +55,8 @@ const insertRoles = (row: AccountRow) => sql`
   insert into user_roles (user_id, role_name, granted_at)
   select account.id, role_name, ${row.now}::timestamptz from account, unnest(${[...row.roles]}::text[]) as role_name`;
 
-// A name that was kept for its former owner is free again once `reserved_until` has passed.
-const takeFreedName = (now: Date) => sql`
+/** A name that was kept for its former owner is free again once `reserved_until` has passed. The table is `i`. */
+export const takeFreedName = (now: Date) => sql`
   on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
       verified_at = null
   where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`;

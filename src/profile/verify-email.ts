@@ -16,11 +16,9 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
+import { VERIFICATION_LIFETIME } from '../signup/finish.ts';
 import { beginEmailChange, issueUndo } from './change-email.ts';
 import { openUndo, voidLinks } from './void-links.ts';
-
-/** How long a verification link works, in seconds. */
-const VERIFICATION_LIFETIME = 86_400;
 
 // What was sent to, or begun with, the former address.
 const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-password', 'sign-in'];

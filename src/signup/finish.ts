@@ -26,7 +26,7 @@ export interface Choice {
 }
 
 /** How long the link of a verification mail works, in seconds. */
-const VERIFICATION_LIFETIME = 86_400;
+export const VERIFICATION_LIFETIME = 86_400;
 
 /**
  * Step 2: creates the account of a pending sign-up with its password, and queues the verification mail, all in one
