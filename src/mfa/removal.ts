@@ -7,7 +7,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
-import { holdGrants, requesterOf } from '../rbac/standing.ts';
+import { holdGrants } from '../rbac/standing.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { deleteFactors, selectFactors } from './queries.ts';
@@ -38,7 +38,7 @@ export async function planRemoval(
   { userId, email }: { userId: string; email: string },
 ): Promise<Date | null> {
   const now = deps.clock.now();
-  const requester = requesterOf(granter);
+  const requester = actorOfGranter(granter);
   const planned = await insertRemoval(tx, {
     userId,
     requester,
@@ -50,7 +50,7 @@ export async function planRemoval(
   await recordEvent(deps, tx, {
     type: 'mfa.removal_requested',
     outcome: 'success',
-    actor: actorOfGranter(granter),
+    actor: requester,
     userId,
     caller: granter.caller,
     data: { due_at: due.toISOString() },
