@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Deps } from '../platform/deps.ts';
+import { sha256 } from '../platform/digest.ts';
 import { Type } from '../platform/json-schema.ts';
 import { uuidAt } from '../platform/uuid.ts';
 import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.ts';
@@ -47,7 +47,7 @@ export function presentIdentity(row: IdentityRow): IdentityBody {
 
 /** (issuer, subject) as one id: a UUID of version 8 (RFC 9562 §5.8) out of a hash of the two. */
 export function identityId({ issuer, subject }: IdentityKey): string {
-  const bytes = createHash('sha256').update(`${issuer}\0${subject}`).digest().subarray(0, 16);
+  const bytes = sha256(`${issuer}\0${subject}`).subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return uuidAt(bytes);

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { authorize, hostedCallback } from '../federation/authorize.ts';
 import { exchange } from '../federation/exchange.ts';
 import { beginLink, finishLink } from '../federation/link.ts';
 import { canRedirect, providersOf } from '../federation/provider.ts';
 import { unlinkIdentity } from '../federation/unlink.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { sha256 } from '../platform/digest.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
@@ -148,7 +148,7 @@ function keepVerifier(
   const id = random.bytes(9).toString('base64url');
   reply.header('set-cookie', writeCookie(config, `provider_${id}`, verifier, VERIFIER_AGE));
   return {
-    codeChallenge: createHash('sha256').update(verifier).digest('base64url'),
+    codeChallenge: sha256(verifier).toString('base64url'),
     clientState: `${id}.${purpose}`,
   };
 }
