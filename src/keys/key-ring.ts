@@ -1,3 +1,4 @@
+import { system } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { isSymmetric, type PublicJwk } from './algorithms.ts';
@@ -103,7 +104,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
       await reload();
     }
     if (!isDueForRotation(state, clock.now(), config.tokens.keyRotationAge)) return;
-    await rotateKeys(deps, { actor: { kind: 'system' }, caller: null, reason: 'age' }, publishLead);
+    await rotateKeys(deps, { actor: system, caller: null, reason: 'age' }, publishLead);
     await reload();
   };
   const warn = (err: unknown) =>

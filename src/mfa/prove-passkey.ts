@@ -1,5 +1,5 @@
 import { lockAccount } from '../accounts/find.ts';
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { insertMail, prepareMail } from '../delivery/enqueue.ts';
@@ -69,7 +69,7 @@ export async function provePasskey(
       type: 'passkey.cloned',
       outcome: 'refusal',
       reason: 'counter_went_back',
-      actor: { kind: 'anonymous' },
+      actor: anonymous,
       userId,
       caller,
       data: { passkey: id, stored: credential.counter, received: proof.counter },

@@ -1,5 +1,5 @@
 import { isAddress, normalizeLogin } from '../accounts/normalize.ts';
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -132,7 +132,7 @@ async function recordFailure(
     type: outcome === 'failure' ? 'login.failed' : 'login.refused',
     outcome,
     reason,
-    actor: { kind: 'anonymous' },
+    actor: anonymous,
     userId: account?.id ?? null,
     caller,
     ...(tellable && { personal: { name } }),

@@ -1,5 +1,5 @@
 import { findAccountById } from '../accounts/find.ts';
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -109,7 +109,7 @@ async function endStolenSession(deps: KeysDeps, caller: Caller, session: Rotatio
       type: 'session.theft',
       outcome: 'refusal',
       reason: 'refresh_token_reused',
-      actor: { kind: 'anonymous' },
+      actor: anonymous,
       userId: session.user_id,
       sessionId: session.id,
       caller,
