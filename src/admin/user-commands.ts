@@ -59,7 +59,7 @@ function count(text: string): number {
 }
 
 /** An option that may be repeated. */
-export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** `users create|list|show|disable|enable|set-roles|set-password`. */
 export function registerUserCommands(users: Command, open: Open): void {
