@@ -44,9 +44,9 @@ const sparing = (now: Date) => sql`
           and o.created_at <= ${addSeconds(now, 60)}::timestamptz
         limit ${UNPROVEN_AN_HOUR}::int) as few))`;
 
-export interface Claimed {
+/** A message as it waits, with its secrets sealed. */
+export interface StoredMessage {
   readonly id: string;
-  readonly channel: 'mail' | 'sms';
   readonly template: string;
   readonly recipient: string;
   readonly userId: string | null;
@@ -54,6 +54,13 @@ export interface Claimed {
   readonly secretsSealed: Buffer | null;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
+}
+
+const columns = sql`id, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
+  created_at as "createdAt", expires_at as "expiresAt"`;
+
+export interface Claimed extends StoredMessage {
+  readonly channel: 'mail' | 'sms';
   /** This attempt's number, which fences off whoever held the lease before. */
   readonly attempts: number;
 }
@@ -75,8 +82,7 @@ export function claimDue(
         and (claimed_until is null or claimed_until <= ${now}::timestamptz)
         and channel = ${channel}::text
       order by next_attempt_at limit ${limit}::int for update skip locked))
-    returning id, channel, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
-      created_at as "createdAt", expires_at as "expiresAt", attempts`);
+    returning ${columns}, channel, attempts`);
 }
 
 // For statements that find a message by its id or its person. Written so that PostgreSQL uses no index of unsent messages: such
@@ -240,26 +246,13 @@ export function eraseExpired(db: Sql, now: Date, limit: number): Promise<number>
     order by expires_at limit ${limit}::int for update skip locked))`);
 }
 
-export interface MailRow {
-  readonly id: string;
-  readonly template: string;
-  readonly recipient: string;
-  readonly userId: string | null;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly secretsSealed: Buffer | null;
-  readonly createdAt: Date;
-  readonly expiresAt: Date | null;
-}
-
 /** The newest mails that were not sent: all of them, the one with an id, or those to an address in any letter case. */
 export function findUnsentMails(
   db: Sql,
   { id, to, limit }: { id: string | null; to: string | null; limit: number },
-): Promise<MailRow[]> {
+): Promise<StoredMessage[]> {
   return db.rows(sql`
-    select id, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed", created_at as "createdAt",
-      expires_at as "expiresAt"
-    from outbox
+    select ${columns} from outbox
     where channel = 'mail' and sent_at is null and (${id}::uuid is null or id = ${id}::uuid)
       and (${to}::text is null or lower(recipient) = lower(${to}::text))
     order by created_at desc, id desc limit ${limit}::int`);
