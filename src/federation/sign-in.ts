@@ -14,7 +14,7 @@ import type { Caller } from '../platform/caller.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
 import type { ProvenIdentity } from './identity.ts';
@@ -24,11 +24,10 @@ import { insertIdentity, lockAccountByKey, useIdentity } from './queries.ts';
 /** How long the owner can remove the password that was there before a provider was linked, in seconds. */
 const REMOVE_PASSWORD_LIFETIME = 7 * 86_400;
 
-type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
 type Holder = Account & { readonly has_password: boolean };
 interface Linked {
   readonly account: Account;
-  readonly ended: Ended;
+  readonly ended: readonly EndedSession[];
 }
 
 /**

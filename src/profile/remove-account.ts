@@ -12,7 +12,7 @@ import { sql } from '../platform/sql.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
@@ -24,7 +24,7 @@ export async function removeAccount(
   deps: Deps,
   tx: Tx,
   { account, granter }: { account: Account; granter: Granter },
-): Promise<Awaited<ReturnType<typeof endSessionsOf>>> {
+): Promise<readonly EndedSession[]> {
   const actor = actorOfGranter(granter);
   const { caller } = granter;
   const userId = account.id;
