@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
+import { ownerOf } from '../passwords/own-words.ts';
 import { type Open, printable, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
@@ -159,9 +160,7 @@ export function registerUserCommands(users: Command, open: Open): void {
     .action((name: string, choice: { passwordStdin: boolean; password?: string }) =>
       withWorld(open, async deps => {
         const account = await namedAccount(deps, name);
-        const { email, username, first_name, last_name } = account;
-        const owner = { email, username, names: [first_name, last_name] };
-        const { hash, made } = await choosePassword(deps, choice, owner);
+        const { hash, made } = await choosePassword(deps, choice, ownerOf(account));
         await setPasswordOf(deps, await operatorGranter(deps.db), { account, hash });
         return ['The password is set, and every session has ended.', ...shown(made)];
       }),

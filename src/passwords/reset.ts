@@ -11,6 +11,7 @@ import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 import { claimMailbox } from './claim-mailbox.ts';
+import { ownerOf } from './own-words.ts';
 import { isSamePassword, requirePolicy } from './policy.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
 import { voidWaysIn } from './void-ways-in.ts';
@@ -35,17 +36,9 @@ export async function resetPassword(
   if (!isSamePassword(password, confirmation)) throw new Problem('passwords_differ');
   const { db, hasher } = deps;
   const challenge = await findChallenge(deps, db, { purpose: 'reset-password', token });
-  const account = await ownerOf(deps, challenge);
+  const account = await accountOf(deps, challenge);
   if (account === null) return refuse(deps, caller, challenge);
-  await requirePolicy(deps, {
-    password,
-    member: 'new_password',
-    owner: {
-      email: account.email,
-      username: account.username,
-      names: [account.first_name, account.last_name],
-    },
-  });
+  await requirePolicy(deps, { password, member: 'new_password', owner: ownerOf(account) });
   // Whoever proves an unverified account's mailbox now did not choose the passwords that it had before.
   if (!claims(challenge, account)) {
     await refuseUsedBefore(deps, caller, { userId: account.id, password, member: 'new_password' });
@@ -105,7 +98,7 @@ async function replace(
   return ended;
 }
 
-async function ownerOf(deps: Deps, challenge: Challenge | null): Promise<Account | null> {
+async function accountOf(deps: Deps, challenge: Challenge | null): Promise<Account | null> {
   if (challenge === null || challenge.userId === null) return null;
   const account = await findAccountById(deps.db, challenge.userId);
   return account !== null && stands(challenge, account) ? account : null;
