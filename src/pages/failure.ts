@@ -10,6 +10,18 @@ export interface Failure {
   readonly first: string | null;
 }
 
+/** What says that a browser is not, or no longer, signed in. */
+export const SIGNED_OUT: ReadonlySet<string> = new Set([
+  'not_authenticated',
+  'invalid_token',
+  'token_expired',
+  'token_revoked',
+  'account_disabled',
+]);
+
+// The page as a whole answers these: by asking to sign in, or to reload.
+const PASSED_ON: ReadonlySet<string> = new Set([...SIGNED_OUT, 'reauthentication_required', 'form_refused']);
+
 // Refusals that are about one field, though the API answers them as a whole.
 const AT_FIELD: Readonly<Record<string, string>> = {
   email_taken: 'email',
@@ -54,14 +66,3 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
     first: names.find(name => shown.includes(name)) ?? null,
   };
 }
-
-// The page as a whole answers these: by asking to sign in, or to reload.
-const PASSED_ON: ReadonlySet<string> = new Set([
-  'not_authenticated',
-  'invalid_token',
-  'token_expired',
-  'token_revoked',
-  'account_disabled',
-  'reauthentication_required',
-  'form_refused',
-]);
