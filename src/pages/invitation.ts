@@ -4,7 +4,7 @@ import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Failure, failureOf } from './failure.ts';
-import { field, form, textOf } from './form.ts';
+import { field, form, hiddenUsername, textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
 import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
@@ -103,7 +103,7 @@ ${form(view, {
 ${field(view, failure, { name: 'first_name', label: signUp.firstName, value: firstName, autocomplete: 'given-name', maxLength: 100, autofocus: true })}
 ${field(view, failure, { name: 'last_name', label: signUp.lastName, value: lastName, autocomplete: 'family-name', maxLength: 100 })}
 </div>
-<input class="visually-hidden" type="text" name="username" value="${address}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${hiddenUsername(address)}
 ${newPasswordFields(view, failure, { labels: signUp, email: address, names: ['password', 'confirm_password'] })}`,
 })}`,
   });
