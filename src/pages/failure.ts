@@ -40,6 +40,14 @@ export function sayProblem(words: Words, { code, message, retryAfter }: Problem)
   return retryAfter === undefined ? text : `${text} ${words.error.wait(retryAfter)}`;
 }
 
+/** A refusal of a form as a whole. */
+export const failureSaying = (status: number, summary: string): Failure => ({
+  status,
+  summary,
+  fields: {},
+  first: null,
+});
+
 /** What a form says about a refusal. Any other error, and a refusal that no form can mend, is thrown again. */
 export function failureOf(words: Words, error: unknown, names: readonly string[] = []): Failure {
   if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
@@ -48,7 +56,7 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
   const at = AT_FIELD[code];
   if (issues === undefined && at !== undefined && names.includes(at))
     return { status, summary: null, fields: { [at]: problem }, first: at };
-  if (issues === undefined) return { status, summary: problem, fields: {}, first: null };
+  if (issues === undefined) return failureSaying(status, problem);
 
   const fields: Record<string, string> = {};
   for (const { type, loc, msg } of issues) {

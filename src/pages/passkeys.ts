@@ -15,7 +15,7 @@ import { assertionIn, creationIn } from './passkey-form.ts';
 import { addPasskeyPage } from './passkey-pages.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { securityPage } from './security.ts';
+import { showSecurity } from './security.ts';
 import { signInPage } from './sign-in-page.ts';
 import { viewOf } from './view.ts';
 
@@ -34,8 +34,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
       const options = await beginPasskey(deps, principal);
       return show(reply, addPasskeyPage(view, principal, { options, failure: null }));
     } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
   });
 
@@ -63,8 +62,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
         if (act === 'rename') await renamePasskey(deps, principal, { id, name: textOf(request, 'name', 64) });
         else await removePasskey(deps, principal, id);
       } catch (error) {
-        const failure = failureOf(view.words, error);
-        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+        return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
       }
       const done = act === 'rename' ? 'passkey_renamed' : 'factor_removed';
       return leadOn(deps, reply, `/account/security?done=${done}`);

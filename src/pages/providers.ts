@@ -11,13 +11,13 @@ import { devicesOf } from '../throttle/device-cookie.ts';
 import { personOf, replaceSession } from './browser-session.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failureSaying } from './failure.ts';
 import { textOf } from './form.ts';
 import { requireFormToken } from './form-token.ts';
 import { leadOn } from './message.ts';
 import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { securityPage } from './security.ts';
+import { showSecurity } from './security.ts';
 import { keepPending } from './sign-in.ts';
 import { signInPage } from './sign-in-page.ts';
 import { signUpPage } from './sign-up-page.ts';
@@ -78,8 +78,8 @@ export function providerPages(app: App, deps: KeysDeps): void {
       if (purpose !== LINKING)
         return show(reply, failedPage(deps, view, purpose, signIn.providerFailed), 400);
       const principal = await personOf(deps, request, reply);
-      const failure = { status: 400, summary: security.linkFailed, fields: {}, first: null };
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      const failure = failureSaying(400, security.linkFailed);
+      return showSecurity(deps, reply, view, { principal, failure });
     }
     const proof = { code, codeVerifier };
 
@@ -88,8 +88,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
       try {
         await finishLink(deps, principal, proof);
       } catch (error) {
-        const failure = failureOf(view.words, error);
-        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+        return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
       }
       return leadOn(deps, reply, '/account/security?done=linked');
     }
@@ -118,8 +117,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
     try {
       await unlinkIdentity(deps, principal, textOf(request, 'id', 64));
     } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
     return leadOn(deps, reply, '/account/security?done=unlinked');
   });
@@ -169,7 +167,7 @@ function takeVerifier(
 }
 
 function failedPage({ config }: KeysDeps, view: View, purpose: string, summary: string) {
-  const failure = { status: 400, summary, fields: {}, first: null };
+  const failure = failureSaying(400, summary);
   const providers = providersOf(config).filter(canRedirect);
   if (purpose === SIGNING_UP) return signUpPage(view, { failure, providers });
   return signInPage(view, { next: nextPage(purpose), failure, providers, byMail: config.signInByMail });
