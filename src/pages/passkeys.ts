@@ -1,5 +1,4 @@
 import { signInWithPasskey } from '../authentication/passkey.ts';
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { addPasskey, beginPasskey } from '../mfa/add-passkey.ts';
 import { removePasskey, renamePasskey } from '../mfa/passkeys.ts';
@@ -16,7 +15,7 @@ import { addPasskeyPage } from './passkey-pages.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { showSecurity } from './security.ts';
-import { signInPage } from './sign-in-page.ts';
+import { otherWays, signInPage } from './sign-in-page.ts';
 import { viewOf } from './view.ts';
 
 const PATH = '/account/security/passkeys';
@@ -81,9 +80,7 @@ function waysIn(app: App, deps: KeysDeps): void {
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      const providers = providersOf(deps.config).filter(canRedirect);
-      const byMail = deps.config.signInByMail;
-      return show(reply, signInPage(view, { next, failure, providers, byMail }), failure.status);
+      return show(reply, signInPage(view, { next, failure, ...otherWays(deps.config) }), failure.status);
     }
     return leadOn(deps, reply, next);
   });

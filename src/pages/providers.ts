@@ -1,7 +1,6 @@
 import { authorize, hostedCallback } from '../federation/authorize.ts';
 import { exchange } from '../federation/exchange.ts';
 import { beginLink, finishLink } from '../federation/link.ts';
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import { unlinkIdentity } from '../federation/unlink.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { sha256 } from '../platform/digest.ts';
@@ -19,7 +18,7 @@ import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { showSecurity } from './security.ts';
 import { keepPending } from './sign-in.ts';
-import { signInPage } from './sign-in-page.ts';
+import { otherWays, signInPage } from './sign-in-page.ts';
 import { signUpPage } from './sign-up-page.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -168,7 +167,7 @@ function takeVerifier(
 
 function failedPage({ config }: KeysDeps, view: View, purpose: string, summary: string) {
   const failure = failureSaying(400, summary);
-  const providers = providersOf(config).filter(canRedirect);
+  const { providers, byMail } = otherWays(config);
   if (purpose === SIGNING_UP) return signUpPage(view, { failure, providers });
-  return signInPage(view, { next: nextPage(purpose), failure, providers, byMail: config.signInByMail });
+  return signInPage(view, { next: nextPage(purpose), failure, providers, byMail });
 }
