@@ -1,3 +1,4 @@
+import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
@@ -70,6 +71,11 @@ export function prepareMail<T extends MailTemplate>(deps: EnqueueDeps, mail: Mai
  */
 export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
   return inserting(row, source);
+}
+
+/** For a notice of what a caller did: from where, and when. */
+export function whereOf({ ip, userAgent }: Caller, at: Date) {
+  return { ip, userAgent, at: at.toISOString() };
 }
 
 /** What a sealed value is bound to, so that a row's secrets open in that row alone. */

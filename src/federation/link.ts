@@ -1,7 +1,7 @@
 import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
@@ -97,9 +97,7 @@ async function tie(
     params: {
       ...toldName(account),
       provider: providerName(config, identity.provider),
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: clock.now().toISOString(),
+      ...whereOf(caller, clock.now()),
     },
   });
   return null;

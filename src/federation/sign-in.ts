@@ -6,7 +6,7 @@ import { toldName } from '../accounts/told-name.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { claimMailbox } from '../passwords/claim-mailbox.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
@@ -226,9 +226,7 @@ async function tellOwner(
     params: {
       ...toldName(account),
       provider: providerName(deps.config, identity.provider),
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: deps.clock.now().toISOString(),
+      ...whereOf(caller, deps.clock.now()),
     },
     ...(removal !== null && { secrets: { token: removal.token } }),
   });

@@ -1,6 +1,6 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -36,7 +36,7 @@ export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Pr
       template: 'recovery-codes-regenerated',
       to: account.email,
       userId,
-      params: { ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+      params: whereOf(caller, deps.clock.now()),
     });
     return made;
   });
@@ -91,7 +91,7 @@ export function useRecoveryCode(
       template: 'recovery-code-used',
       to: account.email,
       userId,
-      params: { left, ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
+      params: { left, ...whereOf(caller, now) },
     });
     return true;
   });

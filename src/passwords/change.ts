@@ -1,6 +1,6 @@
 import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
@@ -73,12 +73,7 @@ export async function changePassword(
       template: 'password-changed',
       to: present.email,
       userId,
-      params: {
-        ...toldName(present),
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-        at: deps.clock.now().toISOString(),
-      },
+      params: { ...toldName(present), ...whereOf(caller, deps.clock.now()) },
     });
     return endSessionsOf(deps, tx, {
       userId,

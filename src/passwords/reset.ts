@@ -3,7 +3,7 @@ import { findAccountById, lockAccount } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumeChallenge, findChallenge } from '../challenges/consume.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -93,7 +93,7 @@ async function replace(
     template: 'password-changed',
     to: account.email,
     userId,
-    params: { ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+    params: whereOf(caller, deps.clock.now()),
   });
   return ended;
 }

@@ -9,7 +9,7 @@ import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/c
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { mailboxWait } from '../delivery/an-hour.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -141,9 +141,7 @@ async function tellFormerAddress(
     userId: former.id,
     params: {
       ...(former.email_verified_at !== null && { name: former.first_name, newEmail: changed.email }),
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: deps.clock.now().toISOString(),
+      ...whereOf(caller, deps.clock.now()),
     },
     secrets: { token: undo.token },
     expiresAt: undo.expiresAt,

@@ -1,6 +1,6 @@
 import { findAccountById } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
@@ -119,7 +119,7 @@ async function endStolenSession(deps: KeysDeps, caller: Caller, session: Rotatio
         template: 'refresh-token-theft',
         to: account.email,
         userId: account.id,
-        params: { ip: caller.ip, userAgent: caller.userAgent, at: clock.now().toISOString() },
+        params: whereOf(caller, clock.now()),
       });
     }
     return true;
