@@ -55,11 +55,11 @@ export async function sweep(
   const before = addSeconds(began, -KEEP_SECONDS);
   const until = addSeconds(began, BUDGET_SECONDS);
   let pending: (readonly [string, () => Promise<number>])[] = [
-    ['challenges', () => sweepChallenges(deps, { limit: BATCH })],
-    ['removals of factors', () => carryOutDueRemovals(deps, { limit: BATCH })],
-    ['secrets of messages', () => eraseExpiredSecrets(deps, { limit: BATCH })],
-    ['messages', () => sweepOutbox(deps, { limit: BATCH })],
-    ['budgets', () => sweepBudgets(deps, { limit: BATCH })],
+    ['challenges', () => sweepChallenges(deps, BATCH)],
+    ['removals of factors', () => carryOutDueRemovals(deps, BATCH)],
+    ['secrets of messages', () => eraseExpiredSecrets(deps, BATCH)],
+    ['messages', () => sweepOutbox(deps, BATCH)],
+    ['budgets', () => sweepBudgets(deps, BATCH)],
     ['sessions', () => sweepEndedSessions(db, before, BATCH)],
     ['lockouts', () => sweepLockouts(db, began, BATCH)],
   ];

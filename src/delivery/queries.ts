@@ -113,7 +113,7 @@ export function markRetry(
   claimed: Claimed,
   nextAttemptAt: Date,
   error: string,
-  used = claimed.attempts,
+  used: number,
 ): Promise<number> {
   return db.run(sql`update outbox set claimed_until = null, next_attempt_at = ${nextAttemptAt}::timestamptz,
       last_error = ${error}::text, attempts = ${used}::int

@@ -35,7 +35,7 @@ export async function listIdentities(
 }
 
 /** A linked identity as the API shows it. */
-export function presentIdentity(row: IdentityRow): IdentityBody {
+function presentIdentity(row: IdentityRow): IdentityBody {
   return {
     id: identityId(row),
     provider: row.provider,

@@ -1,6 +1,5 @@
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
-import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { sha256 } from '../platform/digest.ts';
 import { Problem } from '../platform/problems.ts';
@@ -19,10 +18,9 @@ export interface CodeProof {
  */
 export async function redeemCode(
   deps: Deps,
-  sql: Sql,
   { code, codeVerifier }: CodeProof,
 ): Promise<{ identity: ProvenIdentity; userId: string | null }> {
-  const challenge: Challenge | null = await consumeChallenge(deps, sql, {
+  const challenge: Challenge | null = await consumeChallenge(deps, deps.db, {
     purpose: 'oauth-code',
     token: code,
   });

@@ -152,7 +152,7 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
 }
 
 /** Decides the removals that are due, for accounts that nobody logs in to meanwhile; returns how many. */
-export async function carryOutDueRemovals(deps: Deps, { limit }: { limit: number }): Promise<number> {
+export async function carryOutDueRemovals(deps: Deps, limit: number): Promise<number> {
   const due = await selectDueRemovals(deps.db, deps.clock.now(), limit);
   for (const userId of due) await carryOutRemoval(deps, userId);
   return due.length;

@@ -26,7 +26,7 @@ export interface NewPassword {
   readonly userId: string;
   readonly hash: string;
   /** Replaces the present password only if it was set then; its hash may have been renewed by a login meanwhile. */
-  readonly replacing?: Date | null;
+  readonly replacing: Date | null;
   /** The id of the row that the replaced hash becomes. */
   readonly historyId: string;
   /** How many earlier hashes are kept. */
@@ -37,7 +37,7 @@ export interface NewPassword {
 /** Sets a password and moves the one before it into the history; 0 where the present one was not set at `replacing`. */
 export function upsertPassword(
   database: Sql,
-  { userId, hash, replacing = null, historyId, kept, now }: NewPassword,
+  { userId, hash, replacing, historyId, kept, now }: NewPassword,
 ): Promise<number> {
   return database.run(sql`
     with old as (select user_id, hash, changed_at from passwords where user_id = ${userId}::uuid for update),

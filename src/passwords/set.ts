@@ -12,12 +12,12 @@ import { deletePassword, insertPassword, insertPasswords, selectHashes, upsertPa
 export async function setPassword(
   { clock, random, config }: Pick<Deps, 'clock' | 'random' | 'config'>,
   tx: Tx,
-  { userId, hash, replacing }: { userId: string; hash: string; replacing?: Date | undefined },
+  { userId, hash, replacing = null }: { userId: string; hash: string; replacing?: Date | null },
 ): Promise<boolean> {
   const written = await upsertPassword(tx, {
     userId,
     hash,
-    replacing: replacing ?? null,
+    replacing,
     historyId: random.uuid(),
     kept: config.passwords.history,
     now: clock.now(),

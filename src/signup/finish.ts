@@ -124,7 +124,7 @@ export async function createFrom(
     caller,
     data: { method },
   });
-  const created = await finishSignup<Account | { id: null }>(deps.db, {
+  const created = await finishSignup(deps.db, {
     key: row.key,
     claimed: spent,
     account: accountCtes(row, sql`pending`),

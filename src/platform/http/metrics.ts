@@ -24,7 +24,7 @@ export interface Readings {
 export function measure(
   app: FastifyInstance,
   { db, hasher, config }: Deps,
-  readings: readonly Readings[] = [],
+  readings: readonly Readings[],
 ): (app: App) => void {
   const durations = openDurations(
     'http_request_duration_seconds',
