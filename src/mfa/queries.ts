@@ -6,16 +6,13 @@ export type FactorKind = 'totp' | 'sms';
 export interface FactorRow {
   readonly id: string;
   readonly kind: FactorKind | 'passkey';
-  readonly name: string;
   readonly secret_sealed: Buffer | null;
   readonly phone_number: string | null;
-  readonly last_step: number | null;
   readonly created_at: Date;
-  readonly confirmed_at: Date | null;
   readonly last_used_at: Date | null;
 }
 
-const columns = sql`id, kind, name, secret_sealed, phone_number, last_step, created_at, confirmed_at, last_used_at`;
+const columns = sql`id, kind, secret_sealed, phone_number, created_at, last_used_at`;
 
 /** The confirmed factors, passkeys among them, the oldest first. */
 export function selectFactors(database: Sql, userId: string): Promise<FactorRow[]> {

@@ -1,5 +1,6 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import type { RoleBody } from './role.ts';
 
 /** Stops every grant from changing until the transaction ends: the lock on the row of `admin` stands for all of them. */
 export function lockGrants(tx: Tx, mode: 'change' | 'act'): Promise<number> {
@@ -116,20 +117,12 @@ export async function factorRoleContains(
   return row !== null;
 }
 
-export interface RoleRow {
-  readonly name: string;
-  readonly description: string;
-  readonly built_in: boolean;
-  readonly mfa_required: boolean;
-  readonly created_at: Date;
-  readonly permissions: string[];
-}
-
-const roleColumns: Fragment = sql`r.name, r.description, r.built_in, r.mfa_required, r.created_at,
-  array(select rp.permission_name from role_permissions rp where rp.role_name = r.name order by 1) as permissions`;
+const roleColumns: Fragment = sql`r.name, r.description,
+  array(select rp.permission_name from role_permissions rp where rp.role_name = r.name order by 1) as permissions,
+  r.mfa_required, r.built_in`;
 
 /** One role with its permissions, or null. */
-export function selectRole(database: Sql, name: string): Promise<RoleRow | null> {
+export function selectRole(database: Sql, name: string): Promise<RoleBody | null> {
   return database.row(sql`select ${roleColumns} from roles r where r.name = ${name}::text`);
 }
 
@@ -137,7 +130,7 @@ export function selectRole(database: Sql, name: string): Promise<RoleRow | null>
 export function selectRoles(
   database: Sql,
   { after, limit }: { after: string; limit: number },
-): Promise<RoleRow[]> {
+): Promise<RoleBody[]> {
   return database.rows(sql`
     select ${roleColumns} from roles r where r.name > ${after}::text order by r.name limit ${limit}::int`);
 }

@@ -1,6 +1,5 @@
 import { Type } from '../platform/json-schema.ts';
 import { invalid, Problem } from '../platform/problems.ts';
-import type { RoleRow } from './queries.ts';
 
 /** A role as its administrators see it. */
 export const roleBody = Type.Object(
@@ -22,12 +21,6 @@ export interface RoleBody {
   readonly permissions: string[];
   readonly mfa_required: boolean;
   readonly built_in: boolean;
-}
-
-/** A role as the API shows it. */
-export function presentRole(row: RoleRow): RoleBody {
-  const { name, description, permissions, mfa_required, built_in } = row;
-  return { name, description, permissions, mfa_required, built_in };
 }
 
 /** The form of a role's name, which stands in paths and tokens. */
