@@ -4,7 +4,7 @@ import { eraseExpiredSecrets, sweepBudgets, sweepOutbox } from './delivery/outbo
 import { carryOutDueRemovals } from './mfa/removal.ts';
 import { addSeconds } from './platform/clock.ts';
 import type { Deps } from './platform/deps.ts';
-import { sweepEndedSessions } from './sessions/sweep.ts';
+import { sweepSessions } from './sessions/end.ts';
 import { sweepDevices, sweepLockouts } from './throttle/sweep.ts';
 
 const EVERY_MS = 60_000;
@@ -60,7 +60,7 @@ export async function sweep(
     ['secrets of messages', () => eraseExpiredSecrets(deps, BATCH)],
     ['messages', () => sweepOutbox(deps, BATCH)],
     ['budgets', () => sweepBudgets(deps, BATCH)],
-    ['sessions', () => sweepEndedSessions(db, before, BATCH)],
+    ['sessions', () => sweepSessions(db, before, BATCH)],
     ['lockouts', () => sweepLockouts(db, began, BATCH)],
   ];
   if (devices) pending.push(['devices', () => sweepDevices(db, before, BATCH)]);

@@ -1,5 +1,5 @@
 import type { Account } from '../accounts/account.ts';
-import { closeAccount } from '../accounts/close.ts';
+import { dropAccount } from '../accounts/create.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { erasePerson } from '../audit/personal-fields.ts';
 import { recordEvent } from '../audit/record.ts';
@@ -30,7 +30,7 @@ export async function removeAccount(
   const userId = account.id;
   const ended = await endSessionsOf(deps, tx, { userId, reason: 'account_closed', actor, caller });
   await tellOwner(deps, tx, account);
-  await closeAccount(tx, userId);
+  await dropAccount(tx, userId);
   await erasePerson(deps, tx, userId);
   // After the erasure, so that nothing personal comes after it.
   await recordEvent(deps, tx, { type: 'user.deleted', outcome: 'success', actor, userId, caller });
