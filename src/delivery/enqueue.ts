@@ -3,8 +3,10 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import type { Mails, MailTemplate, Texts, TextTemplate } from './messages.ts';
-import { inserting, type OutboxRow, withdrawUnsent } from './queries.ts';
+import { insertMail, type OutboxRow, withdrawUnsent } from './queries.ts';
 import { wakeDelivery } from './wake.ts';
+
+export { insertMail } from './queries.ts';
 
 interface Envelope {
   /** A Fragment names a column of the statement it becomes part of, as with `userId`. */
@@ -63,14 +65,6 @@ export function prepareMail<T extends MailTemplate>(deps: EnqueueDeps, mail: Mai
   if (typeof mail.to === 'string' && !ONE_ADDRESS.test(mail.to))
     throw new Error('A mail needs exactly one address, already normalised.');
   return rowOf(deps, 'mail', mail.template === 'account-closed' ? { ...mail, userId: null } : mail);
-}
-
-/**
- * `insert into outbox … select … [from source]`, to stand in a CTE; inserts nothing when the source has no row. Call
- * `wakeDelivery(deps.db)` after the commit, or the message waits for the next poll.
- */
-export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
-  return inserting(row, source);
 }
 
 /** For a notice of what a caller did: from where, and when. */

@@ -21,10 +21,11 @@ const UNPROVEN_AN_HOUR = 20;
 const ALWAYS = ['email-change-confirm', 'reset-password', 'sign-in', 'verify-email'];
 
 /**
- * `insert into outbox … [from source]`: one message for each row of the source; none if a mailbox that nobody has proven
- * already got enough of them this hour.
+ * `insert into outbox … select … [from source]`, to stand in a CTE: one message for each row of the source; none if a mailbox
+ * that nobody has proven already got enough of them this hour. Call `wakeDelivery(deps.db)` after the commit, or the message
+ * waits for the next poll.
  */
-export function inserting(row: OutboxRow, source?: Fragment): Fragment {
+export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
   return sql`insert into outbox
       (id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, next_attempt_at, created_at)
     select * from (

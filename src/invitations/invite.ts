@@ -2,8 +2,7 @@ import { findAccountByAddress } from '../accounts/find.ts';
 import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidSent } from '../challenges/consume.ts';
-import { issueChallenge } from '../challenges/issue.ts';
-import { oneAtATime } from '../challenges/one-at-a-time.ts';
+import { issueChallenge, lockPurpose } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Tx } from '../platform/database.ts';
@@ -52,7 +51,7 @@ export async function invite(
       owner === null || (owner.email_verified_at === null && isSameAddress(owner.email, address));
     if (!claimable) return new Refusal('email_taken');
     // Inviters share the lock on the grants, so somebody else may have invited this address a moment ago.
-    await oneAtATime(tx, { purpose: 'invitation', addressKey: key });
+    await lockPurpose(tx, 'invitation', key);
     const earlier = await findWaiting(tx, { sentTo: address, now: deps.clock.now() });
     const outranked = await refuseHigher(tx, held, earlier);
     if (outranked !== null) return outranked;

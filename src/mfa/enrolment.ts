@@ -9,7 +9,7 @@ import {
   confirmFactor,
   deleteFactors,
   type FactorKind,
-  roleRequiresFactor,
+  roleDemandsFactor,
   selectFactors,
 } from './queries.ts';
 import { regenerateRecoveryCodes } from './recovery-codes.ts';
@@ -93,7 +93,7 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     const factors = await selectFactors(tx, userId);
     if (!factors.some(factor => factor.kind === kind)) return 'factor_not_found';
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
-    if (others.length === 0 && (await roleRequiresFactor(tx, userId))) return 'factor_required';
+    if (others.length === 0 && (await roleDemandsFactor(tx, userId))) return 'factor_required';
     await deleteFactors(tx, { userId, kind, now: clock.now() });
     // Nothing is left for a planned removal, and factors that are set up later must not go.
     if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });

@@ -27,7 +27,7 @@ export async function replaceRequester(
 }
 
 /** When the planned removal of an account is due; null where none is planned. */
-export async function selectRemoval(database: Sql, userId: string): Promise<Date | null> {
+export async function plannedRemoval(database: Sql, userId: string): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(
     sql`select due_at from factor_removals where user_id = ${userId}::uuid`,
   );

@@ -14,9 +14,9 @@ import { deleteFactors, selectFactors } from './queries.ts';
 import {
   deleteRemoval,
   insertRemoval,
+  plannedRemoval,
   replaceRequester,
   selectDueRemovals,
-  selectRemoval,
   spendRemoval,
 } from './removal-queries.ts';
 
@@ -99,7 +99,7 @@ export async function keepUsedFactors(
   deps: Deps,
   { userId, caller }: { userId: string; caller: Caller },
 ): Promise<void> {
-  if ((await plannedRemoval(deps, userId)) === null) return;
+  if ((await plannedRemoval(deps.db, userId)) === null) return;
   await deps.db.transaction(tx => cancelRemoval(deps, tx, { userId, reason: 'factor_used', caller }));
 }
 
@@ -110,7 +110,7 @@ export async function keepUsedFactors(
  */
 export async function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
   const now = deps.clock.now();
-  const planned = await plannedRemoval(deps, userId);
+  const planned = await plannedRemoval(deps.db, userId);
   if (planned === null || planned > now) return false;
   return deps.db.transaction(async tx => {
     await holdGrants(tx);
@@ -156,9 +156,4 @@ export async function carryOutDueRemovals(deps: Deps, limit: number): Promise<nu
   const due = await selectDueRemovals(deps.db, deps.clock.now(), limit);
   for (const userId of due) await carryOutRemoval(deps, userId);
   return due.length;
-}
-
-/** When the factors of an account will be removed; null when nothing is planned. */
-export function plannedRemoval({ db }: Pick<Deps, 'db'>, userId: string): Promise<Date | null> {
-  return selectRemoval(db, userId);
 }

@@ -5,7 +5,8 @@ import { userOf } from '../sessions/principal.ts';
 import { removeFactor } from './enrolment.ts';
 import { listFactors } from './factors.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
-import { keepFactors, plannedRemoval } from './removal.ts';
+import { keepFactors } from './removal.ts';
+import { plannedRemoval } from './removal-queries.ts';
 import { confirmSms, enrolSms, requireSms } from './sms.ts';
 import { confirmTotp, enrolTotp } from './totp.ts';
 
@@ -46,7 +47,7 @@ export function routes(app: App, deps: Deps): void {
     },
     async request => {
       const user = userOf(request);
-      const removal = await plannedRemoval(deps, user.userId);
+      const removal = await plannedRemoval(deps.db, user.userId);
       return { ...(await listFactors(deps, user)), removal_at: removal?.toISOString() ?? null };
     },
   );

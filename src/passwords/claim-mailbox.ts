@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { clearPendingEmail, markEmailVerified } from '../accounts/mailbox.ts';
 import { type Actor, recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
-import { removeEveryFactor } from '../mfa/remove-all.ts';
+import { removeEveryFactor } from '../mfa/factors.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';

@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 export interface StoredPassword {
@@ -68,8 +68,8 @@ export function insertPassword(hash: string, now: Date, source: Fragment): Fragm
 }
 
 /** Removes a password with its history; false where there is none. */
-export async function deletePassword(database: Sql, userId: string): Promise<boolean> {
-  const deleted = await database.run(sql`
+export async function removePassword(tx: Tx, userId: string): Promise<boolean> {
+  const deleted = await tx.run(sql`
     with forgotten as (delete from password_history where user_id = ${userId}::uuid)
     delete from passwords where user_id = ${userId}::uuid`);
   return deleted === 1;
@@ -92,9 +92,9 @@ export function deleteIdentitiesOf(tx: Sql, userId: string): Promise<number> {
   return tx.run(sql`delete from identities where user_id = ${userId}::uuid`);
 }
 
-/** Writes the passwords of accounts that have none yet. */
-export function insertPasswords(
-  tx: Sql,
+/** Stores, as they are, the hashes of new accounts that come from another program. */
+export function importPasswords(
+  tx: Tx,
   passwords: readonly { readonly userId: string; readonly hash: string }[],
   now: Date,
 ): Promise<number> {

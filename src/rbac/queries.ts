@@ -66,7 +66,7 @@ export function readRolePermissions(database: Sql, roles: readonly string[]): Pr
 }
 
 /** The names of a user's roles. */
-export function readUserRoles(database: Sql, userId: string): Promise<string[]> {
+export function rolesOfUser(database: Sql, userId: string): Promise<string[]> {
   return names(
     database.rows(sql`select role_name as name from user_roles where user_id = ${userId}::uuid order by 1`),
   );
@@ -99,17 +99,13 @@ export async function otherAdministrator(tx: Tx, userId: string): Promise<boolea
   return found !== null;
 }
 
-/** Whether there is an administrator at all, able to log in or not. */
-export async function anyAdministrator(database: Sql): Promise<boolean> {
+/** Whether there is any administrator, able to log in or not. */
+export async function hasAdministrator(database: Sql): Promise<boolean> {
   return (await database.row(sql`select from user_roles where role_name = 'admin' limit 1`)) !== null;
 }
 
-/** Whether a role of the user that requires a second factor contains this permission. */
-export async function factorRoleContains(
-  database: Sql,
-  userId: string,
-  permission: string,
-): Promise<boolean> {
+/** Whether the user would have a permission, had the session been proven with a second factor. */
+export async function awaitsFactor(database: Sql, userId: string, permission: string): Promise<boolean> {
   const row = await database.row(sql`
     select from user_roles ur join roles r on r.name = ur.role_name
       join role_permissions rp on rp.role_name = r.name
@@ -265,12 +261,12 @@ export function selectDefinitions(database: Sql): Promise<DefinitionRow[]> {
 }
 
 /** The names of all roles. */
-export function selectRoleNames(database: Sql): Promise<string[]> {
+export function existingRoles(database: Sql): Promise<string[]> {
   return names(database.rows(sql`select name from roles order by name`));
 }
 
-/** Gives roles to users who have none of them yet; a role that does not exist is left out. */
-export function insertGrants(
+/** Gives roles to new accounts, in one statement; a role that does not exist (in a dry run, not yet) is left out. */
+export function grantMany(
   tx: Tx,
   grants: readonly { readonly userId: string; readonly role: string }[],
   now: Date,

@@ -4,6 +4,8 @@ import { Problem } from '../platform/problems.ts';
 import { selectRole, selectRoles } from './queries.ts';
 import type { RoleBody } from './role.ts';
 
+export { existingRoles } from './queries.ts';
+
 /** The roles by name. */
 export async function listRoles(
   { db }: Pick<Deps, 'db'>,
