@@ -2,11 +2,10 @@ import { listActivity, listEvents } from '../audit/list.ts';
 import { readInstant } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { pageBody } from '../platform/http/paging.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
-
-const orNull = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const eventBody = Type.Object(
   {
@@ -35,7 +34,7 @@ const eventBody = Type.Object(
   { title: 'AuditEvent' },
 );
 
-const page = Type.Object({ items: Type.Array(eventBody), next_cursor: orNull(Type.String()) });
+const page = pageBody(eventBody);
 
 const paging = {
   limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),

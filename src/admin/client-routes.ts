@@ -5,6 +5,7 @@ import { removeClient } from '../clients/remove.ts';
 import { rotateSecret, SECRET_OVERLAP } from '../clients/rotate-secret.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
+import { pageBody, pageQuery } from '../platform/http/paging.ts';
 import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 
@@ -19,25 +20,11 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Clients'],
         summary: 'Service clients',
-        querystring: Type.Object(
-          {
-            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-            cursor: Type.Optional(Type.String({ maxLength: 500 })),
-          },
-          { additionalProperties: false },
-        ),
-        response: {
-          200: Type.Object({
-            items: Type.Array(clientBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        querystring: pageQuery,
+        response: { 200: pageBody(clientBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listClients(deps, request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listClients(deps, request.query),
   );
 
   app.post(

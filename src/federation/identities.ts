@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { sha256 } from '../platform/digest.ts';
-import { Type } from '../platform/json-schema.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { uuidAt } from '../platform/uuid.ts';
 import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.ts';
 
@@ -13,7 +13,7 @@ export const identityBody = Type.Object(
       description: "The address at the provider when it was linked; not necessarily the account's.",
     }),
     created_at: Type.String({ format: 'date-time' }),
-    last_used_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+    last_used_at: orNull(Type.String({ format: 'date-time' })),
   },
   { $id: 'Identity', title: 'Identity' },
 );

@@ -4,7 +4,8 @@ import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
-import { Type } from '../platform/json-schema.ts';
+import { pageBody, pageQuery } from '../platform/http/paging.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { acceptInvitation } from './accept.ts';
 import { invite, listInvitations, revokeInvitation } from './invite.ts';
@@ -21,7 +22,7 @@ const invitationBody = Type.Object(
     roles: Type.Array(Type.String()),
     invited_by: Type.Object({
       kind: Type.Union([Type.Literal('user'), Type.Literal('client'), Type.Literal('operator')]),
-      id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+      id: orNull(Type.String({ format: 'uuid' })),
     }),
     created_at: Type.String({ format: 'date-time' }),
     expires_at: Type.String({ format: 'date-time' }),
@@ -67,25 +68,11 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags,
         summary: 'Open invitations, the newest first',
-        querystring: Type.Object(
-          {
-            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-            cursor: Type.Optional(Type.String({ maxLength: 500 })),
-          },
-          exact,
-        ),
-        response: {
-          200: Type.Object({
-            items: Type.Array(invitationBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        querystring: pageQuery,
+        response: { 200: pageBody(invitationBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listInvitations(deps, request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listInvitations(deps, request.query),
   );
 
   app.delete(

@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { removeFactor } from './enrolment.ts';
 import { listFactors } from './factors.ts';
@@ -10,7 +10,6 @@ import { plannedRemoval } from './removal-queries.ts';
 import { confirmSms, enrolSms, requireSms } from './sms.ts';
 import { confirmTotp, enrolTotp } from './totp.ts';
 
-const nullable = (schema: ReturnType<typeof Type.String>) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false };
 
 const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
@@ -24,9 +23,9 @@ const factorsBody = Type.Object(
       Type.Object({
         id: Type.String({ format: 'uuid' }),
         kind: Type.String({ examples: ['totp'] }),
-        phone_number: nullable(Type.String()),
+        phone_number: orNull(Type.String()),
         created_at: Type.String({ format: 'date-time' }),
-        last_used_at: nullable(Type.String({ format: 'date-time' })),
+        last_used_at: orNull(Type.String({ format: 'date-time' })),
       }),
     ),
     recovery_codes_left: Type.Integer(),
