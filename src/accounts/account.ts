@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { orNull, Type } from '../platform/json-schema.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -45,22 +46,7 @@ export const userBody = Type.Object(
   { $id: 'User', title: 'User' },
 );
 
-export interface UserBody {
-  readonly id: string;
-  readonly email: string;
-  readonly username: string;
-  readonly full_name: string;
-  readonly first_name: string;
-  readonly last_name: string;
-  readonly phone_number: string | null;
-  readonly disabled: boolean;
-  readonly roles: string[];
-  readonly created_at: string;
-  readonly last_login: string | null;
-  readonly email_verified: boolean;
-  readonly pending_email: string | null;
-  readonly mfa_enabled: boolean;
-}
+export type UserBody = Static<typeof userBody>;
 
 /** The account as its owner and administrators see it. */
 export function presentUser(account: Account, roles: readonly string[]): UserBody {

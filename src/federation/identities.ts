@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import type { Deps } from '../platform/deps.ts';
 import { sha256 } from '../platform/digest.ts';
 import { orNull, Type } from '../platform/json-schema.ts';
@@ -18,13 +19,7 @@ export const identityBody = Type.Object(
   { $id: 'Identity', title: 'Identity' },
 );
 
-export interface IdentityBody {
-  readonly id: string;
-  readonly provider: string;
-  readonly email: string | null;
-  readonly created_at: string;
-  readonly last_used_at: string | null;
-}
+export type IdentityBody = Static<typeof identityBody>;
 
 /** The linked identities of a person, oldest first. */
 export async function listIdentities(

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { findAccountByAddress } from '../accounts/find.ts';
 import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
@@ -7,6 +8,7 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { holdsAll, refuseGrant } from '../rbac/set-roles.ts';
@@ -15,14 +17,23 @@ import { findWaiting, type InvitationData, type InvitationRow, selectInvitations
 /** How long an invitation waits, in seconds. */
 const INVITATION_LIFETIME = 7 * 86_400;
 
-export interface InvitationBody {
-  readonly id: string;
-  readonly email: string;
-  readonly roles: string[];
-  readonly invited_by: { kind: 'user' | 'client' | 'operator'; id: string | null };
-  readonly created_at: string;
-  readonly expires_at: string;
-}
+/** An invitation as administrators see it. */
+export const invitationBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    email: Type.String(),
+    roles: Type.Array(Type.String()),
+    invited_by: Type.Object({
+      kind: Type.Union([Type.Literal('user'), Type.Literal('client'), Type.Literal('operator')]),
+      id: orNull(Type.String({ format: 'uuid' })),
+    }),
+    created_at: Type.String({ format: 'date-time' }),
+    expires_at: Type.String({ format: 'date-time' }),
+  },
+  { title: 'Invitation' },
+);
+
+export type InvitationBody = Static<typeof invitationBody>;
 
 /**
  * Mails an address an invitation with roles, in the inviter's name where there is one; an earlier invitation to that

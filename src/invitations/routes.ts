@@ -5,30 +5,15 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
 import { pageBody, pageQuery } from '../platform/http/paging.ts';
-import { orNull, Type } from '../platform/json-schema.ts';
+import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { acceptInvitation } from './accept.ts';
-import { invite, listInvitations, revokeInvitation } from './invite.ts';
+import { invitationBody, invite, listInvitations, revokeInvitation } from './invite.ts';
 
 const exact = { additionalProperties: false } as const;
 const password = Type.String({ maxLength: 4096 });
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
 const tags = ['Administration'];
-
-const invitationBody = Type.Object(
-  {
-    id: Type.String({ format: 'uuid' }),
-    email: Type.String(),
-    roles: Type.Array(Type.String()),
-    invited_by: Type.Object({
-      kind: Type.Union([Type.Literal('user'), Type.Literal('client'), Type.Literal('operator')]),
-      id: orNull(Type.String({ format: 'uuid' })),
-    }),
-    created_at: Type.String({ format: 'date-time' }),
-    expires_at: Type.String({ format: 'date-time' }),
-  },
-  { title: 'Invitation' },
-);
 
 /** Inviting people, and accepting. */
 export function routes(app: App, deps: Deps): void {

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { Type } from '../platform/json-schema.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 
@@ -15,13 +16,7 @@ export const roleBody = Type.Object(
   { title: 'Role' },
 );
 
-export interface RoleBody {
-  readonly name: string;
-  readonly description: string;
-  readonly permissions: string[];
-  readonly mfa_required: boolean;
-  readonly built_in: boolean;
-}
+export type RoleBody = Static<typeof roleBody>;
 
 /** The form of a role's name, which stands in paths and tokens. */
 export const ROLE_NAME = '^[a-z][a-z0-9_-]{0,62}$';

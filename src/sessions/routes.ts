@@ -3,30 +3,16 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
 import { pageBody, pageQuery } from '../platform/http/paging.ts';
-import { orNull, saying, Type } from '../platform/json-schema.ts';
+import { saying, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { listDevices, removeDevice } from './devices.ts';
 import { endOwnSession } from './end.ts';
-import { listSessions } from './list.ts';
+import { listSessions, sessionBody } from './list.ts';
 import { logout, logoutEverywhere } from './logout.ts';
 import { bearerOf, userOf } from './principal.ts';
 import { refresh } from './refresh.ts';
 import { tokenBody } from './token.ts';
 import { listenForTries } from './tries.ts';
-
-const sessionBody = Type.Object(
-  {
-    id: Type.String({ format: 'uuid', description: 'The `sid` of its access tokens.' }),
-    ip: orNull(Type.String()),
-    user_agent: orNull(Type.String()),
-    created_at: Type.String({ format: 'date-time' }),
-    last_seen_at: Type.String({ format: 'date-time', description: 'The last refresh.' }),
-    expires_at: Type.String({ format: 'date-time' }),
-    amr: Type.Array(Type.String(), { examples: [['pwd']] }),
-    current: Type.Boolean(),
-  },
-  { title: 'Session' },
-);
 
 const deviceBody = Type.Object(
   {
