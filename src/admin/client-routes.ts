@@ -10,6 +10,7 @@ import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const writing = { access: { permission: 'clients:write' }, recent: true, limit: 'admin' } as const;
 
 /** Service clients, for administrators. */
 export function routes(app: App, deps: KeysDeps): void {
@@ -30,12 +31,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/clients',
     {
-      config: {
-        access: { permission: 'clients:write' },
-        recent: true,
-        limit: 'admin',
-        problems: ['grant_exceeds_own', 'client_exists'],
-      },
+      config: { ...writing, problems: ['grant_exceeds_own', 'client_exists'] },
       schema: {
         tags: ['Clients'],
         summary: 'Make a service client',
@@ -62,12 +58,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/clients/:id/rotate-secret',
     {
-      config: {
-        access: { permission: 'clients:write' },
-        recent: true,
-        limit: 'admin',
-        problems: ['client_not_found', 'target_outranks_caller'],
-      },
+      config: { ...writing, problems: ['client_not_found', 'target_outranks_caller'] },
       schema: {
         tags: ['Clients'],
         summary: 'Give a service client a new secret',
@@ -95,12 +86,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.delete(
     '/clients/:id',
     {
-      config: {
-        access: { permission: 'clients:write' },
-        recent: true,
-        limit: 'admin',
-        problems: ['client_not_found', 'target_outranks_caller'],
-      },
+      config: { ...writing, problems: ['client_not_found', 'target_outranks_caller'] },
       schema: {
         tags: ['Clients'],
         summary: 'Remove a service client and its tokens',
