@@ -4,7 +4,7 @@ import { eraseExpiredSecrets, sweepBudgets, sweepOutbox } from './delivery/outbo
 import { carryOutDueRemovals } from './mfa/removal.ts';
 import { addSeconds } from './platform/clock.ts';
 import type { Deps } from './platform/deps.ts';
-import { sweepEndedSessions } from './sessions/sweep.ts';
+import { sweepSessions } from './sessions/end.ts';
 import { sweepDevices, sweepLockouts } from './throttle/sweep.ts';
 
 const EVERY_MS = 60_000;
@@ -55,12 +55,12 @@ export async function sweep(
   const before = addSeconds(began, -KEEP_SECONDS);
   const until = addSeconds(began, BUDGET_SECONDS);
   let pending: (readonly [string, () => Promise<number>])[] = [
-    ['challenges', () => sweepChallenges(deps, { limit: BATCH })],
-    ['removals of factors', () => carryOutDueRemovals(deps, { limit: BATCH })],
-    ['secrets of messages', () => eraseExpiredSecrets(deps, { limit: BATCH })],
-    ['messages', () => sweepOutbox(deps, { limit: BATCH })],
-    ['budgets', () => sweepBudgets(deps, { limit: BATCH })],
-    ['sessions', () => sweepEndedSessions(db, before, BATCH)],
+    ['challenges', () => sweepChallenges(deps, BATCH)],
+    ['removals of factors', () => carryOutDueRemovals(deps, BATCH)],
+    ['secrets of messages', () => eraseExpiredSecrets(deps, BATCH)],
+    ['messages', () => sweepOutbox(deps, BATCH)],
+    ['budgets', () => sweepBudgets(deps, BATCH)],
+    ['sessions', () => sweepSessions(db, before, BATCH)],
     ['lockouts', () => sweepLockouts(db, began, BATCH)],
   ];
   if (devices) pending.push(['devices', () => sweepDevices(db, before, BATCH)]);

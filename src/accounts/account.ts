@@ -1,4 +1,5 @@
-import { Type } from '../platform/json-schema.ts';
+import type { Static } from 'typebox';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { sql } from '../platform/sql.ts';
 
 /** A row of `users`. */
@@ -24,9 +25,6 @@ export interface Account {
 export const accountColumns = sql`u.id, u.email, u.username, u.first_name, u.last_name, u.full_name, u.phone_number,
   u.disabled_at, u.email_verified_at, u.pending_email, u.mfa_enabled, u.last_login_at, u.created_at`;
 
-const nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
-
 /** A person, as every route shows one. */
 export const userBody = Type.Object(
   {
@@ -36,34 +34,19 @@ export const userBody = Type.Object(
     full_name: Type.String(),
     first_name: Type.String(),
     last_name: Type.String(),
-    phone_number: nullable(Type.String()),
+    phone_number: orNull(Type.String()),
     disabled: Type.Boolean(),
     roles: Type.Array(Type.String()),
     created_at: Type.String({ format: 'date-time' }),
-    last_login: nullable(Type.String({ format: 'date-time' })),
+    last_login: orNull(Type.String({ format: 'date-time' })),
     email_verified: Type.Boolean(),
-    pending_email: nullable(Type.String()),
+    pending_email: orNull(Type.String()),
     mfa_enabled: Type.Boolean(),
   },
   { $id: 'User', title: 'User' },
 );
 
-export interface UserBody {
-  readonly id: string;
-  readonly email: string;
-  readonly username: string;
-  readonly full_name: string;
-  readonly first_name: string;
-  readonly last_name: string;
-  readonly phone_number: string | null;
-  readonly disabled: boolean;
-  readonly roles: string[];
-  readonly created_at: string;
-  readonly last_login: string | null;
-  readonly email_verified: boolean;
-  readonly pending_email: string | null;
-  readonly mfa_enabled: boolean;
-}
+export type UserBody = Static<typeof userBody>;
 
 /** The account as its owner and administrators see it. */
 export function presentUser(account: Account, roles: readonly string[]): UserBody {

@@ -1,9 +1,10 @@
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import type { Fragment } from '../platform/sql.ts';
 import { type Account } from './account.ts';
 import { normalizeEmail, normalizeUsername } from './normalize.ts';
-import { type AccountRow, addAccount, addAddressedAccount, claimNames, dropAccount } from './queries.ts';
+import { type AccountRow, addAccount, claimNames, dropAccount } from './queries.ts';
+
+export { accountCtes, dropAccount } from './queries.ts';
 
 export interface NewAccount {
   readonly email: string;
@@ -63,12 +64,4 @@ export async function createAccount(
   if (taken === null) return created;
   await dropAccount(tx, row.id);
   return taken;
-}
-
-/**
- * The same for an account whose username is its address, as CTEs for the caller's statement: `account` has the new row, or
- * none when the address is taken. `source` decides whether anything is created at all.
- */
-export function accountCtes(row: AccountRow, source: Fragment): Fragment {
-  return addAddressedAccount(row, source);
 }

@@ -1,19 +1,9 @@
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Sql } from '../platform/database.ts';
 import type { Account } from './account.ts';
 import { normalizeEmail, normalizeLogin } from './normalize.ts';
-import { lockAccountRow, selectAccount, selectAccountByKey } from './queries.ts';
+import { selectAccountByKey } from './queries.ts';
 
-export { touchLastLogin } from './queries.ts';
-
-/** The account of this id, or null. */
-export function findAccountById(database: Sql, id: string): Promise<Account | null> {
-  return selectAccount(database, id);
-}
-
-/** The account of this id, or null; nobody else changes it until the transaction ends. */
-export function lockAccount(tx: Tx, id: string): Promise<Account | null> {
-  return lockAccountRow(tx, id);
-}
+export { findAccountById, lockAccount, touchLastLogin } from './queries.ts';
 
 /** The account whose own address this is, ignoring case, or null. */
 export function findAccountByAddress(database: Sql, address: string): Promise<Account | null> {

@@ -1,5 +1,6 @@
 import type { Tx } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
+import { takeFreedName } from './queries.ts';
 
 export interface ImportedAccount {
   readonly id: string;
@@ -74,9 +75,7 @@ export async function insertNames(
     insert into identifiers as i (key, user_id, kind)
     select key, user_id, kind from unnest(${names.map(({ key }) => key)}::text[],
       ${names.map(({ id }) => id)}::uuid[], ${names.map(({ kind }) => kind)}::text[]) as n (key, user_id, kind)
-    on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
-      verified_at = null
-    where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz
+    ${takeFreedName(now)}
     returning i.key`);
   return new Set(claimed.map(({ key }) => key));
 }

@@ -17,11 +17,8 @@ const FOREIGN_TO_DOMAINS =
   /[^a-z0-9.\-\u0080-\u{10ffff}]|\s|(?![\u200c\u200d])\p{Default_Ignorable_Code_Point}/iu;
 const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/**
- * An address after NFKC, with its domain as A-labels (RFC 5890), validated after normalising. Refuses with 422 on
- * `member`.
- */
-export function normalizeEmail(text: string, member = 'email'): NormalizedAddress {
+/** An address after NFKC, with its domain as A-labels (RFC 5890), validated after normalising. Refuses with 422 on `email`. */
+export function normalizeEmail(text: string): NormalizedAddress {
   const composed = text.normalize('NFKC').trim();
   const at = composed.lastIndexOf('@');
   const local = composed.slice(0, at);
@@ -41,7 +38,7 @@ export function normalizeEmail(text: string, member = 'email'): NormalizedAddres
     // An A-label that decodes to nothing.
     domainToUnicode(domain).includes('xn--')
   ) {
-    throw invalid(member, 'value_error', 'This is not a valid email address.');
+    throw invalid('email', 'value_error', 'This is not a valid email address.');
   }
   return { address, key: foldCase(address) };
 }
@@ -77,25 +74,24 @@ const USERNAME_MAX = 150;
 
 /**
  * A username after NFKC, and its key for comparison; null where it is the account's own address, which the username then
- * follows. Refuses with 422 on `member` any other name with an `@`, and one that is too short, too long or has invisible
+ * follows. Refuses with 422 on `username` any other name with an `@`, and one that is too short, too long or has invisible
  * characters.
  */
 export function normalizeUsername(
   text: string,
   own: NormalizedAddress,
-  member = 'username',
 ): { username: string; key: string } | null {
   const username = text.normalize('NFKC').trim();
   if (username.includes('@')) {
     if (normalizeLogin(username) === own.key) return null;
-    throw invalid(member, 'value_error', 'A username with an @ can only be your own address.');
+    throw invalid('username', 'value_error', 'A username with an @ can only be your own address.');
   }
   const length = Array.from(username).length;
   if (length < USERNAME_MIN)
-    throw invalid(member, 'string_too_short', `String should have at least ${USERNAME_MIN} characters`);
+    throw invalid('username', 'string_too_short', `String should have at least ${USERNAME_MIN} characters`);
   if (length > USERNAME_MAX)
-    throw invalid(member, 'string_too_long', `String should have at most ${USERNAME_MAX} characters`);
-  if (!USERNAME.test(username)) throw invalid(member, 'value_error', 'Leave out invisible characters.');
+    throw invalid('username', 'string_too_long', `String should have at most ${USERNAME_MAX} characters`);
+  if (!USERNAME.test(username)) throw invalid('username', 'value_error', 'Leave out invisible characters.');
   return { username, key: foldCase(username) };
 }
 

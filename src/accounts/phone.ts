@@ -6,14 +6,14 @@ const library = loadOnce(() => import('libphonenumber-js/min'));
 const WRITTEN = /^\+?[0-9]{10,15}$/;
 
 /**
- * A phone number in E.164 if it parses as an international one, else as it was written. Refuses with 422 on `member`
+ * A phone number in E.164 if it parses as an international one, else as it was written. Refuses with 422 on `phone_number`
  * anything but 10 to 15 digits with an optional plus.
  */
-export async function normalizePhone(text: string, member = 'phone_number'): Promise<string> {
+export async function normalizePhone(text: string): Promise<string> {
   const written = text.trim();
   if (!WRITTEN.test(written)) {
     throw invalid(
-      member,
+      'phone_number',
       'string_pattern_mismatch',
       'Write 10 to 15 digits, with a plus and the country code in front.',
     );

@@ -24,7 +24,8 @@ export interface ProfileChange {
   readonly phone_number?: string | null | undefined;
 }
 
-const FULL_NAME_MAX = 201;
+/** The most characters that a full name has. */
+export const FULL_NAME_MAX = 201;
 
 /** Validates a change of names and number. Refuses with 422 on every member that is wrong. */
 export async function normalizeProfile(change: ProfileChange): Promise<ProfileRow> {

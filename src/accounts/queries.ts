@@ -1,14 +1,14 @@
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { type Account, accountColumns } from './account.ts';
 
 /** The account of this id, or null. */
-export function selectAccount(database: Sql, id: string): Promise<Account | null> {
+export function findAccountById(database: Sql, id: string): Promise<Account | null> {
   return database.row(sql`select ${accountColumns} from users u where u.id = ${id}::uuid`);
 }
 
 /** The same, and nobody else changes it until the transaction ends. */
-export function lockAccountRow(tx: Sql, id: string): Promise<Account | null> {
+export function lockAccount(tx: Tx, id: string): Promise<Account | null> {
   return tx.row(sql`select ${accountColumns} from users u where u.id = ${id}::uuid for no key update`);
 }
 
@@ -55,14 +55,17 @@ const insertRoles = (row: AccountRow) => sql`
   insert into user_roles (user_id, role_name, granted_at)
   select account.id, role_name, ${row.now}::timestamptz from account, unnest(${[...row.roles]}::text[]) as role_name`;
 
-// A name that was kept for its former owner is free again once `reserved_until` has passed.
-const takeFreedName = (now: Date) => sql`
+/** A name that was kept for its former owner is free again once `reserved_until` has passed. The table is `i`. */
+export const takeFreedName = (now: Date) => sql`
   on conflict (key) do update set user_id = excluded.user_id, kind = excluded.kind, reserved_until = null,
       verified_at = null
   where i.kind = 'reserved' and i.reserved_until <= ${now}::timestamptz`;
 
-/** CTEs `claimed`, `account` and `granted`: the name comes first, so that nothing is written where it is taken. */
-export function addAddressedAccount(row: AccountRow, source: Fragment): Fragment {
+/**
+ * An account whose username is its address, as CTEs for the caller's statement: `account` has the new row, or none when the
+ * address is taken, because its name is claimed first. `source` decides whether anything is created at all.
+ */
+export function accountCtes(row: AccountRow, source: Fragment): Fragment {
   return sql`
     claimed as (
       insert into identifiers as i (key, user_id, kind)
@@ -91,7 +94,7 @@ export async function claimNames(tx: Sql, row: AccountRow): Promise<string[]> {
   return claimed.map(({ key }) => key);
 }
 
-/** Removes an account and, by foreign keys, everything that belongs to it; returns how many there were. */
+/** Removes an account and, by foreign keys, all that belongs to it, and frees its names; returns how many there were. */
 export function dropAccount(tx: Sql, id: string): Promise<number> {
   return tx.run(sql`delete from users where id = ${id}::uuid`);
 }

@@ -1,41 +1,14 @@
 import { listActivity, listEvents } from '../audit/list.ts';
+import { eventBody } from '../audit/present.ts';
 import { readInstant } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
+import { pageBody } from '../platform/http/paging.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 
-const orNull = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
-
-const eventBody = Type.Object(
-  {
-    id: Type.String({ format: 'uuid' }),
-    type: Type.String({ examples: ['login.succeeded'] }),
-    created_at: Type.String({ format: 'date-time' }),
-    actor: Type.Object({
-      kind: Type.Union([
-        Type.Literal('user'),
-        Type.Literal('client'),
-        Type.Literal('operator'),
-        Type.Literal('system'),
-        Type.Literal('anonymous'),
-      ]),
-      id: orNull(Type.String({ format: 'uuid' })),
-    }),
-    user_id: orNull(Type.String({ format: 'uuid', description: 'The person whom the event concerns.' })),
-    session_id: orNull(Type.String({ format: 'uuid' })),
-    ip: orNull(Type.String({ description: 'Null once the person was erased.' })),
-    user_agent: orNull(Type.String()),
-    request_id: orNull(Type.String()),
-    outcome: Type.Union([Type.Literal('success'), Type.Literal('failure'), Type.Literal('refusal')]),
-    reason: orNull(Type.String({ examples: ['wrong_password'] })),
-    data: Type.Record(Type.String(), Type.Unknown()),
-  },
-  { title: 'AuditEvent' },
-);
-
-const page = Type.Object({ items: Type.Array(eventBody), next_cursor: orNull(Type.String()) });
+const page = pageBody(eventBody);
 
 const paging = {
   limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
@@ -78,7 +51,7 @@ export function routes(app: App, deps: Deps): void {
           to: instantOf(query.to, 'to'),
         },
         query,
-      ) as never,
+      ),
   );
 
   app.get(
@@ -92,7 +65,7 @@ export function routes(app: App, deps: Deps): void {
         response: { 200: page },
       },
     },
-    async request => listActivity(deps, userOf(request).userId, request.query) as never,
+    request => listActivity(deps, userOf(request).userId, request.query),
   );
 }
 

@@ -9,14 +9,12 @@ import { voidLinks } from '../profile/void-links.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { onUser, type Target } from './on-user.ts';
 
 export interface UserChange extends ProfileChange {
   readonly disabled?: boolean | undefined;
 }
-
-type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
 
 /**
  * Changes somebody's profile, lets them log in, or stops them: then their sessions have ended everywhere when this
@@ -60,7 +58,7 @@ async function switchLogin(
   deps: Deps,
   tx: Tx,
   { granter, target: { account }, disabled }: { granter: Granter; target: Target; disabled: boolean },
-): Promise<Ended> {
+): Promise<readonly EndedSession[]> {
   if ((account.disabled_at !== null) === disabled) return [];
   const actor = actorOfGranter(granter);
   const { caller } = granter;

@@ -5,10 +5,12 @@ import { removeClient } from '../clients/remove.ts';
 import { rotateSecret, SECRET_OVERLAP } from '../clients/rotate-secret.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
+import { pageBody, pageQuery } from '../platform/http/paging.ts';
 import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const writing = { access: { permission: 'clients:write' }, recent: true, limit: 'admin' } as const;
 
 /** Service clients, for administrators. */
 export function routes(app: App, deps: KeysDeps): void {
@@ -19,36 +21,17 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Clients'],
         summary: 'Service clients',
-        querystring: Type.Object(
-          {
-            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-            cursor: Type.Optional(Type.String({ maxLength: 500 })),
-          },
-          { additionalProperties: false },
-        ),
-        response: {
-          200: Type.Object({
-            items: Type.Array(clientBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        querystring: pageQuery,
+        response: { 200: pageBody(clientBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listClients(deps, request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listClients(deps, request.query),
   );
 
   app.post(
     '/clients',
     {
-      config: {
-        access: { permission: 'clients:write' },
-        recent: true,
-        limit: 'admin',
-        problems: ['grant_exceeds_own', 'client_exists'],
-      },
+      config: { ...writing, problems: ['grant_exceeds_own', 'client_exists'] },
       schema: {
         tags: ['Clients'],
         summary: 'Make a service client',
@@ -75,12 +58,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.post(
     '/clients/:id/rotate-secret',
     {
-      config: {
-        access: { permission: 'clients:write' },
-        recent: true,
-        limit: 'admin',
-        problems: ['client_not_found', 'target_outranks_caller'],
-      },
+      config: { ...writing, problems: ['client_not_found', 'target_outranks_caller'] },
       schema: {
         tags: ['Clients'],
         summary: 'Give a service client a new secret',
@@ -108,12 +86,7 @@ export function routes(app: App, deps: KeysDeps): void {
   app.delete(
     '/clients/:id',
     {
-      config: {
-        access: { permission: 'clients:write' },
-        recent: true,
-        limit: 'admin',
-        problems: ['client_not_found', 'target_outranks_caller'],
-      },
+      config: { ...writing, problems: ['client_not_found', 'target_outranks_caller'] },
       schema: {
         tags: ['Clients'],
         summary: 'Remove a service client and its tokens',

@@ -1,13 +1,12 @@
 import { findAccountById } from '../accounts/find.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { explain } from './explain.ts';
 
 const instant = Type.String({ format: 'date-time' });
-const orNull = (schema: ReturnType<typeof Type.String>) => Type.Union([schema, Type.Null()]);
 
 const explanation = Type.Object(
   {

@@ -4,7 +4,7 @@ import { operator, recordEvents } from '../audit/record.ts';
 import { importPasswords } from '../passwords/set.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { grantMany } from '../rbac/grant-many.ts';
+import { grantMany } from '../rbac/set-roles.ts';
 import type { ImportRow } from './import-row.ts';
 
 /** Undoes a batch that was only tried. */

@@ -1,8 +1,8 @@
 import type { Deps } from '../platform/deps.ts';
 import { createRole } from '../rbac/create-role.ts';
-import { existingRoles } from '../rbac/grant-many.ts';
 import { operatorGranter } from '../rbac/operator.ts';
 import { ROLE_NAME } from '../rbac/role.ts';
+import { existingRoles } from '../rbac/role-reading.ts';
 
 const ROLE = new RegExp(ROLE_NAME);
 // The longest name that a role may have: the field may belong to another column, and be long.

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { type Open, printable, withWorld } from '../platform/command-world.ts';
-import type { Page } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { createRole } from '../rbac/create-role.ts';
 import { deleteRole } from '../rbac/delete-role.ts';
@@ -9,6 +8,8 @@ import { createPermission, deletePermission, listPermissions } from '../rbac/per
 import type { RoleBody } from '../rbac/role.ts';
 import { findRole, listRoles } from '../rbac/role-reading.ts';
 import { updateRole } from '../rbac/update-role.ts';
+import { LIST_MAX, printList } from './print-list.ts';
+import { collect } from './user-commands.ts';
 
 interface RoleOptions {
   readonly permission?: string[];
@@ -16,7 +17,7 @@ interface RoleOptions {
   readonly requireMfa?: boolean;
 }
 
-const collect = (value: string, before: string[] = []) => [...before, value];
+const ALL = { limit: LIST_MAX, all: true, json: false };
 
 /** `roles list|show|create|update|delete` and `permissions list|create|delete`. */
 export function registerRoleCommands(program: Command, open: Open): void {
@@ -24,7 +25,12 @@ export function registerRoleCommands(program: Command, open: Open): void {
   roles
     .command('list')
     .description('every role with its permissions')
-    .action(() => withWorld(open, async deps => (await every(page => listRoles(deps, page))).map(lineOf)));
+    .action(() =>
+      withWorld(open, async deps => {
+        await printList(ALL, page => listRoles(deps, page), lineOf);
+        return [];
+      }),
+    );
   roles
     .command('show')
     .description('one role as JSON')
@@ -70,11 +76,12 @@ export function registerRoleCommands(program: Command, open: Open): void {
     .command('list')
     .description('every permission')
     .action(() =>
-      withWorld(open, async deps =>
-        (await every(page => listPermissions(deps, page))).map(
-          ({ name, description }) => `${name.padEnd(20)}  ${printable(description)}`,
-        ),
-      ),
+      withWorld(open, async deps => {
+        const line = ({ name, description }: { name: string; description: string }) =>
+          `${name.padEnd(20)}  ${printable(description)}`;
+        await printList(ALL, page => listPermissions(deps, page), line);
+        return [];
+      }),
     );
   permissions
     .command('create')
@@ -114,19 +121,6 @@ async function change(deps: Deps, name: string, options: RoleOptions): Promise<R
     permissions: options.permission ?? before.permissions,
     mfaRequired: options.requireMfa,
   });
-}
-
-async function every<Item>(
-  list: (page: { limit: number; cursor?: string | undefined }) => Promise<Page<Item>>,
-): Promise<Item[]> {
-  const items: Item[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await list({ limit: 200, cursor });
-    items.push(...page.items);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor !== undefined);
-  return items;
 }
 
 const lineOf = ({ name, permissions, mfa_required }: RoleBody) =>

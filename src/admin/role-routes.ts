@@ -1,5 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
+import { pageBody, pageQuery } from '../platform/http/paging.ts';
 import { Type } from '../platform/json-schema.ts';
 import { invalid } from '../platform/problems.ts';
 import { createRole } from '../rbac/create-role.ts';
@@ -15,14 +16,6 @@ const exact = { additionalProperties: false } as const;
 const description = Type.String({ maxLength: 500, default: '' });
 const permissionNames = Type.Array(Type.String({ maxLength: 130 }), { maxItems: 500, uniqueItems: true });
 const byName = Type.Object({ name: Type.String({ maxLength: 130 }) });
-const paging = Type.Object(
-  {
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    cursor: Type.Optional(Type.String({ maxLength: 500 })),
-  },
-  exact,
-);
-const next_cursor = Type.Union([Type.String(), Type.Null()]);
 const reading = { access: { permission: 'roles:read' }, limit: 'admin' } as const;
 const writing = { access: { permission: 'roles:write' }, recent: true, limit: 'admin' } as const;
 
@@ -50,14 +43,11 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Roles'],
         summary: 'Permissions',
-        querystring: paging,
-        response: { 200: Type.Object({ items: Type.Array(permissionBody), next_cursor }) },
+        querystring: pageQuery,
+        response: { 200: pageBody(permissionBody) },
       },
     },
-    async request => {
-      const { items, next_cursor: next } = await listPermissions(deps, request.query);
-      return { items: [...items], next_cursor: next };
-    },
+    request => listPermissions(deps, request.query),
   );
 
   app.post(
@@ -111,14 +101,11 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Roles'],
         summary: 'Roles',
-        querystring: paging,
-        response: { 200: Type.Object({ items: Type.Array(roleBody), next_cursor }) },
+        querystring: pageQuery,
+        response: { 200: pageBody(roleBody) },
       },
     },
-    async request => {
-      const { items, next_cursor: next } = await listRoles(deps, request.query);
-      return { items: [...items], next_cursor: next };
-    },
+    request => listRoles(deps, request.query),
   );
 
   app.post(

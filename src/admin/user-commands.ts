@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
+import { ownerOf } from '../passwords/own-words.ts';
 import { type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
-import { existingRoles } from '../rbac/grant-many.ts';
 import { operatorGranter } from '../rbac/operator.ts';
+import { existingRoles } from '../rbac/role-reading.ts';
 import { setUserRoles } from './act-on-user.ts';
 import { changeUser } from './change-user.ts';
 import { choosePassword } from './choose-password.ts';
@@ -61,7 +62,7 @@ function count(text: string): number {
 }
 
 /** An option that may be repeated. */
-export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** `users create|list|show|disable|enable|set-roles|set-password`. */
 export function registerUserCommands(users: Command, open: Open): void {
@@ -161,9 +162,7 @@ export function registerUserCommands(users: Command, open: Open): void {
     .action((name: string, choice: { passwordStdin: boolean; password?: string }) =>
       withWorld(open, async deps => {
         const account = await namedAccount(deps, name);
-        const { email, username, first_name, last_name } = account;
-        const owner = { email, username, names: [first_name, last_name] };
-        const { hash, made } = await choosePassword(deps, choice, owner);
+        const { hash, made } = await choosePassword(deps, choice, ownerOf(account));
         await setPasswordOf(deps, await operatorGranter(deps.db), { account, hash });
         return ['The password is set, and every session has ended.', ...shown(made)];
       }),

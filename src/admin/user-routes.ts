@@ -3,7 +3,8 @@ import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
 import { optional } from '../platform/http/optional.ts';
-import { saying, Type } from '../platform/json-schema.ts';
+import { pageBody, paging } from '../platform/http/paging.ts';
+import { orNull, saying, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import {
   logoutUser,
@@ -20,7 +21,7 @@ import { findUser, listUsers } from './list-users.ts';
 const exact = { additionalProperties: false } as const;
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const fullName = Type.String({ minLength: 1, maxLength: 201 });
-const phone = Type.Union([phoneText, Type.Null()]);
+const phone = orNull(phoneText);
 const roles = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true });
 const reading = { access: { permission: 'users:read' }, limit: 'admin' } as const;
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
@@ -47,23 +48,14 @@ export function routes(app: App, deps: KeysDeps): void {
             ),
             role: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
             disabled: Type.Optional(Type.Boolean()),
-            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-            cursor: Type.Optional(Type.String({ maxLength: 500 })),
+            ...paging,
           },
           exact,
         ),
-        response: {
-          200: Type.Object({
-            items: Type.Array(userBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        response: { 200: pageBody(userBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listUsers(deps, request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listUsers(deps, request.query),
   );
 
   app.post(

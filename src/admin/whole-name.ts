@@ -1,8 +1,8 @@
 import { personName } from '../accounts/person-name.ts';
+import { FULL_NAME_MAX } from '../accounts/profile.ts';
 
-// The most characters that a profile takes.
+// The most characters that a first or a last name has.
 const NAME_MAX = 100;
-const FULL_NAME_MAX = 201;
 
 export interface WholeName {
   readonly firstName: string;

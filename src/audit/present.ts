@@ -1,22 +1,38 @@
+import type { Static } from 'typebox';
 import type { Deps } from '../platform/deps.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { openerFor } from './personal-fields.ts';
 import type { StoredEvent } from './read-queries.ts';
 
 /** An event as a reader sees it. What was sealed is null where the person was erased. */
-export interface EventBody {
-  readonly id: string;
-  readonly type: string;
-  readonly created_at: string;
-  readonly actor: { readonly kind: string; readonly id: string | null };
-  readonly user_id: string | null;
-  readonly session_id: string | null;
-  readonly ip: string | null;
-  readonly user_agent: string | null;
-  readonly request_id: string | null;
-  readonly outcome: string;
-  readonly reason: string | null;
-  readonly data: Record<string, unknown>;
-}
+export const eventBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    type: Type.String({ examples: ['login.succeeded'] }),
+    created_at: Type.String({ format: 'date-time' }),
+    actor: Type.Object({
+      kind: Type.Union([
+        Type.Literal('user'),
+        Type.Literal('client'),
+        Type.Literal('operator'),
+        Type.Literal('system'),
+        Type.Literal('anonymous'),
+      ]),
+      id: orNull(Type.String({ format: 'uuid' })),
+    }),
+    user_id: orNull(Type.String({ format: 'uuid', description: 'The person whom the event concerns.' })),
+    session_id: orNull(Type.String({ format: 'uuid' })),
+    ip: orNull(Type.String({ description: 'Null once the person was erased.' })),
+    user_agent: orNull(Type.String()),
+    request_id: orNull(Type.String()),
+    outcome: Type.Union([Type.Literal('success'), Type.Literal('failure'), Type.Literal('refusal')]),
+    reason: orNull(Type.String({ examples: ['wrong_password'] })),
+    data: Type.Record(Type.String(), Type.Unknown()),
+  },
+  { title: 'AuditEvent' },
+);
+
+export type EventBody = Static<typeof eventBody>;
 
 /** Opens the personal fields of events, with one query for all their keys. */
 export async function presentEvents(deps: Deps, events: readonly StoredEvent[]): Promise<EventBody[]> {

@@ -24,7 +24,7 @@ function valuesOf(event: EventRow): Fragment {
 }
 
 /** One event for each of `rows`; with a `source`, only for those whose session is the `id` of one of its rows. */
-export function insertEventRows(rows: readonly EventRow[], source?: Fragment): Fragment {
+export function insertEventsOf(rows: readonly EventRow[], source?: Fragment): Fragment {
   const all = (pick: (row: EventRow) => unknown) =>
     source === undefined ? rows.map(pick) : column(rows, pick);
   return insertHappening(sql`

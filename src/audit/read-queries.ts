@@ -1,6 +1,7 @@
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { eventMicroseconds } from './canonical.ts';
+import type { Actor, Outcome } from './record.ts';
 import { readableTime, timeOfMicroseconds } from './times.ts';
 
 /** An event as it is stored. Times are microseconds since 1970, as PostgreSQL holds them; 64-bit ids are text. */
@@ -11,9 +12,9 @@ export interface StoredEvent {
   readonly epoch: number;
   readonly transaction_id: string;
   readonly type: string;
-  readonly outcome: string;
+  readonly outcome: Outcome;
   readonly reason: string | null;
-  readonly actor_kind: string;
+  readonly actor_kind: Actor['kind'];
   readonly actor_id: string | null;
   readonly user_id: string | null;
   readonly session_id: string | null;

@@ -4,7 +4,9 @@ import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { EventType } from './event-type.ts';
 import { type SealedFields, sealFields } from './personal-fields.ts';
-import { insertEachEvent, insertEventRows } from './queries.ts';
+import { insertEachEvent, insertEventsOf } from './queries.ts';
+
+export { insertEventsOf } from './queries.ts';
 
 export type Outcome = 'success' | 'failure' | 'refusal';
 
@@ -61,7 +63,7 @@ export async function recordEvent(deps: Deps, tx: Sql, event: AuditEvent): Promi
 export async function recordEvents(deps: Deps, tx: Sql, events: readonly AuditEvent[]): Promise<void> {
   const rows: EventRow[] = [];
   for (const event of events) rows.push(await prepareEvent(deps, event, tx));
-  await tx.run(sql`with ${insertEventRows(rows)} select`);
+  await tx.run(sql`with ${insertEventsOf(rows)} select`);
 }
 
 /** Seals an event's personal fields, for a statement that writes it with its cause; see `insertEvent`. */
@@ -101,9 +103,4 @@ export async function prepareEvent(
  */
 export function insertEvent(row: EventRow | readonly [EventRow, ...EventRow[]], source?: Fragment): Fragment {
   return insertEachEvent('id' in row ? [row] : row, source);
-}
-
-/** The same for many: writes each event whose session is the `id` of a row of `sessions`. */
-export function insertEventsOf(rows: readonly EventRow[], sessions: Fragment): Fragment {
-  return insertEventRows(rows, sessions);
 }

@@ -9,8 +9,8 @@ import { giveBack, writeOrGiveBack } from '../throttle/lockout.ts';
 import type { FirstFactor } from './first-factor.ts';
 import { letIn, withProofOf } from './let-in.ts';
 
-/** How long the token that comes with `password_expired` works, in seconds. */
-const RESET_LIFETIME = 3600;
+/** How long the token of a reset works, mailed or with `password_expired`, in seconds. */
+export const RESET_LIFETIME = 3600;
 
 /**
  * What follows the last factor: a demand for a new password if the old one has expired, else the session. Refuses with

@@ -1,7 +1,7 @@
 import { touchLastLogin } from '../accounts/find.ts';
 import { insertEvent, prepareEvent } from '../audit/record.ts';
 import { onceAtOnce } from '../delivery/at-once.ts';
-import { insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { insertMail, prepareMail, whereOf } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -72,7 +72,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
             template: 'new-device',
             to: account.email,
             userId: account.id,
-            params: { ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
+            params: whereOf(caller, now),
           }),
           sql`turn`,
         )})`

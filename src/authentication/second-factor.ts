@@ -1,6 +1,6 @@
 import type { Account } from '../accounts/account.ts';
 import { findAccountById } from '../accounts/find.ts';
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { consumeChallenge, findChallenge, takeTry } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
@@ -113,10 +113,9 @@ export async function answerPending(
 
   const proven = await checkOrGiveBack(deps, attempt, () => prove(userId, asked.id));
   if (proven === null) {
-    const actor = { kind: 'anonymous' } as const;
     await recordFailedAttempt(
       deps,
-      { type: 'mfa.failed', outcome: 'failure', reason: factor, actor, userId, caller },
+      { type: 'mfa.failed', outcome: 'failure', reason: factor, actor: anonymous, userId, caller },
       { ...attempt, email: (await findAccountById(db, userId))?.email ?? null },
     );
     throw new Problem(refusal);

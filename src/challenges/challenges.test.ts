@@ -77,12 +77,12 @@ test('a token answers for its own purpose, before its expiry, and looking does n
   const { token } = await issueChallenge(deps, deps.db, { purpose: 'verify-email', lifetime: 60 });
   expect(await consumeChallenge(deps, deps.db, { purpose: 'reset-password', token })).toBeNull();
   expect(await findChallenge(deps, deps.db, { purpose: 'reset-password', token })).toBeNull();
-  expect(await takeTry(deps, deps.db, { purpose: 'reset-password', token })).toBeNull();
+  expect(await takeTry(deps, deps.db, { purpose: 'reset-password', token, maxAttempts: 5 })).toBeNull();
   expect(await consumeChallenge(deps, deps.db, { purpose: 'verify-email', token: `${token}=` })).toBeNull();
   expect(await findChallenge(deps, deps.db, { purpose: 'verify-email', token })).not.toBeNull();
   deps.clock.advance(60);
   expect(await findChallenge(deps, deps.db, { purpose: 'verify-email', token })).toBeNull();
-  expect(await takeTry(deps, deps.db, { purpose: 'verify-email', token })).toBeNull();
+  expect(await takeTry(deps, deps.db, { purpose: 'verify-email', token, maxAttempts: 5 })).toBeNull();
   expect(await consumeChallenge(deps, deps.db, { purpose: 'verify-email', token })).toBeNull();
 });
 
@@ -155,7 +155,7 @@ test('a code issued under the previous root secret is still answered', async () 
 
 test('attempts at what a token stands for are counted before they are checked, however many come at once', async () => {
   const { token } = await issueChallenge(deps, deps.db, { purpose: 'mfa', lifetime: 300 });
-  const taken = await together(20, () => takeTry(deps, deps.db, { purpose: 'mfa', token }));
+  const taken = await together(20, () => takeTry(deps, deps.db, { purpose: 'mfa', token, maxAttempts: 5 }));
   expect(taken.filter(challenge => challenge !== null)).toHaveLength(5);
 });
 
@@ -262,15 +262,15 @@ test('a clock that is set back makes no wait longer than the cooldown, and no qu
 
 test('the sweep removes what expired an hour ago, in bounded steps, beside another sweep', async () => {
   deps.clock.advance(10_000_000);
-  await sweepChallenges(deps);
+  await sweepChallenges(deps, 1_000);
   for (let index = 0; index < 10; index++)
     await issueChallenge(deps, deps.db, { purpose: 'signup', lifetime: 60 });
   const open = await issueChallenge(deps, deps.db, { purpose: 'signup', lifetime: 86_400 });
   deps.clock.advance(3600);
-  expect(await sweepChallenges(deps)).toBe(0);
+  expect(await sweepChallenges(deps, 1_000)).toBe(0);
   deps.clock.advance(61);
-  const removed = await together(3, () => sweepChallenges(deps, { limit: 3 }));
+  const removed = await together(3, () => sweepChallenges(deps, 3));
   expect(Math.max(...removed)).toBeLessThanOrEqual(3);
-  while ((await sweepChallenges(deps, { limit: 3 })) > 0);
+  while ((await sweepChallenges(deps, 3)) > 0);
   expect(await deps.db.rows(sql`select id from challenges`)).toEqual([{ id: open.id }]);
 });

@@ -64,7 +64,7 @@ export function newestChallenge(
 export async function takeTry(
   { clock }: ClockDeps,
   tx: Sql,
-  { purpose, token, maxAttempts = 5 }: { purpose: Purpose; token: string; maxAttempts?: number },
+  { purpose, token, maxAttempts }: { purpose: Purpose; token: string; maxAttempts: number },
 ): Promise<Challenge | null> {
   return isToken(token) ? takeOne(tx, purpose, hashToken(token), maxAttempts, clock.now()) : null;
 }

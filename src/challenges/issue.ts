@@ -3,7 +3,9 @@ import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import { hashToken, type Purpose } from './challenge.ts';
-import { type ChallengeRow, inserting } from './queries.ts';
+import { type ChallengeRow, insertChallenge } from './queries.ts';
+
+export { insertChallenge, lockPurpose } from './queries.ts';
 
 export interface NewChallenge {
   readonly purpose: Purpose;
@@ -39,7 +41,7 @@ export async function issueChallenge(
   challenge: NewChallenge,
 ): Promise<IssuedToken> {
   const { row, issued } = prepareChallenge(deps, challenge);
-  await tx.run(inserting(row));
+  await tx.run(insertChallenge(row));
   return issued;
 }
 
@@ -53,11 +55,6 @@ export function prepareChallenge(
   return { row, issued: { id: row.id, token, expiresAt: row.expiresAt } };
 }
 
-/** `insert into challenges … select … [from source]`, to stand in a CTE; inserts nothing when the source has no row. */
-export function insertChallenge(row: ChallengeRow, source?: Fragment): Fragment {
-  return inserting(row, source);
-}
-
 /** Stores a new six-digit code for a person to type; `answerCode` checks it. */
 export async function issueCode(deps: IssueDeps, tx: Sql, challenge: NewChallenge): Promise<IssuedCode> {
   const { clock, random, secrets } = deps;
@@ -69,7 +66,7 @@ export async function issueCode(deps: IssueDeps, tx: Sql, challenge: NewChalleng
     secrets.mac('challenge', boundCode(challenge.purpose, id, code)),
     clock.now(),
   );
-  await tx.run(inserting(row));
+  await tx.run(insertChallenge(row));
   return { id, code, expiresAt: row.expiresAt };
 }
 

@@ -18,8 +18,8 @@ const columns = sql`id, purpose, user_id as "userId", sent_to as "sentTo", data,
 
 const open = (now: Date) => sql`consumed_at is null and expires_at > ${now}::timestamptz`;
 
-/** `insert into challenges … [from source]`; inserts nothing when the source has no row. */
-export function inserting(row: ChallengeRow, source?: Fragment): Fragment {
+/** `insert into challenges … select … [from source]`, to stand in a CTE; inserts nothing when the source has no row. */
+export function insertChallenge(row: ChallengeRow, source?: Fragment): Fragment {
   return sql`insert into challenges (id, purpose, user_id, secret_hash, sent_to, data, created_at, expires_at)
     select ${row.id}::uuid, ${row.purpose}::text, ${row.userId}::uuid, ${row.secretHash}::bytea, ${row.sentTo}::text,
       ${JSON.stringify(row.data)}::jsonb, ${row.createdAt}::timestamptz, ${row.expiresAt}::timestamptz
@@ -179,7 +179,10 @@ export function voidOf(
 const lockOf = (purpose: Purpose, whose: string) =>
   sql`hashtextextended('challenges:' || ${purpose}::text || ${whose}::text, 0)`;
 
-/** Lets in one at a time, until the transaction ends; `whose` is an account's id, or an address that no account has. */
+/**
+ * Until the transaction ends, no other caller of this sends a secret of this purpose to the same: of several at once, each
+ * sees what those before it left open. `whose` is an account's id, or an address that no account has.
+ */
 export function lockPurpose(tx: Sql, purpose: Purpose, whose: string): Promise<unknown> {
   return tx.row(sql`select pg_advisory_xact_lock(${lockOf(purpose, whose)})`);
 }

@@ -9,9 +9,6 @@ const KEEP_SECONDS = 3600;
  * Removes up to `limit` challenges that expired an hour ago or more, and returns how many; the caller repeats while it
  * is `limit`. Replicas that sweep at once skip each other's rows.
  */
-export function sweepChallenges(
-  { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  { limit = 1000 }: { limit?: number } = {},
-): Promise<number> {
+export function sweepChallenges({ db, clock }: Pick<Deps, 'db' | 'clock'>, limit: number): Promise<number> {
   return deleteExpired(db, addSeconds(clock.now(), -KEEP_SECONDS), limit);
 }

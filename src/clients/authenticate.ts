@@ -1,4 +1,4 @@
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -47,7 +47,7 @@ export async function authenticateClient(
       type: 'client.failed',
       outcome: 'failure',
       reason: 'wrong_secret',
-      actor: { kind: 'anonymous' },
+      actor: anonymous,
       caller,
       data: { client_id: client.id },
     });

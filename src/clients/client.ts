@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { Type } from '../platform/json-schema.ts';
 import type { ClientRow } from './queries.ts';
 
@@ -22,14 +23,7 @@ export const clientWithSecretBody = Type.Object(
   { $id: 'ClientWithSecret', title: 'ClientWithSecret' },
 );
 
-export interface ClientBody {
-  readonly id: string;
-  readonly name: string;
-  readonly permissions: string[];
-  readonly created_at: string;
-  readonly last_used_at: string | null;
-  readonly previous_secret_expires_at: string | null;
-}
+export type ClientBody = Static<typeof clientBody>;
 
 /** A client as the API shows it. */
 export function presentClient(row: ClientRow): ClientBody {

@@ -1,7 +1,6 @@
-import type { Db, Sql, Tx } from '../platform/database.ts';
-import { column, type Fragment, type Reading, sql } from '../platform/sql.ts';
+import type { Sql, Tx } from '../platform/database.ts';
+import { sql } from '../platform/sql.ts';
 import { Refusal } from '../rbac/decide.ts';
-import type { ClientStanding } from './principal.ts';
 
 export interface ClientRow {
   readonly id: string;
@@ -17,35 +16,11 @@ export interface ClientSecretsRow extends ClientRow {
   readonly previous_secret_hash: Buffer | null;
 }
 
-const permissionsOf = sql`array(select permission_name from client_permissions
+/** An array of what the client `c` of the statement around it may do. */
+export const permissionsOf = sql`array(select permission_name from client_permissions
   where client_id = c.id order by permission_name)`;
 const columns = sql`c.id, c.name, ${permissionsOf} as permissions, c.created_at, c.last_used_at,
   c.previous_secret_expires_at`;
-
-interface ClientBearer {
-  readonly clientId: string;
-  readonly jti: string;
-}
-
-const standing: Reading<ClientBearer> = {
-  alone: ({ clientId, jti }) => standingOf(sql`${clientId}::uuid`, sql`${jti}::uuid`),
-  together: all => sql`
-    select token.place, standing.*
-    from unnest(${column(all, ({ clientId }) => clientId)}::uuid[], ${column(all, ({ jti }) => jti)}::uuid[])
-      with ordinality as token (client_id, jti, place)
-    cross join lateral (${standingOf(sql`token.client_id`, sql`token.jti`)} limit 1) as standing`,
-};
-
-function standingOf(clientId: Fragment, jti: Fragment): Fragment {
-  return sql`
-    select ${permissionsOf} as permissions, exists (select from revoked_tokens r where r.jti = ${jti}) as revoked
-    from clients c where c.id = ${clientId}`;
-}
-
-/** The standing of a bearer, read in one statement with all others asked for in the same turn. Null if the client is gone. */
-export function selectClientPrincipal(database: Db, bearer: ClientBearer): Promise<ClientStanding | null> {
-  return database.read(standing, bearer);
-}
 
 /** What an authentication compares with; null when there is no such client. */
 export function findClientSecrets(database: Sql, clientId: string): Promise<ClientSecretsRow | null> {

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { recordEvent } from '../audit/record.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -16,12 +17,7 @@ export const clientTokenBody = Type.Object(
   { $id: 'ClientToken', title: 'ClientToken' },
 );
 
-export interface ClientTokenBody {
-  readonly access_token: string;
-  readonly token_type: 'bearer';
-  readonly expires_in: number;
-  readonly expires_at: string;
-}
+export type ClientTokenBody = Static<typeof clientTokenBody>;
 
 /** An access token for the client itself (RFC 6749 §4.4). Refuses with `invalid_client`. */
 export async function issueClientToken(

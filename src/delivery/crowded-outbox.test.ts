@@ -121,7 +121,7 @@ describe('where all was sent when the plans were made', () => {
     ],
     ['a lease that is renewed', db => renewLease(db, message, now)],
     ['a message that was sent', db => markSent(db, message, now)],
-    ['one that is tried again', db => markRetry(db, message, now, '')],
+    ['one that is tried again', db => markRetry(db, message, now, '', 1)],
     ['one that is given up', db => markDead(db, message, now, '')],
     ['one that expired', db => markExpired(db, message, now)],
     ['one that is requeued', db => requeue({ ...fresh, db: { ...fresh.db, ...db } }, { id: message.id })],
@@ -132,9 +132,9 @@ describe('where all was sent when the plans were made', () => {
 });
 
 test('a sweep that has nothing to do reads neither what was sent, nor dead letters, nor budgets in use', async () => {
-  expect(await reads(eraseExpiredSecrets)).toBeLessThan(FEW);
-  expect(await reads(sweepOutbox)).toBeLessThan(FEW);
-  expect(await reads(sweepBudgets)).toBeLessThan(FEW);
+  expect(await reads(deps => eraseExpiredSecrets(deps, 500))).toBeLessThan(FEW);
+  expect(await reads(deps => sweepOutbox(deps, 500))).toBeLessThan(FEW);
+  expect(await reads(deps => sweepBudgets(deps, 500))).toBeLessThan(FEW);
 });
 
 test('the metrics count what is not sent, and read nothing else', async () => {

@@ -1,9 +1,12 @@
+import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Fragment } from '../platform/sql.ts';
 import type { Mails, MailTemplate, Texts, TextTemplate } from './messages.ts';
-import { inserting, type OutboxRow, withdrawUnsent } from './queries.ts';
+import { insertMail, type OutboxRow, withdrawUnsent } from './queries.ts';
 import { wakeDelivery } from './wake.ts';
+
+export { insertMail } from './queries.ts';
 
 interface Envelope {
   /** A Fragment names a column of the statement it becomes part of, as with `userId`. */
@@ -64,12 +67,9 @@ export function prepareMail<T extends MailTemplate>(deps: EnqueueDeps, mail: Mai
   return rowOf(deps, 'mail', mail.template === 'account-closed' ? { ...mail, userId: null } : mail);
 }
 
-/**
- * `insert into outbox … select … [from source]`, to stand in a CTE; inserts nothing when the source has no row. Call
- * `wakeDelivery(deps.db)` after the commit, or the message waits for the next poll.
- */
-export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
-  return inserting(row, source);
+/** For a notice of what a caller did: from where, and when. */
+export function whereOf({ ip, userAgent }: Caller, at: Date) {
+  return { ip, userAgent, at: at.toISOString() };
 }
 
 /** What a sealed value is bound to, so that a row's secrets open in that row alone. */

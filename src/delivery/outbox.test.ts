@@ -154,11 +154,11 @@ test('without SMTP mails wait in the outbox; the sweep removes what is old and e
   expect(await stateOf(deps, 'kept@example.com')).toBe('waiting');
   // For longer than its receiver can say "this was not me".
   deps.clock.advance(7 * 86_400);
-  expect(await sweepOutbox(deps)).toBe(0);
+  expect(await sweepOutbox(deps, 1_000)).toBe(0);
   deps.clock.advance(86_400);
-  expect(await eraseExpiredSecrets(deps)).toBe(1);
-  expect(await sweepOutbox(deps)).toBe(1);
+  expect(await eraseExpiredSecrets(deps, 1_000)).toBe(1);
+  expect(await sweepOutbox(deps, 1_000)).toBe(1);
   expect(await deps.db.rows(sql`select secrets_sealed as sealed from outbox`)).toEqual([{ sealed: null }]);
   deps.clock.advance(23 * 86_400);
-  expect(await sweepOutbox(deps)).toBe(1);
+  expect(await sweepOutbox(deps, 1_000)).toBe(1);
 });

@@ -79,18 +79,12 @@ export function outboxStats({ db, clock }: OutboxDeps): Promise<OutboxStats> {
 }
 
 /** Erases up to `limit` secrets that expired unsent; returns how many. */
-export function eraseExpiredSecrets(
-  { db, clock }: OutboxDeps,
-  { limit = 1000 }: { limit?: number } = {},
-): Promise<number> {
+export function eraseExpiredSecrets({ db, clock }: OutboxDeps, limit: number): Promise<number> {
   return eraseExpired(db, clock.now(), limit);
 }
 
 /** Removes up to `limit` budget windows that are over; returns how many. */
-export function sweepBudgets(
-  { db, clock }: OutboxDeps,
-  { limit = 1000 }: { limit?: number } = {},
-): Promise<number> {
+export function sweepBudgets({ db, clock }: OutboxDeps, limit: number): Promise<number> {
   return deleteOldBudgets(db, addSeconds(clock.now(), -2 * DAY), limit);
 }
 
@@ -98,10 +92,7 @@ export function sweepBudgets(
  * Removes up to `limit` messages of each kind: sent ones after a week, all others after 30 days. Returns how many were
  * removed; the caller repeats while it is `limit` or more.
  */
-export function sweepOutbox(
-  { db, clock }: OutboxDeps,
-  { limit = 1000 }: { limit?: number } = {},
-): Promise<number> {
+export function sweepOutbox({ db, clock }: OutboxDeps, limit: number): Promise<number> {
   const now = clock.now();
   return deleteOld(db, {
     sentBefore: addSeconds(now, -KEEP_SENT_DAYS * DAY),

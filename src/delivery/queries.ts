@@ -24,20 +24,21 @@ const ALWAYS = ['email-change-confirm', 'reset-password', 'sign-in', 'verify-ema
 const AWAITED = [...ALWAYS, 'email-taken'];
 
 /**
- * `insert into outbox … [from source]`: one message for each row of the source; none if a mailbox that nobody has proven
- * already got enough of them this hour.
+ * `insert into outbox … select … [from source]`, to stand in a CTE: one message for each row of the source; none if a mailbox
+ * that nobody has proven already got enough of them this hour. Call `wakeDelivery(deps.db)` after the commit, or the message
+ * waits for the next poll.
  */
-export function inserting(row: OutboxRow, source?: Fragment): Fragment {
+export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
   const awaited = row.channel === 'sms' || AWAITED.includes(row.template);
-  const columns = sql`(id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, awaited,
+  const written = sql`(id, channel, template, recipient, user_id, params, secrets_sealed, expires_at, awaited,
       next_attempt_at, created_at)`;
-  return sql`insert into outbox ${columns}
+  return sql`insert into outbox ${written}
     select * from (
       select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
         ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
         ${awaited}::boolean, ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
       ${source === undefined ? sql`` : sql`from ${source}`})
-      as m ${columns}
+      as m ${written}
     ${row.channel === 'mail' && !ALWAYS.includes(row.template) ? sparing(row.createdAt) : sql``}`;
 }
 
@@ -49,9 +50,9 @@ const sparing = (now: Date) => sql`
           and o.created_at <= ${addSeconds(now, 60)}::timestamptz
         limit ${UNPROVEN_AN_HOUR}::int) as few))`;
 
-export interface Claimed {
+/** A message as it waits, with its secrets sealed. */
+export interface StoredMessage {
   readonly id: string;
-  readonly channel: 'mail' | 'sms';
   readonly template: string;
   readonly recipient: string;
   readonly userId: string | null;
@@ -59,6 +60,13 @@ export interface Claimed {
   readonly secretsSealed: Buffer | null;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
+}
+
+const columns = sql`id, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
+  created_at as "createdAt", expires_at as "expiresAt"`;
+
+export interface Claimed extends StoredMessage {
+  readonly channel: 'mail' | 'sms';
   /** This attempt's number, which fences off whoever held the lease before. */
   readonly attempts: number;
 }
@@ -89,8 +97,7 @@ export function claimDue(
     others as materialized (${due(!awaited, sql`${limit}::int - (select count(*) from preferred)`)})
     update outbox set claimed_until = ${claimedUntil}::timestamptz, attempts = attempts + 1
     where id = any(array(select id from preferred union all select id from others))
-    returning id, channel, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed",
-      created_at as "createdAt", expires_at as "expiresAt", attempts`);
+    returning ${columns}, channel, attempts`);
 }
 
 // For statements that find a message by its id or its person. Written so that PostgreSQL uses no index of unsent messages: such
@@ -121,7 +128,7 @@ export function markRetry(
   claimed: Claimed,
   nextAttemptAt: Date,
   error: string,
-  used = claimed.attempts,
+  used: number,
 ): Promise<number> {
   return db.run(sql`update outbox set claimed_until = null, next_attempt_at = ${nextAttemptAt}::timestamptz,
       last_error = ${error}::text, attempts = ${used}::int
@@ -261,26 +268,13 @@ export function eraseExpired(db: Sql, now: Date, limit: number): Promise<number>
     order by expires_at limit ${limit}::int for update skip locked))`);
 }
 
-export interface MailRow {
-  readonly id: string;
-  readonly template: string;
-  readonly recipient: string;
-  readonly userId: string | null;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly secretsSealed: Buffer | null;
-  readonly createdAt: Date;
-  readonly expiresAt: Date | null;
-}
-
 /** The newest mails that were not sent: all of them, the one with an id, or those to an address in any letter case. */
 export function findUnsentMails(
   db: Sql,
   { id, to, limit }: { id: string | null; to: string | null; limit: number },
-): Promise<MailRow[]> {
+): Promise<StoredMessage[]> {
   return db.rows(sql`
-    select id, template, recipient, user_id as "userId", params, secrets_sealed as "secretsSealed", created_at as "createdAt",
-      expires_at as "expiresAt"
-    from outbox
+    select ${columns} from outbox
     where channel = 'mail' and sent_at is null and (${id}::uuid is null or id = ${id}::uuid)
       and (${to}::text is null or lower(recipient) = lower(${to}::text))
     order by created_at desc, id desc limit ${limit}::int`);

@@ -77,7 +77,7 @@ test('a rollback gives the price back, RATE_LIMIT=off asks none, and no phone nu
   expect(rows).toHaveLength(3);
   expect(rows.map(({ whole }) => whole).join()).not.toContain('712345');
   deps.clock.advance(3 * 86_400);
-  await sweepBudgets(deps);
+  await sweepBudgets(deps, 1_000);
   expect(await deps.db.rows(sql`select from sms_budgets`)).toEqual([]);
   const off = { ...deps, config: { ...deps.config, rateLimit: 'off' as const } };
   expect(await Promise.all(Array.from({ length: 9 }, () => take(off, '+254712345678')))).toEqual(

@@ -2,9 +2,6 @@ import { Problem } from '../platform/problems.ts';
 import { ProviderUnavailable } from './bounded-fetch.ts';
 import { KeysUnavailable } from './issuer-keys.ts';
 
-/** The words of RFC 6749 §4.1.2.1 that a client may be told. */
-export type FailureWord = 'access_denied' | 'temporarily_unavailable' | 'server_error' | (string & {});
-
 // A map, because the word may be a provider's own.
 const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ['access_denied', 'The sign-in was cancelled or is not allowed.'],
@@ -14,7 +11,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
 /** A client's redirect URI with the outcome of a sign-in added to its query (RFC 6749 §4.1.2). */
 export function answerUrl(
   { redirectUri, clientState }: { redirectUri: string; clientState: string | null },
-  outcome: { code: string } | { error: FailureWord },
+  outcome: { code: string } | { error: string },
 ): string {
   const url = new URL(redirectUri);
   if ('code' in outcome) {
@@ -30,8 +27,8 @@ export function answerUrl(
   return url.href;
 }
 
-/** What a client is told of an error: the provider's own word where it answered with one, never more. */
-export function failureWord(error: unknown): FailureWord {
+/** What a client is told of an error (RFC 6749 §4.1.2.1): the provider's own word where it answered with one, never more. */
+export function failureWord(error: unknown): string {
   if (error instanceof Problem && error.code === 'provider_account_refused') return 'access_denied';
   const chain = causesOf(error);
   if (chain.some(cause => cause instanceof ProviderUnavailable || cause instanceof KeysUnavailable))

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Config } from '../platform/config.ts';
+import { sha256 } from '../platform/digest.ts';
 import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
 
 /** How long a person may take at the provider, in seconds. */
@@ -22,8 +22,7 @@ export interface Binding {
 
 /** The values derived from a secret. */
 export function bindingOf(secret: string): Binding {
-  const derive = (purpose: string) =>
-    createHash('sha256').update(`${purpose}\0${secret}`).digest('base64url');
+  const derive = (purpose: string) => sha256(`${purpose}\0${secret}`).toString('base64url');
   return { browser: derive('browser'), verifier: derive('pkce'), nonce: derive('nonce') };
 }
 

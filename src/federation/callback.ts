@@ -1,4 +1,4 @@
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
@@ -101,7 +101,7 @@ function recordRefusal(deps: Deps, caller: Caller, provider: string, reason: str
     type: 'identity.refused',
     outcome: reason === 'access_denied' ? 'refusal' : 'failure',
     reason,
-    actor: { kind: 'anonymous' },
+    actor: anonymous,
     caller,
     data: { provider },
   });

@@ -16,7 +16,7 @@ export async function exchange(
   proof: CodeProof,
   devices: readonly DeviceClaim[],
 ): Promise<TokenBody> {
-  const { identity, userId } = await redeemCode(deps, deps.db, proof);
+  const { identity, userId } = await redeemCode(deps, proof);
   if (userId !== null) throw new Problem('invalid_authorization_code');
   return signInWithIdentity(deps, caller, identity, devices);
 }

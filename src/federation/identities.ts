@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import type { Static } from 'typebox';
 import type { Deps } from '../platform/deps.ts';
-import { Type } from '../platform/json-schema.ts';
+import { sha256 } from '../platform/digest.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { uuidAt } from '../platform/uuid.ts';
 import { type IdentityKey, type IdentityRow, selectIdentities } from './queries.ts';
 
@@ -13,18 +14,12 @@ export const identityBody = Type.Object(
       description: "The address at the provider when it was linked; not necessarily the account's.",
     }),
     created_at: Type.String({ format: 'date-time' }),
-    last_used_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+    last_used_at: orNull(Type.String({ format: 'date-time' })),
   },
   { $id: 'Identity', title: 'Identity' },
 );
 
-export interface IdentityBody {
-  readonly id: string;
-  readonly provider: string;
-  readonly email: string | null;
-  readonly created_at: string;
-  readonly last_used_at: string | null;
-}
+export type IdentityBody = Static<typeof identityBody>;
 
 /** The linked identities of a person, oldest first. */
 export async function listIdentities(
@@ -35,7 +30,7 @@ export async function listIdentities(
 }
 
 /** A linked identity as the API shows it. */
-export function presentIdentity(row: IdentityRow): IdentityBody {
+function presentIdentity(row: IdentityRow): IdentityBody {
   return {
     id: identityId(row),
     provider: row.provider,
@@ -47,7 +42,7 @@ export function presentIdentity(row: IdentityRow): IdentityBody {
 
 /** (issuer, subject) as one id: a UUID of version 8 (RFC 9562 §5.8) out of a hash of the two. */
 export function identityId({ issuer, subject }: IdentityKey): string {
-  const bytes = createHash('sha256').update(`${issuer}\0${subject}`).digest().subarray(0, 16);
+  const bytes = sha256(`${issuer}\0${subject}`).subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return uuidAt(bytes);

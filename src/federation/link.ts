@@ -1,13 +1,13 @@
 import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
-import { refuseForeignRedirect } from './authorize.ts';
+import { type Authorization, refuseForeignRedirect } from './authorize.ts';
 import { type IdentityBody, identityId, listIdentities } from './identities.ts';
 import type { ProvenIdentity } from './identity.ts';
 import { findRedirectProvider, providerName } from './provider.ts';
@@ -15,12 +15,6 @@ import { insertIdentity, ownerOfIdentity } from './queries.ts';
 import { type CodeProof, redeemCode } from './redeem-code.ts';
 
 const TICKET_LIFETIME = 300;
-
-export interface LinkRequest {
-  readonly redirectUri: string;
-  readonly codeChallenge: string;
-  readonly clientState: string | null;
-}
 
 /**
  * Begins to link a provider to the caller's account: returns the address to send the browser to, which works once,
@@ -30,7 +24,7 @@ export async function beginLink(
   deps: Deps,
   { userId }: UserPrincipal,
   providerId: string,
-  { redirectUri, codeChallenge, clientState }: LinkRequest,
+  { redirectUri, codeChallenge, clientState }: Omit<Authorization, 'linkTicket'>,
 ): Promise<{ authorize_url: string; expires_at: string }> {
   const { config, db } = deps;
   findRedirectProvider(config, providerId);
@@ -63,7 +57,7 @@ export async function finishLink(
   principal: UserPrincipal,
   proof: CodeProof,
 ): Promise<IdentityBody> {
-  const { identity, userId } = await redeemCode(deps, deps.db, proof);
+  const { identity, userId } = await redeemCode(deps, proof);
   if (userId !== principal.userId) throw new Problem('invalid_authorization_code');
   const refusal = await deps.db.transaction(tx => tie(deps, tx, principal, identity));
   if (refusal !== null) throw new Problem(refusal);
@@ -97,9 +91,7 @@ async function tie(
     params: {
       ...toldName(account),
       provider: providerName(config, identity.provider),
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: clock.now().toISOString(),
+      ...whereOf(caller, clock.now()),
     },
   });
   return null;

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
-import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { sha256 } from '../platform/digest.ts';
 import { Problem } from '../platform/problems.ts';
 import { type CodeData, SEALED_IDENTITY } from './callback.ts';
 import type { ProvenIdentity } from './identity.ts';
@@ -19,15 +18,14 @@ export interface CodeProof {
  */
 export async function redeemCode(
   deps: Deps,
-  sql: Sql,
   { code, codeVerifier }: CodeProof,
 ): Promise<{ identity: ProvenIdentity; userId: string | null }> {
-  const challenge: Challenge | null = await consumeChallenge(deps, sql, {
+  const challenge: Challenge | null = await consumeChallenge(deps, deps.db, {
     purpose: 'oauth-code',
     token: code,
   });
   const data = challenge?.data as CodeData | undefined;
-  const answered = createHash('sha256').update(codeVerifier).digest('base64url');
+  const answered = sha256(codeVerifier).toString('base64url');
   if (challenge === null || data?.codeChallenge !== answered) throw new Problem('invalid_authorization_code');
   const opened = deps.secrets.open(SEALED_IDENTITY, Buffer.from(data.identity, 'base64'));
   return { identity: JSON.parse(opened.toString()) as ProvenIdentity, userId: challenge.userId };

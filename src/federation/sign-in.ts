@@ -6,7 +6,7 @@ import { toldName } from '../accounts/told-name.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { claimMailbox } from '../passwords/claim-mailbox.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
@@ -14,7 +14,7 @@ import type { Caller } from '../platform/caller.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import { Problem, type ProblemCode } from '../platform/problems.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
 import type { ProvenIdentity } from './identity.ts';
@@ -24,11 +24,10 @@ import { insertIdentity, lockAccountByKey, useIdentity } from './queries.ts';
 /** How long the owner can remove the password that was there before a provider was linked, in seconds. */
 const REMOVE_PASSWORD_LIFETIME = 7 * 86_400;
 
-type Ended = Awaited<ReturnType<typeof endSessionsOf>>;
 type Holder = Account & { readonly has_password: boolean };
 interface Linked {
   readonly account: Account;
-  readonly ended: Ended;
+  readonly ended: readonly EndedSession[];
 }
 
 /**
@@ -227,9 +226,7 @@ async function tellOwner(
     params: {
       ...toldName(account),
       provider: providerName(deps.config, identity.provider),
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: deps.clock.now().toISOString(),
+      ...whereOf(caller, deps.clock.now()),
     },
     ...(removal !== null && { secrets: { token: removal.token } }),
   });

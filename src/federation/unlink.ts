@@ -1,6 +1,6 @@
 import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
@@ -37,9 +37,7 @@ export async function unlinkIdentity(deps: Deps, principal: UserPrincipal, id: s
       params: {
         ...toldName(account),
         provider: providerName(deps.config, found.provider),
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-        at: deps.clock.now().toISOString(),
+        ...whereOf(caller, deps.clock.now()),
       },
     });
     return null;

@@ -1,4 +1,4 @@
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
@@ -39,7 +39,7 @@ export async function verifyToken(
       type: 'login.failed',
       outcome: 'failure',
       reason,
-      actor: { kind: 'anonymous' },
+      actor: anonymous,
       caller,
     });
     throw new Problem(reason, { cause });

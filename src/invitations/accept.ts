@@ -17,7 +17,7 @@ import { decide, Refusal } from '../rbac/decide.ts';
 import type { Granter } from '../rbac/granter.ts';
 import { operatorGranter } from '../rbac/operator.ts';
 import { refuseGrant, setRoles } from '../rbac/set-roles.ts';
-import { publishEnded } from '../sessions/end.ts';
+import { type EndedSession, publishEnded } from '../sessions/end.ts';
 import type { InvitationData } from './queries.ts';
 
 export interface Acceptance {
@@ -29,7 +29,6 @@ export interface Acceptance {
   readonly confirm_password: string;
 }
 
-type Ended = Awaited<ReturnType<typeof claimMailbox>>;
 interface Matter {
   readonly invitation: Challenge;
   readonly granter: Granter;
@@ -99,7 +98,7 @@ async function enter(
   deps: Deps,
   tx: Tx,
   matter: Matter,
-): Promise<{ user: UserBody; ended: Ended } | Refusal> {
+): Promise<{ user: UserBody; ended: readonly EndedSession[] } | Refusal> {
   const { invitation, held, token, hash, caller } = matter;
   const { roles } = invitation.data as unknown as InvitationData;
   const refused = await refuseGrant(tx, held, roles);
@@ -163,7 +162,7 @@ async function claim(
   tx: Tx,
   { invitation, granter, held, profile, caller }: Matter,
   present: Account,
-): Promise<{ account: Account; ended: Ended }> {
+): Promise<{ account: Account; ended: readonly EndedSession[] }> {
   const { roles } = invitation.data as unknown as InvitationData;
   const userId = present.id;
   const actor = { kind: 'user', id: userId } as const;

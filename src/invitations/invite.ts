@@ -1,13 +1,14 @@
+import type { Static } from 'typebox';
 import { findAccountByAddress } from '../accounts/find.ts';
 import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidSent } from '../challenges/consume.ts';
-import { issueChallenge } from '../challenges/issue.ts';
-import { oneAtATime } from '../challenges/one-at-a-time.ts';
+import { issueChallenge, lockPurpose } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { holdsAll, refuseGrant } from '../rbac/set-roles.ts';
@@ -16,14 +17,23 @@ import { findWaiting, type InvitationData, type InvitationRow, selectInvitations
 /** How long an invitation waits, in seconds. */
 const INVITATION_LIFETIME = 7 * 86_400;
 
-export interface InvitationBody {
-  readonly id: string;
-  readonly email: string;
-  readonly roles: string[];
-  readonly invited_by: { kind: 'user' | 'client' | 'operator'; id: string | null };
-  readonly created_at: string;
-  readonly expires_at: string;
-}
+/** An invitation as administrators see it. */
+export const invitationBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    email: Type.String(),
+    roles: Type.Array(Type.String()),
+    invited_by: Type.Object({
+      kind: Type.Union([Type.Literal('user'), Type.Literal('client'), Type.Literal('operator')]),
+      id: orNull(Type.String({ format: 'uuid' })),
+    }),
+    created_at: Type.String({ format: 'date-time' }),
+    expires_at: Type.String({ format: 'date-time' }),
+  },
+  { title: 'Invitation' },
+);
+
+export type InvitationBody = Static<typeof invitationBody>;
 
 /**
  * Mails an address an invitation with roles, in the inviter's name where there is one; an earlier invitation to that
@@ -52,7 +62,7 @@ export async function invite(
       owner === null || (owner.email_verified_at === null && isSameAddress(owner.email, address));
     if (!claimable) return new Refusal('email_taken');
     // Inviters share the lock on the grants, so somebody else may have invited this address a moment ago.
-    await oneAtATime(tx, { purpose: 'invitation', addressKey: key });
+    await lockPurpose(tx, 'invitation', key);
     const earlier = await findWaiting(tx, { sentTo: address, now: deps.clock.now() });
     const outranked = await refuseHigher(tx, held, earlier);
     if (outranked !== null) return outranked;

@@ -4,30 +4,16 @@ import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
+import { pageBody, pageQuery } from '../platform/http/paging.ts';
 import { Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { acceptInvitation } from './accept.ts';
-import { invite, listInvitations, revokeInvitation } from './invite.ts';
+import { invitationBody, invite, listInvitations, revokeInvitation } from './invite.ts';
 
 const exact = { additionalProperties: false } as const;
 const password = Type.String({ maxLength: 4096 });
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
 const tags = ['Administration'];
-
-const invitationBody = Type.Object(
-  {
-    id: Type.String({ format: 'uuid' }),
-    email: Type.String(),
-    roles: Type.Array(Type.String()),
-    invited_by: Type.Object({
-      kind: Type.Union([Type.Literal('user'), Type.Literal('client'), Type.Literal('operator')]),
-      id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
-    }),
-    created_at: Type.String({ format: 'date-time' }),
-    expires_at: Type.String({ format: 'date-time' }),
-  },
-  { title: 'Invitation' },
-);
 
 /** Inviting people, and accepting. */
 export function routes(app: App, deps: Deps): void {
@@ -67,25 +53,11 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags,
         summary: 'Open invitations, the newest first',
-        querystring: Type.Object(
-          {
-            limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-            cursor: Type.Optional(Type.String({ maxLength: 500 })),
-          },
-          exact,
-        ),
-        response: {
-          200: Type.Object({
-            items: Type.Array(invitationBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        querystring: pageQuery,
+        response: { 200: pageBody(invitationBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listInvitations(deps, request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listInvitations(deps, request.query),
   );
 
   app.delete(

@@ -1,6 +1,7 @@
-import { createHash, generateKeyPair, type KeyObject } from 'node:crypto';
+import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Algorithm } from '../platform/config.ts';
+import { sha256 } from '../platform/digest.ts';
 
 const generate = promisify(generateKeyPair);
 
@@ -69,5 +70,5 @@ export function thumbprint(jwk: Readonly<Record<string, string>>): string {
   const members = THUMBPRINT_MEMBERS[jwk.kty ?? ''];
   if (members === undefined) throw new Error(`No thumbprint for a key of type ${jwk.kty}`);
   const canonical = JSON.stringify(Object.fromEntries(members.map(name => [name, jwk[name]])));
-  return createHash('sha256').update(canonical).digest('base64url');
+  return sha256(canonical).toString('base64url');
 }

@@ -1,3 +1,4 @@
+import { system } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { isSymmetric, type PublicJwk } from './algorithms.ts';
@@ -103,18 +104,16 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
       await reload();
     }
     if (!isDueForRotation(state, clock.now(), config.tokens.keyRotationAge)) return;
-    await rotateKeys(deps, { actor: { kind: 'system' }, caller: null, reason: 'age' }, publishLead);
+    await rotateKeys(deps, { actor: system, caller: null, reason: 'age' }, publishLead);
     await reload();
   };
+  const warn = (err: unknown) =>
+    log.warn({ err }, 'the signing keys could not be read; the known ones stay in use');
   const timer = setInterval(() => {
-    follow().catch((err: unknown) =>
-      log.warn({ err }, 'the signing keys could not be read; the known ones stay in use'),
-    );
+    follow().catch(warn);
   }, poll * 1000).unref();
   const leave = cache.subscribe(KEYS_CHANGED, () => {
-    reload().catch((err: unknown) =>
-      log.warn({ err }, 'the signing keys could not be read; the known ones stay in use'),
-    );
+    reload().catch(warn);
   });
 
   return {

@@ -1,4 +1,4 @@
-import { type Actor, recordEvent } from '../audit/record.ts';
+import { type Actor, recordEvent, system } from '../audit/record.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -64,7 +64,7 @@ export async function rotateKeys(
 export async function ensureSigningKey(deps: Deps): Promise<SigningKeyRow[]> {
   const rows = await listLiveKeys(deps.db, deps.clock.now());
   if (currentKey(deps, rows) !== null) return rows;
-  await firstKey(deps, { actor: { kind: 'system' }, caller: null, reason: 'algorithm' });
+  await firstKey(deps, { actor: system, caller: null, reason: 'algorithm' });
   return listLiveKeys(deps.db, deps.clock.now());
 }
 

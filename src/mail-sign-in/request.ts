@@ -9,7 +9,7 @@ import { enqueueMail } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';
 import { encodeRequestToken, SIGN_IN_LIFETIME } from './request-token.ts';
 
@@ -35,7 +35,7 @@ export function requireSignInByMail({ config }: Pick<Deps, 'config'>): void {
 export async function requestSignIn(deps: Deps, caller: Caller, email: string): Promise<SignInRequest> {
   requireSignInByMail(deps);
   const { address } = normalizeEmail(email);
-  return noSoonerThan(HIDDEN_MS, async () => {
+  return hideCost(async () => {
     const { db, secrets } = deps;
     const account = await findAccountByAddress(db, address);
     return db.transaction(async tx => {

@@ -10,7 +10,7 @@ import {
   confirmFactor,
   deleteFactors,
   type FactorKind,
-  roleRequiresFactor,
+  roleDemandsFactor,
   selectFactors,
 } from './queries.ts';
 import { regenerateRecoveryCodes } from './recovery-codes.ts';
@@ -94,7 +94,7 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     const factors = await selectFactors(tx, userId);
     if (!factors.some(factor => factor.kind === kind)) return 'factor_not_found';
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
-    if (others.length === 0 && (await roleRequiresFactor(tx, userId))) return 'factor_required';
+    if (others.length === 0 && (await roleDemandsFactor(tx, userId))) return 'factor_required';
     await deleteFactors(tx, { userId, kind, now: clock.now() });
     // An answer that is under way looked the phone up before.
     if (kind === 'sms') await voidChallenges(deps, tx, { userId, purposes: ['sms-login'] });

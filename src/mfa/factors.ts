@@ -1,7 +1,9 @@
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
-import { countRecoveryCodes, roleRequiresFactor, selectFactorKinds, selectFactors } from './queries.ts';
+import { countRecoveryCodes, secondFactorsOf, selectFactors } from './queries.ts';
+
+export { removeEveryFactor, roleDemandsFactor, secondFactorsOf } from './queries.ts';
 
 export interface FactorBody {
   readonly id: string;
@@ -25,20 +27,10 @@ export async function listFactors({ db }: Deps, { userId }: UserPrincipal) {
   return { factors, recovery_codes_left: await countRecoveryCodes(db, userId) };
 }
 
-/** What can answer the demand for a second factor: the kinds of `factorKindsOf`, and `passkey`. */
-export function secondFactorsOf(database: Sql, userId: string): Promise<string[]> {
-  return selectFactorKinds(database, userId);
-}
-
 /** The kinds of second factor whose code the user can type: `totp`, `sms`, and `recovery_code` while any is left. */
 export async function factorKindsOf(database: Sql, userId: string): Promise<string[]> {
-  const kinds = await selectFactorKinds(database, userId);
+  const kinds = await secondFactorsOf(database, userId);
   return kinds.filter(kind => kind !== 'passkey');
-}
-
-/** Whether a role of the user permits nothing without a second factor. */
-export function roleDemandsFactor(database: Sql, userId: string): Promise<boolean> {
-  return roleRequiresFactor(database, userId);
 }
 
 /** `+25471•••••78`. */

@@ -1,4 +1,4 @@
-import { Type } from '../platform/json-schema.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 // These two are open, as members that browsers may yet add must not get people refused. They do not say
@@ -97,7 +97,7 @@ export const passkeyBody = Type.Object(
       description: 'Whether the passkey was backed up when it was last used.',
     }),
     created_at: Type.String({ format: 'date-time' }),
-    last_used_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+    last_used_at: orNull(Type.String({ format: 'date-time' })),
   },
   { title: 'Passkey' },
 );

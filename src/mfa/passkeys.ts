@@ -1,22 +1,13 @@
+import type { Static } from 'typebox';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { deletePasskey, type PasskeyRow, renameRow, selectPasskeys } from './passkey-queries.ts';
+import type { passkeyBody } from './passkey-schemas.ts';
 import { tellOfFactor } from './tell-of-factor.ts';
 
-export interface PasskeyBody {
-  readonly id: string;
-  readonly name: string;
-  /** The model of the authenticator; zeros where it does not say. */
-  readonly aaguid: string;
-  readonly transports: string[];
-  /** `multi_device` passkeys are synced by whoever keeps them. */
-  readonly device_type: 'single_device' | 'multi_device';
-  readonly backed_up: boolean;
-  readonly created_at: string;
-  readonly last_used_at: string | null;
-}
+export type PasskeyBody = Static<typeof passkeyBody>;
 
 /** The caller's passkeys, the oldest first. */
 export async function listPasskeys(

@@ -1,8 +1,8 @@
 import { lockAccount } from '../accounts/find.ts';
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
-import { insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { insertMail, prepareMail, whereOf } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
@@ -69,7 +69,7 @@ export async function provePasskey(
       type: 'passkey.cloned',
       outcome: 'refusal',
       reason: 'counter_went_back',
-      actor: { kind: 'anonymous' },
+      actor: anonymous,
       userId,
       caller,
       data: { passkey: id, stored: credential.counter, received: proof.counter },
@@ -80,12 +80,7 @@ export async function provePasskey(
       to: owner.email,
       userId,
       // Not the passkey's name: it is free text, and nobody may mail a text of theirs to strangers through us.
-      params: {
-        addedAt: addedAt.toISOString(),
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-        at: now.toISOString(),
-      },
+      params: { addedAt: addedAt.toISOString(), ...whereOf(caller, now) },
     });
     // At most once a day, or whoever holds the copy could fill the owner's mailbox. Under the account's lock, each
     // transaction sees the mails of those before it.

@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
 
 export type FactorKind = 'totp' | 'sms';
@@ -6,16 +6,13 @@ export type FactorKind = 'totp' | 'sms';
 export interface FactorRow {
   readonly id: string;
   readonly kind: FactorKind | 'passkey';
-  readonly name: string;
   readonly secret_sealed: Buffer | null;
   readonly phone_number: string | null;
-  readonly last_step: number | null;
   readonly created_at: Date;
-  readonly confirmed_at: Date | null;
   readonly last_used_at: Date | null;
 }
 
-const columns = sql`id, kind, name, secret_sealed, phone_number, last_step, created_at, confirmed_at, last_used_at`;
+const columns = sql`id, kind, secret_sealed, phone_number, created_at, last_used_at`;
 
 /** The confirmed factors, passkeys among them, the oldest first. */
 export function selectFactors(database: Sql, userId: string): Promise<FactorRow[]> {
@@ -24,8 +21,8 @@ export function selectFactors(database: Sql, userId: string): Promise<FactorRow[
     order by created_at, id`);
 }
 
-/** The kinds of the confirmed factors, and `recovery_code` while one is unused. */
-export async function selectFactorKinds(database: Sql, userId: string): Promise<string[]> {
+/** What can answer the demand for a second factor: the kinds of confirmed factors, and `recovery_code` while any is left. */
+export async function secondFactorsOf(database: Sql, userId: string): Promise<string[]> {
   const rows = await database.rows<{ kind: string }>(sql`
     select kind from factors where user_id = ${userId}::uuid and confirmed_at is not null
     union
@@ -145,16 +142,19 @@ export async function countRecoveryCodes(database: Sql, userId: string): Promise
   return row?.left ?? 0;
 }
 
-/** True when a role of the user requires a second factor. */
-export async function roleRequiresFactor(database: Sql, userId: string): Promise<boolean> {
+/** Whether a role of the user permits nothing without a second factor. */
+export async function roleDemandsFactor(database: Sql, userId: string): Promise<boolean> {
   const row = await database.row(sql`
     select from user_roles ur join roles r on r.name = ur.role_name
     where ur.user_id = ${userId}::uuid and r.mfa_required limit 1`);
   return row !== null;
 }
 
-/** Removes every factor, passkeys too, every recovery code and a planned removal; returns how many factors there were. */
-export function deleteFactorsOf(tx: Sql, userId: string): Promise<number> {
+/**
+ * Removes every factor, passkey and recovery code of an account, and a planned removal; returns how many factors and
+ * passkeys there were.
+ */
+export function removeEveryFactor(tx: Tx, userId: string): Promise<number> {
   return tx.run(sql`
     with codes as (delete from recovery_codes where user_id = ${userId}::uuid),
     plan as (delete from factor_removals where user_id = ${userId}::uuid),

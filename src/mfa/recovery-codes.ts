@@ -1,6 +1,6 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -8,7 +8,7 @@ import { markedHash, markedHashes } from '../platform/marked-hashes.ts';
 import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
-import { countRecoveryCodes, replaceRecoveryCodes, selectFactorKinds, spendRecoveryCode } from './queries.ts';
+import { countRecoveryCodes, replaceRecoveryCodes, secondFactorsOf, spendRecoveryCode } from './queries.ts';
 
 const COUNT = 10;
 // No I, L, O or U: what is copied from paper must not be ambiguous. 32 characters, so a byte's low bits are uniform.
@@ -21,7 +21,7 @@ export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Pr
   const codes = await deps.db.transaction(async tx => {
     const account = await lockOwnAccount(tx, principal);
     if (account === null) return 'token_revoked';
-    const kinds = await selectFactorKinds(tx, userId);
+    const kinds = await secondFactorsOf(tx, userId);
     if (!kinds.includes('totp') && !kinds.includes('sms')) return null;
     const made = await regenerateRecoveryCodes(deps, tx, userId);
     await recordEvent(deps, tx, {
@@ -36,7 +36,7 @@ export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Pr
       template: 'recovery-codes-regenerated',
       to: account.email,
       userId,
-      params: { ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+      params: whereOf(caller, deps.clock.now()),
     });
     return made;
   });
@@ -91,7 +91,7 @@ export function useRecoveryCode(
       template: 'recovery-code-used',
       to: account.email,
       userId,
-      params: { left, ip: caller.ip, userAgent: caller.userAgent, at: now.toISOString() },
+      params: { left, ...whereOf(caller, now) },
     });
     return true;
   });

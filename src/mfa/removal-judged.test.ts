@@ -118,7 +118,7 @@ describe('a removal is judged again when it happens', () => {
     await chiefDoes('DELETE', `/users/${removed.id}`);
     await chiefDoes('PATCH', `/users/${disabled.id}`, { disabled: true });
     service.deps.clock.advance(86_400);
-    await carryOutDueRemovals(service.deps, { limit: 500 });
+    await carryOutDueRemovals(service.deps, 500);
     for (const ada of owners) {
       expect(await eventsOf(ada)).toEqual(refused('permission_denied'));
       expect(await login(ada)).toBe('mfa_required');

@@ -1,15 +1,16 @@
+import type { Actor } from '../audit/record.ts';
 import type { Sql } from '../platform/database.ts';
 import { sql } from '../platform/sql.ts';
-import { presentRefusal, type Requester } from '../rbac/standing.ts';
+import { presentRefusal } from '../rbac/standing.ts';
 
 /** Plans a removal once, for an account that has something to remove; returns its date, or null when none was written. */
 export async function insertRemoval(
   database: Sql,
-  { userId, requester, now, dueAt }: { userId: string; requester: Requester; now: Date; dueAt: Date },
+  { userId, requester, now, dueAt }: { userId: string; requester: Actor; now: Date; dueAt: Date },
 ): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(sql`
     insert into factor_removals (user_id, requested_at, due_at, requester_kind, requester_id)
-    select id, ${now}::timestamptz, ${dueAt}::timestamptz, ${requester.kind}::text, ${requester.id}::uuid from users where id = ${userId}::uuid and mfa_enabled
+    select id, ${now}::timestamptz, ${dueAt}::timestamptz, ${requester.kind}::text, ${requester.id ?? null}::uuid from users where id = ${userId}::uuid and mfa_enabled
     on conflict (user_id) do nothing returning due_at`);
   return row?.due_at ?? null;
 }
@@ -17,16 +18,16 @@ export async function insertRemoval(
 /** Makes another requester answer for a planned removal; returns its date, or null when none is planned. */
 export async function replaceRequester(
   database: Sql,
-  { userId, requester }: { userId: string; requester: Requester },
+  { userId, requester }: { userId: string; requester: Actor },
 ): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(sql`
-    update factor_removals set requester_kind = ${requester.kind}::text, requester_id = ${requester.id}::uuid
+    update factor_removals set requester_kind = ${requester.kind}::text, requester_id = ${requester.id ?? null}::uuid
     where user_id = ${userId}::uuid returning due_at`);
   return row?.due_at ?? null;
 }
 
 /** When the planned removal of an account is due; null where none is planned. */
-export async function selectRemoval(database: Sql, userId: string): Promise<Date | null> {
+export async function plannedRemoval(database: Sql, userId: string): Promise<Date | null> {
   const row = await database.row<{ due_at: Date }>(
     sql`select due_at from factor_removals where user_id = ${userId}::uuid`,
   );

@@ -91,7 +91,7 @@ test('maintenance carries it out for somebody who does not log in', async () => 
   const { who } = await withTotp();
   await askRemoval(who.id);
   service.deps.clock.advance(86_400);
-  expect(await carryOutDueRemovals(service.deps, { limit: 500 })).toBeGreaterThan(0);
+  expect(await carryOutDueRemovals(service.deps, 500)).toBeGreaterThan(0);
   const row = await service.deps.db.row<{ mfa_enabled: boolean }>(
     sql`select mfa_enabled from users where id = ${who.id}::uuid`,
   );
@@ -165,7 +165,7 @@ test('removing the last factor ends the removal that waits, so that a new one st
   expect((await service.call('DELETE', '/mfa/totp', { token })).statusCode).toBe(204);
   await addTotp(token);
   service.deps.clock.advance(86_401);
-  await carryOutDueRemovals(service.deps, { limit: 500 });
+  await carryOutDueRemovals(service.deps, 500);
   expect((await login(who)).json().code).toBe('mfa_required');
   expect(await reasonsOf(who)).toEqual(['factors_removed']);
 });

@@ -8,16 +8,16 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
-import { holdGrants, requesterOf } from '../rbac/standing.ts';
+import { holdGrants } from '../rbac/standing.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { deleteFactors, selectFactors } from './queries.ts';
 import {
   deleteRemoval,
   insertRemoval,
+  plannedRemoval,
   replaceRequester,
   selectDueRemovals,
-  selectRemoval,
   spendRemoval,
 } from './removal-queries.ts';
 
@@ -39,7 +39,7 @@ export async function planRemoval(
   { userId, email }: { userId: string; email: string },
 ): Promise<Date | null> {
   const now = deps.clock.now();
-  const requester = requesterOf(granter);
+  const requester = actorOfGranter(granter);
   const planned = await insertRemoval(tx, {
     userId,
     requester,
@@ -51,7 +51,7 @@ export async function planRemoval(
   await recordEvent(deps, tx, {
     type: 'mfa.removal_requested',
     outcome: 'success',
-    actor: actorOfGranter(granter),
+    actor: requester,
     userId,
     caller: granter.caller,
     data: { due_at: due.toISOString() },
@@ -100,7 +100,7 @@ export async function keepUsedFactors(
   deps: Deps,
   { userId, caller }: { userId: string; caller: Caller },
 ): Promise<void> {
-  if ((await plannedRemoval(deps, userId)) === null) return;
+  if ((await plannedRemoval(deps.db, userId)) === null) return;
   await deps.db.transaction(tx => cancelRemoval(deps, tx, { userId, reason: 'factor_used', caller }));
 }
 
@@ -111,7 +111,7 @@ export async function keepUsedFactors(
  */
 export async function carryOutRemoval(deps: Deps, userId: string): Promise<boolean> {
   const now = deps.clock.now();
-  const planned = await plannedRemoval(deps, userId);
+  const planned = await plannedRemoval(deps.db, userId);
   if (planned === null || planned > now) return false;
   return deps.db.transaction(async tx => {
     await holdGrants(tx);
@@ -154,13 +154,8 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
 }
 
 /** Decides the removals that are due, for accounts that nobody logs in to meanwhile; returns how many. */
-export async function carryOutDueRemovals(deps: Deps, { limit }: { limit: number }): Promise<number> {
+export async function carryOutDueRemovals(deps: Deps, limit: number): Promise<number> {
   const due = await selectDueRemovals(deps.db, deps.clock.now(), limit);
   for (const userId of due) await carryOutRemoval(deps, userId);
   return due.length;
-}
-
-/** When the factors of an account will be removed; null when nothing is planned. */
-export function plannedRemoval({ db }: Pick<Deps, 'db'>, userId: string): Promise<Date | null> {
-  return selectRemoval(db, userId);
 }

@@ -6,7 +6,7 @@ import { deletePasskeysSince } from './passkey-queries.ts';
 
 export interface TakenBack {
   readonly userId: string;
-  /** Passkeys that were added after this time are removed. */
+  /** What was added after this time, a passkey or an identity, is removed. */
   readonly since: Date;
   /** How its owner took the account back: `notice_disowned`, … */
   readonly reason: string;

@@ -1,15 +1,15 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { removeFactor } from './enrolment.ts';
 import { listFactors } from './factors.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
-import { keepFactors, plannedRemoval } from './removal.ts';
+import { keepFactors } from './removal.ts';
+import { plannedRemoval } from './removal-queries.ts';
 import { confirmSms, enrolSms, requireSms } from './sms.ts';
 import { confirmTotp, enrolTotp } from './totp.ts';
 
-const nullable = (schema: ReturnType<typeof Type.String>) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false };
 
 const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
@@ -23,9 +23,9 @@ const factorsBody = Type.Object(
       Type.Object({
         id: Type.String({ format: 'uuid' }),
         kind: Type.String({ examples: ['totp'] }),
-        phone_number: nullable(Type.String()),
+        phone_number: orNull(Type.String()),
         created_at: Type.String({ format: 'date-time' }),
-        last_used_at: nullable(Type.String({ format: 'date-time' })),
+        last_used_at: orNull(Type.String({ format: 'date-time' })),
       }),
     ),
     recovery_codes_left: Type.Integer(),
@@ -46,7 +46,7 @@ export function routes(app: App, deps: Deps): void {
     },
     async request => {
       const user = userOf(request);
-      const removal = await plannedRemoval(deps, user.userId);
+      const removal = await plannedRemoval(deps.db, user.userId);
       return { ...(await listFactors(deps, user)), removal_at: removal?.toISOString() ?? null };
     },
   );

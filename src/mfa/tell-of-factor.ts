@@ -1,5 +1,5 @@
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
@@ -32,6 +32,6 @@ export async function tellOfFactor(
     template: `factor-${change}`,
     to: account.email,
     userId,
-    params: { factor, ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+    params: { factor, ...whereOf(caller, deps.clock.now()) },
   });
 }

@@ -56,10 +56,10 @@ export async function creationOptions(
   });
 }
 
-/** The options for `navigator.credentials.get`; without `allowed`, the browser offers whatever passkeys it has for us. */
+/** The options for `navigator.credentials.get`; with none `allowed`, the browser offers whatever passkeys it has for us. */
 export async function requestOptions(
   { config }: ConfigDeps,
-  { challenge, allowed = [] }: { challenge: string; allowed?: readonly Credential[] },
+  { challenge, allowed }: { challenge: string; allowed: readonly Credential[] },
 ): Promise<RequestOptions> {
   const { generateAuthenticationOptions } = await library();
   return generateAuthenticationOptions({

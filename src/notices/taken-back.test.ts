@@ -124,7 +124,7 @@ test.each(waysBack.slice(1))(
     await takeBack(ada);
 
     world.deps.clock.advance(86_400);
-    expect(await carryOutDueRemovals(world.deps, { limit: 100 })).toBe(0);
+    expect(await carryOutDueRemovals(world.deps, 100)).toBe(0);
     const login = await world.call('POST', '/token', {
       form: { username: ada.email, password: ada.password },
     });

@@ -73,6 +73,12 @@ const tokenForm = Type.Object({
   client_secret: optionalToken(),
 });
 const forms = ['application/x-www-form-urlencoded', 'application/json'];
+const forClients = {
+  access: 'public',
+  limit: 'oauth',
+  oauth: true,
+  problems: ['invalid_client', 'permission_denied'],
+} as const;
 const cacheable = `public, max-age=${JWKS_MAX_AGE}`;
 
 /** Keys and metadata for verifiers (RFC 7517, 8414), introspection (RFC 7662) and revocation (RFC 7009). */
@@ -119,12 +125,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     '/introspect',
     {
       attachValidation: true,
-      config: {
-        access: 'public',
-        limit: 'oauth',
-        oauth: true,
-        problems: ['invalid_client', 'permission_denied'],
-      },
+      config: forClients,
       schema: {
         tags: ['OAuth'],
         summary: 'Whether a token is valid now',
@@ -133,16 +134,12 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         security: [{ client: [] }],
         consumes: forms,
         body: tokenForm,
-        response: {
-          200: introspectionBody,
-        },
+        response: { 200: introspectionBody },
       },
     },
     async request => {
       const client = await clientOf(deps, request);
-      const { token } = request.body;
-      const caller = callerOf(request);
-      return introspect(deps, caller, client, token);
+      return introspect(deps, callerOf(request), client, request.body.token);
     },
   );
 
@@ -150,12 +147,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     '/revoke',
     {
       attachValidation: true,
-      config: {
-        access: 'public',
-        limit: 'oauth',
-        oauth: true,
-        problems: ['invalid_client', 'permission_denied'],
-      },
+      config: forClients,
       schema: {
         tags: ['OAuth'],
         summary: 'Revoke a token',
@@ -169,9 +161,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     },
     async request => {
       const client = await clientOf(deps, request);
-      const { token } = request.body;
-      const caller = callerOf(request);
-      await revoke(deps, caller, client, token);
+      await revoke(deps, callerOf(request), client, request.body.token);
       return {};
     },
   );

@@ -13,6 +13,7 @@ import { keepDevice } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
+import { SIGNED_OUT } from './failure.ts';
 import { requireOwnPage } from './form-token.ts';
 
 /** Puts a session's tokens where only these pages read them: cookies that no script and no other site can use. */
@@ -130,19 +131,15 @@ async function sessionOf(
   throw new Problem('not_authenticated');
 }
 
-const SIGNED_OUT: ReadonlySet<string> = new Set([
-  'not_authenticated',
-  'invalid_token',
-  'token_expired',
-  'token_revoked',
-  'account_disabled',
+const NO_SESSION: ReadonlySet<string> = new Set([
+  ...SIGNED_OUT,
   'user_required',
   'invalid_refresh_token',
   'refresh_token_reused',
 ]);
 
 function isSignedOut(error: unknown): boolean {
-  return error instanceof Problem && SIGNED_OUT.has(error.code);
+  return error instanceof Problem && NO_SESSION.has(error.code);
 }
 
 // A database that is away must sign nobody out.

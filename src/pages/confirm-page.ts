@@ -1,6 +1,6 @@
 import type { AnsweredFactor } from '../authentication/answer-factor.ts';
 import type { Failure } from './failure.ts';
-import { alert, field, form } from './form.ts';
+import { alert, field, form, hiddenUsername } from './form.ts';
 import { type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { isUnsent } from './paths.ts';
@@ -44,7 +44,7 @@ function passwordForms(view: View, { next, failure = null, passkey = null }: Ask
     submit: confirm.submit,
     hidden: { next },
     failure,
-    fields: html`<input class="visually-hidden" type="text" name="username" value="${owner}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+    fields: html`${hiddenUsername(owner)}
 ${field(view, failure, {
   name: 'password',
   label: signIn.password,

@@ -9,7 +9,7 @@ import { findStoredPassword } from '../passwords/stored.ts';
 import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { keepTokens, personOf } from './browser-session.ts';
-import { confirmPage } from './confirm-page.ts';
+import { type Asked, confirmPage } from './confirm-page.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { html } from './html.ts';
@@ -43,14 +43,18 @@ export function confirmPages(app: App, deps: KeysDeps): void {
   const passwordOwner = async ({ userId, account }: UserPrincipal) =>
     (await findStoredPassword(deps.db, userId)) === null ? null : account.email;
 
+  const pageFor = async (view: View, principal: UserPrincipal, asked: Omit<Asked, 'passkey' | 'owner'>) =>
+    confirmPage(view, await kindsOf(principal), {
+      ...asked,
+      passkey: await passkeyFor(view, principal, asked.next),
+      owner: await passwordOwner(principal),
+    });
+
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
     const { next, factor, sent } = request.query as Record<string, unknown>;
-    const view = viewOf(deps, request, reply);
-    const passkey = await passkeyFor(view, principal, nextPage(next));
-    const owner = await passwordOwner(principal);
-    const asked = { next: nextPage(next), factor, sent: sent !== undefined, passkey, owner };
-    return show(reply, confirmPage(view, await kindsOf(principal), asked));
+    const asked = { next: nextPage(next), factor, sent: sent !== undefined };
+    return show(reply, await pageFor(viewOf(deps, request, reply), principal, asked));
   });
 
   app.post(PATH, { config: { ...page, limit: 'login' } }, async (request, reply) => {
@@ -67,9 +71,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       keepTokens(deps, reply, await reauthenticate(deps, principal, proof));
     } catch (error) {
       const failure = failureOf(view.words, error, ['password', 'code']);
-      const passkey = await passkeyFor(view, principal, next);
-      const owner = await passwordOwner(principal);
-      return show(reply, confirmPage(view, kinds, { next, factor, failure, passkey, owner }), failure.status);
+      return show(reply, await pageFor(view, principal, { next, factor, failure }), failure.status);
     }
     return leadOn(deps, reply, next);
   });
@@ -82,10 +84,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       keepTokens(deps, reply, await reauthenticateWithPasskey(deps, principal, assertionIn(request)));
     } catch (error) {
       const failure = failureOf(view.words, error);
-      const passkey = await passkeyFor(view, principal, next);
-      const owner = await passwordOwner(principal);
-      const body = confirmPage(view, await kindsOf(principal), { next, failure, passkey, owner });
-      return show(reply, body, failure.status);
+      return show(reply, await pageFor(view, principal, { next, failure }), failure.status);
     }
     return leadOn(deps, reply, next);
   });
@@ -98,10 +97,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       await textLoginCode(deps, principal);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      const passkey = await passkeyFor(view, principal, next);
-      const asked = { next, factor: 'sms', failure, passkey, owner: await passwordOwner(principal) };
-      const body = confirmPage(view, await kindsOf(principal), asked);
-      return show(reply, body, failure.status);
+      return show(reply, await pageFor(view, principal, { next, factor: 'sms', failure }), failure.status);
     }
     return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
   });

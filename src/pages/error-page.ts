@@ -3,7 +3,7 @@ import { toProblem } from '../platform/http/errors.ts';
 import { HungUp } from '../platform/http/hang-up.ts';
 import { Problem } from '../platform/problems.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
-import { failureOf, sayProblem } from './failure.ts';
+import { failureOf, SIGNED_OUT, sayProblem } from './failure.ts';
 import { html } from './html.ts';
 import { cardPage } from './layout.ts';
 import { confirmPath, signInPath } from './paths.ts';
@@ -16,14 +16,6 @@ interface FailingReply extends PageReply {
   redirect(url: string, code: number): FailingReply;
   hijack(): FailingReply;
 }
-
-const SIGNED_OUT: ReadonlySet<string> = new Set([
-  'not_authenticated',
-  'invalid_token',
-  'token_expired',
-  'token_revoked',
-  'account_disabled',
-]);
 
 /**
  * Answers what was thrown with a page for people: whoever is signed out is led to signing in, whoever needs a fresh

@@ -7,11 +7,11 @@ import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { personOf } from './browser-session.ts';
 import { authenticatorPage, phoneCodePage, phonePage, recoveryCodesPage } from './factor-pages.ts';
-import { type Failure, failureOf } from './failure.ts';
+import { type Failure, failureOf, failureSaying } from './failure.ts';
 import { textOf } from './form.ts';
 import { leadOn } from './message.ts';
-import { page, show } from './prepare.ts';
-import { securityPage } from './security.ts';
+import { type HtmlReply, page, show } from './prepare.ts';
+import { showSecurity } from './security.ts';
 import { phoneOf } from './sign-up-page.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -30,8 +30,7 @@ export function factorPages(app: App, deps: KeysDeps): void {
     try {
       return show(reply, recoveryCodesPage(view, principal, await newRecoveryCodes(deps, principal)));
     } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
   });
 
@@ -42,8 +41,7 @@ export function factorPages(app: App, deps: KeysDeps): void {
       try {
         await removeFactor(deps, principal, kind);
       } catch (error) {
-        const failure = failureOf(view.words, error);
-        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+        return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
       }
       return leadOn(deps, reply, `${PATH}?done=factor_removed`);
     });
@@ -53,8 +51,6 @@ export function factorPages(app: App, deps: KeysDeps): void {
 /** What a QR code holds, in bytes: a letter of a name may take nine. */
 const LONGEST_URI = 2953;
 
-type HtmlReply = Parameters<typeof show>[0];
-
 function authenticatorPages(app: App, deps: KeysDeps): void {
   const path = `${PATH}/authenticator`;
 
@@ -63,8 +59,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
       const enrolment = await enrolTotp(deps, principal);
       return show(reply, authenticatorPage(view, principal, { ...enrolment, failure }), failure?.status);
     } catch (error) {
-      const refusal = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure: refusal }), refusal.status);
+      return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
   };
 
@@ -80,12 +75,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
     const factor_id = textOf(request, 'factor_id', 64);
     // Another tab has replaced the secret that this page shows: no code of it can be right any more.
     if (!(await isNewestTotp(deps, principal, factor_id)))
-      return begin(reply, view, principal, {
-        status: 409,
-        summary: view.words.authenticator.replaced,
-        fields: {},
-        first: null,
-      });
+      return begin(reply, view, principal, failureSaying(409, view.words.authenticator.replaced));
     try {
       const codes = await confirmTotp(deps, principal, textOf(request, 'code', 64));
       return show(reply, recoveryCodesPage(view, principal, codes, 'totp'));

@@ -10,6 +10,18 @@ export interface Failure {
   readonly first: string | null;
 }
 
+/** What says that a browser is not, or no longer, signed in. */
+export const SIGNED_OUT: ReadonlySet<string> = new Set([
+  'not_authenticated',
+  'invalid_token',
+  'token_expired',
+  'token_revoked',
+  'account_disabled',
+]);
+
+// The page as a whole answers these: by asking to sign in, or to reload.
+const PASSED_ON: ReadonlySet<string> = new Set([...SIGNED_OUT, 'reauthentication_required', 'form_refused']);
+
 // Refusals that are about one field, though the API answers them as a whole.
 const AT_FIELD: Readonly<Record<string, string>> = {
   email_taken: 'email',
@@ -28,6 +40,14 @@ export function sayProblem(words: Words, { code, message, retryAfter }: Problem)
   return retryAfter === undefined ? text : `${text} ${words.error.wait(retryAfter)}`;
 }
 
+/** A refusal of a form as a whole. */
+export const failureSaying = (status: number, summary: string): Failure => ({
+  status,
+  summary,
+  fields: {},
+  first: null,
+});
+
 /** What a form says about a refusal. Any other error, and a refusal that no form can mend, is thrown again. */
 export function failureOf(words: Words, error: unknown, names: readonly string[] = []): Failure {
   if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
@@ -36,7 +56,7 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
   const at = AT_FIELD[code];
   if (issues === undefined && at !== undefined && names.includes(at))
     return { status, summary: null, fields: { [at]: problem }, first: at };
-  if (issues === undefined) return { status, summary: problem, fields: {}, first: null };
+  if (issues === undefined) return failureSaying(status, problem);
 
   const fields: Record<string, string> = {};
   for (const { type, loc, msg } of issues) {
@@ -54,14 +74,3 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
     first: names.find(name => shown.includes(name)) ?? null,
   };
 }
-
-// The page as a whole answers these: by asking to sign in, or to reload.
-const PASSED_ON: ReadonlySet<string> = new Set([
-  'not_authenticated',
-  'invalid_token',
-  'token_expired',
-  'token_revoked',
-  'account_disabled',
-  'reauthentication_required',
-  'form_refused',
-]);

@@ -50,6 +50,10 @@ ${error !== undefined && html`<p class="error" id="${name}-error">${error}</p>`}
 </div>`;
 }
 
+/** Whose password a form asks for or sets: password managers look for it beside the password. */
+export const hiddenUsername = (name: string): Html =>
+  html`<input class="visually-hidden" type="text" name="username" value="${name}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>`;
+
 // Fields that hold no prose: a phone would capitalise and autocorrect them, even a password that is shown, and a
 // browser may send them elsewhere to have their spelling checked.
 const isVerbatim = ({ type, autocomplete = '', name }: Field) =>

@@ -1,13 +1,13 @@
-import { findChallenge } from '../challenges/consume.ts';
 import { acceptInvitation } from '../invitations/accept.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Failure, failureOf } from './failure.ts';
-import { field, form, textOf } from './form.ts';
+import { field, form, hiddenUsername, textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
 import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
+import { sentTo } from './link-pages.ts';
 import { page, show } from './prepare.ts';
 import { newPasswordFields } from './reset-page.ts';
 import { type View, viewOf } from './view.ts';
@@ -28,7 +28,7 @@ export function invitationPages(app: App, deps: Deps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const { token } = request.query as { token?: unknown };
-    const address = await invitedAddress(deps, token);
+    const address = await sentTo(deps, 'invitation', token);
     if (address === null) return show(reply, overPage(view), 410);
     return show(reply, invitationPage(view, { token: String(token), address }));
   });
@@ -48,7 +48,7 @@ export function invitationPages(app: App, deps: Deps): void {
     } catch (error) {
       const failure = differing(view, failureOf(view.words, error, FIELDS), error);
       const gone = error instanceof Problem && error.code === 'invitation_invalid';
-      const address = gone ? null : await invitedAddress(deps, token);
+      const address = gone ? null : await sentTo(deps, 'invitation', token);
       if (address === null) return show(reply, overPage(view), 410);
       const body = invitationPage(view, { token, address, firstName, lastName, failure });
       return show(reply, body, failure.status);
@@ -71,11 +71,6 @@ function differing(view: View, failure: Failure, error: unknown): Failure {
   if (!(error instanceof Problem) || error.code !== 'passwords_differ') return failure;
   const text = view.words.problems.passwords_differ ?? '';
   return { ...failure, summary: null, fields: { confirm_password: text }, first: 'confirm_password' };
-}
-
-async function invitedAddress(deps: Deps, token: unknown): Promise<string | null> {
-  if (typeof token !== 'string') return null;
-  return (await findChallenge(deps, deps.db, { purpose: 'invitation', token }))?.sentTo ?? null;
 }
 
 // Unlike the page for other dead links, it offers no reset link: that is of no use to whoever has no account yet.
@@ -103,7 +98,7 @@ ${form(view, {
 ${field(view, failure, { name: 'first_name', label: signUp.firstName, value: firstName, autocomplete: 'given-name', maxLength: 100, autofocus: true })}
 ${field(view, failure, { name: 'last_name', label: signUp.lastName, value: lastName, autocomplete: 'family-name', maxLength: 100 })}
 </div>
-<input class="visually-hidden" type="text" name="username" value="${address}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${hiddenUsername(address)}
 ${newPasswordFields(view, failure, { labels: signUp, email: address, names: ['password', 'confirm_password'] })}`,
 })}`,
   });

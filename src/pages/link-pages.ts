@@ -39,14 +39,14 @@ export const linkPages: readonly LinkPage[] = [
     action: 'verify-email',
     words: links => links.verifyEmail,
     limit: 'signup',
-    find: sentTo('verify-email'),
+    find: (deps, token) => sentTo(deps, 'verify-email', token),
     act: verifyEmail,
   },
   {
     action: 'confirm-email',
     words: links => links.confirmEmail,
     limit: 'signup',
-    find: sentTo('change-email'),
+    find: (deps, token) => sentTo(deps, 'change-email', token),
     act: verifyEmail,
   },
   {
@@ -54,7 +54,7 @@ export const linkPages: readonly LinkPage[] = [
     words: links => links.undoEmailChange,
     danger: true,
     limit: 'reset',
-    find: sentTo('undo-email-change'),
+    find: (deps, token) => sentTo(deps, 'undo-email-change', token),
     act: undoEmailChange,
   },
   {
@@ -62,7 +62,7 @@ export const linkPages: readonly LinkPage[] = [
     words: links => links.removePassword,
     danger: true,
     limit: 'reset',
-    find: sentTo('remove-password'),
+    find: (deps, token) => sentTo(deps, 'remove-password', token),
     act: removeByLink,
   },
   {
@@ -79,6 +79,8 @@ export const linkPages: readonly LinkPage[] = [
   },
 ];
 
-function sentTo(purpose: Purpose): LinkPage['find'] {
-  return async (deps, token) => (await findChallenge(deps, deps.db, { purpose, token }))?.sentTo ?? null;
+/** The address that a link which still works was mailed to; else null. Spends nothing. */
+export async function sentTo(deps: Deps, purpose: Purpose, token: unknown): Promise<string | null> {
+  if (typeof token !== 'string') return null;
+  return (await findChallenge(deps, deps.db, { purpose, token }))?.sentTo ?? null;
 }

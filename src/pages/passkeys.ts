@@ -1,5 +1,4 @@
 import { signInWithPasskey } from '../authentication/passkey.ts';
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { addPasskey, beginPasskey } from '../mfa/add-passkey.ts';
 import { removePasskey, renamePasskey } from '../mfa/passkeys.ts';
@@ -15,8 +14,8 @@ import { assertionIn, creationIn } from './passkey-form.ts';
 import { addPasskeyPage } from './passkey-pages.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { securityPage } from './security.ts';
-import { signInPage } from './sign-in-page.ts';
+import { showSecurity } from './security.ts';
+import { otherWays, signInPage } from './sign-in-page.ts';
 import { viewOf } from './view.ts';
 
 const PATH = '/account/security/passkeys';
@@ -34,8 +33,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
       const options = await beginPasskey(deps, principal);
       return show(reply, addPasskeyPage(view, principal, { options, failure: null }));
     } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
   });
 
@@ -63,8 +61,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
         if (act === 'rename') await renamePasskey(deps, principal, { id, name: textOf(request, 'name', 64) });
         else await removePasskey(deps, principal, id);
       } catch (error) {
-        const failure = failureOf(view.words, error);
-        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+        return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
       }
       const done = act === 'rename' ? 'passkey_renamed' : 'factor_removed';
       return leadOn(deps, reply, `/account/security?done=${done}`);
@@ -83,9 +80,7 @@ function waysIn(app: App, deps: KeysDeps): void {
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      const providers = providersOf(deps.config).filter(canRedirect);
-      const byMail = deps.config.signInByMail;
-      return show(reply, signInPage(view, { next, failure, providers, byMail }), failure.status);
+      return show(reply, signInPage(view, { next, failure, ...otherWays(deps.config) }), failure.status);
     }
     return leadOn(deps, reply, next);
   });

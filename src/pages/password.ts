@@ -8,7 +8,7 @@ import { limitAccount } from '../throttle/rate-limits.ts';
 import { accountPage, section } from './account-page.ts';
 import { personOf } from './browser-session.ts';
 import { type Failure, failureOf } from './failure.ts';
-import { field, form, textOf } from './form.ts';
+import { field, form, hiddenUsername, textOf } from './form.ts';
 import { type Html, html } from './html.ts';
 import { leadOn } from './message.ts';
 import { page, show } from './prepare.ts';
@@ -64,7 +64,7 @@ function passwordPage(view: View, principal: UserPrincipal, failure: Failure | n
       action: PATH,
       submit: words.submit,
       failure,
-      fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+      fields: html`${hiddenUsername(email)}
 ${field(view, failure, { name: 'current_password', label: words.current, type: 'password', autocomplete: 'current-password', autofocus: true })}
 ${newPasswordFields(view, failure, { labels: reset, email })}`,
     })}</section>

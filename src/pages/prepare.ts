@@ -42,7 +42,7 @@ function underPath(markup: string, base: string): string {
 /** The config of a page's route: open to people without a bearer, and left out of the OpenAPI document. */
 export const page = { access: 'public', hidden: true } as const;
 
-interface HtmlReply {
+export interface HtmlReply {
   code(status: number): HtmlReply;
   type(type: string): HtmlReply;
   send(body: string): HtmlReply;

@@ -1,25 +1,24 @@
-import { createHash } from 'node:crypto';
 import { authorize, hostedCallback } from '../federation/authorize.ts';
 import { exchange } from '../federation/exchange.ts';
 import { beginLink, finishLink } from '../federation/link.ts';
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import { unlinkIdentity } from '../federation/unlink.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
+import { sha256 } from '../platform/digest.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { personOf, replaceSession } from './browser-session.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failureSaying } from './failure.ts';
 import { textOf } from './form.ts';
 import { requireFormToken } from './form-token.ts';
 import { leadOn } from './message.ts';
 import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { securityPage } from './security.ts';
+import { showSecurity } from './security.ts';
 import { keepPending } from './sign-in.ts';
-import { signInPage } from './sign-in-page.ts';
+import { otherWays, signInPage } from './sign-in-page.ts';
 import { signUpPage } from './sign-up-page.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -78,8 +77,8 @@ export function providerPages(app: App, deps: KeysDeps): void {
       if (purpose !== LINKING)
         return show(reply, failedPage(deps, view, purpose, signIn.providerFailed), 400);
       const principal = await personOf(deps, request, reply);
-      const failure = { status: 400, summary: security.linkFailed, fields: {}, first: null };
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      const failure = failureSaying(400, security.linkFailed);
+      return showSecurity(deps, reply, view, { principal, failure });
     }
     const proof = { code, codeVerifier };
 
@@ -88,8 +87,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
       try {
         await finishLink(deps, principal, proof);
       } catch (error) {
-        const failure = failureOf(view.words, error);
-        return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+        return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
       }
       return leadOn(deps, reply, '/account/security?done=linked');
     }
@@ -118,8 +116,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
     try {
       await unlinkIdentity(deps, principal, textOf(request, 'id', 64));
     } catch (error) {
-      const failure = failureOf(view.words, error);
-      return show(reply, await securityPage(deps, view, principal, { failure }), failure.status);
+      return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
     return leadOn(deps, reply, '/account/security?done=unlinked');
   });
@@ -148,7 +145,7 @@ function keepVerifier(
   const id = random.bytes(9).toString('base64url');
   reply.header('set-cookie', writeCookie(config, `provider_${id}`, verifier, VERIFIER_AGE));
   return {
-    codeChallenge: createHash('sha256').update(verifier).digest('base64url'),
+    codeChallenge: sha256(verifier).toString('base64url'),
     clientState: `${id}.${purpose}`,
   };
 }
@@ -169,8 +166,8 @@ function takeVerifier(
 }
 
 function failedPage({ config }: KeysDeps, view: View, purpose: string, summary: string) {
-  const failure = { status: 400, summary, fields: {}, first: null };
-  const providers = providersOf(config).filter(canRedirect);
+  const failure = failureSaying(400, summary);
+  const { providers, byMail } = otherWays(config);
   if (purpose === SIGNING_UP) return signUpPage(view, { failure, providers });
-  return signInPage(view, { next: nextPage(purpose), failure, providers, byMail: config.signInByMail });
+  return signInPage(view, { next: nextPage(purpose), failure, providers, byMail });
 }

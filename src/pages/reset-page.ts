@@ -1,5 +1,5 @@
 import type { Failure } from './failure.ts';
-import { field, form } from './form.ts';
+import { field, form, hiddenUsername } from './form.ts';
 import { addressOf, type Html, html } from './html.ts';
 import { cardPage } from './layout.ts';
 import type { View } from './view.ts';
@@ -18,7 +18,7 @@ ${form(view, {
   submit: reset.submit,
   hidden: { token },
   failure,
-  fields: html`<input class="visually-hidden" type="text" name="username" value="${address}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+  fields: html`${hiddenUsername(address)}
 ${newPasswordFields(view, failure, { email: address, labels: reset })}
 <p class="hint">${reset.note}</p>`,
 })}`,

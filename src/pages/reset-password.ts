@@ -1,4 +1,3 @@
-import { findChallenge } from '../challenges/consume.ts';
 import { resetPassword } from '../passwords/reset.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
@@ -7,6 +6,7 @@ import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage, gonePage } from './gone-page.ts';
 import type { Html } from './html.ts';
+import { sentTo } from './link-pages.ts';
 import { page, show } from './prepare.ts';
 import { resetPage } from './reset-page.ts';
 import { type View, viewOf } from './view.ts';
@@ -19,7 +19,7 @@ export function resetPasswordPages(app: App, deps: Deps): void {
   app.get(PATH, { config: page }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const { token } = request.query as { token?: unknown };
-    const address = await addressOfReset(deps, token);
+    const address = await sentTo(deps, 'reset-password', token);
     if (address === null) return show(reply, gonePage(view), 410);
     return show(reply, resetPage(view, { token: String(token), address, failure: null }));
   });
@@ -35,7 +35,7 @@ export function resetPasswordPages(app: App, deps: Deps): void {
       });
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
-      const address = isGone(error) ? null : await addressOfReset(deps, token);
+      const address = isGone(error) ? null : await sentTo(deps, 'reset-password', token);
       if (address === null) return show(reply, gonePage(view), 410);
       return show(reply, resetPage(view, { token, address, failure }), failure.status);
     }
@@ -62,13 +62,8 @@ export async function expiredPasswordPage(
   if (!(error instanceof Problem) || error.code !== 'password_expired') return null;
   const token = String(error.members.reset_token);
   const failure = failureOf(view.words, error);
-  const address = (await addressOfReset(deps, token)) ?? '';
+  const address = (await sentTo(deps, 'reset-password', token)) ?? '';
   return { body: resetPage(view, { token, address, failure }), status: failure.status };
 }
 
 const isGone = (error: unknown) => error instanceof Problem && error.code === 'invalid_reset_token';
-
-async function addressOfReset(deps: Deps, token: unknown): Promise<string | null> {
-  if (typeof token !== 'string') return null;
-  return (await findChallenge(deps, deps.db, { purpose: 'reset-password', token }))?.sentTo ?? null;
-}

@@ -1,7 +1,6 @@
 import type { AnsweredFactor } from '../authentication/answer-factor.ts';
 import { answerWithPasskey, beginPasskeySecondFactor } from '../authentication/passkey.ts';
 import { answerSecondFactor, findPendingLogin, textSecondFactor } from '../authentication/second-factor.ts';
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { factorKindsOf, secondFactorsOf } from '../mfa/factors.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
@@ -20,7 +19,7 @@ import { page, show } from './prepare.ts';
 import { expiredPasswordPage } from './reset-password.ts';
 import { chosenFactor, secondFactorPage } from './second-factor-page.ts';
 import { keepPending } from './sign-in.ts';
-import { signInPage } from './sign-in-page.ts';
+import { otherWays, signInPage } from './sign-in-page.ts';
 import { type View, viewOf } from './view.ts';
 
 const PATH = '/account/sign-in/second-factor';
@@ -124,8 +123,7 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
 function beginAgain({ config }: KeysDeps, view: View, next: string, error: unknown) {
   const locked = error instanceof Problem && error.code === 'too_many_attempts';
   const failure = failureOf(view.words, locked ? error : new Problem('invalid_mfa_token'));
-  const providers = providersOf(config).filter(canRedirect);
-  const body = signInPage(view, { next, failure, providers, byMail: config.signInByMail });
+  const body = signInPage(view, { next, failure, ...otherWays(config) });
   return { body, status: failure.status };
 }
 

@@ -8,35 +8,35 @@ import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { accountPage, section, time } from './account-page.ts';
 import { personOf } from './browser-session.ts';
-import { type Failure } from './failure.ts';
+import type { Failure } from './failure.ts';
 import { alert, form } from './form.ts';
 import { type Html, html, type Renderable } from './html.ts';
 import { passkeySection } from './passkey-pages.ts';
-import { page, show } from './prepare.ts';
+import { type HtmlReply, page, show } from './prepare.ts';
 import { type View, viewOf } from './view.ts';
 
 /** How somebody signs in: the password, the second factors, the recovery codes. */
 export function securityPages(app: App, deps: KeysDeps): void {
   app.get('/account/security', { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
-    return show(reply, await securityPage(deps, viewOf(deps, request, reply), principal, {}));
+    return showSecurity(deps, reply, viewOf(deps, request, reply), { principal, failure: null });
   });
 }
 
-/** The page with all of it; it also shows why a change of factors was refused. */
-export async function securityPage(
+/** Answers with the page of all of it, and with why a change of it was refused. */
+export async function showSecurity(
   deps: KeysDeps,
+  reply: HtmlReply,
   view: View,
-  principal: UserPrincipal,
-  { failure = null }: { failure?: Failure | null },
-): Promise<Html> {
+  { principal, failure }: { principal: UserPrincipal; failure: Failure | null },
+): Promise<HtmlReply> {
   const { security: words } = view.words;
   const { factors, recovery_codes_left: left } = await listFactors(deps, principal);
   const { webhook, twilio } = deps.config.sms;
   const identities = identitiesSection(deps, view, await listIdentities(deps, principal));
   const find = (kind: string) => factors.find(factor => factor.kind === kind);
   const phone = webhook !== null || twilio !== null || find('sms') !== undefined;
-  return accountPage(view, principal, {
+  const body = accountPage(view, principal, {
     current: '/account/security',
     title: words.title,
     intro: words.intro,
@@ -67,6 +67,7 @@ ${form(view, { action: '/account/security/recovery-codes', submit: words.recover
   })
 }`,
   });
+  return show(reply, body, failure?.status);
 }
 
 function passwordBody(view: View, password: { changedAt: Date } | null): Html {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Deps } from '../platform/deps.ts';
+import { sha256 } from '../platform/digest.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
@@ -32,7 +32,7 @@ interface TaggedAsset extends Asset {
 function tagged(assets: ReadonlyMap<string, Asset>): ReadonlyMap<string, TaggedAsset> {
   return new Map(
     [...assets].map(([name, asset]) => {
-      const hash = createHash('sha256').update(asset.text).digest('base64url');
+      const hash = sha256(asset.text).toString('base64url');
       return [name, { ...asset, etag: `"${hash.slice(0, 22)}"` }];
     }),
   );

@@ -1,3 +1,5 @@
+import { canRedirect, providersOf } from '../federation/provider.ts';
+import type { Config } from '../platform/config.ts';
 import type { Failure } from './failure.ts';
 import { field, form } from './form.ts';
 import { type Html, html } from './html.ts';
@@ -16,6 +18,11 @@ export interface SignInPage {
   /** SIGN_IN_BY_MAIL is on. */
   readonly byMail: boolean;
   readonly providers: readonly LinkedProvider[];
+}
+
+/** What a sign-in page offers beside the password. */
+export function otherWays(config: Config): Pick<SignInPage, 'providers' | 'byMail'> {
+  return { providers: providersOf(config).filter(canRedirect), byMail: config.signInByMail };
 }
 
 /** A name and a password, and the providers that are configured. */

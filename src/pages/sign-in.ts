@@ -1,4 +1,3 @@
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { requestTokenOf } from '../mail-sign-in/request-token.ts';
 import { login } from '../passwords/login.ts';
@@ -16,7 +15,7 @@ import { leadOn } from './message.ts';
 import { nextPage, withNext } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { expiredPasswordPage } from './reset-password.ts';
-import { signInPage } from './sign-in-page.ts';
+import { otherWays, signInPage } from './sign-in-page.ts';
 import { viewOf } from './view.ts';
 
 /** How long the browser keeps a half-finished sign-in, in seconds; the token in it expires by itself. */
@@ -24,18 +23,17 @@ const PENDING_AGE = 600;
 
 /** Signing in with a password, and out. */
 export function signInPages(app: App, deps: KeysDeps): void {
-  const providers = providersOf(deps.config).filter(canRedirect);
-  const byMail = deps.config.signInByMail;
+  const ways = otherWays(deps.config);
 
   app.get('/account/sign-in', { config: page }, async (request, reply) => {
     const { next: asked, token } = request.query as { next?: unknown; token?: unknown };
     const next = nextPage(asked);
-    if (typeof token === 'string' && deps.config.signInByMail) {
+    if (typeof token === 'string' && ways.byMail) {
       const begun = requestTokenOf(deps.config, request.headers.cookie) !== null;
       return show(reply, mailedSignInPage(viewOf(deps, request, reply), { token, asked: begun }));
     }
     if ((await personOrNull(deps, request, reply)) !== null) return leadOn(deps, reply, next);
-    return show(reply, signInPage(viewOf(deps, request, reply), { next, providers, byMail }));
+    return show(reply, signInPage(viewOf(deps, request, reply), { next, ...ways }));
   });
 
   app.post('/account/sign-in', { config: { ...page, limit: 'login' } }, async (request, reply) => {
@@ -52,7 +50,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
       const expired = await expiredPasswordPage(deps, view, error);
       if (expired !== null) return show(reply, expired.body, expired.status);
       const failure = failureOf(view.words, error, ['username', 'password']);
-      return show(reply, signInPage(view, { next, name, failure, providers, byMail }), failure.status);
+      return show(reply, signInPage(view, { next, name, failure, ...ways }), failure.status);
     }
     return leadOn(deps, reply, next);
   });

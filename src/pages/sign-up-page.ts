@@ -1,5 +1,5 @@
 import type { Failure } from './failure.ts';
-import { field, form } from './form.ts';
+import { field, form, hiddenUsername } from './form.ts';
 import { addressOf, type Html, html } from './html.ts';
 import { passkeyIcon } from './icons.ts';
 import { cardPage } from './layout.ts';
@@ -66,7 +66,7 @@ ${form(view, {
   action: '/account/sign-up/password',
   submit: signUp.submit,
   failure,
-  fields: html`<input class="visually-hidden" type="text" name="username" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+  fields: html`${hiddenUsername(email)}
 ${newPasswordFields(view, failure, { labels: { password: signUp.password, confirm: signUp.confirm }, email, names: ['password', 'confirm_password'] })}`,
 })}
 <div class="ways"><p class="or">${view.words.signIn.or}</p>

@@ -1,7 +1,6 @@
 import { signInNewAccount } from '../authentication/passkey.ts';
 import { findChallenge } from '../challenges/consume.ts';
 import { describeDevice } from '../delivery/device.ts';
-import { canRedirect, providersOf } from '../federation/provider.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { Problem } from '../platform/problems.ts';
@@ -18,6 +17,7 @@ import { leadOn } from './message.ts';
 import { creationIn } from './passkey-form.ts';
 import { page, show } from './prepare.ts';
 import { signInWithPassword } from './sign-in.ts';
+import { otherWays } from './sign-in-page.ts';
 import { choosePasswordPage, phoneOf, type SignUpValues, signUpPage } from './sign-up-page.ts';
 import { viewOf } from './view.ts';
 
@@ -26,7 +26,7 @@ const FIELDS = ['first_name', 'last_name', 'email', 'phone_number'];
 
 /** Signing up in two steps, as the API does it: who one is, then a password or a passkey. */
 export function signUpPages(app: App, deps: KeysDeps): void {
-  const providers = providersOf(deps.config).filter(canRedirect);
+  const { providers } = otherWays(deps.config);
 
   app.get(PATH, { config: page }, async (request, reply) => {
     if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect('/account', 303);

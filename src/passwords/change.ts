@@ -1,6 +1,6 @@
 import { toldName } from '../accounts/told-name.ts';
 import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
@@ -8,6 +8,7 @@ import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
+import { ownerOf } from './own-words.ts';
 import { isSamePassword, requirePolicy } from './policy.ts';
 import { selectPassword } from './queries.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
@@ -37,12 +38,7 @@ export async function changePassword(
   if (!isSamePassword(password, confirmation)) {
     throw invalid('confirm_new_password', 'passwords_differ', 'The two passwords differ.');
   }
-  const owner = {
-    email: account.email,
-    username: account.username,
-    names: [account.first_name, account.last_name],
-  };
-  await requirePolicy(deps, { password, member, owner });
+  await requirePolicy(deps, { password, member, owner: ownerOf(account) });
 
   const stored = await selectPassword(db, userId);
   if (stored === null) throw new Problem('no_password');
@@ -77,12 +73,7 @@ export async function changePassword(
       template: 'password-changed',
       to: present.email,
       userId,
-      params: {
-        ...toldName(present),
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-        at: deps.clock.now().toISOString(),
-      },
+      params: { ...toldName(present), ...whereOf(caller, deps.clock.now()) },
     });
     return endSessionsOf(deps, tx, {
       userId,

@@ -2,11 +2,11 @@ import type { Account } from '../accounts/account.ts';
 import { clearPendingEmail, markEmailVerified } from '../accounts/mailbox.ts';
 import { type Actor, recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
-import { removeEveryFactor } from '../mfa/remove-all.ts';
+import { removeEveryFactor } from '../mfa/factors.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { endSessionsOf } from '../sessions/end.ts';
+import { type EndedSession, endSessionsOf } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 import { deleteIdentitiesOf } from './queries.ts';
 import { removePassword } from './set.ts';
@@ -30,7 +30,7 @@ export async function claimMailbox(
   deps: Deps,
   tx: Tx,
   { account, reason, actor, caller }: Claim,
-): Promise<Awaited<ReturnType<typeof endSessionsOf>>> {
+): Promise<readonly EndedSession[]> {
   const userId = account.id;
   await recordEvent(deps, tx, { type: 'email.claimed', outcome: 'success', reason, actor, userId, caller });
   const ended = await endSessionsOf(deps, tx, {

@@ -1,5 +1,5 @@
 import { isAddress, normalizeLogin } from '../accounts/normalize.ts';
-import { recordEvent } from '../audit/record.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
 import { completeAuthentication } from '../authentication/complete.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -11,6 +11,7 @@ import { checkOrGiveBack, refuseLocked, unknownSubjects, writeOrGiveBack } from 
 import { attemptInTurn } from '../throttle/turns.ts';
 import { hasExpired } from './expiry.ts';
 import { type LoginReading, type LoginRow, readLogin, replaceHash } from './login-queries.ts';
+import { ownerOf } from './own-words.ts';
 import { isWeakPassword } from './policy.ts';
 import { updateWeak } from './queries.ts';
 import { reportUnusable } from './unusable-hash.ts';
@@ -91,9 +92,7 @@ async function refreshStored(
 ): Promise<boolean> {
   const { db, hasher } = deps;
   const userId = account.id;
-  const names = [account.first_name, account.last_name];
-  const owner = { email: account.email, username: account.username, names };
-  const weak = await isWeakPassword(deps, password, owner);
+  const weak = await isWeakPassword(deps, password, ownerOf(account));
   if (weak !== account.password_weak) await updateWeak(db, { userId, hash, weak });
   if (!hasher.needsRehash(hash, password)) return weak;
   // Neither a full queue nor a caller who hung up is a reason to refuse somebody who is in: the next login tries again.
@@ -132,7 +131,7 @@ async function recordFailure(
     type: outcome === 'failure' ? 'login.failed' : 'login.refused',
     outcome,
     reason,
-    actor: { kind: 'anonymous' },
+    actor: anonymous,
     userId: account?.id ?? null,
     caller,
     ...(tellable && { personal: { name } }),

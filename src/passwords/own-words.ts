@@ -1,8 +1,19 @@
+import type { Account } from '../accounts/account.ts';
+
 /** What is known of the person whose password it is. */
 export interface Owner {
   readonly email?: string | null | undefined;
   readonly username?: string | null | undefined;
   readonly names?: readonly (string | null | undefined)[] | undefined;
+}
+
+/** What an account tells of its owner. */
+export function ownerOf(account: Pick<Account, 'email' | 'username' | 'first_name' | 'last_name'>): Owner {
+  return {
+    email: account.email,
+    username: account.username,
+    names: [account.first_name, account.last_name],
+  };
 }
 
 const SERVICE_WORDS = ['entrecore'];

@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database.ts';
+import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 export interface StoredPassword {
@@ -26,7 +26,7 @@ export interface NewPassword {
   readonly userId: string;
   readonly hash: string;
   /** Replaces the present password only if it was set then; its hash may have been renewed by a login meanwhile. */
-  readonly replacing?: Date | null;
+  readonly replacing: Date | null;
   /** The id of the row that the replaced hash becomes. */
   readonly historyId: string;
   /** How many earlier hashes are kept. */
@@ -37,7 +37,7 @@ export interface NewPassword {
 /** Sets a password and moves the one before it into the history; 0 where the present one was not set at `replacing`. */
 export function upsertPassword(
   database: Sql,
-  { userId, hash, replacing = null, historyId, kept, now }: NewPassword,
+  { userId, hash, replacing, historyId, kept, now }: NewPassword,
 ): Promise<number> {
   return database.run(sql`
     with old as (select user_id, hash, changed_at from passwords where user_id = ${userId}::uuid for update),
@@ -68,8 +68,8 @@ export function insertPassword(hash: string, now: Date, source: Fragment): Fragm
 }
 
 /** Removes a password with its history; false where there is none. */
-export async function deletePassword(database: Sql, userId: string): Promise<boolean> {
-  const deleted = await database.run(sql`
+export async function removePassword(tx: Tx, userId: string): Promise<boolean> {
+  const deleted = await tx.run(sql`
     with forgotten as (delete from password_history where user_id = ${userId}::uuid)
     delete from passwords where user_id = ${userId}::uuid`);
   return deleted === 1;
@@ -92,9 +92,9 @@ export function deleteIdentitiesOf(tx: Sql, userId: string): Promise<number> {
   return tx.run(sql`delete from identities where user_id = ${userId}::uuid`);
 }
 
-/** Writes the passwords of accounts that have none yet. */
-export function insertPasswords(
-  tx: Sql,
+/** Stores, as they are, the hashes of new accounts that come from another program. */
+export function importPasswords(
+  tx: Tx,
   passwords: readonly { readonly userId: string; readonly hash: string }[],
   now: Date,
 ): Promise<number> {

@@ -1,7 +1,7 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent } from '../audit/record.ts';
 import { consumeChallenge, findChallenge } from '../challenges/consume.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -37,12 +37,7 @@ export async function removeByLink(deps: Deps, caller: Caller, token: string): P
       template: 'password-removed',
       to: account.email,
       userId,
-      params: {
-        name: account.first_name,
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-        at: deps.clock.now().toISOString(),
-      },
+      params: { name: account.first_name, ...whereOf(caller, deps.clock.now()) },
     });
     return endSessionsOf(deps, tx, {
       userId,

@@ -3,6 +3,7 @@ import { findAccountByAddress } from '../accounts/find.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { toldName } from '../accounts/told-name.ts';
 import { type Actor, anonymous, recordEvent } from '../audit/record.ts';
+import { RESET_LIFETIME } from '../authentication/finish.ts';
 import { insertChallenge, prepareChallenge } from '../challenges/issue.ts';
 import { withinQuota } from '../challenges/quota.ts';
 import { insertMail, prepareMail } from '../delivery/enqueue.ts';
@@ -10,11 +11,8 @@ import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { sql } from '../platform/sql.ts';
-
-/** How long a reset link works, in seconds. */
-export const RESET_LIFETIME = 3600;
 
 // Nobody's mailbox may be flooded through us, from however many addresses the requests come.
 const MAILS_AN_HOUR = 5;
@@ -28,7 +26,7 @@ export const MAILED = { mailed: true } as const;
  */
 export async function requestReset(deps: Deps, caller: Caller, email: string): Promise<void> {
   const { address } = normalizeEmail(email);
-  await noSoonerThan(HIDDEN_MS, async () => {
+  await hideCost(async () => {
     const account = await findAccountByAddress(deps.db, address);
     const reason =
       account === null ? 'unknown_address' : account.disabled_at === null ? null : 'account_disabled';

@@ -3,7 +3,7 @@ import { findAccountById, lockAccount } from '../accounts/find.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge } from '../challenges/challenge.ts';
 import { consumeChallenge, findChallenge } from '../challenges/consume.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -11,6 +11,7 @@ import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 import { claimMailbox } from './claim-mailbox.ts';
+import { ownerOf } from './own-words.ts';
 import { isSamePassword, requirePolicy } from './policy.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
 import { voidWaysIn } from './void-ways-in.ts';
@@ -35,17 +36,9 @@ export async function resetPassword(
   if (!isSamePassword(password, confirmation)) throw new Problem('passwords_differ');
   const { db, hasher } = deps;
   const challenge = await findChallenge(deps, db, { purpose: 'reset-password', token });
-  const account = await ownerOf(deps, challenge);
+  const account = await accountOf(deps, challenge);
   if (account === null) return refuse(deps, caller, challenge);
-  await requirePolicy(deps, {
-    password,
-    member: 'new_password',
-    owner: {
-      email: account.email,
-      username: account.username,
-      names: [account.first_name, account.last_name],
-    },
-  });
+  await requirePolicy(deps, { password, member: 'new_password', owner: ownerOf(account) });
   // Whoever proves an unverified account's mailbox now did not choose the passwords that it had before.
   if (!claims(challenge, account)) {
     await refuseUsedBefore(deps, caller, { userId: account.id, password, member: 'new_password' });
@@ -100,12 +93,12 @@ async function replace(
     template: 'password-changed',
     to: account.email,
     userId,
-    params: { ip: caller.ip, userAgent: caller.userAgent, at: deps.clock.now().toISOString() },
+    params: whereOf(caller, deps.clock.now()),
   });
   return ended;
 }
 
-async function ownerOf(deps: Deps, challenge: Challenge | null): Promise<Account | null> {
+async function accountOf(deps: Deps, challenge: Challenge | null): Promise<Account | null> {
   if (challenge === null || challenge.userId === null) return null;
   const account = await findAccountById(deps.db, challenge.userId);
   return account !== null && stands(challenge, account) ? account : null;

@@ -3,7 +3,9 @@ import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid } from '../platform/problems.ts';
 import type { Fragment } from '../platform/sql.ts';
-import { deletePassword, insertPassword, insertPasswords, selectHashes, upsertPassword } from './queries.ts';
+import { insertPassword, selectHashes, upsertPassword } from './queries.ts';
+
+export { importPasswords, removePassword } from './queries.ts';
 
 /**
  * Stores a password's hash in the caller's transaction; the one before it is remembered, so that it can be refused.
@@ -12,12 +14,12 @@ import { deletePassword, insertPassword, insertPasswords, selectHashes, upsertPa
 export async function setPassword(
   { clock, random, config }: Pick<Deps, 'clock' | 'random' | 'config'>,
   tx: Tx,
-  { userId, hash, replacing }: { userId: string; hash: string; replacing?: Date | undefined },
+  { userId, hash, replacing = null }: { userId: string; hash: string; replacing?: Date | null },
 ): Promise<boolean> {
   const written = await upsertPassword(tx, {
     userId,
     hash,
-    replacing: replacing ?? null,
+    replacing,
     historyId: random.uuid(),
     kept: config.passwords.history,
     now: clock.now(),
@@ -28,11 +30,6 @@ export async function setPassword(
 /** `insert into passwords …` for the statement that creates an account; `source` has its `id`. */
 export function newPassword({ clock }: Pick<Deps, 'clock'>, hash: string, source: Fragment): Fragment {
   return insertPassword(hash, clock.now(), source);
-}
-
-/** Removes a password with its history; true where there was one. */
-export function removePassword(tx: Tx, userId: string): Promise<boolean> {
-  return deletePassword(tx, userId);
 }
 
 /**
@@ -62,13 +59,4 @@ export async function refuseUsedBefore(
   if (await wasUsedBefore(deps, deps.db, caller, { userId, password })) {
     throw invalid(member, 'password_used_before', 'You have used this password before. Choose a new one.');
   }
-}
-
-/** Stores, as they are, the hashes of new accounts that come from another program. */
-export function importPasswords(
-  tx: Tx,
-  passwords: readonly { readonly userId: string; readonly hash: string }[],
-  now: Date,
-): Promise<number> {
-  return insertPasswords(tx, passwords, now);
 }

@@ -1,4 +1,5 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
+import { sha256 } from './digest.ts';
 import { loadOnce } from './load-once.ts';
 
 // bcrypt reads 72 bytes; in a shorter password one of them is the terminator. A password that fills all 72 is hashed as passlib's
@@ -77,7 +78,7 @@ function keyedDigest(password: Buffer, salt: string): string {
 
 // passlib before 1.7.3: bcrypt(base64(SHA-256(password))).
 function plainDigest(password: Buffer): string {
-  return createHash('sha256').update(password).digest('base64');
+  return sha256(password).toString('base64');
 }
 
 const STANDARD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';

@@ -5,7 +5,7 @@ import { isUuid } from './uuid.ts';
 
 /** One page of a list, as every list route answers. */
 export interface Page<Item> {
-  readonly items: readonly Item[];
+  readonly items: Item[];
   /** Opaque; null on the last page. */
   readonly next_cursor: string | null;
 }

@@ -39,13 +39,9 @@ export const isRemovedMeanwhile = (error: unknown) =>
 export const isForbidden = (error: unknown): error is Error =>
   error instanceof pg.DatabaseError && error.code === '42501';
 
-/** True for a violation of the named unique constraint (SQLSTATE 23505), or of any when no name is given. */
-export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  return (
-    error instanceof pg.DatabaseError &&
-    error.code === '23505' &&
-    (constraint === undefined || error.constraint === constraint)
-  );
+/** True for a violation of the named unique constraint (SQLSTATE 23505). */
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505' && error.constraint === constraint;
 }
 
 // SQLSTATE classes and codes that say "not now" rather than "never": connection exceptions (08), insufficient resources (53),

@@ -1,4 +1,4 @@
-import type { Type as TypeBox } from 'typebox';
+import type { TNull, TSchema, TUnion, Type as TypeBox } from 'typebox';
 
 /** Makes the JSON Schema that TypeBox would, for what the routes use: loading TypeBox alone takes longer than loading Fastify. */
 type Builder = Pick<
@@ -58,6 +58,10 @@ export const Type = {
     return marked;
   },
 } as unknown as Builder;
+
+/** This, or null where there is none. */
+export const orNull = <Schema extends TSchema>(schema: Schema): TUnion<[Schema, TNull]> =>
+  Type.Union([schema, Type.Null()]);
 
 /** An answer with one fixed message: the compiler holds whoever sends it to the words that the documentation shows. */
 export const saying = <const Words extends string>(words: Words) =>

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from './digest.ts';
 
 /** A piece of SQL with its parameters apart. Pieces nest; the whole is sent as one prepared statement. */
 export class Fragment {
@@ -120,7 +120,7 @@ function follow(from: Place, { strings, values }: Fragment, into: unknown[]): Pl
 
 function nameOf(fragment: Fragment): Named {
   const text = splice(fragment, { count: 0 });
-  return { name: createHash('sha256').update(text).digest('base64url').slice(0, 22), text };
+  return { name: sha256(text).toString('base64url').slice(0, 22), text };
 }
 
 function splice({ strings, values }: Fragment, parameters: { count: number }): string {

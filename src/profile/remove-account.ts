@@ -1,5 +1,5 @@
 import type { Account } from '../accounts/account.ts';
-import { closeAccount } from '../accounts/close.ts';
+import { dropAccount } from '../accounts/create.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { erasePerson } from '../audit/personal-fields.ts';
 import { recordEvent } from '../audit/record.ts';
@@ -12,7 +12,7 @@ import { sql } from '../platform/sql.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
 import { actorOfGranter, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
-import { endSessionsOf, publishEnded } from '../sessions/end.ts';
+import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
@@ -24,13 +24,13 @@ export async function removeAccount(
   deps: Deps,
   tx: Tx,
   { account, granter }: { account: Account; granter: Granter },
-): Promise<Awaited<ReturnType<typeof endSessionsOf>>> {
+): Promise<readonly EndedSession[]> {
   const actor = actorOfGranter(granter);
   const { caller } = granter;
   const userId = account.id;
   const ended = await endSessionsOf(deps, tx, { userId, reason: 'account_closed', actor, caller });
   await tellOwner(deps, tx, account);
-  await closeAccount(tx, userId);
+  await dropAccount(tx, userId);
   await erasePerson(deps, tx, userId);
   // After the erasure, so that nothing personal comes after it.
   await recordEvent(deps, tx, { type: 'user.deleted', outcome: 'success', actor, userId, caller });

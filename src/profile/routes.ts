@@ -3,6 +3,7 @@ import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
+import { optional } from '../platform/http/optional.ts';
 import { saying, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { exportOwnData } from './export.ts';
@@ -34,7 +35,7 @@ export function routes(app: App, deps: KeysDeps): void {
             last_name: Type.Optional(nameText),
             full_name: Type.Optional(Type.String({ minLength: 1, maxLength: 201 })),
             username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
-            phone_number: Type.Optional(Type.Union([phoneText, Type.Null()])),
+            phone_number: optional(phoneText),
             email: Type.Optional(addressText),
           },
           { ...exact, examples: [{ full_name: 'Ada, Countess of Lovelace', phone_number: '+254712345678' }] },

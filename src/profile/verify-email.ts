@@ -9,18 +9,16 @@ import { consumeChallenge, findChallenge, voidChallenges } from '../challenges/c
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { mailboxWait } from '../delivery/an-hour.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
+import { VERIFICATION_LIFETIME } from '../signup/finish.ts';
 import { beginEmailChange, issueUndo } from './change-email.ts';
 import { openUndo, voidLinks } from './void-links.ts';
-
-/** How long a verification link works, in seconds. */
-const VERIFICATION_LIFETIME = 86_400;
 
 // What was sent to, or begun with, the former address.
 const OUTDATED: readonly Purpose[] = ['verify-email', 'change-email', 'reset-password', 'sign-in'];
@@ -143,9 +141,7 @@ async function tellFormerAddress(
     userId: former.id,
     params: {
       ...(former.email_verified_at !== null && { name: former.first_name, newEmail: changed.email }),
-      ip: caller.ip,
-      userAgent: caller.userAgent,
-      at: deps.clock.now().toISOString(),
+      ...whereOf(caller, deps.clock.now()),
     },
     secrets: { token: undo.token },
     expiresAt: undo.expiresAt,

@@ -1,6 +1,8 @@
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { factorRoleContains, selectEffective } from './queries.ts';
+import { selectEffective } from './queries.ts';
+
+export { awaitsFactor, rolesOfUser } from './queries.ts';
 
 /** An array of the roles of a user, whose id is a column of the statement around it. */
 export function rolesOf(userId: Fragment): Fragment {
@@ -19,12 +21,6 @@ export function permissionsOf(userId: Fragment, amr: Fragment): Fragment {
     order by rp.permission_name)`;
 }
 
-/** The names of a user's roles. */
-export async function rolesOfUser(database: Sql, userId: string): Promise<string[]> {
-  const row = await database.row<{ roles: string[] }>(sql`select ${rolesOf(sql`${userId}::uuid`)} as roles`);
-  return row?.roles ?? [];
-}
-
 /** The roles of a user, and what they permit a session with this `amr`. */
 export async function effectiveGrants(
   database: Sql,
@@ -33,9 +29,4 @@ export async function effectiveGrants(
   const id = sql`${userId}::uuid`;
   const grants = await selectEffective(database, rolesOf(id), permissionsOf(id, sql`${[...amr]}::text[]`));
   return grants ?? { roles: [], permissions: [] };
-}
-
-/** Whether the user would have a permission, had the session been proven with a second factor. */
-export function awaitsFactor(database: Sql, userId: string, permission: string): Promise<boolean> {
-  return factorRoleContains(database, userId, permission);
 }

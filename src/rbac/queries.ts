@@ -1,5 +1,6 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import type { RoleBody } from './role.ts';
 
 /** Stops every grant from changing until the transaction ends: the lock on the row of `admin` stands for all of them. */
 export function lockGrants(tx: Tx, mode: 'change' | 'act'): Promise<number> {
@@ -65,7 +66,7 @@ export function readRolePermissions(database: Sql, roles: readonly string[]): Pr
 }
 
 /** The names of a user's roles. */
-export function readUserRoles(database: Sql, userId: string): Promise<string[]> {
+export function rolesOfUser(database: Sql, userId: string): Promise<string[]> {
   return names(
     database.rows(sql`select role_name as name from user_roles where user_id = ${userId}::uuid order by 1`),
   );
@@ -98,17 +99,13 @@ export async function otherAdministrator(tx: Tx, userId: string): Promise<boolea
   return found !== null;
 }
 
-/** Whether there is an administrator at all, able to log in or not. */
-export async function anyAdministrator(database: Sql): Promise<boolean> {
+/** Whether there is any administrator, able to log in or not. */
+export async function hasAdministrator(database: Sql): Promise<boolean> {
   return (await database.row(sql`select from user_roles where role_name = 'admin' limit 1`)) !== null;
 }
 
-/** Whether a role of the user that requires a second factor contains this permission. */
-export async function factorRoleContains(
-  database: Sql,
-  userId: string,
-  permission: string,
-): Promise<boolean> {
+/** Whether the user would have a permission, had the session been proven with a second factor. */
+export async function awaitsFactor(database: Sql, userId: string, permission: string): Promise<boolean> {
   const row = await database.row(sql`
     select from user_roles ur join roles r on r.name = ur.role_name
       join role_permissions rp on rp.role_name = r.name
@@ -116,20 +113,12 @@ export async function factorRoleContains(
   return row !== null;
 }
 
-export interface RoleRow {
-  readonly name: string;
-  readonly description: string;
-  readonly built_in: boolean;
-  readonly mfa_required: boolean;
-  readonly created_at: Date;
-  readonly permissions: string[];
-}
-
-const roleColumns: Fragment = sql`r.name, r.description, r.built_in, r.mfa_required, r.created_at,
-  array(select rp.permission_name from role_permissions rp where rp.role_name = r.name order by 1) as permissions`;
+const roleColumns: Fragment = sql`r.name, r.description,
+  array(select rp.permission_name from role_permissions rp where rp.role_name = r.name order by 1) as permissions,
+  r.mfa_required, r.built_in`;
 
 /** One role with its permissions, or null. */
-export function selectRole(database: Sql, name: string): Promise<RoleRow | null> {
+export function selectRole(database: Sql, name: string): Promise<RoleBody | null> {
   return database.row(sql`select ${roleColumns} from roles r where r.name = ${name}::text`);
 }
 
@@ -137,7 +126,7 @@ export function selectRole(database: Sql, name: string): Promise<RoleRow | null>
 export function selectRoles(
   database: Sql,
   { after, limit }: { after: string; limit: number },
-): Promise<RoleRow[]> {
+): Promise<RoleBody[]> {
   return database.rows(sql`
     select ${roleColumns} from roles r where r.name > ${after}::text order by r.name limit ${limit}::int`);
 }
@@ -272,12 +261,12 @@ export function selectDefinitions(database: Sql): Promise<DefinitionRow[]> {
 }
 
 /** The names of all roles. */
-export function selectRoleNames(database: Sql): Promise<string[]> {
+export function existingRoles(database: Sql): Promise<string[]> {
   return names(database.rows(sql`select name from roles order by name`));
 }
 
-/** Gives roles to users who have none of them yet; a role that does not exist is left out. */
-export function insertGrants(
+/** Gives roles to new accounts, in one statement; a role that does not exist (in a dry run, not yet) is left out. */
+export function grantMany(
   tx: Tx,
   grants: readonly { readonly userId: string; readonly role: string }[],
   now: Date,

@@ -1,6 +1,6 @@
+import type { Static } from 'typebox';
 import { Type } from '../platform/json-schema.ts';
 import { invalid, Problem } from '../platform/problems.ts';
-import type { RoleRow } from './queries.ts';
 
 /** A role as its administrators see it. */
 export const roleBody = Type.Object(
@@ -16,19 +16,7 @@ export const roleBody = Type.Object(
   { title: 'Role' },
 );
 
-export interface RoleBody {
-  readonly name: string;
-  readonly description: string;
-  readonly permissions: string[];
-  readonly mfa_required: boolean;
-  readonly built_in: boolean;
-}
-
-/** A role as the API shows it. */
-export function presentRole(row: RoleRow): RoleBody {
-  const { name, description, permissions, mfa_required, built_in } = row;
-  return { name, description, permissions, mfa_required, built_in };
-}
+export type RoleBody = Static<typeof roleBody>;
 
 /** The form of a role's name, which stands in paths and tokens. */
 export const ROLE_NAME = '^[a-z][a-z0-9_-]{0,62}$';

@@ -1,18 +1,19 @@
 import { recordEvent } from '../audit/record.ts';
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Refusal } from './decide.ts';
 import { actorOfGranter, type Granter } from './granter.ts';
 import {
-  anyAdministrator,
   knownRoles,
   otherAdministrator,
   readRolePermissions,
   readUserPermissions,
-  readUserRoles,
   replaceUserRoles,
+  rolesOfUser,
 } from './queries.ts';
 import { unknownMembers } from './role.ts';
+
+export { grantMany, hasAdministrator } from './queries.ts';
 
 export interface Grant {
   readonly userId: string;
@@ -37,7 +38,7 @@ export async function setRoles(
   const outranked = await refuseOutranked(tx, held, userId);
   if (outranked !== null) return outranked;
 
-  const present = await readUserRoles(tx, userId);
+  const present = await rolesOfUser(tx, userId);
   const granted = wanted.filter(role => !present.includes(role));
   const revoked = present.filter(role => !wanted.includes(role));
   const lacking = (await readRolePermissions(tx, granted)).filter(permission => !held.has(permission));
@@ -97,11 +98,6 @@ export async function refuseLastAdministrator(
   tx: Tx,
   user: { readonly id: string; readonly disabled_at: Date | null },
 ): Promise<Refusal | null> {
-  if (user.disabled_at !== null || !(await readUserRoles(tx, user.id)).includes('admin')) return null;
+  if (user.disabled_at !== null || !(await rolesOfUser(tx, user.id)).includes('admin')) return null;
   return (await otherAdministrator(tx, user.id)) ? null : new Refusal('last_administrator');
-}
-
-/** Whether there is any administrator, able to log in or not. */
-export function hasAdministrator(database: Sql): Promise<boolean> {
-  return anyAdministrator(database);
 }

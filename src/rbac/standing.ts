@@ -1,19 +1,6 @@
 import type { Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import type { Granter } from './granter.ts';
 import { lockGrants } from './queries.ts';
-
-/** Who asked for something that happens later: a person or a service client by id, or the operator, who has no id. */
-export interface Requester {
-  readonly kind: Granter['kind'];
-  readonly id: string | null;
-}
-
-/** The granter as the requester of something that happens later. */
-export function requesterOf(granter: Granter): Requester {
-  if (granter.kind === 'operator') return { kind: 'operator', id: null };
-  return { kind: granter.kind, id: granter.kind === 'user' ? granter.userId : granter.clientId };
-}
 
 /** Stops grants from changing until the transaction ends, for `presentRefusal`; call it before locking any account. */
 export async function holdGrants(tx: Tx): Promise<void> {

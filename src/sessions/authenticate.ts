@@ -1,5 +1,5 @@
 import { recordEvent } from '../audit/record.ts';
-import { findClientPrincipal } from '../clients/principal.ts';
+import { findClientPrincipal } from '../clients/bearer-queries.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Access } from '../platform/http/access.ts';

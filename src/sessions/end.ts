@@ -7,6 +7,8 @@ import { forgetDevicesOf } from '../throttle/devices.ts';
 import type { UserPrincipal } from './principal.ts';
 import { type EndedSession, endSessionsOfUser } from './queries.ts';
 
+export { type EndedSession, sweepSessions } from './queries.ts';
+
 export interface Ending {
   readonly userId: string;
   /** Only this one. */

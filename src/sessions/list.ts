@@ -1,19 +1,26 @@
+import type { Static } from 'typebox';
 import { decodeCursor, INSTANT, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import type { UserPrincipal } from './principal.ts';
 import { findLiveSessions } from './queries.ts';
 
-export interface SessionBody {
-  readonly id: string;
-  readonly ip: string | null;
-  readonly user_agent: string | null;
-  readonly created_at: string;
-  /** The last refresh. */
-  readonly last_seen_at: string;
-  readonly expires_at: string;
-  readonly amr: string[];
-  readonly current: boolean;
-}
+/** A session as its user sees it. */
+export const sessionBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid', description: 'The `sid` of its access tokens.' }),
+    ip: orNull(Type.String()),
+    user_agent: orNull(Type.String()),
+    created_at: Type.String({ format: 'date-time' }),
+    last_seen_at: Type.String({ format: 'date-time', description: 'The last refresh.' }),
+    expires_at: Type.String({ format: 'date-time' }),
+    amr: Type.Array(Type.String(), { examples: [['pwd']] }),
+    current: Type.Boolean(),
+  },
+  { title: 'Session' },
+);
+
+export type SessionBody = Static<typeof sessionBody>;
 
 /** Where the user is logged in, the latest first. Refuses with 422 a cursor that this service did not make. */
 export async function listSessions(

@@ -4,18 +4,12 @@ import type { Deps } from '../platform/deps.ts';
 import { findLiveRevocations } from './queries.ts';
 
 /** Every revocation that could still stop a token, to restore the copy in Redis after a flush or an outage. */
-export async function liveRevocations({
+export function liveRevocations({
   db,
   clock,
   config,
 }: Pick<Deps, 'db' | 'clock' | 'config'>): Promise<Revocation[]> {
   const now = clock.now();
   const lifetime = config.tokens.accessLifetime;
-  const rows = await findLiveRevocations(db, { now, since: addSeconds(now, -lifetime), lifetime });
-  return rows.map(({ kind, id, revoked_at, expires_at }) => ({
-    kind,
-    id,
-    revokedAt: revoked_at,
-    expiresAt: expires_at,
-  }));
+  return findLiveRevocations(db, { now, since: addSeconds(now, -lifetime), lifetime });
 }

@@ -1,4 +1,5 @@
 import { hasSettledSecret } from '../audit/key-queries.ts';
+import type { Revocation } from '../platform/cache.ts';
 import type { Sql } from '../platform/database.ts';
 import { column, type Fragment, isOwned, sql } from '../platform/sql.ts';
 import { roleVersion } from '../rbac/definitions.ts';
@@ -11,11 +12,9 @@ export interface SessionRow {
   readonly seed_hash: Buffer;
   readonly rotated_at: Date;
   readonly idle_expires_at: Date;
-  readonly expires_at: Date;
-  readonly auth_time: Date;
-  readonly amr: string[];
-  readonly device_id: string | null;
   readonly ended_at: Date | null;
+  /** Of the account. */
+  readonly disabled_at: Date | null;
 }
 
 /** `insert into sessions …`, for the statement that lets somebody in. */
@@ -199,13 +198,9 @@ export function insertRevokedToken(database: Sql, jti: string, expiresAt: Date):
 }
 
 /** A refresh token's session as it stands, for introspection. */
-export function findSession(
-  database: Sql,
-  sessionId: string,
-): Promise<(SessionRow & { disabled_at: Date | null }) | null> {
+export function findSession(database: Sql, sessionId: string): Promise<SessionRow | null> {
   return database.row(sql`
-    select s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.expires_at, s.auth_time, s.amr,
-      s.device_id, s.ended_at, u.disabled_at
+    select s.id, s.user_id, s.generation, s.seed_hash, s.rotated_at, s.idle_expires_at, s.ended_at, u.disabled_at
     from sessions s join users u on u.id = s.user_id where s.id = ${sessionId}::uuid`);
 }
 
@@ -220,13 +215,6 @@ export async function sweepSessions(database: Sql, before: Date, limit: number):
   return sessions + tokens;
 }
 
-export interface RevocationRow {
-  readonly kind: 'jti' | 'sid';
-  readonly id: string;
-  readonly revoked_at: Date;
-  readonly expires_at: Date;
-}
-
 /**
  * Revoked tokens that have not expired, and sessions that ended after `since`, each with the latest expiry of its access tokens.
  * Only the audit trail still knows the sessions of removed accounts. Reads every session, 0.6 s for a million: only a copy that was
@@ -235,7 +223,7 @@ export interface RevocationRow {
 export function findLiveRevocations(
   database: Sql,
   { now, since, lifetime }: { now: Date; since: Date; lifetime: number },
-): Promise<RevocationRow[]> {
+): Promise<Revocation[]> {
   return database.rows(sql`
     with ended as (
       select id, ended_at from sessions where ended_at > ${since}::timestamptz
@@ -244,8 +232,8 @@ export function findLiveRevocations(
       where type in ('session.ended', 'session.theft') and created_at > ${since}::timestamptz and session_id is not null
         and not exists (select from sessions s where s.id = session_id)
       group by session_id)
-    select 'sid' as kind, id, ended_at as revoked_at,
-      ended_at + make_interval(secs => ${lifetime}::float8) as expires_at from ended
+    select 'sid' as kind, id, ended_at as "revokedAt",
+      ended_at + make_interval(secs => ${lifetime}::float8) as "expiresAt" from ended
     union all
     select 'jti', jti, ${now}::timestamptz, expires_at from revoked_tokens where expires_at > ${now}::timestamptz`);
 }

@@ -16,7 +16,7 @@ export interface GrantRow {
 
 /** What a refresh that rotated nothing needs to know: the session, and the standing of its account. */
 export interface RotationRow extends SessionRow, GrantRow {
-  readonly disabled_at: Date | null;
+  readonly device_id: string | null;
 }
 
 const granted = sql`s.user_id, s.expires_at, s.auth_time, ${rolesOf(sql`s.user_id`)} as roles, s.amr,

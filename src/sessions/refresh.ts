@@ -1,6 +1,6 @@
 import { findAccountById } from '../accounts/find.ts';
-import { recordEvent } from '../audit/record.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { anonymous, recordEvent } from '../audit/record.ts';
+import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
@@ -109,7 +109,7 @@ async function endStolenSession(deps: KeysDeps, caller: Caller, session: Rotatio
       type: 'session.theft',
       outcome: 'refusal',
       reason: 'refresh_token_reused',
-      actor: { kind: 'anonymous' },
+      actor: anonymous,
       userId: session.user_id,
       sessionId: session.id,
       caller,
@@ -119,7 +119,7 @@ async function endStolenSession(deps: KeysDeps, caller: Caller, session: Rotatio
         template: 'refresh-token-theft',
         to: account.email,
         userId: account.id,
-        params: { ip: caller.ip, userAgent: caller.userAgent, at: clock.now().toISOString() },
+        params: whereOf(caller, clock.now()),
       });
     }
     return true;

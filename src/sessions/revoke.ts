@@ -40,21 +40,14 @@ export interface ActiveRefreshToken {
 }
 
 /** What a refresh token stands for, or null when a refresh with it would be refused. Rotates nothing. */
-export async function inspectRefreshToken(
-  { db, clock, secrets }: Deps,
-  token: string,
-): Promise<ActiveRefreshToken | null> {
-  const presented = decodeRefreshToken(secrets, token);
-  if (presented === null) return null;
-  const session = await findSession(db, presented.sessionId);
-  if (session === null || !seedMatches(presented.seed, session.seed_hash)) return null;
-  const now = clock.now();
-  const live =
-    session.generation === presented.generation &&
+export async function inspectRefreshToken(deps: Deps, token: string): Promise<ActiveRefreshToken | null> {
+  const session = await findPresented(deps, token);
+  const isLive =
+    session?.isCurrent === true &&
     session.ended_at === null &&
     session.disabled_at === null &&
-    session.idle_expires_at > now;
-  return live
+    session.idle_expires_at > deps.clock.now();
+  return isLive
     ? {
         sessionId: session.id,
         userId: session.user_id,
@@ -66,12 +59,17 @@ export async function inspectRefreshToken(
 
 /** The session that a refresh token of any generation belongs to, or null: for revocation (RFC 7009 §2.1). */
 export async function sessionOfRefreshToken(
-  { db, secrets }: Deps,
+  deps: Deps,
   token: string,
 ): Promise<{ sessionId: string; userId: string } | null> {
+  const session = await findPresented(deps, token);
+  return session && { sessionId: session.id, userId: session.user_id };
+}
+
+async function findPresented({ db, secrets }: Deps, token: string) {
   const presented = decodeRefreshToken(secrets, token);
   if (presented === null) return null;
   const session = await findSession(db, presented.sessionId);
   if (session === null || !seedMatches(presented.seed, session.seed_hash)) return null;
-  return { sessionId: session.id, userId: session.user_id };
+  return { ...session, isCurrent: session.generation === presented.generation };
 }

@@ -2,38 +2,17 @@ import { presentUser, userBody } from '../accounts/account.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
+import { pageBody, pageQuery } from '../platform/http/paging.ts';
 import { saying, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { listDevices, removeDevice } from './devices.ts';
 import { endOwnSession } from './end.ts';
-import { listSessions } from './list.ts';
+import { listSessions, sessionBody } from './list.ts';
 import { logout, logoutEverywhere } from './logout.ts';
 import { bearerOf, userOf } from './principal.ts';
 import { refresh } from './refresh.ts';
 import { tokenBody } from './token.ts';
 import { listenForTries } from './tries.ts';
-
-const paging = Type.Object(
-  {
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    cursor: Type.Optional(Type.String({ maxLength: 500 })),
-  },
-  { additionalProperties: false },
-);
-
-const sessionBody = Type.Object(
-  {
-    id: Type.String({ format: 'uuid', description: 'The `sid` of its access tokens.' }),
-    ip: Type.Union([Type.String(), Type.Null()]),
-    user_agent: Type.Union([Type.String(), Type.Null()]),
-    created_at: Type.String({ format: 'date-time' }),
-    last_seen_at: Type.String({ format: 'date-time', description: 'The last refresh.' }),
-    expires_at: Type.String({ format: 'date-time' }),
-    amr: Type.Array(Type.String(), { examples: [['pwd']] }),
-    current: Type.Boolean(),
-  },
-  { title: 'Session' },
-);
 
 const deviceBody = Type.Object(
   {
@@ -139,19 +118,11 @@ export function routes(app: App, deps: KeysDeps): void {
       schema: {
         tags: ['Users'],
         summary: 'Where I am logged in, the latest first',
-        querystring: paging,
-        response: {
-          200: Type.Object({
-            items: Type.Array(sessionBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        querystring: pageQuery,
+        response: { 200: pageBody(sessionBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listSessions(deps, userOf(request), request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listSessions(deps, userOf(request), request.query),
   );
 
   app.get(
@@ -162,19 +133,11 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Users'],
         summary: 'Devices that are known for my account, the latest first',
         description: 'Failed attempts of others do not lock these devices out.',
-        querystring: paging,
-        response: {
-          200: Type.Object({
-            items: Type.Array(deviceBody),
-            next_cursor: Type.Union([Type.String(), Type.Null()]),
-          }),
-        },
+        querystring: pageQuery,
+        response: { 200: pageBody(deviceBody) },
       },
     },
-    async request => {
-      const { items, next_cursor } = await listDevices(deps, userOf(request), request.query);
-      return { items: [...items], next_cursor };
-    },
+    request => listDevices(deps, userOf(request), request.query),
   );
 
   app.delete(

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { addSeconds, numericDate } from '../platform/clock.ts';
 import { Type } from '../platform/json-schema.ts';
@@ -26,15 +27,7 @@ export const tokenBody = Type.Object(
   { $id: 'Token', title: 'Token' },
 );
 
-export interface TokenBody {
-  readonly access_token: string;
-  readonly token_type: 'bearer';
-  readonly expires_in: number;
-  readonly expires_at: string;
-  readonly refresh_token: string;
-  readonly password_weak?: boolean;
-  readonly device_token?: string;
-}
+export type TokenBody = Static<typeof tokenBody>;
 
 /** What the tokens of a session say. */
 export interface Grant {

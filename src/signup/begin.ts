@@ -8,7 +8,7 @@ import { prepareMail } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { allValid, Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import { beginSignup } from './queries.ts';
@@ -44,9 +44,7 @@ export const SIGNUP_LIFETIME = 86_400;
  */
 export async function begin(deps: Deps, caller: Caller, person: Person): Promise<Begun> {
   const hides = deps.config.requireVerifiedEmail;
-  return hides
-    ? noSoonerThan(HIDDEN_MS, () => collect(deps, caller, person, hides))
-    : collect(deps, caller, person, hides);
+  return hides ? hideCost(() => collect(deps, caller, person, hides)) : collect(deps, caller, person, hides);
 }
 
 async function collect(deps: Deps, caller: Caller, person: Person, hides: boolean): Promise<Begun> {

@@ -1,34 +1,23 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
-import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
-import type { Challenge } from '../challenges/challenge.ts';
-import { findChallenge, removal } from '../challenges/consume.ts';
 import { passkeyName } from '../mfa/passkeys.ts';
 import { beginSignUpPasskey, isRegistered, newPasskey, verifySignUpPasskey } from '../mfa/sign-up-passkey.ts';
 import type { CreationOptions, CreationResponse } from '../mfa/webauthn.ts';
 import type { Caller } from '../platform/caller.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
-import type { PendingSignup } from './begin.ts';
-import { createFrom, refuse } from './finish.ts';
-
-interface Signup {
-  readonly email: string;
-  /** The token that step 1 gave. */
-  readonly token: string;
-}
+import { createFrom, findPending, refuse, type Signup } from './finish.ts';
 
 /** Begins step 2 without a password: what to ask the browser. Refuses with `signup_not_found`. */
 export async function beginFinish(deps: Deps, signup: Signup): Promise<CreationOptions> {
-  const pending = await pendingOf(deps, signup);
-  if (pending === null) throw new Problem('signup_not_found');
-  const { first_name, last_name, user_id: userId } = pending.data as unknown as PendingSignup;
+  const { id, email, person } = await findPending(deps, signup);
+  const { first_name, last_name, user_id: userId } = person;
   return beginSignUpPasskey(deps, {
-    signupId: pending.id,
+    signupId: id,
     userId,
-    name: String(pending.sentTo),
+    name: email,
     displayName: `${first_name} ${last_name}`,
   });
 }
@@ -44,9 +33,7 @@ export async function finishWithPasskey(
 ): Promise<UserBody | null> {
   // Judged before the ceremony is spent, so that the same passkey can be sent again with a better name.
   const given = passkeyName(name);
-  const pending = await pendingOf(deps, signup);
-  const spent = removal(deps, { purpose: 'signup', token: signup.token });
-  if (pending === null || spent === null) throw new Problem('signup_not_found');
+  const pending = await findPending(deps, signup);
   const credential = await verifySignUpPasskey(deps, pending.id, response);
   if (credential === null) throw new Problem('passkey_refused');
   // Looked for whatever the address: the insertion would fail on it only for a free address, and so tell that it is free.
@@ -54,11 +41,9 @@ export async function finishWithPasskey(
 
   const work = () =>
     createFrom(deps, caller, {
-      person: pending.data as unknown as PendingSignup,
-      email: String(pending.sentTo),
+      ...pending,
       method: 'passkey',
       wayIn: newPasskey(deps, { name: given, credential }, sql`account`),
-      spent,
     });
   const registered = (error: unknown) => isUniqueViolation(error, 'factors_credential_id_idx');
   if (!deps.config.requireVerifiedEmail) {
@@ -69,16 +54,10 @@ export async function finishWithPasskey(
     return presentUser(account, ['user']);
   }
   // For the same reason, a passkey that was registered elsewhere this very moment gets the answer of a taken address.
-  await noSoonerThan(HIDDEN_MS, () =>
+  await hideCost(() =>
     work().catch((error: unknown) => {
       if (!registered(error)) throw error;
     }),
   );
   return null;
-}
-
-async function pendingOf(deps: Deps, { email, token }: Signup): Promise<Challenge | null> {
-  const { address } = normalizeEmail(email);
-  const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
-  return pending !== null && isSameAddress(String(pending.sentTo), address) ? pending : null;
 }

@@ -11,22 +11,25 @@ import { isSamePassword, requirePolicy } from '../passwords/policy.ts';
 import { newPassword } from '../passwords/set.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
-import { HIDDEN_MS, noSoonerThan } from '../platform/pace.ts';
+import { hideCost } from '../platform/pace.ts';
 import { invalid, Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { PendingSignup } from './begin.ts';
 import { finishSignup } from './queries.ts';
 
-export interface Choice {
+export interface Signup {
   readonly email: string;
-  readonly password: string;
-  readonly confirmation: string;
   /** The token that step 1 gave. */
   readonly token: string;
 }
 
+interface Choice extends Signup {
+  readonly password: string;
+  readonly confirmation: string;
+}
+
 /** How long the link of a verification mail works, in seconds. */
-const VERIFICATION_LIFETIME = 86_400;
+export const VERIFICATION_LIFETIME = 86_400;
 
 /**
  * Step 2: creates the account of a pending sign-up with its password, and queues the verification mail, all in one
@@ -39,46 +42,52 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   if (!isSamePassword(choice.password, choice.confirmation)) {
     throw invalid('confirm_password', 'passwords_differ', 'The two passwords differ.');
   }
-  const { address } = normalizeEmail(choice.email);
-  const { token } = choice;
-  const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
-  const spent = removal(deps, { purpose: 'signup', token });
-  const person = pending?.data as PendingSignup | undefined;
-  // A made-up token leaves nothing to record, and whoever makes tokens up must not fill the trail.
-  if (pending === null || spent === null || person === undefined) throw new Problem('signup_not_found');
-  const email = String(pending.sentTo);
-  // Compared by mailbox and not by key: a neighbour's cookie may have brought their sign-up for admın@ to admin@.
-  if (!isSameAddress(email, address)) throw new Problem('signup_not_found');
-
+  const pending = await findPending(deps, choice);
+  const { email, person } = pending;
   const names = [person.first_name, person.last_name];
   await requirePolicy(deps, { password: choice.password, owner: { email, names } });
   const hash = await deps.hasher.hash(choice.password, caller.hungUp);
 
   const work = () =>
     createFrom(deps, caller, {
-      person,
-      email,
+      ...pending,
       method: 'password',
       wayIn: newPassword(deps, hash, sql`account`),
-      spent,
     });
   if (!deps.config.requireVerifiedEmail) {
     const account = await work();
     if (account === null) return refuse(deps, caller, 'email_taken');
     return presentUser(account, ['user']);
   }
-  await noSoonerThan(HIDDEN_MS, work);
+  await hideCost(work);
   return null;
 }
 
-export interface Creation {
-  readonly person: PendingSignup;
+interface Pending {
+  readonly id: string;
   readonly email: string;
+  readonly person: PendingSignup;
+  /** The fragment that spends it. */
+  readonly spent: Fragment;
+}
+
+/** The sign-up that step 1 began for this address under this token. Refuses with `signup_not_found`. */
+export async function findPending(deps: Deps, { email, token }: Signup): Promise<Pending> {
+  const { address } = normalizeEmail(email);
+  const pending = await findChallenge(deps, deps.db, { purpose: 'signup', token });
+  const spent = removal(deps, { purpose: 'signup', token });
+  // A made-up token leaves nothing to record, and whoever makes tokens up must not fill the trail. Compared by mailbox and not by
+  // key: a neighbour's cookie may have brought their sign-up for admın@ to admin@.
+  if (pending === null || spent === null || !isSameAddress(String(pending.sentTo), address))
+    throw new Problem('signup_not_found');
+  const person = pending.data as unknown as PendingSignup;
+  return { id: pending.id, email: String(pending.sentTo), person, spent };
+}
+
+export interface Creation extends Omit<Pending, 'id'> {
   readonly method: 'password' | 'passkey';
   /** The fragment that inserts the password or the passkey, from the CTE `account`. */
   readonly wayIn: Fragment;
-  /** The fragment that spends the pending sign-up. */
-  readonly spent: Fragment;
 }
 
 /** Makes a sign-up's account, its password or passkey, and the verification mail in one statement; null for a taken address. */
@@ -115,7 +124,7 @@ export async function createFrom(
     caller,
     data: { method },
   });
-  const created = await finishSignup<Account | { id: null }>(deps.db, {
+  const created = await finishSignup(deps.db, {
     key: row.key,
     claimed: spent,
     account: accountCtes(row, sql`pending`),

@@ -1,3 +1,4 @@
+import type { Account } from '../accounts/account.ts';
 import { type EventRow, insertEvent } from '../audit/record.ts';
 import { insertChallenge } from '../challenges/issue.ts';
 import { insertMail } from '../delivery/enqueue.ts';
@@ -46,10 +47,10 @@ export async function beginSignup(
 }
 
 /** Runs the CTEs that finish a sign-up as one statement: the account, if one was made, and whether the sign-up was `open`. */
-export function finishSignup<Row>(
+export function finishSignup(
   database: Db,
   parts: { key: string; claimed: Fragment; account: Fragment; rest: readonly Fragment[] },
-): Promise<(Row & { readonly open: boolean }) | null> {
+): Promise<((Account | { readonly id: null }) & { readonly open: boolean }) | null> {
   return database.share(
     sql`
     with pending as (${parts.claimed}),

@@ -4,15 +4,9 @@ import type { Deps } from '../platform/deps.ts';
 import type { Secrets } from '../platform/secrets.ts';
 import type { Fragment } from '../platform/sql.ts';
 import { uuidAt, uuidBytes } from '../platform/uuid.ts';
-import {
-  deleteDevice,
-  deleteDevicesOf,
-  hasNamed,
-  insertDevice,
-  selectDevices,
-  selectKnownDevice,
-  touchDevice,
-} from './queries.ts';
+import { deleteDevice, hasNamed, selectKnownDevice } from './queries.ts';
+
+export { devicesOfUser, forgetDevicesOf, newDeviceFragment, seenDeviceFragment } from './queries.ts';
 
 /** A device that has logged in to an account before, as its cookie or `device_token` says. */
 export interface DeviceClaim {
@@ -50,19 +44,6 @@ export function deviceName({ userAgent }: Caller): string {
   return userAgent === '' ? 'Unknown device' : userAgent.slice(0, 200);
 }
 
-/** Makes a device known, as a part of the statement that lets its user in: `insert into known_devices …`. */
-export function newDeviceFragment(
-  device: { deviceId: string; name: string; now: Date },
-  source: Fragment,
-): Fragment {
-  return insertDevice(device, source);
-}
-
-/** The same for a device that was known before: `update known_devices …`, which changes nothing if it was removed meanwhile. */
-export function seenDeviceFragment(device: { deviceId: string; now: Date }, source: Fragment): Fragment {
-  return touchDevice(device, source);
-}
-
 /** A condition: whether a device of the same name has logged in to the account before. */
 export function isNamedAlready(userId: string, caller: Caller): Fragment {
   return hasNamed(userId, deviceName(caller));
@@ -78,23 +59,9 @@ export function findKnownDevice(
   return ids.length === 0 ? Promise.resolve(null) : selectKnownDevice(database, userId, ids);
 }
 
-/** The devices that have logged in to an account, the latest first: up to `limit` of those that follow `after`. */
-export function devicesOfUser(
-  database: Sql,
-  userId: string,
-  place: { after: readonly string[] | null; limit: number },
-) {
-  return selectDevices(database, userId, place);
-}
-
 /** Makes a device a stranger again. */
 export function forgetDevice(database: Sql, { userId, deviceId }: DeviceClaim): Promise<number> {
   return deleteDevice(database, userId, deviceId);
-}
-
-/** Makes every device of an account a stranger again: after a reset, a theft, a logout from everywhere. */
-export function forgetDevicesOf(database: Sql, userId: string): Promise<number> {
-  return deleteDevicesOf(database, userId);
 }
 
 /** A new device's id, and the token that it is known by. */

@@ -1,17 +1,11 @@
-import type { Sql, Tx } from '../platform/database.ts';
+import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { uuidBytes } from '../platform/uuid.ts';
-import {
-  clearLockout,
-  deleteLockoutsOf,
-  findLockouts,
-  insertAttempt,
-  lockForWriting,
-  markNotified,
-  returnAttempt,
-} from './queries.ts';
+import { clearLockout, insertAttempt, markNotified, returnAttempt } from './queries.ts';
+
+export { lockoutsOf, lockStands, unlockAccount } from './queries.ts';
 
 /**
  * Whose failures are counted together. A known device has a lane of its own, so that strangers who fail at an account
@@ -121,27 +115,9 @@ export async function checkOrGiveBack<T>(
   }
 }
 
-/** Whether the lock that an attempt set still holds the lane. If so, nobody changes the lane until the transaction ends. */
-export function lockStands(
-  tx: Tx,
-  lock: { readonly subject: Buffer; readonly until: Date },
-): Promise<boolean> {
-  return lockForWriting(tx, lock);
-}
-
 /** True for the first caller to tell the owner of a lock; false until a day without failure has passed. */
 export function markLockNotified({ clock }: Deps, database: Sql, subject: Buffer): Promise<boolean> {
   return markNotified(database, subject, clock.now());
-}
-
-/** Lifts every lock of an account, after a reset or for an administrator. Returns how many lanes had failures. */
-export function unlockAccount(database: Sql, userId: string): Promise<number> {
-  return deleteLockoutsOf(database, userId);
-}
-
-/** An account's lanes that have failures, for an operator: their times, and whether a lane is a known device's own. */
-export function lockoutsOf(database: Sql, userId: string) {
-  return findLockouts(database, userId);
 }
 
 /**

@@ -132,8 +132,8 @@ export function returnAttempt(
       and window_started_at = coalesce(${windowStartedAt ?? null}::timestamptz, window_started_at)`);
 }
 
-/** Removes an account's counters that remember anything; returns how many. */
-export function deleteLockoutsOf(database: Sql, userId: string): Promise<number> {
+/** Lifts every lock of an account, after a reset or for an administrator. Returns how many lanes had failures. */
+export function unlockAccount(database: Sql, userId: string): Promise<number> {
   return database.run(sql`delete from lockouts where user_id = ${userId}::uuid and ${remembers}`);
 }
 
@@ -145,15 +145,15 @@ export interface LockoutRow {
   readonly known_device: boolean;
 }
 
-/** An account's counters that remember anything, the latest failure first. */
-export function findLockouts(database: Sql, userId: string): Promise<LockoutRow[]> {
+/** An account's lanes that have failures, for an operator, the latest failure first. */
+export function lockoutsOf(database: Sql, userId: string): Promise<LockoutRow[]> {
   return database.rows<LockoutRow>(sql`
     select greatest(failures, in_a_row) as failures, locked_until, last_failure_at, length(subject) > 16 as known_device
     from lockouts where user_id = ${userId}::uuid and ${remembers} order by last_failure_at desc`);
 }
 
-/** Locks a subject's row, provided that its lockout ends exactly at `until`; else false. */
-export async function lockForWriting(
+/** Whether the lock that an attempt set still holds the lane. If so, nobody changes the lane until the transaction ends. */
+export async function lockStands(
   tx: Tx,
   { subject, until }: { subject: Buffer; until: Date },
 ): Promise<boolean> {
@@ -183,8 +183,8 @@ export interface DeviceRow {
   readonly last_seen_at: Date;
 }
 
-/** The devices of an account, the latest first: up to `limit` of those that follow `after` (`last_seen_at`, `id`). */
-export function selectDevices(
+/** The devices that have logged in to an account, the latest first: up to `limit` of those after `last_seen_at` and `id`. */
+export function devicesOfUser(
   database: Sql,
   userId: string,
   { after, limit }: { after: readonly string[] | null; limit: number },
@@ -196,13 +196,13 @@ export function selectDevices(
     order by last_seen_at desc, id desc limit ${limit}::int`);
 }
 
-/** Removes every device of an account. */
-export function deleteDevicesOf(database: Sql, userId: string): Promise<number> {
+/** Makes every device of an account a stranger again: after a reset, a theft, a logout from everywhere. */
+export function forgetDevicesOf(database: Sql, userId: string): Promise<number> {
   return database.run(sql`delete from known_devices where user_id = ${userId}::uuid`);
 }
 
-/** Writes a new device; writes nothing if `source`, which holds the user's `id`, has no row. */
-export function insertDevice(
+/** Makes a device known, in the statement that lets its user in; nothing if `source`, which holds their `id`, has no row. */
+export function newDeviceFragment(
   { deviceId, name, now }: { deviceId: string; name: string; now: Date },
   source: Fragment,
 ): Fragment {
@@ -211,8 +211,11 @@ export function insertDevice(
     select ${deviceId}::uuid, id, ${name}::text, ${now}::timestamptz, ${now}::timestamptz from ${source}`;
 }
 
-/** Writes when a device was last seen. A device that was removed meanwhile stays removed. */
-export function touchDevice({ deviceId, now }: { deviceId: string; now: Date }, source: Fragment): Fragment {
+/** The same for a device that was known before; one that was removed meanwhile stays removed. */
+export function seenDeviceFragment(
+  { deviceId, now }: { deviceId: string; now: Date },
+  source: Fragment,
+): Fragment {
   return sql`
     update known_devices set last_seen_at = ${now}::timestamptz
     where id = ${deviceId}::uuid and exists (select from ${source})`;
@@ -240,8 +243,8 @@ export async function selectKnownDevice(
   return row?.id ?? null;
 }
 
-/** Removes counters that remember nothing by now; passes over what another sweep holds. */
-export function deleteForgottenLockouts(database: Sql, now: Date, limit: number): Promise<number> {
+/** Deletes up to `limit` counters that remember nothing by `now`, but none that another sweep holds; returns how many. */
+export function sweepLockouts(database: Sql, now: Date, limit: number): Promise<number> {
   return database.run(sql`
     delete from lockouts where subject = any(array(
       select subject from lockouts where kept_until < ${now.toISOString().slice(0, 10)}::date

@@ -3,13 +3,13 @@ import type { Config } from '../config.ts';
 import { believesPeer } from './client-address.ts';
 
 /** Says whether the client speaks HTTPS, either to this process or to a proxy in front of it. */
-export type HttpsReader = (request: Pick<FastifyRequest, 'protocol' | 'headers' | 'socket'>) => boolean;
+type HttpsReader = (request: Pick<FastifyRequest, 'protocol' | 'headers' | 'socket'>) => boolean;
 
 /**
  * True if PUBLIC_URL is https, if the connection is TLS, or if a believed proxy (TRUST_PROXY) says so. Of several entries,
  * the first is from the proxy that the client spoke to; a client that makes one up changes only its own cookies.
  */
-export function httpsReader({ publicUrl, trustProxy }: Config['http']): HttpsReader {
+function httpsReader({ publicUrl, trustProxy }: Config['http']): HttpsReader {
   if (publicUrl.startsWith('https:')) return () => true;
   const isBelieved = believesPeer(trustProxy);
   return ({ protocol, headers, socket }) => {

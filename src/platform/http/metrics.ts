@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Gauge } from 'prom-client';
 import type { Deps } from '../deps.ts';
+import { sha256 } from '../digest.ts';
 import { loadOnce } from '../load-once.ts';
 import { Problem } from '../problems.ts';
 import { type App, patternOf } from './app.ts';
@@ -23,7 +24,7 @@ export interface Readings {
 export function measure(
   app: FastifyInstance,
   { db, hasher, config }: Deps,
-  readings: readonly Readings[] = [],
+  readings: readonly Readings[],
 ): (app: App) => void {
   const durations = openDurations(
     'http_request_duration_seconds',
@@ -55,7 +56,7 @@ function isNeighbour({ socket, headers }: FastifyRequest): boolean {
 function bears({ headers: { authorization = '' } }: FastifyRequest, token: string | null): boolean {
   const presented = bearerIn(authorization);
   if (token === null || presented === null) return false;
-  const [given, expected] = [presented, token].map(text => createHash('sha256').update(text).digest());
+  const [given, expected] = [presented, token].map(sha256);
   return timingSafeEqual(given as Buffer, expected as Buffer);
 }
 

@@ -1,6 +1,6 @@
-import pg, { type ClientBase } from 'pg';
+import type { ClientBase } from 'pg';
 import { MigrationError } from './migration-error.ts';
-import { refuseReadOnly } from './read-only.ts';
+import { explaining } from './read-only.ts';
 import type { Revision } from './revisions.ts';
 import { refuseUnfit } from './unfit.ts';
 
@@ -37,17 +37,11 @@ export async function createVersionTable(client: ClientBase): Promise<void> {
     .catch(explain);
 }
 
-function explain(error: unknown): never {
-  refuseReadOnly(error);
-  if (error instanceof pg.DatabaseError && error.code === '42501') {
-    throw new MigrationError(
-      `This role may not do that to the schema (${error.message}): set MIGRATE_DATABASE_URL to the role that owns it, ` +
-        'and run "npm run db -- upgrade head", which also grants what the service needs',
-      { cause: error },
-    );
-  }
-  throw error;
-}
+const explain = explaining(
+  error =>
+    `This role may not do that to the schema (${error.message}): set MIGRATE_DATABASE_URL to the role that owns it, ` +
+    'and run "npm run db -- upgrade head", which also grants what the service needs',
+);
 
 interface Standing {
   /** How many of the known revisions are applied; these are always the first ones. */

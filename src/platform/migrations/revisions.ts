@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { sha256 } from '../digest.ts';
 import { MigrationError } from './migration-error.ts';
 
 /** One step of the schema: a pair of plain SQL files, `<id>.up.sql` and `<id>.down.sql`. */
@@ -27,7 +27,7 @@ export async function readRevisions(folder: URL = REVISIONS_FOLDER): Promise<Rev
         if (!files.includes(`${id}.${half}.sql`)) throw new MigrationError(`${id}.${half}.sql is missing`);
       }
       const [up, down] = await Promise.all([read(folder, `${id}.up.sql`), read(folder, `${id}.down.sql`)]);
-      return { id, up, down, checksum: createHash('sha256').update(up).digest('hex') };
+      return { id, up, down, checksum: sha256(up).toString('hex') };
     }),
   );
 }

@@ -3,8 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Ending } from '../ending.ts';
 import { connect, type Say } from './connect.ts';
-import { MigrationError } from './migration-error.ts';
-import { refuseReadOnly } from './read-only.ts';
+import { explaining } from './read-only.ts';
 import { liftTimeLimits, timeLimits } from './time-limits.ts';
 
 export type ScratchConnection = Pick<pg.Client, 'host' | 'port' | 'database'> & {
@@ -77,14 +76,8 @@ async function dropAbandoned(admin: pg.Client): Promise<void> {
     await admin.query(`drop database ${pg.escapeIdentifier(name)}`).catch(() => {});
 }
 
-function explain(error: unknown): never {
-  refuseReadOnly(error);
-  if (error instanceof pg.DatabaseError && error.code === '42501') {
-    throw new MigrationError(
-      'The schema in code was not compared: it is built in a scratch database, for which this role needs CREATEDB ' +
-        '(alter role … createdb). Where the development dependencies are absent, "check" does without',
-      { cause: error },
-    );
-  }
-  throw error;
-}
+const explain = explaining(
+  () =>
+    'The schema in code was not compared: it is built in a scratch database, for which this role needs CREATEDB ' +
+    '(alter role … createdb). Where the development dependencies are absent, "check" does without',
+);

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { createVersionTable } from './applied.ts';
 import { grantTo } from './grants.ts';
-import { MigrationError } from './migration-error.ts';
-import { refuseReadOnly } from './read-only.ts';
+import { explaining } from './read-only.ts';
 import type { Revision } from './revisions.ts';
 
 /**
@@ -29,14 +28,8 @@ export async function inScratchSchema<T>(
   }
 }
 
-function explain(error: unknown): never {
-  refuseReadOnly(error);
-  if (error instanceof pg.DatabaseError && error.code === '42501') {
-    throw new MigrationError(
-      'The catalogue was not compared: the revisions are built in a scratch schema, and this role may not create one. ' +
-        'Set MIGRATE_DATABASE_URL to the role that owns the schema',
-      { cause: error },
-    );
-  }
-  throw error;
-}
+const explain = explaining(
+  () =>
+    'The catalogue was not compared: the revisions are built in a scratch schema, and this role may not create one. ' +
+    'Set MIGRATE_DATABASE_URL to the role that owns the schema',
+);
