@@ -91,6 +91,27 @@ test('a code of the step that confirmed the app is spent', async () => {
   service.deps.clock.advance(30);
 });
 
+test('each step of the window is good once, in any order', async () => {
+  const { who, uri } = await withTotp();
+  service.deps.clock.advance(90);
+  const submit = async (delta: number) => {
+    const at = new Date(service.deps.clock.now().getTime() + delta * 30_000);
+    const body = { mfa_token: await demand(who), factor: 'totp', code: codeAt(uri, at) };
+    return (await service.call('POST', '/token/mfa', { body })).statusCode;
+  };
+  const inTurn = async (deltas: number[]) => {
+    const statuses: number[] = [];
+    for (const delta of deltas) statuses.push(await submit(delta));
+    return statuses;
+  };
+  expect(await inTurn([2, 1, 0, -1, -2])).toEqual([401, 200, 200, 200, 401]);
+  expect(await inTurn([1, 0, -1])).toEqual([401, 401, 401]);
+  service.deps.clock.advance(30);
+  expect(await inTurn([-1, 0, 1, 0, -1])).toEqual([401, 401, 200, 401, 401]);
+  service.deps.clock.advance(60);
+  expect(await inTurn([1, -1, 0, 0])).toEqual([200, 401, 200, 401]);
+});
+
 test('five wrong codes burn the mfa_token, and a right one after them is refused', async () => {
   const { who, uri } = await withTotp();
   const mfa_token = await demand(who);

@@ -77,14 +77,27 @@ export async function confirmFactor(
   return confirmed !== null;
 }
 
-/** Spends a time step: false when it, or a later one, was used before (RFC 6238 §5.2). */
+/**
+ * Spends a time step: false when it was used before (RFC 6238 §5.2), or lies more than two behind the latest that was. Those two
+ * are remembered in `steps_before`, a bit each, so that a clock that is set right does not keep its owner out.
+ */
 export async function spendStep(
   database: Sql,
   { id, step, now }: { id: string; step: number; now: Date },
 ): Promise<boolean> {
   const written = await database.run(sql`
-    update factors set last_step = ${step}::bigint, last_used_at = ${now}::timestamptz
-    where id = ${id}::uuid and confirmed_at is not null and (last_step is null or last_step < ${step}::bigint)`);
+    update factors set last_used_at = ${now}::timestamptz, last_step = greatest(last_step, ${step}::bigint),
+      steps_before = case ${step}::bigint - last_step
+        when -1 then steps_before | 1
+        when -2 then steps_before | 2
+        when 1 then (steps_before << 1 | 1) & 3
+        when 2 then 2
+        else 0 end
+    where id = ${id}::uuid and confirmed_at is not null and case last_step - ${step}::bigint
+      when 0 then false
+      when 1 then steps_before & 1 = 0
+      when 2 then steps_before & 2 = 0
+      else last_step is null or last_step < ${step}::bigint end`);
   return written === 1;
 }
 

@@ -1,6 +1,16 @@
 import { defineEntity } from '@mikro-orm/core';
 import { users } from '../accounts/schema.ts';
-import { bigint, bytes, instant, json, ofOwner, oneOf, text, uuid } from '../platform/migrations/columns.ts';
+import {
+  bigint,
+  bytes,
+  instant,
+  integer,
+  json,
+  ofOwner,
+  oneOf,
+  text,
+  uuid,
+} from '../platform/migrations/columns.ts';
 
 export const factors = defineEntity({
   name: 'factors',
@@ -13,6 +23,7 @@ export const factors = defineEntity({
     phone_number: text().nullable(),
     credential: json().nullable(),
     last_step: bigint().nullable(),
+    steps_before: integer().default(0),
     created_at: instant(),
     confirmed_at: instant().nullable(),
     last_used_at: instant().nullable(),

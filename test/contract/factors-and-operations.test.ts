@@ -143,6 +143,10 @@ describe('operations', () => {
     const metrics = await world.call('GET', '/metrics');
     expect(metrics.headers['content-type']).toMatch(/^text\/plain/);
     expect(metrics.body).toMatch(/^# (HELP|TYPE) /m);
+    const sample = /^[a-z0-9_]+(?:\{(?:[a-z_]+="[^"]*",?)+\})? (?:-?[0-9.]+(?:e[-+]?[0-9]+)?|NaN|[-+]Inf)$/;
+    expect(metrics.body.split('\n').filter(line => !/^(?:#.*)?$/.test(line) && !sample.test(line))).toEqual(
+      [],
+    );
   });
 
   test('/.well-known names this issuer, its endpoints and its keys', async () => {

@@ -12,6 +12,15 @@ test('the process environment wins, and an empty value counts as unset', () => {
   expect([config.http.port, config.logLevel, config.tokens.audience]).toEqual([9002, 'debug', 'entrecore']);
 });
 
+test('the word that the documentation has for a default can be written out: all, off or none', () => {
+  dotenv('TRUST_PROXY=1\nPASSWORD_BREACH_CHECK_URL=off\nREDIS_URL=none\n');
+  const { config, describe } = load({ TRUST_PROXY: 'none', SMS_COUNTRIES: 'All', GOOGLE_CLIENT_ID: 'none' });
+  expect(config).toEqual(load({ TRUST_PROXY: 'none' }).config);
+  expect(config.http.trustProxy).toBeNull();
+  expect(describe()).toContain('SMS_COUNTRIES  (not set: all)');
+  expect(faultsOf({ SMS_COUNTRIES: 'none' })).toHaveLength(1);
+});
+
 test('a near-miss in the process environment is a warning, an everyday name is not', () => {
   const { warnings } = load({ JWT_SECRETKEY: 'x', PATH: '/bin', HOME: '/', POST: '1', HOSTNAME: 'h' });
   expect(warnings).toEqual(['JWT_SECRETKEY is not a variable of this service. Did you mean JWT_SECRET_KEY?']);

@@ -18,7 +18,7 @@ export function oidcProviders(value: string): readonly OidcProvider[] {
   const parsed = json(value);
   if (!Array.isArray(parsed)) throw new Unacceptable('must be a JSON list of providers');
   const ids = new Set<unknown>();
-  const providers = parsed.map(withIssuer);
+  const providers = parsed.map(completed);
   const complaints = providers.flatMap((provider, index) => {
     const id = idOf(provider);
     const twice = isText(id) && ids.has(id);
@@ -32,10 +32,16 @@ export function oidcProviders(value: string): readonly OidcProvider[] {
 
 const idOf = (provider: unknown) => (provider as Partial<OidcProvider> | null)?.id;
 
-function withIssuer(entry: unknown): unknown {
+function completed(entry: unknown): unknown {
   if (typeof entry !== 'object' || entry === null) return entry;
-  const issuer = ISSUERS[(entry as { type?: string }).type ?? ''];
-  return issuer === undefined ? entry : { issuer, ...entry };
+  const { type, scopes } = entry as { type?: string; scopes?: unknown };
+  const issuer = ISSUERS[type ?? ''];
+  return {
+    ...(issuer !== undefined && { issuer }),
+    ...entry,
+    // As OAuth writes them (RFC 6749 §3.3).
+    ...(typeof scopes === 'string' && { scopes: scopes.split(/\s+/).filter(scope => scope !== '') }),
+  };
 }
 
 function complaintsAbout(provider: unknown): string[] {
@@ -67,7 +73,7 @@ const isListOfTexts = (value: unknown) =>
   Array.isArray(value) && value.every(item => typeof item === 'string');
 
 function complaintsAboutId(id: string): string[] {
-  if (!/^[a-z0-9][a-z0-9-]*$/.test(id)) return ['"id" is made of a-z, 0-9 and -'];
+  if (!/^[a-z0-9][a-z0-9_-]*$/.test(id)) return ['"id" is made of a-z, 0-9, _ and -'];
   if (id === 'google') return ['the id "google" belongs to GOOGLE_CLIENT_ID'];
   return id === 'providers' || id === 'exchange' ? [`the id "${id}" is a route's name`] : [];
 }

@@ -28,7 +28,7 @@ const nearestName = nameFinder(KNOWN);
 
 /**
  * Collects the wanted variables that are given: the process environment first, then `.env`, then the files that NAME_FILE
- * names. Empty means unset. An unknown name in `.env` is a fault; a near-miss in the environment is a warning. Throws
+ * names. Empty means unset, and so does the word that is documented as the default. An unknown name in `.env` is a fault; a near-miss in the environment is a warning. Throws
  * `ConfigError` if `.env` cannot be read: every variable in it would be judged as missing.
  */
 export function collect(
@@ -55,14 +55,22 @@ export function collect(
     if (own !== null && inFile !== null) {
       faults.push(`${name} and ${name}_FILE are both set: keep one of them.`);
       unusable.add(name);
-    } else if (own !== null) given.set(name, own);
-    else if (inFile !== null) {
+    } else if (own !== null) {
+      // Not like an empty one, which lets `.env` speak: here somebody said what they want.
+      if (!isWordForDefault(name, own.text)) given.set(name, own);
+    } else if (inFile !== null) {
       const text = readSecretFile(name, resolve(folder, inFile.text), faults);
       if (text === null) unusable.add(name);
       else given.set(name, { text, source: 'file' });
     } else if (broken.has(name) || broken.has(`${name}_FILE`)) unusable.add(name);
   }
   return { given, unusable, faults, warnings: misspelt(environment) };
+}
+
+/** Whether a text is how .env.example says that nothing is set: all, off or none. */
+function isWordForDefault(name: Name, text: string): boolean {
+  const word = /^(?:all|off|none)\b/.exec(variableOf(name).fallbackText ?? '')?.[0];
+  return text.toLowerCase() === word;
 }
 
 function readEnvFile(path: string): EnvFile {

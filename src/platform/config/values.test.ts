@@ -47,11 +47,25 @@ describe('a variable of several parts names every part that is wrong', () => {
     ]);
   });
 
+  test('an id may hold _, and scopes may be one text, as OAuth writes them', () => {
+    const entry = {
+      id: 'my_idp-2',
+      name: 'X',
+      issuer: 'https://x.example',
+      client_id: 'c',
+      client_secret: 's',
+    };
+    const scopesOf = (scopes: unknown) =>
+      load({ OIDC_PROVIDERS: JSON.stringify([{ ...entry, scopes }]) }).config.oidcProviders[0]?.scopes;
+    for (const scopes of ['openid email', ' openid  email ', ['openid', 'email']])
+      expect(scopesOf(scopes)).toEqual(['openid', 'email']);
+  });
+
   test('each member of an entry of OIDC_PROVIDERS', () => {
-    const entry = { id: 'X!', issuer: 'http://x.example', client_id: 7, scopes: 'openid', secret: 's' };
+    const entry = { id: 'X!', issuer: 'http://x.example', client_id: 7, scopes: 7, secret: 's' };
     const said = (entries: unknown) => faultsOf({ OIDC_PROVIDERS: JSON.stringify(entries) });
     expect(said([entry])).toEqual([
-      'OIDC_PROVIDERS must be right in entry 1: "name" must be a text, "client_id" must be a text, "client_secret" must be a text, "scopes" must be a list of texts, there is no member "secret", "id" is made of a-z, 0-9 and -, "issuer" must start with https:// (plain http is accepted on localhost only).',
+      'OIDC_PROVIDERS must be right in entry 1: "name" must be a text, "client_id" must be a text, "client_secret" must be a text, "scopes" must be a list of texts, there is no member "secret", "id" is made of a-z, 0-9, _ and -, "issuer" must start with https:// (plain http is accepted on localhost only).',
     ]);
     const missing = ['id', 'name', 'issuer', 'client_id', 'client_secret'].map(
       name => `"${name}" must be a text`,

@@ -42,7 +42,9 @@ export function measure(
       if (!isNeighbour(request) && !bears(request, config.http.metricsToken)) throw new Problem('not_found');
       const { registry, refreshers } = await gauges();
       await Promise.all(refreshers.map(refresh => refresh()));
-      return reply.type(registry.contentType).send(durations.text() + (await registry.metrics()));
+      // The library writes Nan for a mean of nothing yet; the text format knows only NaN.
+      const figures = (await registry.metrics()).replaceAll(/ Nan$/gm, ' NaN');
+      return reply.type(registry.contentType).send(durations.text() + figures);
     });
   };
 }

@@ -1,0 +1,2 @@
+-- remember the steps before the last
+alter table "factors" drop column "steps_before";
