@@ -220,6 +220,9 @@ describe('bodies that cannot be read', () => {
     for (const text of ['Ad\\u0000a', 'Ad\\ud800a']) {
       const answer = await raw('/signup', 'application/json', `{"first_name": "${text}"}`);
       expectIssues(answer, 'body.first_name string_unicode');
+      const passwords = `{"email": "x@example.com", "password": "${text}", "confirm_password": "${text}"}`;
+      const first = await raw('/signup/set-password', 'application/json', passwords);
+      expectIssues(first, 'body.password string_unicode');
     }
     const secret = 'Sesame-open-9';
     const body = { email: 'x@example.com', password: secret, confirm_password: 17 };
