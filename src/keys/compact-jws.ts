@@ -1,5 +1,8 @@
-/** Longest token that is looked at, in characters: ours are below 2 KiB unless someone holds hundreds of permissions. */
-const MAX_TOKEN_LENGTH = 8192;
+/**
+ * Longest token that is looked at, in characters: the most that the headers of a request hold. Ours are below 2 KiB unless
+ * someone holds hundreds of permissions.
+ */
+const MAX_TOKEN_LENGTH = 16_384;
 
 /** The parts of a token, still in base64url. */
 export interface CompactJws {

@@ -43,7 +43,7 @@ function profileForm(view: View, { account }: UserPrincipal, { values, profile =
     failure: profile,
     fields: html`<div class="pair">
 ${field(view, profile, { name: 'first_name', label: signUp.firstName, value: filled.first_name, autocomplete: 'given-name', maxLength: 100 })}
-${field(view, profile, { name: 'last_name', label: signUp.lastName, value: filled.last_name, autocomplete: 'family-name', maxLength: 100 })}
+${field(view, profile, { name: 'last_name', label: signUp.lastName, value: filled.last_name, autocomplete: 'family-name', maxLength: 100, optional: account.last_name === '' })}
 </div>
 ${field(view, profile, { name: 'username', label: words.username, value: filled.username, autocomplete: 'username', hint: words.usernameHint })}
 ${field(view, profile, { name: 'phone_number', label: signUp.phone, type: 'tel', value: filled.phone_number, autocomplete: 'tel', optional: true })}`,

@@ -109,6 +109,21 @@ test('thousands of sessions, devices, links and messages are told whole, a page 
   expect(Math.max(...chunks.map(chunk => chunk.length))).toBeLessThan(250_000);
 });
 
+test('what a waiting mail is told is told in snake_case, as all JSON is (http-api.md, Conventions)', async () => {
+  const { who, token } = await member(world);
+  const moved = await world.call('PUT', '/users/me', { token, body: { email: 'elsewhere@example.com' } });
+  expect(moved.statusCode, moved.body).toBe(200);
+  await world.deps.db.run(sql`
+    update outbox set params = params || '{"userAgent": "curl/8", "newEmail": "elsewhere@example.com"}'
+    where user_id = ${who.id}::uuid and template = 'email-change-notice'`);
+  const { messages } = (await world.call('GET', '/users/me/export', { token })).json();
+  const notice = messages.find(({ template }: { template: string }) => template === 'email-change-notice');
+  expect(notice.params).toMatchObject({ user_agent: 'curl/8', new_email: 'elsewhere@example.com' });
+  expect(messages.flatMap(({ params }: { params: object }) => Object.keys(params)).join()).not.toMatch(
+    /[A-Z]/,
+  );
+});
+
 test('every table that stores something of a person is told: a new one belongs into the export', async () => {
   const rows = await world.deps.db.rows<{ name: string }>(sql`
     select conrelid::regclass::text as name from pg_constraint

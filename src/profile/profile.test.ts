@@ -44,6 +44,30 @@ describe('PUT /users/me', () => {
     expect([answer.statusCode, answer.json().full_name], answer.body).toEqual([200, `${name} ${name}`]);
   });
 
+  test('somebody of one name can send back what was read; nobody else can give up the last name', async () => {
+    const [plato, ada] = [await member(), await member()];
+    await world.deps.db.run(sql`
+      update users set first_name = 'Plato', last_name = '', full_name = 'Plato' where id = ${plato.who.id}::uuid`);
+    const { first_name, last_name, full_name, username, phone_number, email } = await me(plato);
+    const read = { first_name, last_name, full_name, username, phone_number, email };
+    const answer = await put(plato, read);
+    expect([answer.statusCode, answer.json()], answer.body).toEqual([200, expect.objectContaining(read)]);
+    expect((await put(plato, { first_name: 'Aristocles', last_name: '' })).json().full_name).toBe(
+      'Aristocles',
+    );
+    const refused = await put(ada, { last_name: '' });
+    expect([refused.statusCode, refused.json().detail]).toEqual([
+      422,
+      [
+        {
+          type: 'string_too_short',
+          loc: ['body', 'last_name'],
+          msg: 'String should have at least 1 character',
+        },
+      ],
+    ]);
+  });
+
   test.each([
     { roles: ['admin'] },
     { disabled: false },

@@ -76,8 +76,16 @@ export async function selectTold(
   ids: readonly string[],
 ): Promise<readonly object[]> {
   const { table, told } = longLists[list];
-  const rows = await database.rows<{ told: object }>(sql`
+  const rows = await database.rows<{ told: { params?: object } }>(sql`
     select to_jsonb(t) as told from (
       select ${createdAt}, ${told} from ${table} l where id = any(${ids}::uuid[]) order by l.created_at, l.id) as t`);
-  return rows.map(row => row.told);
+  return rows.map(({ told: { params, ...rest } }) =>
+    params === undefined ? rest : { ...rest, params: inSnakeCase(params) },
+  );
+}
+
+// Templates name what they are told in camelCase, all our JSON in snake_case.
+function inSnakeCase(params: object): object {
+  const nameOf = (key: string) => key.replaceAll(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(params).map(([key, value]) => [nameOf(key), value]));
 }

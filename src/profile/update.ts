@@ -27,7 +27,8 @@ export async function updateProfile(
   change: OwnChange,
 ): Promise<UserBody> {
   const { userId, caller } = principal;
-  const profile = await normalizeProfile(change);
+  const stillNone = change.last_name === '' && principal.account.last_name === '';
+  const profile = await normalizeProfile(stillNone ? { ...change, last_name: undefined } : change);
   const address = change.email === undefined ? null : normalizeEmail(change.email).address;
   if (address !== null && address !== principal.account.email) requireRecent(deps, principal);
 

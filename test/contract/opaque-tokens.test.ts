@@ -167,6 +167,23 @@ test('null is nothing in any other member that may be left out, where it could m
   expectProblem(await post('/oauth/liar/id-token', { token: 'x', nonce: null }), 'invalid_id_token');
 });
 
+test('the access token of somebody with many permissions is as wrong as any other', async () => {
+  const root = await person(world, { roles: ['admin'] });
+  const { access_token: token } = await logIn(world, root);
+  for (let made = 0; made < 100; made++) {
+    const body = { name: `${'application'.repeat(4)}${made}:administer`, description: 'x' };
+    expect((await world.call('POST', '/permissions', { token, body })).statusCode).toBe(201);
+  }
+  const { access_token: long } = await logIn(world, root);
+  expect((await world.call('GET', '/users/me', { token: long })).statusCode).toBe(200);
+  const post = (url: string, body: object) => world.call('POST', url, { body });
+  expectProblem(await post('/refresh-token', { refresh_token: long }), 'invalid_refresh_token');
+  expectProblem(await post(`/refresh-token?token=${long}`, {}), 'invalid_refresh_token');
+  const reset = { token: long, ...passwords };
+  expectProblem(await post('/password-reset/confirm', reset), 'invalid_reset_token');
+  expectProblem(await world.call('POST', `/verify-email/${long}`), 'invalid_verification_token');
+});
+
 test('a path takes as long a token as a body', async () => {
   for (const text of [jwt, 'x'.repeat(TOKEN_MAX)])
     expectProblem(await world.call('POST', `/verify-email/${text}`), 'invalid_verification_token');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TOKEN_MAX } from '../../src/platform/http/opaque-token.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { testConfig } from '../support/deps.ts';
 import { logIn, person } from '../support/people.ts';
@@ -131,7 +132,7 @@ describe('web clients elsewhere', () => {
     ['no escape', 'GET', '/roles/100%', 'malformed_request'],
     ['no UTF-8', 'POST', '/verify-email/%ff', 'malformed_request'],
     ['U+0000', 'GET', '/users?q=%00', 'validation_failed'],
-    ['too long', 'POST', `/verify-email/${'x'.repeat(4097)}`, 'validation_failed'],
+    ['too long', 'POST', `/verify-email/${'x'.repeat(TOKEN_MAX + 1)}`, 'validation_failed'],
   ] as const)('a web client can read what is wrong with an address: %s', async (_what, method, url, code) => {
     const asked = { origin: friend, 'access-control-request-method': method };
     const before = await secure.call('OPTIONS', url, { headers: asked });

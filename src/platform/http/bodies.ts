@@ -172,15 +172,16 @@ function countMembers(body: unknown): number {
   return count;
 }
 
-// Where in a body a string cannot be stored. Keeps a list of what is left to look at, as a body can be nested too deep for
-// recursion.
+// Where in a body the first string is that cannot be stored. Keeps a list of what is left to look at, as a body can be nested
+// too deep for recursion.
 function findUnstorable(body: unknown): (string | number)[] | null {
   const left: Place[] = [{ value: body, key: 'body', parent: null }];
   for (let place = left.pop(); place !== undefined; place = left.pop()) {
     const { value } = place;
     if (typeof value === 'string' && !isStorable(value)) return locOf(place);
     if (typeof value !== 'object' || value === null) continue;
-    for (const [key, member] of Object.entries(value)) {
+    // The last of the list is looked at next.
+    for (const [key, member] of Object.entries(value).reverse()) {
       if (!isStorable(key)) return locOf(place);
       left.push({ value: member, key: Array.isArray(value) ? Number(key) : key, parent: place });
     }

@@ -1,8 +1,11 @@
 import { Type } from '../json-schema.ts';
 import { optional } from './optional.ts';
 
-/** The most characters that a slot for an opaque token takes: more than any token of ours or a usual JWT has. */
-export const TOKEN_MAX = 4096;
+/**
+ * The most characters that a slot for an opaque token takes: as many as an access token can have that still fits among the
+ * headers of a request. Somebody with hundreds of permissions has a long one.
+ */
+export const TOKEN_MAX = 16_000;
 
 /**
  * The schema of a slot for an opaque token. It does not judge the token's form: one that is not ours, such as a JWT, gets the
