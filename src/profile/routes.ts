@@ -28,7 +28,7 @@ export function routes(app: App, deps: KeysDeps): void {
         tags: ['Users'],
         summary: 'Change my profile',
         description:
-          'Members that you leave out stay as they are. Unless you send `full_name`, it follows the two names. A new `email` needs a recent login, and is `pending_email` until it is confirmed from the new mailbox. Sending the present `email` calls the change off.',
+          'Members that you leave out stay as they are. Unless you send `full_name`, it follows the two names. A new `email` needs a recent login, and is `pending_email` until it is confirmed from the new mailbox. Sending the present `email`, and nothing else, calls the change off.',
         body: Type.Object(
           {
             first_name: Type.Optional(nameText),

@@ -29,7 +29,7 @@ export async function updateProfile(
   const { userId, caller } = principal;
   const stillNone = change.last_name === '' && principal.account.last_name === '';
   const profile = await normalizeProfile(stillNone ? { ...change, last_name: undefined } : change);
-  const address = change.email === undefined ? null : normalizeEmail(change.email).address;
+  const address = addressAskedFor(change, principal.account);
   if (address !== null && address !== principal.account.email) requireRecent(deps, principal);
 
   const verdict = await deps.db.transaction(async tx => {
@@ -60,6 +60,14 @@ export async function updateProfile(
   if ('taken' in verdict) throw new Problem('address_taken');
   if ('wait' in verdict) throw new Problem('rate_limited', { retryAfter: verdict.wait });
   return presentUser(verdict.written, principal.roles);
+}
+
+// The present address by itself calls a change of it off. Among other members it is what a client sends back of what it has read.
+function addressAskedFor({ email, ...others }: OwnChange, account: Account): string | null {
+  if (email === undefined) return null;
+  const { address } = normalizeEmail(email);
+  const isReadBack = address === account.email && Object.values(others).some(value => value !== undefined);
+  return isReadBack ? null : address;
 }
 
 const MEMBERS = [
