@@ -222,23 +222,31 @@ test.each<[string, (token: string, userId: string) => Promise<unknown>]>([
       expect(await carryOutRemoval(service.deps, userId)).toBe(true);
     },
   ],
-])('nor does one of a phone that %s while the code is being compared', async (_what, remove) => {
-  const { who, token } = await member(service);
-  const number = `+25471234569${place++}`;
-  await service.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
-  const body = { code: await nextCode(number, 1) };
-  expect((await service.call('POST', '/mfa/sms/confirm', { token, body })).statusCode).toBe(200);
-  const mfa_token = await demand(who);
-  await service.call('POST', '/token/mfa/sms', { body: { mfa_token } });
-  const code = await nextCode(number, 2);
-  const { db, hooks } = watchedDatabase(service.deps.databaseUrl);
-  try {
-    hooks.push({ text: 'consumed_at = case', before: () => remove(token, who.id) });
-    const deps = { ...service.deps, db };
-    const answer = answerSecondFactor(deps, caller, { mfaToken: mfa_token, factor: 'sms', code });
-    await expect(answer).rejects.toThrow(expect.objectContaining({ code: 'invalid_mfa_code' }));
-    expect(hooks).toEqual([]);
-  } finally {
-    await db.close();
-  }
-});
+])(
+  'nor does one of a phone that %s while the code is compared, or before the session starts',
+  async (_what, remove) => {
+    for (const [text, refusal] of [
+      ['consumed_at = case', 'invalid_mfa_code'],
+      ['set last_login_at', 'invalid_credentials'],
+    ] as const) {
+      const { who, token } = await member(service);
+      const number = `+25471234569${place++}`;
+      await service.call('POST', '/mfa/sms', { token, body: { phone_number: number } });
+      const body = { code: await nextCode(number, 1) };
+      expect((await service.call('POST', '/mfa/sms/confirm', { token, body })).statusCode).toBe(200);
+      const mfa_token = await demand(who);
+      await service.call('POST', '/token/mfa/sms', { body: { mfa_token } });
+      const code = await nextCode(number, 2);
+      const { db, hooks } = watchedDatabase(service.deps.databaseUrl);
+      try {
+        hooks.push({ text, before: () => remove(token, who.id) });
+        const deps = { ...service.deps, db };
+        const answer = answerSecondFactor(deps, caller, { mfaToken: mfa_token, factor: 'sms', code });
+        await expect(answer).rejects.toThrow(expect.objectContaining({ code: refusal }));
+        expect(hooks).toEqual([]);
+      } finally {
+        await db.close();
+      }
+    }
+  },
+);

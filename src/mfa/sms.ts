@@ -97,33 +97,35 @@ export async function textLoginCode(deps: Deps, asker: Asker & Occasion): Promis
 export type Occasion = { readonly loginId: string } | { readonly sessionId: string };
 
 /**
- * Whether the code is the newest that was texted, to the phone that is set up now, and for this occasion: a code for one
- * login is of no use to another (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins
- * alone. True for one of N callers at once.
+ * The phone that is set up now, if the code is the newest that was texted, to it, and for this occasion: a code for one login
+ * is of no use to another (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins alone. Null
+ * for all but one of N callers at once.
  */
 export async function spendSmsCode(
   deps: Deps,
   { userId, ...occasion }: { readonly userId: string } & Occasion,
   code: string,
-): Promise<boolean> {
+): Promise<{ factorId: string } | null> {
   const factor = await selectFactor(deps.db, { userId, kind: 'sms', confirmed: true });
-  return answerNewest(deps, 'sms-login', factor, { userId, code }, ({ loginId, sessionId }) =>
+  if (factor === null) return null;
+  const right = await answerNewest(deps, 'sms-login', factor, { userId, code }, ({ loginId, sessionId }) =>
     'loginId' in occasion
       ? loginId === occasion.loginId
       : sessionId === undefined || sessionId === occasion.sessionId,
   );
+  return right ? { factorId: factor.id } : null;
 }
 
 // A code proves the phone that it was texted to, and no other: its owner may have removed a lost one since.
 async function answerNewest(
   deps: Deps,
   purpose: Destination['purpose'],
-  factor: Pick<FactorRow, 'phone_number'> | null,
+  factor: Pick<FactorRow, 'phone_number'>,
   { userId, code }: { readonly userId: string; readonly code: string },
   isMeant: (data: Challenge['data']) => boolean = () => true,
 ): Promise<boolean> {
   const newest = await newestChallenge(deps, deps.db, { purpose, userId });
-  if (newest === null || newest.sentTo !== factor?.phone_number || !isMeant(newest.data)) return false;
+  if (newest === null || newest.sentTo !== factor.phone_number || !isMeant(newest.data)) return false;
   const answer = await answerCode(deps, deps.db, { purpose, id: newest.id, code });
   return typeof answer === 'object';
 }
