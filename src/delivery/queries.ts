@@ -148,15 +148,20 @@ export function markExpired(db: Sql, claimed: Claimed, now: Date): Promise<numbe
     where ${held(claimed)}`);
 }
 
-/** Withdraws one person's unsent text messages of one kind: they expire at once, and their secrets are erased. */
+/** Withdraws one person's unsent texts, of one kind or (null) of all: they expire at once, and their secrets are erased. */
 export function withdrawUnsent(
   tx: Sql,
-  { userId, template, now }: { userId: string | null; template: string; now: Date },
+  {
+    userId,
+    template,
+    reason,
+    now,
+  }: { userId: string | null; template: string | null; reason: string; now: Date },
 ): Promise<number> {
   return tx.run(sql`update outbox set dead_at = ${now}::timestamptz, expires_at = ${now}::timestamptz, claimed_until = null,
-      secrets_sealed = null, last_error = 'another code took its place'
-    where user_id = ${userId}::uuid and channel = 'sms' and template = ${template}::text and ${unsent}
-      and num_nulls(secrets_sealed) = 0`);
+      secrets_sealed = null, last_error = ${reason}::text
+    where user_id = ${userId}::uuid and channel = 'sms' and template = coalesce(${template}::text, template)
+      and ${unsent} and num_nulls(secrets_sealed) = 0`);
 }
 
 /** Makes messages that wait for a later time due now: the outage is over, or the clock was put back. */
