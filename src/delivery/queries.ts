@@ -164,11 +164,12 @@ export function withdrawUnsent(
       and ${unsent} and num_nulls(secrets_sealed) = 0`);
 }
 
-/** Makes messages that wait for a later time due now: the outage is over, or the clock was put back. */
-export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
+/** Makes messages that wait for a later time due now; with `pace`, none that waits for longer than this interval. */
+export function hasten(db: Sql, channel: string, now: Date, pace?: Fragment): Promise<number> {
   return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz
     where ${queued} and channel = ${channel}::text and next_attempt_at > ${now}::timestamptz
-      and claimed_until is null`);
+      and claimed_until is null
+      ${pace === undefined ? sql`` : sql`and next_attempt_at <= ${now}::timestamptz + ${pace}`}`);
 }
 
 export interface OutboxEntry {
