@@ -18,9 +18,12 @@ import { type FactorRow, replaceUnconfirmed, selectFactor } from './queries.ts';
 /** How long a texted code is good for, in seconds (ASVS 6.5.5: at most ten minutes). */
 const CODE_LIFETIME = 600;
 
-/** Refuses with `feature_disabled` where no way to send text messages is configured. */
-export function requireSms({ config: { sms } }: Deps): void {
-  if (sms.webhook === null && sms.twilio === null) throw new Problem('feature_disabled');
+/** Whether a way to send text messages is configured. */
+export const sendsTexts = ({ sms }: Deps['config']) => sms.webhook !== null || sms.twilio !== null;
+
+/** Refuses with `feature_disabled` unless `sendsTexts`. */
+export function requireSms({ config }: Deps): void {
+  if (!sendsTexts(config)) throw new Problem('feature_disabled');
 }
 
 /**
