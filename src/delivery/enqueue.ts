@@ -6,7 +6,7 @@ import type { Mails, MailTemplate, Texts, TextTemplate } from './messages.ts';
 import { insertMail, type OutboxRow, withdrawUnsent } from './queries.ts';
 import { wakeDelivery } from './wake.ts';
 
-export { insertMail } from './queries.ts';
+export { insertMail, type OutboxRow } from './queries.ts';
 
 interface Envelope {
   /** A Fragment names a column of the statement it becomes part of, as with `userId`. */
