@@ -1,6 +1,6 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Sql } from '../platform/database.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { type Fragment, fromIf, sql } from '../platform/sql.ts';
 
 export interface OutboxRow {
   readonly id: string;
@@ -37,7 +37,7 @@ export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
       select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
         ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
         ${awaited}::boolean, ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
-      ${source === undefined ? sql`` : sql`from ${source}`})
+      ${fromIf(source)})
       as m ${written}
     ${row.channel === 'mail' && !ALWAYS.includes(row.template) ? sparing(row.createdAt) : sql``}`;
 }
