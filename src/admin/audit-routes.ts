@@ -4,7 +4,7 @@ import { readInstant } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { pageBody } from '../platform/http/paging.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 
@@ -25,7 +25,7 @@ const filters = Type.Object(
     to: Type.Optional(Type.String({ format: 'date-time', description: 'The latest time, exclusive.' })),
     ...paging,
   },
-  { additionalProperties: false },
+  exact,
 );
 
 /** The audit trail for whoever may read it, and everybody's own part of it. */
@@ -61,7 +61,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Users'],
         summary: 'What happened to my account, the newest first',
-        querystring: Type.Object(paging, { additionalProperties: false }),
+        querystring: Type.Object(paging, exact),
         response: { 200: page },
       },
     },

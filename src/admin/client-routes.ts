@@ -6,7 +6,7 @@ import { rotateSecret, SECRET_OVERLAP } from '../clients/rotate-secret.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
 import { pageBody, pageQuery } from '../platform/http/paging.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
@@ -46,7 +46,7 @@ export function routes(app: App, deps: KeysDeps): void {
               default: [],
             }),
           },
-          { additionalProperties: false },
+          exact,
         ),
         response: { 201: clientWithSecretBody },
       },
@@ -69,7 +69,7 @@ export function routes(app: App, deps: KeysDeps): void {
             Type.Null(),
             Type.Object(
               { keep_previous_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 30 * 86_400 })) },
-              { additionalProperties: false },
+              exact,
             ),
           ]),
         ),

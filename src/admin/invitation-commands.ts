@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { type InvitationBody, invite, listInvitations, revokeInvitation } from '../invitations/invite.ts';
-import { type Open, printable, withWorld } from '../platform/command-world.ts';
+import { collect, type Open, printable, withWorld } from '../platform/command-world.ts';
 import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { operatorGranter } from '../rbac/operator.ts';
-import { type ListOptions, printList } from './print-list.ts';
-import { collect, listing } from './user-commands.ts';
+import { type ListOptions, listing, printList } from './list-commands.ts';
 
 /** `invitations create|list|revoke`. */
 export function registerInvitationCommands(program: Command, open: Open): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Open, printable, withWorld } from '../platform/command-world.ts';
+import { collect, type Open, printable, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { createRole } from '../rbac/create-role.ts';
 import { deleteRole } from '../rbac/delete-role.ts';
@@ -8,8 +8,7 @@ import { createPermission, deletePermission, listPermissions } from '../rbac/per
 import type { RoleBody } from '../rbac/role.ts';
 import { findRole, listRoles } from '../rbac/role-reading.ts';
 import { updateRole } from '../rbac/update-role.ts';
-import { LIST_MAX, printList } from './print-list.ts';
-import { collect } from './user-commands.ts';
+import { LIST_MAX, printList } from './list-commands.ts';
 
 interface RoleOptions {
   readonly permission?: string[];

@@ -1,7 +1,7 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
 import { pageBody, pageQuery } from '../platform/http/paging.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { invalid } from '../platform/problems.ts';
 import { createRole } from '../rbac/create-role.ts';
 import { deleteRole } from '../rbac/delete-role.ts';
@@ -12,7 +12,6 @@ import { findRole, listRoles } from '../rbac/role-reading.ts';
 import { updateRole } from '../rbac/update-role.ts';
 import { principalOf, userOf } from '../sessions/principal.ts';
 
-const exact = { additionalProperties: false } as const;
 const description = Type.String({ maxLength: 500, default: '' });
 const permissionNames = Type.Array(Type.String({ maxLength: 130 }), { maxItems: 500, uniqueItems: true });
 const byName = Type.Object({ name: Type.String({ maxLength: 130 }) });

@@ -1,7 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { ownerOf } from '../passwords/own-words.ts';
-import { type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
+import { collect, type Open, printable, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { operatorGranter } from '../rbac/operator.ts';
@@ -10,9 +10,9 @@ import { setUserRoles } from './act-on-user.ts';
 import { changeUser } from './change-user.ts';
 import { choosePassword } from './choose-password.ts';
 import { createUser } from './create-user.ts';
+import { type ListOptions, listing, printList } from './list-commands.ts';
 import { listUsers } from './list-users.ts';
 import { namedAccount } from './named-account.ts';
-import { LIST_MAX, type ListOptions, printList } from './print-list.ts';
 import { setPasswordOf } from './set-password.ts';
 
 const NAME = 'an id, an address or a username';
@@ -44,25 +44,6 @@ const passwordStdin = () =>
   new Option('--password-stdin', 'read the password from standard input')
     .default(false)
     .conflicts('password');
-
-/** The options of a list: how many lines or all of them, and their form. */
-export const listing = (list: Command): Command =>
-  list
-    .option('--limit <count>', `how many, up to ${LIST_MAX}`, count, 50)
-    .addOption(new Option('--all', 'all of them').default(false).conflicts('limit'))
-    .option('--json', 'one JSON object per line', false);
-
-function count(text: string): number {
-  const value = readCount(text, LIST_MAX);
-  if (value === null)
-    throw new InvalidArgumentError(
-      `It must be a whole number from 1 to ${LIST_MAX}; --all lists all of them.`,
-    );
-  return value;
-}
-
-/** An option that may be repeated. */
-export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** `users create|list|show|disable|enable|set-roles|set-password`. */
 export function registerUserCommands(users: Command, open: Open): void {

@@ -4,7 +4,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
 import { optional } from '../platform/http/optional.ts';
 import { pageBody, paging } from '../platform/http/paging.ts';
-import { orNull, saying, Type } from '../platform/json-schema.ts';
+import { exact, orNull, saying, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import {
   logoutUser,
@@ -18,7 +18,6 @@ import { changeUser } from './change-user.ts';
 import { createUser } from './create-user.ts';
 import { findUser, listUsers } from './list-users.ts';
 
-const exact = { additionalProperties: false } as const;
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const fullName = Type.String({ minLength: 1, maxLength: 201 });
 const phone = orNull(phoneText);

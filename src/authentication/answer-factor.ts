@@ -13,19 +13,22 @@ export const FACTOR_AMR: Readonly<Record<AnsweredFactor, string>> = {
   recovery_code: 'recovery',
 };
 
-/** Whether the code proves the user's factor now; each code is good once, for one of N callers at once. */
-export function answerFactor(
+/**
+ * Null unless the code proves the user's factor now; else the factor, except with a recovery code. Each code is good once, for
+ * one of N callers at once.
+ */
+export async function answerFactor(
   deps: Deps,
   who: { readonly userId: string; readonly caller: Caller } & Occasion,
   factor: AnsweredFactor,
   code: string,
-): Promise<boolean> {
+): Promise<{ factorId?: string } | null> {
   switch (factor) {
     case 'totp':
       return spendTotp(deps, deps.db, who.userId, code);
     case 'sms':
       return spendSmsCode(deps, who, code);
     case 'recovery_code':
-      return useRecoveryCode(deps, who, code);
+      return (await useRecoveryCode(deps, who, code)) ? {} : null;
   }
 }

@@ -16,8 +16,11 @@ export interface FirstFactor {
    * or removed, even if that happened while its hash was being checked.
    */
   readonly passwordSetAt?: Date | null;
-  /** The passkey that was proven. Nobody is let in once it has been removed, for instance by whoever claimed the mailbox. */
-  readonly passkeyId?: string;
+  /**
+   * The passkey that was proven, or what answered as second factor. Nobody is let in once it has been removed, for instance by
+   * whoever claimed the mailbox.
+   */
+  readonly factorId?: string;
   /** The identity that a provider vouched for. Nobody is let in once it has been removed. */
   readonly identity?: { readonly issuer: string; readonly subject: string };
   /** The mailbox that was proven. Nobody is let in once the account has another address, as after an undone change. */

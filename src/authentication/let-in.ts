@@ -104,7 +104,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
  * The `id` in the CTE `standing`, if everything that was proven still belongs to the account. The locks make this wait for a
  * change, a reset or a claim of the mailbox that is under way, and then look at what that left.
  */
-export function withProofOf({ passwordSetAt, passkeyId, identity, mailbox }: FirstFactor): Fragment {
+export function withProofOf({ passwordSetAt, factorId, identity, mailbox }: FirstFactor): Fragment {
   const proofs = [
     passwordSetAt !== undefined &&
       passwordSetAt !== null && {
@@ -112,8 +112,8 @@ export function withProofOf({ passwordSetAt, passkeyId, identity, mailbox }: Fir
           and date_trunc('milliseconds', p.changed_at) = ${passwordSetAt}::timestamptz`,
         lock: sql`for share of p`,
       },
-    passkeyId !== undefined && {
-      join: sql`join factors f on f.user_id = standing.id and f.id = ${passkeyId}::uuid`,
+    factorId !== undefined && {
+      join: sql`join factors f on f.user_id = standing.id and f.id = ${factorId}::uuid`,
       lock: sql`for key share of f`,
     },
     identity !== undefined && {

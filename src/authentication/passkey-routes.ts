@@ -3,7 +3,7 @@ import { assertionResponse, requestOptionsBody } from '../mfa/passkey-schemas.ts
 import type { AssertionResponse } from '../mfa/webauthn.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
@@ -17,7 +17,6 @@ import {
 } from './passkey.ts';
 
 const tags = ['Passkeys'];
-const exact = { additionalProperties: false } as const;
 
 /** Passkeys as a way to log in, as a second factor, and to prove again who holds a session. */
 export function routes(app: App, deps: KeysDeps): void {

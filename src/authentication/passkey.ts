@@ -53,7 +53,7 @@ export async function signInWithPasskey(
     amr: AMR,
     subject: null,
     deviceId: await findKnownDevice(db, account.id, devices),
-    passkeyId: proven.passkeyId,
+    factorId: proven.factorId,
   });
 }
 
@@ -71,7 +71,7 @@ export async function signInNewAccount(deps: KeysDeps, caller: Caller, userId: s
     amr: AMR,
     subject: null,
     deviceId: null,
-    passkeyId: passkey.id,
+    factorId: passkey.id,
   });
 }
 

@@ -2,12 +2,11 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { requireSms } from '../mfa/sms.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
-import { saying, Type } from '../platform/json-schema.ts';
+import { exact, saying, Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { keepDevice } from '../throttle/device-cookie.ts';
 import { answerSecondFactor, textSecondFactor } from './second-factor.ts';
 
-const exact = { additionalProperties: false } as const;
 const factor = Type.Union([Type.Literal('totp'), Type.Literal('sms'), Type.Literal('recovery_code')]);
 
 /** The second step of a login: the answer to a demand for a second factor, and the text message that helps with it. */

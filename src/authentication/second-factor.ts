@@ -73,8 +73,7 @@ export function answerSecondFactor(
     factor,
     amr: FACTOR_AMR[factor],
     refusal: 'invalid_mfa_code',
-    prove: async (userId, loginId) =>
-      (await answerFactor(deps, { userId, loginId, caller }, factor, code)) ? {} : null,
+    prove: (userId, loginId) => answerFactor(deps, { userId, loginId, caller }, factor, code),
   });
 }
 
@@ -94,7 +93,7 @@ interface Answer {
   readonly amr: string;
   readonly refusal: 'invalid_mfa_code' | 'passkey_refused';
   /** Null for a wrong proof; else what must still be there when the session starts. */
-  readonly prove: (userId: string, loginId: string) => Promise<Pick<FirstFactor, 'passkeyId'> | null>;
+  readonly prove: (userId: string, loginId: string) => Promise<Pick<FirstFactor, 'factorId'> | null>;
 }
 
 /** The same for any proof of a second factor; a wrong one is refused with `refusal`. */

@@ -5,7 +5,7 @@ import type { Fragment } from '../platform/sql.ts';
 import { hashToken, type Purpose } from './challenge.ts';
 import { type ChallengeRow, insertChallenge } from './queries.ts';
 
-export { insertChallenge, lockPurpose } from './queries.ts';
+export { type ChallengeRow, insertChallenge, lockPurpose } from './queries.ts';
 
 export interface NewChallenge {
   readonly purpose: Purpose;

@@ -1,5 +1,5 @@
 import type { Sql, Tx } from '../platform/database.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { type Fragment, fromIf, sql } from '../platform/sql.ts';
 import type { Challenge, Purpose } from './challenge.ts';
 
 export interface ChallengeRow {
@@ -23,7 +23,7 @@ export function insertChallenge(row: ChallengeRow, source?: Fragment): Fragment 
   return sql`insert into challenges (id, purpose, user_id, secret_hash, sent_to, data, created_at, expires_at)
     select ${row.id}::uuid, ${row.purpose}::text, ${row.userId}::uuid, ${row.secretHash}::bytea, ${row.sentTo}::text,
       ${JSON.stringify(row.data)}::jsonb, ${row.createdAt}::timestamptz, ${row.expiresAt}::timestamptz
-    ${source === undefined ? sql`` : sql`from ${source}`}`;
+    ${fromIf(source)}`;
 }
 
 /** `update challenges … returning …`: of N callers at once, one gets the open challenge of this hash. */

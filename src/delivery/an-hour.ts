@@ -1,7 +1,7 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { type Fragment, fromIf, sql } from '../platform/sql.ts';
 import { takingTurn } from './budget-queries.ts';
 import type { MailTemplate } from './messages.ts';
 
@@ -34,8 +34,7 @@ export function fewAnHour(
   { template, addressKey }: { template: MailTemplate; addressKey: string },
   source?: Fragment,
 ): Fragment {
-  if (config.rateLimit === 'off')
-    return sql`select 1 as turn ${source === undefined ? sql`` : sql`from ${source}`}`;
+  if (config.rateLimit === 'off') return sql`select 1 as turn ${fromIf(source)}`;
   const now = clock.now();
   const key = secrets.mac('lockout', `few mails\0${template}\0${addressKey}`);
   return takingTurn({ key: sql`${key}::bytea`, most: FEW, since: addSeconds(now, -HOUR), now }, source);

@@ -1,6 +1,6 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Sql } from '../platform/database.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { type Fragment, fromIf, sql } from '../platform/sql.ts';
 
 export interface Budget {
   readonly key: Buffer;
@@ -58,7 +58,7 @@ export function takingTurn(
   const over = sql`(b.window_started_at <= ${since}::timestamptz or b.window_started_at > ${addSeconds(now, 60)}::timestamptz)`;
   return sql`
     insert into sms_budgets as b (key, window_started_at, sent) select ${key}, ${now}::timestamptz, 1
-    ${source === undefined ? sql`` : sql`from ${source}`}
+    ${fromIf(source)}
     on conflict (key) do update set
       window_started_at = case when ${over} then excluded.window_started_at else b.window_started_at end,
       sent = case when ${over} then 1 else b.sent + 1 end

@@ -125,7 +125,10 @@ describe('where all was sent when the plans were made', () => {
     ['one that is given up', db => markDead(db, message, now, '')],
     ['one that expired', db => markExpired(db, message, now)],
     ['one that is requeued', db => requeue({ ...fresh, db: { ...fresh.db, ...db } }, { id: message.id })],
-    ['a code that is taken back', db => withdrawUnsent(db, { userId, template: 'code', now })],
+    [
+      'a code that is taken back',
+      db => withdrawUnsent(db, { userId, template: 'code', reason: 'late', now }),
+    ],
   ])('%s is looked up whatever piles up', async (_what, send) => {
     expect(await rowsRead(fresh.db, send, pileUp)).toBeLessThan(2 * FEW);
   });

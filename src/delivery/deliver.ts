@@ -6,6 +6,7 @@ import { openDraft } from './open-draft.ts';
 import { type Claimed, markDead, markExpired, markRetry, markSent, renewLease } from './queries.ts';
 import { readableReason } from './readable-reason.ts';
 import { secondsAsked } from './retry-after.ts';
+import { retrySeconds } from './retry-pace.ts';
 import { DeliveryFailure } from './transport.ts';
 
 /** Seconds that a claim holds; renewed while a send is under way, so it only runs out on a process that died. */
@@ -15,9 +16,6 @@ export const LEASE_SECONDS = 60;
 const MAX_ATTEMPTS = 100;
 /** As many as an outage may use up, however long it is: the rest, some hours of tries, is for the server that is back. */
 const OUTAGE_ATTEMPTS = 80;
-
-const FIRST_RETRY_SECONDS = 15;
-const LAST_RETRY_SECONDS = 15 * 60;
 
 const RECORD_AGAIN_MS = 1_000;
 // Some ten minutes, or longer if each try has to wait: even after the lease has run out, nobody may have claimed the message
@@ -110,10 +108,4 @@ async function recordSent({ db, clock }: DeliverDeps, claimed: Claimed, againMs:
       await sleep(againMs, null, { ref: false });
     }
   }
-}
-
-// Doubling, with up to a quarter more or less, so that messages that failed together are not retried together.
-function retrySeconds({ random }: DeliverDeps, attempts: number): number {
-  const base = Math.min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** Math.min(attempts - 1, 20));
-  return Math.round(base * (0.75 + random.bytes(1).readUInt8() / 510));
 }

@@ -6,7 +6,7 @@ import type { Mails, MailTemplate, Texts, TextTemplate } from './messages.ts';
 import { insertMail, type OutboxRow, withdrawUnsent } from './queries.ts';
 import { wakeDelivery } from './wake.ts';
 
-export { insertMail } from './queries.ts';
+export { insertMail, type OutboxRow } from './queries.ts';
 
 interface Envelope {
   /** A Fragment names a column of the statement it becomes part of, as with `userId`. */
@@ -55,9 +55,15 @@ export async function enqueueSms<T extends TextTemplate>(
 ): Promise<void> {
   if (!E164.test(text.to)) throw new Error('A text message needs a number in E.164.');
   const { userId = null, template } = text;
-  await withdrawUnsent(tx, { userId, template, now: deps.clock.now() });
+  const reason = 'another code took its place';
+  await withdrawUnsent(tx, { userId, template, reason, now: deps.clock.now() });
   await tx.run(insertMail(rowOf(deps, 'sms', text)));
   wakeDelivery(deps.db);
+}
+
+/** Withdraws what was still to be texted to somebody whose phone `tx` removes. */
+export function withdrawTexts({ clock }: Pick<Deps, 'clock'>, tx: Tx, userId: string): Promise<number> {
+  return withdrawUnsent(tx, { userId, template: null, reason: 'the phone was removed', now: clock.now() });
 }
 
 /** The same as enqueueMail without the round trip: `insertMail(row)` is spliced into a statement of the caller's. */

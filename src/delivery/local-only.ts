@@ -3,8 +3,8 @@ import { isIPv4 } from 'node:net';
 import type { Config } from '../platform/config.ts';
 import { isForwarded } from '../platform/http/peer.ts';
 
-/** True for `localhost`, 127.0.0.0/8 and ::1, however they are written. */
-function isLoopback(host: string): boolean {
+/** True for `localhost`, 127.0.0.0/8 and ::1, however they are written; not for `*.localhost`, which DNS may know elsewhere. */
+function isThisMachine(host: string): boolean {
   const bare = host
     .toLowerCase()
     .replace(/^\[|\]$/g, '')
@@ -14,7 +14,7 @@ function isLoopback(host: string): boolean {
 
 /** True when this service mails nobody and can be reached from this machine alone, as far as its configuration says. */
 export function mailboxEnabled({ mail, http }: Pick<Config, 'mail' | 'http'>): boolean {
-  return mail.smtpUrl === null && isLoopback(http.host) && isLoopback(hostnameOf(http.publicUrl));
+  return mail.smtpUrl === null && isThisMachine(http.host) && isThisMachine(hostnameOf(http.publicUrl));
 }
 
 /**
@@ -25,9 +25,9 @@ export function isLocalRequest(peer: string | undefined, headers: IncomingHttpHe
   return (
     !isForwarded(headers) &&
     peer !== undefined &&
-    isLoopback(peer) &&
+    isThisMachine(peer) &&
     headers.host !== undefined &&
-    isLoopback(hostnameOf(`http://${headers.host}`))
+    isThisMachine(hostnameOf(`http://${headers.host}`))
   );
 }
 

@@ -1,6 +1,6 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Sql } from '../platform/database.ts';
-import { type Fragment, sql } from '../platform/sql.ts';
+import { type Fragment, fromIf, sql } from '../platform/sql.ts';
 
 export interface OutboxRow {
   readonly id: string;
@@ -37,7 +37,7 @@ export function insertMail(row: OutboxRow, source?: Fragment): Fragment {
       select ${row.id}::uuid, ${row.channel}::text, ${row.template}::text, ${row.recipient}::text, ${row.userId}::uuid,
         ${JSON.stringify(row.params)}::jsonb, ${row.secretsSealed}::bytea, ${row.expiresAt}::timestamptz,
         ${awaited}::boolean, ${row.createdAt}::timestamptz, ${row.createdAt}::timestamptz
-      ${source === undefined ? sql`` : sql`from ${source}`})
+      ${fromIf(source)})
       as m ${written}
     ${row.channel === 'mail' && !ALWAYS.includes(row.template) ? sparing(row.createdAt) : sql``}`;
 }
@@ -148,22 +148,28 @@ export function markExpired(db: Sql, claimed: Claimed, now: Date): Promise<numbe
     where ${held(claimed)}`);
 }
 
-/** Withdraws one person's unsent text messages of one kind: they expire at once, and their secrets are erased. */
+/** Withdraws one person's unsent texts, of one kind or (null) of all: they expire at once, and their secrets are erased. */
 export function withdrawUnsent(
   tx: Sql,
-  { userId, template, now }: { userId: string | null; template: string; now: Date },
+  {
+    userId,
+    template,
+    reason,
+    now,
+  }: { userId: string | null; template: string | null; reason: string; now: Date },
 ): Promise<number> {
   return tx.run(sql`update outbox set dead_at = ${now}::timestamptz, expires_at = ${now}::timestamptz, claimed_until = null,
-      secrets_sealed = null, last_error = 'another code took its place'
-    where user_id = ${userId}::uuid and channel = 'sms' and template = ${template}::text and ${unsent}
-      and num_nulls(secrets_sealed) = 0`);
+      secrets_sealed = null, last_error = ${reason}::text
+    where user_id = ${userId}::uuid and channel = 'sms' and template = coalesce(${template}::text, template)
+      and ${unsent} and num_nulls(secrets_sealed) = 0`);
 }
 
-/** Makes messages that wait for a later time due now: the outage is over, or the clock was put back. */
-export function hasten(db: Sql, channel: string, now: Date): Promise<number> {
+/** Makes messages that wait for a later time due now; with `pace`, none that waits for longer than this interval. */
+export function hasten(db: Sql, channel: string, now: Date, pace?: Fragment): Promise<number> {
   return db.run(sql`update outbox set next_attempt_at = ${now}::timestamptz
     where ${queued} and channel = ${channel}::text and next_attempt_at > ${now}::timestamptz
-      and claimed_until is null`);
+      and claimed_until is null
+      ${pace === undefined ? sql`` : sql`and next_attempt_at <= ${now}::timestamptz + ${pace}`}`);
 }
 
 export interface OutboxEntry {

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { movableClock, testDeps } from '../../test/support/deps.ts';
 import { freePort } from '../../test/support/redis.ts';
@@ -163,4 +165,50 @@ test('after a 503 no other code is tried either for as long as the provider asks
   expect(received).toHaveLength(1);
   deps.clock.advance(5);
   await expect.poll(() => received.length).toBe(3);
+});
+
+test('the end of an outage leaves a code alone for which the provider asked to wait', async () => {
+  const [limited, broken, next] = ['+254712345671', '+254712345672', '+254712345673'];
+  const tries: string[] = [];
+  const triesOf = (number: string) => tries.filter(to => to === number).length;
+  let down = false;
+  const server = createHttpServer((request, response) => {
+    void json(request).then(body => {
+      const { to } = body as { to: string };
+      tries.push(to);
+      const early = to === limited && triesOf(to) === 1;
+      response.writeHead(early ? 429 : down ? 503 : 200, early ? { 'retry-after': '280' } : {}).end();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const deps = await testDeps({ sms: { webhook: { url, secret: 'sixteen bytes or more' } } });
+  const delivery = startDelivery(deps, { pollSeconds: 0.05 });
+  closing.push(async () => server.close(), deps.close, delivery.stop);
+  const states = async () => (await listOutbox(deps)).map(({ state, attempts }) => [state, attempts]);
+
+  await queueCode(deps, limited);
+  await expect.poll(states).toEqual([['waiting', 1]]);
+  down = true;
+  await queueCode(deps, broken);
+  for (const [count, longest] of [20, 40, 80, 60].entries()) {
+    await expect.poll(states).toEqual([
+      ['waiting', count + 1],
+      ['waiting', 1],
+    ]);
+    deps.clock.advance(longest);
+  }
+  down = false;
+  await queueCode(deps, next);
+  await expect
+    .poll(async () => (await states()).slice(0, 2))
+    .toEqual([
+      ['sent', 1],
+      ['sent', 5],
+    ]);
+  deps.clock.advance(79);
+  await new Promise(resolve => setTimeout(resolve, 300));
+  expect(triesOf(limited)).toBe(1);
+  deps.clock.advance(1);
+  await expect.poll(async () => (await states())[2]).toEqual(['sent', 2]);
 });

@@ -3,6 +3,7 @@ import type { Deps } from '../platform/deps.ts';
 import { type Channel, openChannels } from './channels.ts';
 import { deliver, LEASE_SECONDS } from './deliver.ts';
 import { claimDue, hasten } from './queries.ts';
+import { longestRetry } from './retry-pace.ts';
 import { CONNECTIONS } from './transport.ts';
 import { onWake } from './wake.ts';
 
@@ -139,7 +140,9 @@ export function startDelivery(
     } else if (outcome === 'sent' && lane.pause !== null) {
       const { failures } = lane.pause;
       lane.pause = null;
-      if (failures >= FAILURES_OF_AN_OUTAGE) await hasten(db, lane.channel.name, now).catch(() => {});
+      // What waits for longer than that was not made to by the outage: the provider asked for it.
+      if (failures >= FAILURES_OF_AN_OUTAGE)
+        await hasten(db, lane.channel.name, now, longestRetry).catch(() => {});
     }
   }
 

@@ -6,7 +6,7 @@ import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { answerUrl, failureWord } from './answer.ts';
-import { openName } from './apple.ts';
+import { openName } from './apple-name.ts';
 import type { PendingSignIn } from './authorize.ts';
 import { bindingCookie, bindingOf, bindingSecretOf } from './browser-binding.ts';
 import type { ProvenIdentity } from './identity.ts';

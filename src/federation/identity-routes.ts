@@ -1,6 +1,6 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { identityBody, listIdentities } from './identities.ts';
 import { beginLink, finishLink } from './link.ts';
@@ -49,7 +49,7 @@ export function routes(app: App, deps: KeysDeps): void {
             code_challenge: pkceChallenge,
             state: Type.Optional(Type.String({ maxLength: 512 })),
           },
-          { additionalProperties: false },
+          exact,
         ),
         response: {
           200: Type.Object({

@@ -5,7 +5,7 @@ import { opaqueToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
-import { sealName } from './apple.ts';
+import { sealName } from './apple-name.ts';
 import { authorize } from './authorize.ts';
 import { callback } from './callback.ts';
 import { exchange } from './exchange.ts';

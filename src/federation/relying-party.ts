@@ -1,6 +1,6 @@
 import type { ClientAuth, Configuration } from 'openid-client';
 import type { Deps } from '../platform/deps.ts';
-import { appleClientSecret } from './apple.ts';
+import { appleClientSecret } from './apple-secret.ts';
 import { boundedFetch } from './bounded-fetch.ts';
 import type { Binding } from './browser-binding.ts';
 import { githubIdentity, githubMetadata } from './github.ts';

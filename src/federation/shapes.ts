@@ -1,7 +1,7 @@
 import { userBody } from '../accounts/account.ts';
 import { opaqueToken, optionalToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { tokenBody } from '../sessions/token.ts';
 
 /** A User with the members of Token. */
@@ -27,7 +27,7 @@ export const codeProof = Type.Object(
     code_verifier: Type.String({ pattern: '^[A-Za-z0-9._~-]{43,128}$' }),
     device_token: optionalToken(),
   },
-  { additionalProperties: false },
+  exact,
 );
 
 /** An ID token that a client obtained by itself. Entra writes up to 200 groups into one, which makes some 11 KiB. */
@@ -37,5 +37,5 @@ export const idTokenProof = Type.Object(
     nonce: optional(Type.String({ maxLength: 256 })),
     device_token: optionalToken(),
   },
-  { additionalProperties: false },
+  exact,
 );

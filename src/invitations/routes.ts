@@ -5,12 +5,11 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
 import { pageBody, pageQuery } from '../platform/http/paging.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { principalOf } from '../sessions/principal.ts';
 import { acceptInvitation } from './accept.ts';
 import { invitationBody, invite, listInvitations, revokeInvitation } from './invite.ts';
 
-const exact = { additionalProperties: false } as const;
 const password = Type.String({ maxLength: 4096 });
 const writing = { access: { permission: 'users:write' }, recent: true, limit: 'admin' } as const;
 const tags = ['Administration'];

@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
@@ -32,7 +32,7 @@ export function routes(app: App, deps: KeysDeps): void {
         summary: 'Mail me a link and a code to sign in with',
         description:
           'The answer is the same whether or not an account has the address. The mailed link and code work only together with `request_token`, which is also set as a cookie: so they work in the browser that asked.',
-        body: Type.Object({ email: Type.String({ maxLength: 320 }) }, { additionalProperties: false }),
+        body: Type.Object({ email: Type.String({ maxLength: 320 }) }, exact),
         response: {
           202: Type.Object({
             message: Type.Literal('If the email exists, a link and a code have been sent'),
@@ -79,7 +79,7 @@ export function routes(app: App, deps: KeysDeps): void {
             token: optionalToken({ description: 'The token of the mailed link.' }),
             device_token: optionalToken(),
           },
-          { additionalProperties: false },
+          exact,
         ),
         response: { 200: tokenBody },
       },

@@ -1,4 +1,5 @@
 import { voidChallenges } from '../challenges/consume.ts';
+import { withdrawTexts } from '../delivery/enqueue.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -96,8 +97,11 @@ export async function removeFactor(deps: Deps, principal: UserPrincipal, kind: F
     const others = factors.filter(factor => factor.kind !== kind && factor.kind !== 'passkey');
     if (others.length === 0 && (await roleDemandsFactor(tx, userId))) return 'factor_required';
     await deleteFactors(tx, { userId, kind, now: clock.now() });
-    // An answer that is under way looked the phone up before.
-    if (kind === 'sms') await voidChallenges(deps, tx, { userId, purposes: ['sms-login'] });
+    if (kind === 'sms') {
+      // An answer that is under way looked the phone up before.
+      await voidChallenges(deps, tx, { userId, purposes: ['sms-login'] });
+      await withdrawTexts(deps, tx, userId);
+    }
     // Nothing is left for a planned removal, and factors that are set up later must not go.
     if (others.length === 0) await cancelRemoval(deps, tx, { userId, reason: 'factors_removed', caller });
     await tellOfFactor(deps, tx, { ...principal, account }, 'removed', kind);

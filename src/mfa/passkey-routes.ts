@@ -1,13 +1,12 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { addPasskey, beginPasskey } from './add-passkey.ts';
 import { creationOptionsBody, creationResponse, passkeyBody, passkeyLabel } from './passkey-schemas.ts';
 import { listPasskeys, removePasskey, renamePasskey } from './passkeys.ts';
 import type { CreationResponse } from './webauthn.ts';
 
-const closed = { additionalProperties: false } as const;
 const byId = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const guarded = { access: 'user', recent: true, limit: 'mfa' } as const;
 const tags = ['Passkeys'];
@@ -48,7 +47,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags,
         summary: 'Add the passkey that the browser made',
-        body: Type.Object({ name: passkeyLabel, response: creationResponse }, closed),
+        body: Type.Object({ name: passkeyLabel, response: creationResponse }, exact),
         response: { 201: passkeyBody },
       },
     },
@@ -67,7 +66,7 @@ export function routes(app: App, deps: Deps): void {
         tags,
         summary: 'Rename a passkey',
         params: byId,
-        body: Type.Object({ name: passkeyLabel }, closed),
+        body: Type.Object({ name: passkeyLabel }, exact),
         response: { 200: passkeyBody },
       },
     },

@@ -49,7 +49,7 @@ export async function provePasskey(
   caller: Caller,
   ceremony: Ceremony,
   response: AssertionResponse,
-): Promise<{ userId: string; passkeyId: string } | null> {
+): Promise<{ userId: string; factorId: string } | null> {
   const { db, clock } = deps;
   const challenge = challengeOf(response);
   const asked = await consumeChallenge(deps, db, { purpose: 'passkey', token: challenge });
@@ -60,7 +60,7 @@ export async function provePasskey(
   const nameless = ceremony.userId === null;
   const proof = await verifyAssertion(deps, response, { challenge, userId, credential, nameless });
   if (proof === null) return null;
-  if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, passkeyId: id };
+  if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, factorId: id };
   await db.transaction(async tx => {
     const owner = await lockAccount(tx, userId);
     // A passkey that was removed meanwhile was not copied.

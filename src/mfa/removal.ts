@@ -1,7 +1,7 @@
 import { lockAccount } from '../accounts/find.ts';
 import { recordEvent, system } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
-import { enqueueMail } from '../delivery/enqueue.ts';
+import { enqueueMail, withdrawTexts } from '../delivery/enqueue.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
@@ -132,6 +132,7 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
     const kinds = (await selectFactors(tx, userId)).map(({ kind }) => kind);
     await deleteFactors(tx, { userId, kind: null, now });
     await voidChallenges(deps, tx, { userId, purposes: ['sms-login'] });
+    await withdrawTexts(deps, tx, userId);
     await recordEvent(deps, tx, {
       type: 'mfa.disabled',
       outcome: 'success',

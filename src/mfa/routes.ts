@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { orNull, Type } from '../platform/json-schema.ts';
+import { exact, orNull, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { removeFactor } from './enrolment.ts';
 import { listFactors } from './factors.ts';
@@ -10,9 +10,7 @@ import { plannedRemoval } from './removal-queries.ts';
 import { confirmSms, enrolSms, requireSms } from './sms.ts';
 import { confirmTotp, enrolTotp } from './totp.ts';
 
-const closed = { additionalProperties: false };
-
-const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
+const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, exact);
 const recoveryCodes = Type.Object(
   { recovery_codes: Type.Array(Type.String(), { description: 'Shown once. Each works once.' }) },
   { title: 'RecoveryCodes' },
@@ -124,7 +122,7 @@ export function routes(app: App, deps: Deps): void {
         tags: ['Multi-factor'],
         summary: 'Set up a phone for text messages',
         description: 'An authenticator app or a passkey is safer: numbers can be taken over.',
-        body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 32 }) }, closed),
+        body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 32 }) }, exact),
         response: { 202: Type.Object({ factor_id: Type.String({ format: 'uuid' }) }) },
       },
     },

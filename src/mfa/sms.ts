@@ -18,9 +18,12 @@ import { type FactorRow, replaceUnconfirmed, selectFactor } from './queries.ts';
 /** How long a texted code is good for, in seconds (ASVS 6.5.5: at most ten minutes). */
 const CODE_LIFETIME = 600;
 
-/** Refuses with `feature_disabled` where no way to send text messages is configured. */
-export function requireSms({ config: { sms } }: Deps): void {
-  if (sms.webhook === null && sms.twilio === null) throw new Problem('feature_disabled');
+/** Whether a way to send text messages is configured. */
+export const sendsTexts = ({ sms }: Deps['config']) => sms.webhook !== null || sms.twilio !== null;
+
+/** Refuses with `feature_disabled` unless `sendsTexts`. */
+export function requireSms({ config }: Deps): void {
+  if (!sendsTexts(config)) throw new Problem('feature_disabled');
 }
 
 /**
@@ -97,33 +100,35 @@ export async function textLoginCode(deps: Deps, asker: Asker & Occasion): Promis
 export type Occasion = { readonly loginId: string } | { readonly sessionId: string };
 
 /**
- * Whether the code is the newest that was texted, to the phone that is set up now, and for this occasion: a code for one
- * login is of no use to another (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins
- * alone. True for one of N callers at once.
+ * The phone that is set up now, if the code is the newest that was texted, to it, and for this occasion: a code for one login
+ * is of no use to another (ASVS 6.6.2). A login's code proves a session too, since the API texts codes for logins alone. Null
+ * for all but one of N callers at once.
  */
 export async function spendSmsCode(
   deps: Deps,
   { userId, ...occasion }: { readonly userId: string } & Occasion,
   code: string,
-): Promise<boolean> {
+): Promise<{ factorId: string } | null> {
   const factor = await selectFactor(deps.db, { userId, kind: 'sms', confirmed: true });
-  return answerNewest(deps, 'sms-login', factor, { userId, code }, ({ loginId, sessionId }) =>
+  if (factor === null) return null;
+  const right = await answerNewest(deps, 'sms-login', factor, { userId, code }, ({ loginId, sessionId }) =>
     'loginId' in occasion
       ? loginId === occasion.loginId
       : sessionId === undefined || sessionId === occasion.sessionId,
   );
+  return right ? { factorId: factor.id } : null;
 }
 
 // A code proves the phone that it was texted to, and no other: its owner may have removed a lost one since.
 async function answerNewest(
   deps: Deps,
   purpose: Destination['purpose'],
-  factor: Pick<FactorRow, 'phone_number'> | null,
+  factor: Pick<FactorRow, 'phone_number'>,
   { userId, code }: { readonly userId: string; readonly code: string },
   isMeant: (data: Challenge['data']) => boolean = () => true,
 ): Promise<boolean> {
   const newest = await newestChallenge(deps, deps.db, { purpose, userId });
-  if (newest === null || newest.sentTo !== factor?.phone_number || !isMeant(newest.data)) return false;
+  if (newest === null || newest.sentTo !== factor.phone_number || !isMeant(newest.data)) return false;
   const answer = await answerCode(deps, deps.db, { purpose, id: newest.id, code });
   return typeof answer === 'object';
 }

@@ -71,12 +71,19 @@ export async function confirmTotp(deps: Deps, principal: UserPrincipal, code: st
   });
 }
 
-/** Whether the code is one of the user's app, valid now and not used before: true for one of N callers at once. */
-export async function spendTotp(deps: Deps, database: Sql, userId: string, code: string): Promise<boolean> {
+/** The user's app if the code is one of its own, valid now and not used before; null for all but one of N callers at once. */
+export async function spendTotp(
+  deps: Deps,
+  database: Sql,
+  userId: string,
+  code: string,
+): Promise<{ factorId: string } | null> {
   const factor = await selectFactor(database, { userId, kind: 'totp', confirmed: true });
-  if (factor === null || factor.secret_sealed === null) return false;
-  const step = stepOf(deps, { id: factor.id, secret_sealed: factor.secret_sealed }, code);
-  return step !== null && spendStep(database, { id: factor.id, step, now: deps.clock.now() });
+  if (factor === null || factor.secret_sealed === null) return null;
+  const { id, secret_sealed } = factor;
+  const step = stepOf(deps, { id, secret_sealed }, code);
+  const spent = step !== null && (await spendStep(database, { id, step, now: deps.clock.now() }));
+  return spent ? { factorId: id } : null;
 }
 
 function stepOf(

@@ -107,6 +107,26 @@ describe('signing in', () => {
     expect((await browser.get('/account')).body).not.toContain('Your profile was saved.');
   });
 
+  test('nor in place of somebody who has not signed out, but still tells what its own form came to', async () => {
+    const [ada, bob] = [await person(world), await person(world)];
+    const browser = new Browser(world);
+    for (const [next, told] of [
+      ['', false],
+      ['?next=%2Faccount%3Fdone%3Dunsent', true],
+    ] as const) {
+      browser.cookies.clear();
+      const open = await browser.get(`/account/sign-in${next}`);
+      await signedIn(world, ada, browser);
+      const page = await browser.get('/account');
+      await browser.submit(page, { first_name: 'Augusta' }, {}, '/account/profile');
+      await browser.submit(open, { username: bob.email, password: bob.password });
+      const { body } = await browser.get('/account');
+      expect(body).toContain(bob.id);
+      expect(body).not.toContain('Your profile was saved.');
+      expect(body.includes('role="status"')).toBe(told);
+    }
+  });
+
   test('the cookies open nothing of the API', async () => {
     const browser = await signedIn(world, await person(world));
     expect((await browser.get('/users/me')).statusCode).toBe(401);

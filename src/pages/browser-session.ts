@@ -29,7 +29,7 @@ export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody):
 
 /**
  * Keeps the tokens of a sign-in in place of the browser's former session, and ends that one: from now on only a thief
- * could still use it (ASVS 7.2.4).
+ * could still use it (ASVS 7.2.4). Forgets what a page was still to tell whose it was.
  */
 export async function replaceSession(
   deps: KeysDeps,
@@ -37,10 +37,13 @@ export async function replaceSession(
   reply: PageReply,
   tokens: TokenBody,
 ): Promise<void> {
-  const former = readCookie(deps.config, request.headers.cookie, 'refresh');
+  const { cookie } = request.headers;
+  const former = readCookie(deps.config, cookie, 'refresh');
   if (former !== null) await endFormer(deps, callerOf(request), former);
   // Last, so that where ending it failed, the browser still holds the former session, and the next sign-in ends it.
   keepTokens(deps, reply, tokens);
+  if (readCookie(deps.config, cookie, 'done') !== null)
+    reply.header('set-cookie', writeCookie(deps.config, 'done', '', 0));
 }
 
 async function endFormer(deps: KeysDeps, caller: Caller, refreshToken: string): Promise<void> {

@@ -3,6 +3,7 @@ import { canRedirect, providerName, providersOf } from '../federation/provider.t
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type FactorBody, listFactors } from '../mfa/factors.ts';
 import { listPasskeys } from '../mfa/passkeys.ts';
+import { sendsTexts } from '../mfa/sms.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
 import type { App } from '../platform/http/app.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
@@ -32,10 +33,9 @@ export async function showSecurity(
 ): Promise<HtmlReply> {
   const { security: words } = view.words;
   const { factors, recovery_codes_left: left } = await listFactors(deps, principal);
-  const { webhook, twilio } = deps.config.sms;
   const identities = identitiesSection(deps, view, await listIdentities(deps, principal));
   const find = (kind: string) => factors.find(factor => factor.kind === kind);
-  const phone = webhook !== null || twilio !== null || find('sms') !== undefined;
+  const phone = sendsTexts(deps.config) || find('sms') !== undefined;
   const body = accountPage(view, principal, {
     current: '/account/security',
     title: words.title,

@@ -2,6 +2,7 @@ import type { Account } from '../accounts/account.ts';
 import { clearPendingEmail, markEmailVerified } from '../accounts/mailbox.ts';
 import { type Actor, recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
+import { withdrawTexts } from '../delivery/enqueue.ts';
 import { removeEveryFactor } from '../mfa/factors.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
@@ -42,6 +43,7 @@ export async function claimMailbox(
   });
   await removePassword(tx, userId);
   await removeEveryFactor(tx, userId);
+  await withdrawTexts(deps, tx, userId);
   await deleteIdentitiesOf(tx, userId);
   await clearPendingEmail(deps, tx, userId);
   await voidChallenges(deps, tx, { userId });

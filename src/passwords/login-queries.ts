@@ -2,8 +2,8 @@ import { type Account, accountColumns } from '../accounts/account.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { sql } from '../platform/sql.ts';
-import { attemptFragment, countedUnder, knownAmong } from '../throttle/attempt.ts';
-import type { DeviceClaim } from '../throttle/devices.ts';
+import { type DeviceClaim, knownAmong } from '../throttle/devices.ts';
+import { attemptFragment, countedUnder } from '../throttle/lockout.ts';
 
 export interface LoginRow extends Account {
   readonly password_hash: string | null;

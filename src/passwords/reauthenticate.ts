@@ -33,10 +33,10 @@ export async function reauthenticate(
     throw new Problem('mfa_required', { members: { factors } });
   }
   const attempt = await takeAttempt(deps, db, principal);
-  const proven = await checkOrGiveBack(deps, attempt, () =>
+  const proven = await checkOrGiveBack(deps, attempt, async () =>
     'password' in proof
       ? provePassword(deps, principal, proof.password)
-      : answerFactor(deps, principal, proof.factor, proof.code),
+      : (await answerFactor(deps, principal, proof.factor, proof.code)) !== null,
   );
   const event = {
     type: 'session.reauthenticated',

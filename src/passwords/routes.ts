@@ -2,7 +2,7 @@ import { isAddress } from '../accounts/normalize.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
-import { saying, Type } from '../platform/json-schema.ts';
+import { exact, saying, Type } from '../platform/json-schema.ts';
 import { type Issue, invalid, Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
@@ -12,7 +12,6 @@ import { removeByLink } from './remove-by-link.ts';
 import { requestReset } from './request-reset.ts';
 import { resetPassword } from './reset.ts';
 
-const exact = { additionalProperties: false } as const;
 const password = Type.String({ maxLength: 4096 });
 const address = Type.String({ maxLength: 320 });
 const NO_ADDRESS: Issue = {

@@ -4,7 +4,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { readFormBodies, readMultipartBodies, withValues } from '../platform/http/bodies.ts';
 import { optionalToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
@@ -112,7 +112,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
             ),
             code: text(64),
           },
-          { additionalProperties: false, examples: [{ password: 'Correct-horse-battery-1' }] },
+          { ...exact, examples: [{ password: 'Correct-horse-battery-1' }] },
         ),
         response: { 200: tokenBody },
       },

@@ -31,6 +31,9 @@ export function printLines(lines: readonly string[]): void {
 /** Makes stored text safe for a terminal: without control characters or any that reverse the direction of a line. */
 export const printable = (text: string): string => text.replace(/\p{C}+/gu, ' ');
 
+/** An option that may be repeated. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
 /** The whole number from 1 to `most` that an option says in digits; null for anything else, as `1e2`, ` 5` or `0x10`. */
 export function readCount(text: string, most: number): number | null {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;

@@ -66,3 +66,6 @@ export const orNull = <Schema extends TSchema>(schema: Schema): TUnion<[Schema, 
 /** An answer with one fixed message: the compiler holds whoever sends it to the words that the documentation shows. */
 export const saying = <const Words extends string>(words: Words) =>
   Type.Object({ message: Type.Literal(words) });
+
+/** Of an object: no other members are accepted. */
+export const exact = { additionalProperties: false } as const;

@@ -19,6 +19,9 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Fragme
   return new Fragment(strings, values);
 }
 
+/** `from source`, or nothing without a source: a `select` of values alone then has one row. */
+export const fromIf = (source: Fragment | undefined) => (source === undefined ? sql`` : sql`from ${source}`);
+
 /**
  * The inside of `in (…)`: each value as a parameter, written by `of`, or null where there is no value, which matches nothing. A
  * list and not an array, since PostgreSQL assumes ten elements for every array of unknown length, and plans for as many.

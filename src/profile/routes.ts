@@ -4,15 +4,13 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
-import { saying, Type } from '../platform/json-schema.ts';
+import { exact, saying, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { exportOwnData } from './export.ts';
 import { closeOwnAccount } from './remove-account.ts';
 import { undoEmailChange } from './undo-email-change.ts';
 import { updateProfile } from './update.ts';
 import { sendVerification, verifyEmail } from './verify-email.ts';
-
-const exact = { additionalProperties: false } as const;
 
 /** One's own account: profile, address, export, closing. */
 export function routes(app: App, deps: KeysDeps): void {

@@ -3,7 +3,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
 import { pageBody, pageQuery } from '../platform/http/paging.ts';
-import { saying, Type } from '../platform/json-schema.ts';
+import { exact, saying, Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import { listDevices, removeDevice } from './devices.ts';
 import { endOwnSession } from './end.ts';
@@ -53,7 +53,7 @@ export function routes(app: App, deps: KeysDeps): void {
                 refresh_token: optionalToken(),
                 token: optionalToken(),
               },
-              { additionalProperties: false },
+              exact,
             ),
           ]),
         ),

@@ -4,11 +4,10 @@ import type { CreationResponse } from '../mfa/webauthn.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { beginFinish, finishWithPasskey } from './finish-with-passkey.ts';
 import { signupTokenFrom, withoutSpentCookie } from './signup-cookie.ts';
 
-const exact = { additionalProperties: false } as const;
 const email = Type.String({ maxLength: 320 });
 const signupToken = optionalToken({ description: 'If left out, the cookie of step 1 is used.' });
 const tags = ['Registration'];

@@ -1,7 +1,7 @@
 import type { Account } from '../accounts/account.ts';
 import { type EventRow, insertEvent } from '../audit/record.ts';
-import { insertChallenge } from '../challenges/issue.ts';
-import { insertMail } from '../delivery/enqueue.ts';
+import { type ChallengeRow, insertChallenge } from '../challenges/issue.ts';
+import { insertMail, type OutboxRow } from '../delivery/enqueue.ts';
 import type { Db } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
@@ -21,9 +21,9 @@ export async function beginSignup(
   }: {
     key: string;
     now: Date;
-    challenge: Parameters<typeof insertChallenge>[0];
+    challenge: ChallengeRow;
     event: EventRow;
-    notice: { mail: Parameters<typeof insertMail>[0]; turn: Fragment } | null;
+    notice: { mail: OutboxRow; turn: Fragment } | null;
   },
 ): Promise<string | null> {
   const source = notice === null ? sql`(select where not exists (select from taken)) as free` : undefined;

@@ -3,12 +3,10 @@ import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
-import { Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { begin } from './begin.ts';
 import { finish } from './finish.ts';
 import { signupCookie, signupTokenFrom, withoutSpentCookie } from './signup-cookie.ts';
-
-const exact = { additionalProperties: false } as const;
 
 /** The two steps of the original's sign-up. */
 export function routes(app: App, deps: Deps): void {

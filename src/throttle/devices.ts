@@ -6,7 +6,13 @@ import type { Fragment } from '../platform/sql.ts';
 import { uuidAt, uuidBytes } from '../platform/uuid.ts';
 import { deleteDevice, hasNamed, selectKnownDevice } from './queries.ts';
 
-export { devicesOfUser, forgetDevicesOf, newDeviceFragment, seenDeviceFragment } from './queries.ts';
+export {
+  devicesOfUser,
+  forgetDevicesOf,
+  knownAmong,
+  newDeviceFragment,
+  seenDeviceFragment,
+} from './queries.ts';
 
 /** A device that has logged in to an account before, as its cookie or `device_token` says. */
 export interface DeviceClaim {

@@ -5,7 +5,7 @@ import { type Fragment, sql } from '../platform/sql.ts';
 import { uuidBytes } from '../platform/uuid.ts';
 import { clearLockout, insertAttempt, markNotified, returnAttempt } from './queries.ts';
 
-export { lockoutsOf, lockStands, unlockAccount } from './queries.ts';
+export { attemptFragment, countedUnder, lockoutsOf, lockStands, unlockAccount } from './queries.ts';
 
 /**
  * Whose failures are counted together. A known device has a lane of its own, so that strangers who fail at an account

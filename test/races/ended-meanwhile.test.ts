@@ -1,3 +1,4 @@
+import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findAccountById, lockAccount } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
@@ -8,12 +9,14 @@ import {
   signInNewAccount,
   signInWithPasskey,
 } from '../../src/authentication/passkey.ts';
+import { answerSecondFactor } from '../../src/authentication/second-factor.ts';
 import { unlinkIdentity } from '../../src/federation/unlink.ts';
 import { signInByMail } from '../../src/mail-sign-in/answer.ts';
 import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
 import { removePasskey, renamePasskey } from '../../src/mfa/passkeys.ts';
 import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
 import { changePassword } from '../../src/passwords/change.ts';
+import { addSeconds } from '../../src/platform/clock.ts';
 import type { Problem } from '../../src/platform/problems.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { closeOwnAccount } from '../../src/profile/remove-account.ts';
@@ -149,8 +152,8 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     };
     // Another one of the account proves nothing for the one that is gone, and nor does one of somebody else.
     await keep(who);
-    for (const passkeyId of [random.uuid(), await keep(other.who)]) {
-      const proof = { account, amr: ['hwk', 'mfa'], subject: null, deviceId: null, passkeyId };
+    for (const factorId of [random.uuid(), await keep(other.who)]) {
+      const proof = { account, amr: ['hwk', 'mfa'], subject: null, deviceId: null, factorId };
       await expect(letIn(service.deps, caller, proof)).rejects.toThrow(
         expect.objectContaining({ code: 'invalid_credentials' }),
       );
@@ -219,6 +222,26 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     await db.close();
   });
 
+  test('an authenticator app', async () => {
+    const { who, token } = await member(service);
+    const { deps, call } = service;
+    const { otpauth_uri } = (await call('POST', '/mfa/totp', { token })).json();
+    const totp = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' });
+    const code = (at: Date) => totp.generate({ timestamp: at.getTime() });
+    const body = { code: code(deps.clock.now()) };
+    expect((await call('POST', '/mfa/totp/confirm', { token, body })).statusCode).toBe(200);
+    const form = { username: who.email, password: PASSWORD };
+    const { mfa_token: mfaToken } = (await call('POST', '/token', { form })).json();
+
+    const { db, hooks } = watchedDatabase(deps.databaseUrl);
+    hooks.push({ text: 'set last_login_at', before: () => call('DELETE', '/mfa/totp', { token }) });
+    const answer = { mfaToken, factor: 'totp', code: code(addSeconds(deps.clock.now(), 30)) } as const;
+    const attempt = answerSecondFactor({ ...deps, db }, caller, answer);
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
+    expect(hooks).toEqual([]);
+    await db.close();
+  });
+
   test('a passkey that was answering: nobody is told that it was copied', async () => {
     const { who, token } = await member(service);
     const { deps } = service;
@@ -274,7 +297,7 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     await db.run(sql`
       insert into identities (issuer, subject, user_id, provider, created_at)
       values (${identity.issuer}, ${identity.subject}, ${who.id}::uuid, 'example', ${clock.now()})`);
-    const proven = what === 'a passkey' ? { passkeyId } : { identity };
+    const proven = what === 'a passkey' ? { factorId: passkeyId } : { identity };
     const [removed, seen] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const removal = db.transaction(async tx => {
       await tx.run(sql`delete from factors where user_id = ${who.id}::uuid`);

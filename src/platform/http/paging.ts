@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { orNull, Type } from '../json-schema.ts';
+import { exact, orNull, Type } from '../json-schema.ts';
 
 /** The members of a query that asks for one page of a list. */
 export const paging = {
@@ -8,7 +8,7 @@ export const paging = {
 };
 
 /** The query of a list that has no filters. */
-export const pageQuery = Type.Object(paging, { additionalProperties: false });
+export const pageQuery = Type.Object(paging, exact);
 
 /** One page of a list, as `pageOf` makes it. */
 export const pageBody = <Item extends TSchema>(item: Item) =>

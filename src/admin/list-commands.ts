@@ -1,10 +1,30 @@
-import { printLines } from '../platform/command-world.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { printLines, readCount } from '../platform/command-world.ts';
 import type { Page } from '../platform/cursor.ts';
+
+/** The most that one page of a list holds. */
+export const LIST_MAX = 200;
 
 export interface ListOptions {
   readonly limit: number;
   readonly all: boolean;
   readonly json: boolean;
+}
+
+/** The options of a list: how many lines or all of them, and their form. */
+export const listing = (list: Command): Command =>
+  list
+    .option('--limit <count>', `how many, up to ${LIST_MAX}`, count, 50)
+    .addOption(new Option('--all', 'all of them').default(false).conflicts('limit'))
+    .option('--json', 'one JSON object per line', false);
+
+function count(text: string): number {
+  const value = readCount(text, LIST_MAX);
+  if (value === null)
+    throw new InvalidArgumentError(
+      `It must be a whole number from 1 to ${LIST_MAX}; --all lists all of them.`,
+    );
+  return value;
 }
 
 /**
@@ -24,6 +44,3 @@ export async function printList<Item>(
   } while (all && cursor !== undefined);
   if (cursor !== undefined) process.stderr.write('There are more: --all lists all of them.\n');
 }
-
-/** The most that one page of a list holds. */
-export const LIST_MAX = 200;

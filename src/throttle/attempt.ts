@@ -1,1 +1,0 @@
-export { attemptFragment, countedUnder, knownAmong } from './queries.ts';
