@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
@@ -165,6 +165,37 @@ test('after a 503 no other code is tried either for as long as the provider asks
   expect(received).toHaveLength(1);
   deps.clock.advance(5);
   await expect.poll(() => received.length).toBe(3);
+});
+
+test('nor is one tried sooner because a send that began before the 503 went well', async () => {
+  const answers: ServerResponse[] = [];
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    answers.push(response);
+    // The first answer comes after that of the second.
+    if (answers.length === 2) response.writeHead(503, { 'retry-after': '120' });
+    if (answers.length > 1) response.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const deps = await testDeps({ sms: { webhook: { url, secret: 'sixteen bytes or more' } } });
+  closing.push(deps.close);
+  await queueCode(deps);
+  await queueCode(deps, '+254712345679');
+  const delivery = startDelivery(deps, { pollSeconds: 0.05 });
+  closing.push(delivery.stop);
+  const states = async () => (await listOutbox(deps)).map(({ state }) => state).sort();
+  await expect.poll(states).toEqual(['sending', 'waiting']);
+  answers[0]?.end();
+  await expect.poll(states).toEqual(['sent', 'waiting']);
+  await queueCode(deps, '+254712345670');
+  deps.clock.advance(115);
+  await new Promise(resolve => setTimeout(resolve, 300));
+  expect(answers).toHaveLength(2);
+  deps.clock.advance(5);
+  await expect.poll(states).toEqual(['sent', 'sent', 'sent']);
 });
 
 test('the end of an outage leaves a code alone for which the provider asked to wait', async () => {

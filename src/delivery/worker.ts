@@ -42,11 +42,18 @@ const STEP_BACK_SECONDS = 60;
 // killed.
 const STOP_MS = 5_000;
 
+interface Pause {
+  readonly failures: number;
+  readonly until: Date;
+  /** The server asked for this much of it: until then, the success of a send that began before says nothing. */
+  readonly askedUntil: Date;
+}
+
 /** A channel at work. Each channel has its own lane, so a mail server that hangs keeps no text message waiting. */
 interface Lane {
   readonly channel: Channel;
   readonly sending: Set<Promise<void>>;
-  pause: { readonly failures: number; readonly until: Date } | null;
+  pause: Pause | null;
   lookedAt: Date;
   claims: number;
 }
@@ -134,10 +141,11 @@ export function startDelivery(
       if (lane.pause === null || lane.pause.until <= now) {
         const failures = (lane.pause?.failures ?? 0) + 1;
         const seconds = Math.min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (failures - 1));
-        lane.pause = { failures, until: addSeconds(now, seconds) };
+        lane.pause = { failures, until: addSeconds(now, seconds), askedUntil: now };
       }
+      if (lane.pause.askedUntil < asked) lane.pause = { ...lane.pause, askedUntil: asked };
       if (lane.pause.until < asked) lane.pause = { ...lane.pause, until: asked };
-    } else if (outcome === 'sent' && lane.pause !== null) {
+    } else if (outcome === 'sent' && lane.pause !== null && lane.pause.askedUntil <= now) {
       const { failures } = lane.pause;
       lane.pause = null;
       // What waits for longer than that was not made to by the outage: the provider asked for it.
