@@ -40,7 +40,7 @@ function completed(entry: unknown): unknown {
     ...(issuer !== undefined && { issuer }),
     ...entry,
     // As OAuth writes them (RFC 6749 §3.3).
-    ...(typeof scopes === 'string' && { scopes: scopes.split(/\s+/).filter(scope => scope !== '') }),
+    ...(typeof scopes === 'string' && scopes.trim() !== '' && { scopes: scopes.trim().split(/\s+/) }),
   };
 }
 

@@ -59,6 +59,11 @@ describe('a variable of several parts names every part that is wrong', () => {
       load({ OIDC_PROVIDERS: JSON.stringify([{ ...entry, scopes }]) }).config.oidcProviders[0]?.scopes;
     for (const scopes of ['openid email', ' openid  email ', ['openid', 'email']])
       expect(scopesOf(scopes)).toEqual(['openid', 'email']);
+    // Not as no scopes at all, with which no provider would tell an address.
+    for (const scopes of ['', ' '])
+      expect(faultsOf({ OIDC_PROVIDERS: JSON.stringify([{ ...entry, scopes }]) })).toEqual([
+        'OIDC_PROVIDERS must be right in entry 1: "scopes" must be a list of texts.',
+      ]);
   });
 
   test('each member of an entry of OIDC_PROVIDERS', () => {
