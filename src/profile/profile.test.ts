@@ -55,17 +55,23 @@ describe('PUT /users/me', () => {
     expect((await put(plato, { first_name: 'Aristocles', last_name: '' })).json().full_name).toBe(
       'Aristocles',
     );
-    const refused = await put(ada, { last_name: '' });
-    expect([refused.statusCode, refused.json().detail]).toEqual([
-      422,
-      [
-        {
-          type: 'string_too_short',
-          loc: ['body', 'last_name'],
-          msg: 'String should have at least 1 character',
-        },
-      ],
-    ]);
+    for (const [who, last_name] of [
+      [ada, ''],
+      [ada, ' \t'],
+      [plato, ' '],
+    ] as const) {
+      const refused = await put(who, { last_name });
+      expect([refused.statusCode, refused.json().detail]).toEqual([
+        422,
+        [
+          {
+            type: 'string_too_short',
+            loc: ['body', 'last_name'],
+            msg: 'String should have at least 1 character',
+          },
+        ],
+      ]);
+    }
   });
 
   test.each([

@@ -30,8 +30,8 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             first_name: Type.Optional(nameText),
-            // Empty only where the account has none, as whoever sends back all that they read does.
-            last_name: Type.Optional(Type.String({ pattern: '^$|\\S', maxLength: 100 })),
+            // Empty where the account has none, as whoever sends back all that they read does. The verb refuses it elsewhere.
+            last_name: Type.Optional(Type.String({ maxLength: 100 })),
             full_name: Type.Optional(Type.String({ minLength: 1, maxLength: 201 })),
             username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
             phone_number: optional(phoneText),
