@@ -112,6 +112,23 @@ test('each step of the window is good once, in any order', async () => {
   expect(await inTurn([1, -1, 0, 0])).toEqual([200, 401, 200, 401]);
 });
 
+test('nor is a step good again behind one that a replica of the version before has spent, which knows the last one only', async () => {
+  const { who, uri } = await withTotp();
+  service.deps.clock.advance(90);
+  const code = codeAt(uri, service.deps.clock.now());
+  const submit = async () =>
+    (
+      await service.call('POST', '/token/mfa', {
+        body: { mfa_token: await demand(who), factor: 'totp', code },
+      })
+    ).statusCode;
+  expect(await submit()).toBe(200);
+  await service.deps.db.run(
+    sql`update factors set last_step = last_step + 1 where user_id = ${who.id}::uuid and kind = 'totp'`,
+  );
+  expect(await submit()).toBe(401);
+});
+
 test('five wrong codes burn the mfa_token, and a right one after them is refused', async () => {
   const { who, uri } = await withTotp();
   const mfa_token = await demand(who);
