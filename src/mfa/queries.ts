@@ -70,7 +70,7 @@ export async function confirmFactor(
   const confirmed = await database.row(sql`
     with confirmed as (
       update factors set confirmed_at = ${now}::timestamptz, last_step = ${step}::bigint,
-        steps_before = coalesce(${step}::bigint << 2, 0)
+        spent_steps = array_remove(array[${step}::bigint], null)
       where id = ${id}::uuid and confirmed_at is null returning user_id)
     update users set mfa_enabled = true, updated_at = ${now}::timestamptz
     from confirmed where users.id = confirmed.user_id and users.id = ${userId}::uuid
@@ -78,13 +78,9 @@ export async function confirmFactor(
   return confirmed !== null;
 }
 
-// A bit for each of the two steps before the last. They stand behind that step itself (`last_step << 2`): a replica of the version
-// before moves `last_step` alone, and then both count as used.
-const before = sql`case steps_before >> 2 when last_step then steps_before & 3 else 3 end`;
-
 /**
- * Spends a time step: false when it was used before (RFC 6238 §5.2), or lies more than two behind the latest that was. Those two
- * are remembered in `steps_before`, so that a clock that is set right does not keep its owner out.
+ * Spends a time step: false when it was used before (RFC 6238 §5.2), or lies more than two behind the latest that was. Of a factor
+ * whose `last_step` is none of `spent_steps`, because a replica of an earlier version spent it, only a later step is taken.
  */
 export async function spendStep(
   database: Sql,
@@ -92,17 +88,10 @@ export async function spendStep(
 ): Promise<boolean> {
   const written = await database.run(sql`
     update factors set last_used_at = ${now}::timestamptz, last_step = greatest(last_step, ${step}::bigint),
-      steps_before = (greatest(last_step, ${step}::bigint) << 2) | case ${step}::bigint - last_step
-        when -1 then (${before}) | 1
-        when -2 then (${before}) | 2
-        when 1 then ((${before}) << 1 | 1) & 3
-        when 2 then 2
-        else 0 end
-    where id = ${id}::uuid and confirmed_at is not null and case last_step - ${step}::bigint
-      when 0 then false
-      when 1 then (${before}) & 1 = 0
-      when 2 then (${before}) & 2 = 0
-      else last_step is null or last_step < ${step}::bigint end`);
+      spent_steps = array(select spent from unnest(spent_steps || ${step}::bigint) as spent
+        where spent > greatest(last_step, ${step}::bigint) - 3)
+    where id = ${id}::uuid and confirmed_at is not null and (last_step is null or last_step < ${step}::bigint
+      or last_step = any(spent_steps) and last_step - 3 < ${step}::bigint and ${step}::bigint <> all(spent_steps))`);
   return written === 1;
 }
 

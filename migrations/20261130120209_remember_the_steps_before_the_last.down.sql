@@ -1,2 +1,0 @@
--- remember the steps before the last
-alter table "factors" drop column "steps_before";
