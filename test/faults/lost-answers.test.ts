@@ -14,7 +14,8 @@ let world: FaultyApp;
 let ada: Person;
 let tokens: Tokens;
 beforeEach(async () => {
-  world = await faultyApp();
+  // Long enough for a commit to be seen before the service gives up, also on a machine that does much else.
+  world = await faultyApp({}, { patience: { connectionMs: 400, statementMs: 1_500 } });
   ada = await person(world);
   tokens = await logIn(world, ada);
 });
@@ -29,7 +30,7 @@ const generation = async () =>
 async function loseAnswer(): Promise<void> {
   world.line.mute();
   const lost = refresh();
-  await expect.poll(() => generation()).toBe(1);
+  await expect.poll(() => generation(), { interval: 10 }).toBe(1);
   world.deps.clock.advance(25);
   expectProblem(await lost, 'database_unavailable');
 }
