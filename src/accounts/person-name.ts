@@ -4,10 +4,13 @@ import { invalid } from '../platform/problems.ts';
 // overrides, embeddings and isolates (UAX #9). Joiners and marks stay: Persian and Hindi names are spelled with them.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
-/** A person's name, trimmed and after NFC. Refuses with 422 on `member` a name that is empty or has control characters. */
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\s]/gu;
+
+/** A person's name, trimmed and after NFC. Refuses with 422 on `member` if nothing is seen of it, or for control characters. */
 export function personName(text: string, member: string): string {
   const name = text.normalize('NFC').trim();
-  if (name === '') throw invalid(member, 'string_too_short', 'String should have at least 1 character');
+  if (name.replaceAll(INVISIBLE, '') === '')
+    throw invalid(member, 'string_too_short', 'String should have at least 1 character');
   if (UNPRINTABLE.test(name)) throw invalid(member, 'value_error', 'Leave out control characters.');
   return name;
 }

@@ -97,6 +97,9 @@ describe('POST /signup', () => {
         'body.phone_number string_pattern_mismatch',
       );
     expectIssues(await step1('p@example.com', { first_name: '' }), 'body.first_name string_too_short');
+    // Nothing is seen of it: zero-width space, Hangul filler.
+    for (const first_name of ['\u200b', '\u3164 \u200d'])
+      expectIssues(await step1('p@example.com', { first_name }), 'body.first_name string_too_short');
     expectIssues(
       await step1('p@example.com', { last_name: 'x'.repeat(101) }),
       'body.last_name string_too_long',
