@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
 let world: TestApp;
@@ -62,6 +62,19 @@ test('an address that only looks like one that is kept does not give up the kept
   expect([refused.statusCode, refused.json().code]).toEqual([409, 'address_taken']);
   expect((await undo(own)).statusCode).toBe(200);
   expect(await addressOf(ada)).toBe(ada.email);
+});
+
+test('a change goes on when a client sends back all that it has read, and is called off by the present address alone', async () => {
+  const { token } = await member(world);
+  const next = `${world.deps.random.uuid()}@example.com`;
+  const put = (body: object) => world.call('PUT', '/users/me', { token, body });
+  const asked = (await put({ email: next })).json();
+  const confirm = await mailedToken(world, 'email-change-confirm', next);
+  const { first_name, last_name, full_name, username, phone_number, email } = asked;
+  const saved = await put({ first_name, last_name, full_name, username, phone_number, email });
+  expect([saved.statusCode, saved.json().pending_email], saved.body).toEqual([200, next]);
+  expect((await put({ email })).json().pending_email).toBeNull();
+  expect((await world.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(404);
 });
 
 test('disabling an account calls off a pending change of address: enabled again, it mails no link to that address', async () => {

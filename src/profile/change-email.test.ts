@@ -206,16 +206,6 @@ describe('a change of address', () => {
     await person(world, { email: ada.who.email });
   });
 
-  test('goes on when a client sends back all that it has read, and is called off by the present address alone', async () => {
-    const { ada, confirm } = await changing();
-    const put = (body: object) => world.call('PUT', '/users/me', { token: ada.token, body });
-    const { first_name, last_name, full_name, username, phone_number, email, pending_email } = await me(ada);
-    const saved = await put({ first_name, last_name, full_name, username, phone_number, email });
-    expect([saved.statusCode, saved.json().pending_email], saved.body).toEqual([200, pending_email]);
-    expect((await put({ email })).json().pending_email).toBeNull();
-    expect((await world.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(404);
-  });
-
   test('is called off by a change of the password: a thief may have begun it', async () => {
     const { ada, confirm } = await changing();
     const [former, password] = [ada.who.password, `Correct ${world.deps.random.uuid()}`];

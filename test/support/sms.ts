@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { expect } from 'vitest';
+import type { TestApp } from './app.ts';
+import type { Person } from './people.ts';
 
 export interface SmsRequest {
   readonly url: string | undefined;
@@ -40,4 +43,18 @@ export async function smsProvider(
         server.closeAllConnections();
       }),
   };
+}
+
+/** The code in the newest of the `count` texts that a number has got by then. */
+export async function textedCode({ requests }: SmsProvider, number: string, count: number): Promise<string> {
+  const texts = () => requests.map(({ body }) => JSON.parse(body)).filter(({ to }) => to === number);
+  await expect.poll(texts).toHaveLength(count);
+  return /^\d{6}/.exec(texts().at(-1).body)?.[0] ?? '';
+}
+
+/** The `mfa_token` of a login that a texted code may complete. */
+export async function demandedOf(world: TestApp, { email, password }: Person): Promise<string> {
+  const answer = await world.call('POST', '/token', { form: { username: email, password } });
+  expect(answer.json()).toMatchObject({ code: 'mfa_required', factors: expect.arrayContaining(['sms']) });
+  return answer.json().mfa_token;
 }
