@@ -45,6 +45,28 @@ test('who asks while a company is away waits for its return, and goes with those
   expect(sent.at(-1)).toEqual(['d']);
 });
 
+test('the next company is on its way before those of the last go on with their answers', async () => {
+  const order: string[] = [];
+  const ask = gather<string, string>({
+    waitMs: PATIENT,
+    async together(asks) {
+      // As the pool gives out a connection, and as a server that takes a while.
+      await new Promise<void>(done => process.nextTick(done));
+      order.push(`sent ${asks.join(' ')}`);
+      await sleep(5);
+      return asks;
+    },
+    async alone(one) {
+      return (await this.together([one]))[0] as string;
+    },
+  });
+  const goOn = async (one: string) => order.push(`${await ask(one)} goes on`);
+  const first = [goOn('a'), goOn('b')];
+  await sleep(2);
+  await Promise.all([...first, goOn('c'), goOn('d')]);
+  expect(order).toEqual(['sent a b', 'sent c d', 'a goes on', 'b goes on', 'c goes on', 'd goes on']);
+});
+
 test('ten are a company, and leave at once', async () => {
   const { send, sent } = server(PATIENT);
   await send('a');

@@ -51,10 +51,12 @@ export function gather<Ask, Answer>({
     const all = close();
     away = all;
     if (waitMs > 0) leftAt = performance.now();
-    void serve(all).then(() => {
-      if (away !== all) return;
-      away = null;
-      if (waitMs > 0 && open.length > 0) leave();
+    void serve(all).then(tell => {
+      if (away === all) away = null;
+      if (away !== null || waitMs === 0 || open.length === 0) return tell();
+      leave();
+      // Told in this turn, they would be worked off before the next company is sent: the pool gives out a connection in a tick.
+      setImmediate(tell);
     });
   }
 
@@ -63,26 +65,30 @@ export function gather<Ask, Answer>({
     patience.refresh();
   }
 
-  async function serve(all: readonly Asked<Ask, Answer>[]): Promise<void> {
+  // What tells them their answers, once those are known.
+  async function serve(all: readonly Asked<Ask, Answer>[]): Promise<() => void> {
     const [first] = all as [Asked<Ask, Answer>];
     if (all.length === 1) {
       const answer = alone(first.ask);
-      first.resolve(answer);
       await answer.catch(() => {});
-      return;
+      return () => first.resolve(answer);
     }
     try {
       const answers = await together(all.map(({ ask }) => ask));
-      for (const [index, { ask, resolve }] of all.entries()) {
-        const answer = answers[index];
-        resolve(answer === undefined ? alone(ask) : answer);
-      }
+      return () => {
+        for (const [index, { ask, resolve }] of all.entries()) {
+          const answer = answers[index];
+          resolve(answer === undefined ? alone(ask) : answer);
+        }
+      };
     } catch (error) {
       // One ask that is refused fails the whole round trip, so each is tried by itself.
-      for (const { ask, resolve, reject } of all) {
-        if (isUnavailable(error)) reject(error);
-        else resolve(alone(ask));
-      }
+      return () => {
+        for (const { ask, resolve, reject } of all) {
+          if (isUnavailable(error)) reject(error);
+          else resolve(alone(ask));
+        }
+      };
     }
   }
 
