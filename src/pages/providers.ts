@@ -124,7 +124,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
 
 async function signInWithCode(
   deps: KeysDeps,
-  request: PageRequest & Parameters<typeof callerOf>[0],
+  request: PageRequest,
   reply: PageReply,
   proof: { code: string; codeVerifier: string },
 ): Promise<void> {

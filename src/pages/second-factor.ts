@@ -127,13 +127,12 @@ function beginAgain({ config }: KeysDeps, view: View, next: string, error: unkno
   return { body, status: failure.status };
 }
 
-type Request = PageRequest & Parameters<typeof callerOf>[0];
 interface Pending {
   readonly token: string;
   readonly factor: AnsweredFactor;
 }
 
-function answerWithCode(deps: KeysDeps, request: Request, { token, factor }: Pending) {
+function answerWithCode(deps: KeysDeps, request: PageRequest, { token, factor }: Pending) {
   return answerSecondFactor(deps, callerOf(request), {
     mfaToken: token,
     factor,
@@ -141,6 +140,6 @@ function answerWithCode(deps: KeysDeps, request: Request, { token, factor }: Pen
   });
 }
 
-async function answerWithKey(deps: KeysDeps, request: Request, { token }: Pending) {
+function answerWithKey(deps: KeysDeps, request: PageRequest, { token }: Pending) {
   return answerWithPasskey(deps, callerOf(request), { mfaToken: token, response: assertionIn(request) });
 }

@@ -64,7 +64,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
 /** `login` for a browser: its device cookies go in, its session cookies come out. Refuses as `login` does. */
 export async function signInWithPassword(
   deps: KeysDeps,
-  request: PageRequest & Parameters<typeof callerOf>[0],
+  request: PageRequest,
   reply: PageReply,
   { name, password }: { name: string; password: string },
 ): Promise<void> {
