@@ -1,4 +1,4 @@
-import { Problem } from '../platform/problems.ts';
+import { isProblem } from '../platform/problems.ts';
 import { ProviderUnavailable } from './bounded-fetch.ts';
 import { KeysUnavailable } from './issuer-keys.ts';
 
@@ -29,7 +29,7 @@ export function answerUrl(
 
 /** What a client is told of an error (RFC 6749 §4.1.2.1): the provider's own word where it answered with one, never more. */
 export function failureWord(error: unknown): string {
-  if (error instanceof Problem && error.code === 'provider_account_refused') return 'access_denied';
+  if (isProblem(error, 'provider_account_refused')) return 'access_denied';
   const chain = causesOf(error);
   if (chain.some(cause => cause instanceof ProviderUnavailable || cause instanceof KeysUnavailable))
     return 'temporarily_unavailable';

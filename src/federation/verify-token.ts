@@ -1,7 +1,7 @@
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem, Problem } from '../platform/problems.ts';
 import { ProviderUnavailable } from './bounded-fetch.ts';
 import { verifyIdToken } from './id-token.ts';
 import { identityOf, type ProvenIdentity } from './identity.ts';
@@ -33,7 +33,7 @@ export async function verifyToken(
   } catch (cause) {
     if (cause instanceof KeysUnavailable || cause instanceof ProviderUnavailable)
       throw new Problem('provider_unavailable', { cause });
-    const refused = cause instanceof Problem && cause.code === 'provider_account_refused';
+    const refused = isProblem(cause, 'provider_account_refused');
     const reason = refused ? cause.code : invalid;
     await recordEvent(deps, deps.db, {
       type: 'login.failed',

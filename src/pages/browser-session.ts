@@ -1,7 +1,7 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem, Problem } from '../platform/problems.ts';
 import { authenticate } from '../sessions/authenticate.ts';
 import { endSessions } from '../sessions/end.ts';
 import { logout } from '../sessions/logout.ts';
@@ -88,7 +88,7 @@ export function personOrNull(
   reply: PageReply,
 ): Promise<UserPrincipal | null> {
   return personOf(deps, request, reply).catch((error: unknown) => {
-    if (error instanceof Problem && error.code === 'not_authenticated') return null;
+    if (isProblem(error, 'not_authenticated')) return null;
     throw error;
   });
 }

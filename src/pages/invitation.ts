@@ -1,7 +1,7 @@
 import { acceptInvitation } from '../invitations/accept.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem } from '../platform/problems.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { field, form, hiddenUsername, textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
@@ -47,7 +47,7 @@ export function invitationPages(app: App, deps: Deps): void {
       });
     } catch (error) {
       const failure = differing(view, failureOf(view.words, error, FIELDS), error);
-      const gone = error instanceof Problem && error.code === 'invitation_invalid';
+      const gone = isProblem(error, 'invitation_invalid');
       const address = gone ? null : await sentTo(deps, 'invitation', token);
       if (address === null) return show(reply, overPage(view), 410);
       const body = invitationPage(view, { token, address, firstName, lastName, failure });
@@ -68,7 +68,7 @@ export function invitationPages(app: App, deps: Deps): void {
 
 // `failureOf` knows the field of `passwords_differ` only by its name in the form of a reset.
 function differing(view: View, failure: Failure, error: unknown): Failure {
-  if (!(error instanceof Problem) || error.code !== 'passwords_differ') return failure;
+  if (!isProblem(error, 'passwords_differ')) return failure;
   const text = view.words.problems.passwords_differ ?? '';
   return { ...failure, summary: null, fields: { confirm_password: text }, first: 'confirm_password' };
 }

@@ -3,7 +3,7 @@ import { signInByMail } from '../mail-sign-in/answer.ts';
 import { requestSignIn, requireSignInByMail } from '../mail-sign-in/request.ts';
 import { requestCookie, requestTokenOf, SIGN_IN_LIFETIME } from '../mail-sign-in/request-token.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { replaceSession } from './browser-session.ts';
@@ -75,7 +75,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       });
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {
-      if (error instanceof Problem && error.code === 'mfa_required') {
+      if (isProblem(error, 'mfa_required')) {
         keepRequest(reply, '', '');
         keepPending(deps, reply, String(error.members.mfa_token));
         return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);

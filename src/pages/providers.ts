@@ -5,7 +5,7 @@ import { unlinkIdentity } from '../federation/unlink.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { sha256 } from '../platform/digest.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { personOf, replaceSession } from './browser-session.ts';
 import { readCookie, writeCookie } from './cookies.ts';
@@ -94,11 +94,11 @@ export function providerPages(app: App, deps: KeysDeps): void {
     try {
       await signInWithCode(deps, request, reply, proof);
     } catch (error) {
-      if (error instanceof Problem && error.code === 'mfa_required') {
+      if (isProblem(error, 'mfa_required')) {
         keepPending(deps, reply, String(error.members.mfa_token));
         return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
       }
-      if (error instanceof Problem && error.code === 'account_disabled')
+      if (isProblem(error, 'account_disabled'))
         return show(reply, failedPage(deps, view, purpose, error.message), error.status);
       const { status, summary } = failureOf(view.words, error);
       return show(

@@ -1,7 +1,7 @@
 import { resetPassword } from '../passwords/reset.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem } from '../platform/problems.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage, gonePage } from './gone-page.ts';
@@ -35,7 +35,9 @@ export function resetPasswordPages(app: App, deps: Deps): void {
       });
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
-      const address = isGone(error) ? null : await sentTo(deps, 'reset-password', token);
+      const address = isProblem(error, 'invalid_reset_token')
+        ? null
+        : await sentTo(deps, 'reset-password', token);
       if (address === null) return show(reply, gonePage(view), 410);
       return show(reply, resetPage(view, { token, address, failure }), failure.status);
     }
@@ -59,11 +61,9 @@ export async function expiredPasswordPage(
   view: View,
   error: unknown,
 ): Promise<{ body: Html; status: number } | null> {
-  if (!(error instanceof Problem) || error.code !== 'password_expired') return null;
+  if (!isProblem(error, 'password_expired')) return null;
   const token = String(error.members.reset_token);
   const failure = failureOf(view.words, error);
   const address = (await sentTo(deps, 'reset-password', token)) ?? '';
   return { body: resetPage(view, { token, address, failure }), status: failure.status };
 }
-
-const isGone = (error: unknown) => error instanceof Problem && error.code === 'invalid_reset_token';

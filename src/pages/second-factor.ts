@@ -4,7 +4,7 @@ import { answerSecondFactor, findPendingLogin, textSecondFactor } from '../authe
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { factorKindsOf, secondFactorsOf } from '../mfa/factors.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem, Problem } from '../platform/problems.ts';
 import { replaceSession } from './browser-session.ts';
 import { readCookie } from './cookies.ts';
 import type { PageRequest } from './exchange.ts';
@@ -121,7 +121,7 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
 
 /** The sign-in page, which says why a sign-in that waited is over. */
 function beginAgain({ config }: KeysDeps, view: View, next: string, error: unknown) {
-  const locked = error instanceof Problem && error.code === 'too_many_attempts';
+  const locked = isProblem(error, 'too_many_attempts');
   const failure = failureOf(view.words, locked ? error : new Problem('invalid_mfa_token'));
   const body = signInPage(view, { next, failure, ...otherWays(config) });
   return { body, status: failure.status };

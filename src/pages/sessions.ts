@@ -1,7 +1,7 @@
 import { describeDevice } from '../delivery/device.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem, Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { endOwnSession } from '../sessions/end.ts';
 import { listSessions, type SessionBody } from '../sessions/list.ts';
@@ -44,7 +44,7 @@ export function sessionPages(app: App, deps: KeysDeps): void {
 
 // That the session has already ended is what was asked for.
 function unlessOver(error: unknown): void {
-  if (!(error instanceof Problem) || error.code !== 'session_not_found') throw error;
+  if (!isProblem(error, 'session_not_found')) throw error;
 }
 
 function sessionsPage(view: View, principal: UserPrincipal, sessions: readonly SessionBody[]): Html {

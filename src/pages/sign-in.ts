@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { requestTokenOf } from '../mail-sign-in/request-token.ts';
 import { login } from '../passwords/login.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { personOrNull, replaceSession, signOut } from './browser-session.ts';
@@ -43,7 +43,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
     try {
       await signInWithPassword(deps, request, reply, { name, password: textOf(request, 'password', 4096) });
     } catch (error) {
-      if (error instanceof Problem && error.code === 'mfa_required') {
+      if (isProblem(error, 'mfa_required')) {
         keepPending(deps, reply, String(error.members.mfa_token));
         return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
       }

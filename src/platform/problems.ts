@@ -228,6 +228,11 @@ export class Problem extends Error {
   }
 }
 
+/** Whether what was thrown is the refusal with this code. */
+export function isProblem(error: unknown, code: ProblemCode): error is Problem {
+  return error instanceof Problem && error.code === code;
+}
+
 /** A 422 about one member: `invalid('password', 'password_too_short', '…')`. */
 export function invalid(member: string, type: string, msg: string): Problem {
   return new Problem('validation_failed', { issues: [{ type, loc: ['body', member], msg }] });
