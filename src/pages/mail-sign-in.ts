@@ -17,9 +17,9 @@ import {
   MAIL_SIGN_IN as PATH,
 } from './mail-sign-in-page.ts';
 import { leadOn } from './message.ts';
-import { nextPage, withNext } from './paths.ts';
+import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
-import { keepPending } from './sign-in.ts';
+import { askSecondFactor } from './sign-in.ts';
 import { viewOf } from './view.ts';
 
 /** Signing in with a mailed link or code. The browser that asked holds a cookie; the mail is worth nothing without it. */
@@ -77,8 +77,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       if (isProblem(error, 'mfa_required')) {
         keepRequest(reply, '', '');
-        keepPending(deps, reply, String(error.members.mfa_token));
-        return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
+        return askSecondFactor(deps, reply, error, next);
       }
       const failure = failureOf(view.words, error, ['code']);
       return show(reply, codePage(view, { failure, next }), failure.status);

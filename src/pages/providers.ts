@@ -14,10 +14,10 @@ import { failureOf, failureSaying } from './failure.ts';
 import { textOf } from './form.ts';
 import { requireFormToken } from './form-token.ts';
 import { leadOn } from './message.ts';
-import { nextPage, withNext } from './paths.ts';
+import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { showSecurity } from './security.ts';
-import { keepPending } from './sign-in.ts';
+import { askSecondFactor } from './sign-in.ts';
 import { otherWays, signInPage } from './sign-in-page.ts';
 import { signUpPage } from './sign-up-page.ts';
 import { type View, viewOf } from './view.ts';
@@ -94,10 +94,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
     try {
       await signInWithCode(deps, request, reply, proof);
     } catch (error) {
-      if (isProblem(error, 'mfa_required')) {
-        keepPending(deps, reply, String(error.members.mfa_token));
-        return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
-      }
+      if (isProblem(error, 'mfa_required')) return askSecondFactor(deps, reply, error, next);
       if (isProblem(error, 'account_disabled'))
         return show(reply, failedPage(deps, view, purpose, error.message), error.status);
       const { status, summary } = failureOf(view.words, error);

@@ -2,7 +2,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import { requestTokenOf } from '../mail-sign-in/request-token.ts';
 import { login } from '../passwords/login.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
-import { isProblem } from '../platform/problems.ts';
+import { isProblem, type Problem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
 import { personOrNull, replaceSession, signOut } from './browser-session.ts';
@@ -43,10 +43,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
     try {
       await signInWithPassword(deps, request, reply, { name, password: textOf(request, 'password', 4096) });
     } catch (error) {
-      if (isProblem(error, 'mfa_required')) {
-        keepPending(deps, reply, String(error.members.mfa_token));
-        return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
-      }
+      if (isProblem(error, 'mfa_required')) return askSecondFactor(deps, reply, error, next);
       const expired = await expiredPasswordPage(deps, view, error);
       if (expired !== null) return show(reply, expired.body, expired.status);
       const failure = failureOf(view.words, error, ['username', 'password']);
@@ -72,6 +69,17 @@ export async function signInWithPassword(
   await limitAccount(deps, 'login', { ip: caller.ip, account: name });
   const devices = devicesOf(deps, request.headers.cookie, undefined);
   await replaceSession(deps, request, reply, await login(deps, caller, { name, password, devices }));
+}
+
+/** Leads a sign-in that was refused with `mfa_required` to its second factor, and from there to `next`. */
+export function askSecondFactor<Answer>(
+  deps: KeysDeps,
+  reply: PageReply & { redirect(url: string, code: number): Answer },
+  { members }: Problem,
+  next: string,
+): Answer {
+  keepPending(deps, reply, String(members.mfa_token));
+  return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
 }
 
 /** Keeps the token of a sign-in that waits for its second factor; '' forgets it. */
