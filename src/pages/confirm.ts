@@ -12,10 +12,8 @@ import { keepTokens, personOf } from './browser-session.ts';
 import { type Asked, confirmPage } from './confirm-page.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
-import { html } from './html.ts';
-import { passkeyIcon } from './icons.ts';
 import { leadOn } from './message.ts';
-import { assertionIn, passkeyForm } from './passkey-form.ts';
+import { assertionIn, confirmingPasskey } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { chosenFactor } from './second-factor-page.ts';
@@ -30,13 +28,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
 
   const passkeyFor = async (view: View, principal: UserPrincipal, next: string) => {
     if ((await listPasskeys(deps, principal)).length === 0) return null;
-    return passkeyForm(view, {
-      action: `${PATH}/passkey`,
-      submit: html`${passkeyIcon}${view.words.passkeys.confirm}`,
-      tone: 'quiet',
-      ask: { get: await beginPasskeyReauthentication(deps, principal) },
-      hidden: { next },
-    });
+    return confirmingPasskey(view, PATH, { ask: await beginPasskeyReauthentication(deps, principal), next });
   };
 
   /** The address of the account whose password may be asked for; null where it has no password. */

@@ -9,6 +9,7 @@ import { isStorable } from '../platform/storable.ts';
 import type { PageRequest } from './exchange.ts';
 import { textOf } from './form.ts';
 import { type Html, html, type Renderable } from './html.ts';
+import { passkeyIcon } from './icons.ts';
 import type { View } from './view.ts';
 
 export interface PasskeyForm {
@@ -50,6 +51,21 @@ ${Object.entries(hidden).map(([name, value]) => html`<input type="hidden" name="
 ${fields}
 <button class="button ${tone}">${submit}</button>
 </form>`;
+}
+
+/** The passkey as one of the proofs of a page; its answer goes to `/passkey` below the page's path. */
+export function confirmingPasskey(
+  view: View,
+  path: string,
+  { ask, next }: { ask: RequestOptions; next: string },
+): Html {
+  return passkeyForm(view, {
+    action: `${path}/passkey`,
+    submit: html`${passkeyIcon}${view.words.passkeys.confirm}`,
+    tone: 'quiet',
+    ask: { get: ask },
+    hidden: { next },
+  });
 }
 
 /** What a passkey answered, as the script put it into the form. Refuses with `passkey_refused` what is of another shape. */

@@ -10,10 +10,8 @@ import { readCookie } from './cookies.ts';
 import type { PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
-import { html } from './html.ts';
-import { passkeyIcon } from './icons.ts';
 import { leadOn } from './message.ts';
-import { assertionIn, passkeyForm } from './passkey-form.ts';
+import { assertionIn, confirmingPasskey } from './passkey-form.ts';
 import { nextPage } from './paths.ts';
 import { page, show } from './prepare.ts';
 import { expiredPasswordPage } from './reset-password.ts';
@@ -40,13 +38,7 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
     const pending = await findPendingLogin(deps, token);
     if (pending === null) return null;
     if (!(await secondFactorsOf(deps.db, pending.userId)).includes('passkey')) return null;
-    return passkeyForm(view, {
-      action: `${PATH}/passkey`,
-      submit: html`${passkeyIcon}${view.words.passkeys.confirm}`,
-      tone: 'quiet',
-      ask: { get: await beginPasskeySecondFactor(deps, token) },
-      hidden: { next },
-    });
+    return confirmingPasskey(view, PATH, { ask: await beginPasskeySecondFactor(deps, token), next });
   };
 
   app.get(PATH, { config: page }, async (request, reply) => {
