@@ -23,15 +23,15 @@ export const SIGNED_OUT: ReadonlySet<string> = new Set([
 const PASSED_ON: ReadonlySet<string> = new Set([...SIGNED_OUT, 'reauthentication_required', 'form_refused']);
 
 // Refusals that are about one field, though the API answers them as a whole.
-const AT_FIELD: Readonly<Record<string, string>> = {
-  email_taken: 'email',
-  address_taken: 'email',
-  username_taken: 'username',
-  passwords_differ: 'confirm_new_password',
-  wrong_password: 'current_password',
-  invalid_mfa_code: 'code',
-  invalid_sign_in_code: 'code',
-  phone_not_allowed: 'phone_number',
+const AT_FIELD: Readonly<Record<string, readonly string[]>> = {
+  email_taken: ['email'],
+  address_taken: ['email'],
+  username_taken: ['username'],
+  passwords_differ: ['confirm_new_password', 'confirm_password'],
+  wrong_password: ['current_password'],
+  invalid_mfa_code: ['code'],
+  invalid_sign_in_code: ['code'],
+  phone_not_allowed: ['phone_number'],
 };
 
 /** A refusal in words, and when to try again where that is known. */
@@ -53,8 +53,8 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
   if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
   const { status, code, issues } = error;
   const problem = sayProblem(words, error);
-  const at = AT_FIELD[code];
-  if (issues === undefined && at !== undefined && names.includes(at))
+  const at = AT_FIELD[code]?.find(name => names.includes(name));
+  if (issues === undefined && at !== undefined)
     return { status, summary: null, fields: { [at]: problem }, first: at };
   if (issues === undefined) return failureSaying(status, problem);
 

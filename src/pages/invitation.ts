@@ -46,7 +46,7 @@ export function invitationPages(app: App, deps: Deps): void {
         confirm_password: textOf(request, 'confirm_password', 4096),
       });
     } catch (error) {
-      const failure = differing(view, failureOf(view.words, error, FIELDS), error);
+      const failure = failureOf(view.words, error, FIELDS);
       const gone = isProblem(error, 'invitation_invalid');
       const address = gone ? null : await sentTo(deps, 'invitation', token);
       if (address === null) return show(reply, overPage(view), 410);
@@ -64,13 +64,6 @@ export function invitationPages(app: App, deps: Deps): void {
       donePage(view, { title, text, label: view.words.links.signIn, href: '/account/sign-in' }),
     );
   });
-}
-
-// `failureOf` knows the field of `passwords_differ` only by its name in the form of a reset.
-function differing(view: View, failure: Failure, error: unknown): Failure {
-  if (!isProblem(error, 'passwords_differ')) return failure;
-  const text = view.words.problems.passwords_differ ?? '';
-  return { ...failure, summary: null, fields: { confirm_password: text }, first: 'confirm_password' };
 }
 
 // Unlike the page for other dead links, it offers no reset link: that is of no use to whoever has no account yet.

@@ -4,6 +4,8 @@ import { Browser } from '../../test/support/browser.ts';
 import { logIn, PASSWORD, person } from '../../test/support/people.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
+import { invite } from '../invitations/invite.ts';
+import { operatorGranter } from '../rbac/operator.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -191,6 +193,21 @@ test('a new password is chosen by a mailed link; what is wrong stands at its fie
   await logIn(world, { ...ada, password: NEXT_PASSWORD });
   const old = await world.call('POST', '/token', { form: { username: ada.email, password: PASSWORD } });
   expect(old.statusCode).toBe(401);
+});
+
+test('two passwords that differ are told at the field of an invitation, and do not spend it', async () => {
+  const email = `${world.deps.random.uuid()}@example.com`;
+  await invite(world.deps, await operatorGranter(world.deps.db), { email, roles: ['user'] });
+  const browser = new Browser(world);
+  const page = await browser.get(await linkIn(email, 'invitation'));
+  const filled = { first_name: 'Ada', last_name: 'Lovelace', password: PASSWORD };
+
+  const differ = await browser.submit(page, { ...filled, confirm_password: 'x' });
+  expect(differ.statusCode).toBe(400);
+  expect(differ.body).toContain('<p class="error" id="confirm_password-error">The two passwords differ.</p>');
+  expect(differ.body).not.toContain('class="alert"');
+  const accepted = await browser.submit(differ, { ...filled, confirm_password: PASSWORD });
+  expect(accepted.headers.location).toBe('/account/invitation/done');
 });
 
 test('whoever comes with an invitation that is over is sent to whoever invited them, and to no password mail', async () => {
