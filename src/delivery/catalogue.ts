@@ -36,7 +36,7 @@ type TextWriter<T extends TextTemplate> = (
   words: Words,
 ) => string;
 
-/** A language: every message of the service. Adding one is a new value of this type in render.ts. */
+/** A language: every message of the service. Adding one is another value of this type. */
 export interface Catalogue {
   /** BCP 47. */
   readonly language: string;

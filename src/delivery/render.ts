@@ -8,8 +8,6 @@ import { layout } from './layout.ts';
 import { linkTo } from './link.ts';
 import { senderOf } from './sender.ts';
 
-const catalogues: readonly Catalogue[] = [english];
-
 /** What a row of the outbox says, its secrets opened. */
 export interface Draft {
   readonly template: string;
@@ -32,35 +30,33 @@ type RenderConfig = {
 };
 
 /** Plain text and HTML of one mail. Throws for a template that this version does not know. */
-export function renderMail(config: RenderConfig, draft: Draft, language = 'en'): RenderedMail {
-  const catalogue = catalogueOf(language);
-  const write = catalogue.mails[draft.template as keyof Catalogue['mails']] as Writer<MailText> | undefined;
+export function renderMail(config: RenderConfig, draft: Draft): RenderedMail {
+  const write = english.mails[draft.template as keyof Catalogue['mails']] as Writer<MailText> | undefined;
   if (write === undefined) throw new Error(`There is no mail template "${draft.template}".`);
-  const words = wordsOf(config, catalogue, draft);
+  const words = wordsOf(config, draft);
   const invitedBy = personName(draft.params.invitedBy) ?? undefined;
   const mail = write({ ...draft.params, ...draft.secrets, invitedBy }, words);
   return {
     subject: mail.subject,
     ...layout({
       ...mail,
-      language: catalogue.language,
+      language: english.language,
       brand: words.brand,
       colors: brandColors(config.brand.color),
       home: config.http.appUrl,
-      greeting: catalogue.greeting(personName(draft.params.name)),
-      copyHint: catalogue.copyHint,
-      footer: catalogue.footer(words.brand),
+      greeting: english.greeting(personName(draft.params.name)),
+      copyHint: english.copyHint,
+      footer: english.footer(words.brand),
       link: (page, token) => linkTo(config, page, token),
     }),
   };
 }
 
 /** The body of one text message; its last line lets a browser at APP_URL fill the code in (WICG origin-bound codes). */
-export function renderText(config: RenderConfig, draft: Draft, language = 'en'): string {
-  const catalogue = catalogueOf(language);
-  const write = catalogue.texts[draft.template as keyof Catalogue['texts']] as Writer<string> | undefined;
+export function renderText(config: RenderConfig, draft: Draft): string {
+  const write = english.texts[draft.template as keyof Catalogue['texts']] as Writer<string> | undefined;
   if (write === undefined) throw new Error(`There is no text message template "${draft.template}".`);
-  const body = write({ ...draft.params, ...draft.secrets }, wordsOf(config, catalogue, draft));
+  const body = write({ ...draft.params, ...draft.secrets }, wordsOf(config, draft));
   const { protocol, hostname } = new URL(config.http.appUrl);
   const code = draft.secrets.code;
   return protocol === 'https:' && typeof code === 'string' ? `${body}\n\n@${hostname} #${code}` : body;
@@ -75,21 +71,17 @@ export function brandOf({ brand, mail }: Pick<RenderConfig, 'brand' | 'mail'>): 
 
 type Writer<T> = (told: Record<string, unknown>, words: Words) => T;
 
-function catalogueOf(language: string): Catalogue {
-  return catalogues.find(catalogue => catalogue.language === language) ?? english;
-}
-
-function wordsOf(config: RenderConfig, catalogue: Catalogue, draft: Draft): Words {
+function wordsOf(config: RenderConfig, draft: Draft): Words {
   const { createdAt, expiresAt, params } = draft;
   const seconds = expiresAt === null ? 0 : (expiresAt.getTime() - createdAt.getTime()) / 1000;
   const device = typeof params.userAgent === 'string' ? describeDevice(params.userAgent) : null;
   const ip = typeof params.ip === 'string' && isIP(params.ip) !== 0 ? params.ip : null;
   return {
     brand: brandOf(config),
-    validFor: catalogue.duration(seconds),
-    at: catalogue.date(typeof params.at === 'string' ? new Date(params.at) : createdAt),
-    from: catalogue.origin(device, ip),
-    date: at => catalogue.date(new Date(at)),
+    validFor: english.duration(seconds),
+    at: english.date(typeof params.at === 'string' ? new Date(params.at) : createdAt),
+    from: english.origin(device, ip),
+    date: at => english.date(new Date(at)),
   };
 }
 

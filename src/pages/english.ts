@@ -229,3 +229,6 @@ export const english = {
     sent: 'To finish, open the link in the mail that we have just sent you.',
   },
 };
+
+/** Everything that the pages say in one language. Adding one is another value of this type. */
+export type Words = typeof english;

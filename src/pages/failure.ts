@@ -1,5 +1,5 @@
 import { Problem } from '../platform/problems.ts';
-import type { Words } from './words.ts';
+import type { Words } from './english.ts';
 
 /** A refusal as a form shows it: what is wrong as a whole, and at which field. */
 export interface Failure {

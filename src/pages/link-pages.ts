@@ -10,7 +10,7 @@ import type { Deps } from '../platform/deps.ts';
 import type { RateGroup } from '../platform/rate-groups.ts';
 import { undoEmailChange } from '../profile/undo-email-change.ts';
 import { verifyEmail } from '../profile/verify-email.ts';
-import type { Words } from './words.ts';
+import type { Words } from './english.ts';
 
 interface LinkWords {
   readonly title: string;

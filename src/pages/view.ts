@@ -2,10 +2,10 @@ import { brandOf } from '../delivery/render.ts';
 import type { Config } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { basePathOf } from '../platform/http/base-path.ts';
+import { english, type Words } from './english.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { formTokenOf } from './form-token.ts';
 import { takeMessage } from './message.ts';
-import { type Words, wordsFor } from './words.ts';
 
 /** What every page is rendered with. */
 export interface View {
@@ -24,7 +24,7 @@ export function viewOf(
 ): View {
   const token = formTokenOf(deps, request, reply);
   return {
-    words: wordsFor(request.headers['accept-language']),
+    words: english,
     brand: { name: brandOf(deps.config), logoUrl: logoOf(deps.config) },
     get formToken() {
       return token();
