@@ -23,7 +23,7 @@ export interface Words {
   readonly at: string;
   /** "Firefox on Windows, from 203.0.113.7", or null. */
   readonly from: string | null;
-  readonly date: (at: string | Date) => string;
+  readonly date: (at: string) => string;
 }
 
 type MailWriter<T extends MailTemplate> = (

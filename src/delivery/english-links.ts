@@ -11,19 +11,13 @@ export const englishLinks = {
       'If it was not you, do nothing: without your confirmation the address is not trusted.',
     ],
   }),
-  'email-taken': ({ token }, { brand, validFor }) => ({
+  'email-taken': (_told, { brand }) => ({
     subject: `You already have an account at ${brand}`,
     paragraphs: [
       `Somebody, most likely you, tried to sign up at ${brand} with this address. It already has an account, so nothing was changed: just sign in.`,
-      ...(token === undefined
-        ? ['Forgot your password? Ask for a new one on the sign-in page.']
-        : ['Forgot your password? Choose a new one with this link.']),
+      'Forgot your password? Ask for a new one on the sign-in page.',
     ],
-    ...(token !== undefined && { action: { label: 'Choose a new password', page: 'reset-password', token } }),
-    closing: [
-      ...(token === undefined ? [] : [`The link works once, within ${validFor}.`]),
-      'If it was not you, do nothing: your account is as it was.',
-    ],
+    closing: ['If it was not you, do nothing: your account is as it was.'],
   }),
   'reset-password': ({ token }, { brand, validFor }) => ({
     subject: `Password reset for your ${brand} account`,
@@ -59,16 +53,10 @@ export const englishLinks = {
     ],
   }),
   'sign-in': ({ token, code }, { brand, validFor }) => ({
-    subject: code === undefined ? `Sign in to ${brand}` : `${code} is your ${brand} sign-in code`,
-    paragraphs: [
-      code === undefined
-        ? 'Use this link to sign in, in the browser that asked for it.'
-        : token === undefined
-          ? 'Enter this code where you are signing in.'
-          : 'Enter this code where you are signing in, or open the link below in the same browser.',
-    ],
-    ...(code !== undefined && { code }),
-    ...(token !== undefined && { action: { label: 'Sign in', page: 'sign-in', token } }),
+    subject: `${code} is your ${brand} sign-in code`,
+    paragraphs: ['Enter this code where you are signing in, or open the link below in the same browser.'],
+    code,
+    action: { label: 'Sign in', page: 'sign-in', token },
     closing: [
       `It works once, within ${validFor}.`,
       'If it was not you, do nothing. Never give this code or link to anybody: we will never ask for it.',

@@ -113,10 +113,10 @@ export const englishNotices = {
     ],
     ...advice(notMeToken),
   }),
-  'mfa-removal-scheduled': ({ at, factor, notMeToken }, words) => ({
+  'mfa-removal-scheduled': ({ at, notMeToken }, words) => ({
     subject: `Your second factor at ${words.brand} will be removed`,
     paragraphs: [
-      `An administrator was asked to remove ${factor === undefined ? 'the second factors' : `the ${FACTORS[factor]}`} from your account. This happens on ${words.date(at)}.`,
+      `An administrator was asked to remove the second factors from your account. This happens on ${words.date(at)}.`,
       'If you asked for it, wait until then and sign in with your password. If you sign in with a second factor or a passkey before, the removal is cancelled.',
     ],
     ...advice(notMeToken),

@@ -32,19 +32,19 @@ type Factor = 'totp' | 'sms' | 'passkey';
  */
 export interface Mails {
   'verify-email': { params: object; secrets: { token: string } };
-  /** Somebody signed up with an address that has an account; with a token, the link sets a new password. */
-  'email-taken': { params: object; secrets: { token?: string } };
+  /** Somebody signed up with an address that has an account. */
+  'email-taken': { params: object; secrets: object };
   'reset-password': { params: Name; secrets: { token: string } };
   'password-changed': { params: Name & Where; secrets: NotMe };
   'password-removed': { params: Name & Where; secrets: NotMe };
   /** To the new address. */
-  'email-change-confirm': { params: Name; secrets: { token: string } };
+  'email-change-confirm': { params: object; secrets: { token: string } };
   /** To the old address, when the change is asked for; the token undoes it. */
   'email-change-notice': { params: Name & Where & NewAddress; secrets: { token: string } & NotMe };
   /** To the old address, when the change has happened; the token undoes it for 72 hours. */
   'email-changed': { params: Name & Where & NewAddress; secrets: { token: string } & NotMe };
   'new-device': { params: Name & Where; secrets: NotMe };
-  'account-locked': { params: Name & Where & { until: string | Date }; secrets: NotMe };
+  'account-locked': { params: Name & Where & { until: string }; secrets: NotMe };
   'refresh-token-theft': { params: Name & Where; secrets: NotMe };
   'factor-added': { params: Name & Where & { factor: Factor }; secrets: NotMe };
   'factor-removed': { params: Name & Where & { factor: Factor }; secrets: NotMe };
@@ -56,10 +56,10 @@ export interface Mails {
   'identity-linked': { params: Name & Where & { provider: string }; secrets: { token?: string } & NotMe };
   'identity-unlinked': { params: Name & Where & { provider: string }; secrets: NotMe };
   invitation: { params: { invitedBy?: string }; secrets: { token: string } };
-  /** A link, a six-digit code, or both. */
-  'sign-in': { params: Name; secrets: { token?: string; code?: string } };
-  /** An administrator removes a lost factor at `at`, unless the owner objects. */
-  'mfa-removal-scheduled': { params: Name & { at: string | Date; factor?: Factor }; secrets: NotMe };
+  /** A link and a six-digit code. */
+  'sign-in': { params: Name; secrets: { token: string; code: string } };
+  /** An administrator removes lost factors at `at`, unless the owner objects. */
+  'mfa-removal-scheduled': { params: { at: string }; secrets: NotMe };
   'account-closed': { params: Name; secrets: object };
 }
 

@@ -42,7 +42,7 @@ You receive this mail because of activity on an account at Entrecore. Nobody rea
 
 const everything: Record<keyof typeof english.mails, Partial<Draft>> = {
   'verify-email': { secrets: { token: 'AAA' } },
-  'email-taken': { secrets: { token: 'AAA' } },
+  'email-taken': {},
   'reset-password': { secrets: { token: 'AAA' } },
   'password-changed': { secrets: { notMeToken: 'NNN' } },
   'password-removed': { secrets: { notMeToken: 'NNN' } },
