@@ -1,5 +1,5 @@
 import { mailboxEnabled } from './delivery/local-only.ts';
-import type { Config } from './platform/config.ts';
+import { type Config, isSymmetric } from './platform/config.ts';
 
 const EVERYWHERE = new Set(['0.0.0.0', '::']);
 
@@ -23,7 +23,7 @@ export function banner({ config, embedded }: { config: Config; embedded: boolean
   const missing = [
     ...(embedded ? ['DATABASE_URL'] : []),
     ...(secrets.root === null ? ['AUTH_ROOT_SECRET'] : []),
-    ...(tokens.jwtSecret === null && tokens.algorithm.startsWith('HS') ? ['JWT_SECRET_KEY'] : []),
+    ...(tokens.jwtSecret === null && isSymmetric(tokens.algorithm) ? ['JWT_SECRET_KEY'] : []),
     ...(mail.smtpUrl === null ? ['SMTP_URL'] : []),
     ...(http.publicUrl.startsWith('https:') ? [] : ['PUBLIC_URL']),
   ];

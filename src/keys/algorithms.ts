@@ -23,11 +23,6 @@ export interface SigningKeyPair {
   readonly privateKey: Buffer;
 }
 
-/** Whether tokens are signed with the shared JWT_SECRET_KEY rather than with a key pair. */
-export function isSymmetric(algorithm: string): boolean {
-  return algorithm.startsWith('HS');
-}
-
 /**
  * A new key pair: RSA 2048 for RS256 and PS256 (RFC 7518 §3.3; a 3072-bit signature holds the event loop for 2.4 ms, and
  * these keys live for months), P-256 for ES256, Ed25519 for EdDSA.

@@ -1,7 +1,8 @@
 import { system } from '../audit/record.ts';
+import { isSymmetric } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
-import { isSymmetric, type PublicJwk } from './algorithms.ts';
+import type { PublicJwk } from './algorithms.ts';
 import {
   type AccessClaims,
   type Expected,

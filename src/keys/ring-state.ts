@@ -1,7 +1,7 @@
-import type { Algorithm, Config } from '../platform/config.ts';
+import { type Algorithm, type Config, isSymmetric } from '../platform/config.ts';
 import { SealedError } from '../platform/sealed-columns.ts';
 import type { Secrets } from '../platform/secrets.ts';
-import { isSymmetric, type PublicJwk } from './algorithms.ts';
+import type { PublicJwk } from './algorithms.ts';
 import { readJsonSegment } from './compact-jws.ts';
 import {
   asymmetricCheck,

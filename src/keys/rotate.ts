@@ -1,8 +1,9 @@
 import { type Actor, recordEvent, system } from '../audit/record.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
+import { isSymmetric } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
-import { generateSigningKey, isSymmetric } from './algorithms.ts';
+import { generateSigningKey } from './algorithms.ts';
 import {
   insertKey,
   listLiveKeys,

@@ -1,6 +1,11 @@
 export type PasswordClass = 'lower' | 'upper' | 'digit' | 'symbol' | 'digit_or_symbol';
 export type Algorithm = 'HS256' | 'HS384' | 'HS512' | 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
 
+/** Whether tokens are signed with the shared JWT_SECRET_KEY rather than with a key pair. */
+export function isSymmetric(algorithm: string): boolean {
+  return algorithm.startsWith('HS');
+}
+
 /** The whole configuration: read once at start, frozen, handed down. Durations are in seconds. */
 export interface Config {
   readonly dataDir: string;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, isSymmetric } from './config.ts';
 import { inDataDir } from './data-dir.ts';
 import type { Sql } from './database.ts';
 import type { Deps } from './deps.ts';
@@ -65,7 +65,7 @@ export async function forgetGeneratedRoot({ db, config }: Pick<Deps, 'db' | 'con
 }
 
 function needsJwtSecret({ database, tokens }: Config): boolean {
-  return database.url === null && tokens.algorithm.startsWith('HS');
+  return database.url === null && isSymmetric(tokens.algorithm);
 }
 
 interface Roots {
