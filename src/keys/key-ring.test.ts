@@ -4,10 +4,9 @@ import { numericDate } from '../platform/clock.ts';
 import type { Algorithm } from '../platform/config.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { sql } from '../platform/sql.ts';
-import type { AccessClaims } from './claims.ts';
 import { openKeyRing } from './key-ring.ts';
 import { PUBLISH_LEAD, rotateKeys } from './rotate.ts';
-import { openVerified } from './verified.ts';
+import { openVerified, type Verified } from './verified.ts';
 
 const world = useKeyRings();
 
@@ -46,8 +45,8 @@ test('a token that was verified once is judged anew by the clock, and by the key
 });
 
 test('only so many verified tokens are kept', () => {
-  const tokens = openVerified<null>(2);
-  for (const token of ['a', 'b', 'a', 'c']) tokens.keep(token, { key: null, claims: {} as AccessClaims });
+  const tokens = openVerified(2);
+  for (const token of ['a', 'b', 'a', 'c']) tokens.keep(token, {} as Verified);
   expect(['a', 'b', 'c'].filter(token => tokens.get(token) !== undefined)).toEqual(['b', 'c']);
 });
 

@@ -13,14 +13,7 @@ import {
 } from './claims.ts';
 import { splitCompact } from './compact-jws.ts';
 import { listLiveKeys } from './queries.ts';
-import {
-  buildState,
-  keyOfHeader,
-  publicKeys,
-  type RingKey,
-  type RingState,
-  signingKeyAt,
-} from './ring-state.ts';
+import { buildState, keyOfHeader, publicKeys, type RingState, signingKeyAt } from './ring-state.ts';
 import { ensureSigningKey, KEYS_CHANGED, PUBLISH_LEAD, rotateKeys } from './rotate.ts';
 import { openVerified, type Verified } from './verified.ts';
 
@@ -65,7 +58,7 @@ export async function openKeyRing(deps: Deps, timing: Partial<Timing> = {}): Pro
   let following: Promise<void> | null = null;
 
   const expected = { issuer: config.http.publicUrl, audience: config.tokens.audience };
-  let verifiedTokens = openVerified<RingKey>();
+  let verifiedTokens = openVerified();
   const check = (token: string) => {
     const known = verifiedTokens.get(token);
     if (known !== undefined) return checkTimes(known, clock.now());
@@ -147,7 +140,7 @@ function verifySignature(
   state: RingState,
   token: string,
   expected: Expected,
-): Verified<RingKey> | 'invalid' | 'unknown key' {
+): Verified | 'invalid' | 'unknown key' {
   const jws = splitCompact(token);
   if (jws === null) return 'invalid';
   const key = keyOfHeader(state, jws.header);
@@ -162,7 +155,7 @@ function verifySignature(
 }
 
 // Checked on every request: time goes on, and the clock may even go back.
-function checkTimes({ key, claims }: Verified<RingKey>, now: Date): Verdict {
+function checkTimes({ key, claims }: Verified, now: Date): Verdict {
   const { verifiesUntil } = key.row;
   if (verifiesUntil !== null && verifiesUntil <= now) return 'invalid';
   if (isEarly(claims, now)) return 'invalid';
