@@ -7,7 +7,7 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { grantsOf, roleVersion } from '../rbac/definitions.ts';
+import { roleVersion } from '../rbac/definitions.ts';
 import { rolesOf } from '../rbac/effective.ts';
 import { newSession } from '../sessions/start.ts';
 import type { TokenBody } from '../sessions/token.ts';
@@ -95,8 +95,7 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
   );
   if (admitted === null) throw new Problem('invalid_credentials');
   if (stranger !== null) wakeDelivery(db);
-  const grants = await grantsOf(db, { userId: account.id, ...admitted, amr: proof.amr });
-  const tokens = session.tokens(deps, grants);
+  const tokens = await session.tokens(deps, admitted);
   return stranger === null ? tokens : { ...tokens, device_token: stranger.token };
 }
 

@@ -5,7 +5,6 @@ import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import { Problem } from '../platform/problems.ts';
-import { grantsOf } from '../rbac/definitions.ts';
 import { forgetDevice } from '../throttle/devices.ts';
 import { endSession } from './queries.ts';
 import { findRotated, type GrantRow, type RotationRow, rotateSession } from './refresh-queries.ts';
@@ -64,14 +63,19 @@ async function rotate(
   throw new Problem('overloaded');
 }
 
-async function succeed(deps: KeysDeps, presented: RefreshToken, row: GrantRow): Promise<TokenBody> {
-  const { sessionId, generation } = presented;
-  const { user_id: userId, amr, role_version: version } = row;
-  const { roles, permissions } = await grantsOf(deps.db, { userId, roles: row.roles, version, amr });
+function succeed(deps: KeysDeps, presented: RefreshToken, row: GrantRow): Promise<TokenBody> {
   return issueTokens(
     deps,
-    { userId, sessionId, roles, permissions, amr, authTime: row.auth_time, sessionExpiresAt: row.expires_at },
-    encodeRefreshToken(deps.secrets, { ...presented, generation: generation + 1 }),
+    {
+      userId: row.user_id,
+      sessionId: presented.sessionId,
+      roles: row.roles,
+      version: row.role_version,
+      amr: row.amr,
+      authTime: row.auth_time,
+      sessionExpiresAt: row.expires_at,
+    },
+    encodeRefreshToken(deps.secrets, { ...presented, generation: presented.generation + 1 }),
   );
 }
 

@@ -1,6 +1,5 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { Problem } from '../platform/problems.ts';
-import { grantsOf } from '../rbac/definitions.ts';
 import type { UserPrincipal } from './principal.ts';
 import { renewAuthTime } from './queries.ts';
 import { encodeRefreshToken } from './refresh-token.ts';
@@ -19,20 +18,14 @@ export async function renewSession(
   const now = clock.now();
   const row = await renewAuthTime(db, { sessionId, now, amr });
   if (row === null) throw new Problem('token_revoked');
-  const { roles, permissions } = await grantsOf(db, {
-    userId,
-    roles: row.roles,
-    version: row.role_version,
-    amr: row.amr,
-  });
   const seed = secrets.open(`sessions:${sessionId}`, row.seed_sealed);
   return issueTokens(
     deps,
     {
       userId,
       sessionId,
-      roles,
-      permissions,
+      roles: row.roles,
+      version: row.role_version,
       amr: row.amr,
       authTime: now,
       sessionExpiresAt: row.expires_at,

@@ -3,6 +3,7 @@ import type { Caller } from '../platform/caller.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import type { Holder } from '../rbac/definitions.ts';
 import { insertSessionFragment } from './queries.ts';
 import { encodeRefreshToken, hashSeed } from './refresh-token.ts';
 import { issueTokens, type TokenBody } from './token.ts';
@@ -13,7 +14,7 @@ export interface NewSession {
   /** `insert into sessions …`, for the CTE or the transaction that lets the person in. */
   readonly insert: Fragment;
   /** Signs the first tokens. Call it after the commit. */
-  tokens(deps: KeysDeps, grants: { roles: readonly string[]; permissions: readonly string[] }): TokenBody;
+  tokens(deps: KeysDeps, held: Pick<Holder, 'roles' | 'version'>): Promise<TokenBody>;
 }
 
 /**
@@ -54,10 +55,10 @@ export function newSession(
   return {
     id,
     insert,
-    tokens: (deps, { roles, permissions }) =>
+    tokens: (deps, { roles, version }) =>
       issueTokens(
         deps,
-        { userId, sessionId: id, roles, permissions, amr, authTime: now, sessionExpiresAt: until },
+        { userId, sessionId: id, roles, version, amr, authTime: now, sessionExpiresAt: until },
         encodeRefreshToken(secrets, { sessionId: id, generation: 0, seed }),
       ),
   };

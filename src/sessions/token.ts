@@ -2,6 +2,7 @@ import type { Static } from 'typebox';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { addSeconds, numericDate } from '../platform/clock.ts';
 import { Type } from '../platform/json-schema.ts';
+import { grantsOf, type Holder } from '../rbac/definitions.ts';
 
 /** The answer to a login and to a refresh (RFC 6749 §5.1). */
 export const tokenBody = Type.Object(
@@ -30,20 +31,17 @@ export const tokenBody = Type.Object(
 export type TokenBody = Static<typeof tokenBody>;
 
 /** What the tokens of a session say. */
-export interface Grant {
-  readonly userId: string;
+export interface Grant extends Holder {
   readonly sessionId: string;
-  readonly roles: readonly string[];
-  readonly permissions: readonly string[];
-  readonly amr: readonly string[];
   readonly authTime: Date;
   /** The absolute end of the session: no access token outlives it. */
   readonly sessionExpiresAt: Date;
 }
 
-/** Signs an access token for a session (RFC 9068 §2.2) and returns it with the refresh token. */
-export function issueTokens(deps: KeysDeps, grant: Grant, refreshToken: string): TokenBody {
-  const { clock, config, random, keys } = deps;
+/** Signs an access token for a session (RFC 9068 §2.2), with what its user's roles permit, and returns it with the refresh token. */
+export async function issueTokens(deps: KeysDeps, grant: Grant, refreshToken: string): Promise<TokenBody> {
+  const { clock, config, db, random, keys } = deps;
+  const { roles, permissions } = await grantsOf(db, grant);
   const now = clock.now();
   const iat = numericDate(now);
   const exp = Math.min(iat + config.tokens.accessLifetime, numericDate(grant.sessionExpiresAt));
@@ -54,8 +52,8 @@ export function issueTokens(deps: KeysDeps, grant: Grant, refreshToken: string):
     exp,
     jti: random.uuid(),
     sid: grant.sessionId,
-    roles: grant.roles,
-    permissions: grant.permissions,
+    roles,
+    permissions,
     amr: grant.amr,
     auth_time: numericDate(grant.authTime),
   });
