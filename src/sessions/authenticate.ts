@@ -41,19 +41,7 @@ export async function authenticate(
   const principal =
     claims.sid === undefined
       ? await authenticateClient(deps, { clientId: claims.sub, jti: claims.jti }, caller)
-      : await authenticateUser(
-          deps,
-          {
-            userId: claims.sub,
-            sessionId: claims.sid,
-            jti: claims.jti,
-            authTime: claims.auth_time,
-            amr: claims.amr,
-          },
-          caller,
-          permission !== null || needs.permissions === true,
-        );
-
+      : await authenticateUser(deps, claims, caller, permission !== null || needs.permissions === true);
   const forUsers = needs.access === 'user' || needs.access === 'token';
   if (forUsers && principal.kind !== 'user') throw new Problem('user_required');
   if (permission !== null && !principal.permissions.has(permission)) {
@@ -75,23 +63,17 @@ export function requireRecent(
 
 async function authenticateUser(
   deps: KeysDeps,
-  token: {
-    userId: string;
-    sessionId: string;
-    jti: string;
-    authTime: number | undefined;
-    amr: readonly string[] | undefined;
-  },
+  { sub: userId, sid: sessionId, jti, auth_time, amr }: TokenPrincipal['claims'],
   caller: Caller,
   withPermissions: boolean,
 ): Promise<UserPrincipal> {
-  const row = await findBearer(deps.db, { ...token, withPermissions });
+  const row = await findBearer(deps.db, { userId, sessionId, jti, withPermissions });
   if (row === null) throw new Problem('invalid_token');
   if (row.session_ended_at !== null || row.token_revoked) throw new Problem('token_revoked');
   if (row.disabled_at !== null) throw new Problem('account_disabled');
   const { roles, permissions } = withPermissions
     ? await grantsOf(deps.db, {
-        userId: token.userId,
+        userId,
         roles: row.roles,
         version: row.role_version,
         amr: row.amr ?? [],
@@ -99,14 +81,14 @@ async function authenticateUser(
     : { roles: row.roles, permissions: [] };
   return {
     kind: 'user',
-    userId: token.userId,
-    sessionId: token.sessionId,
-    jti: token.jti,
+    userId,
+    sessionId,
+    jti,
     account: row,
     roles,
     permissions: new Set(permissions),
-    authTime: new Date((token.authTime ?? 0) * 1000),
-    amr: token.amr ?? [],
+    authTime: new Date(auth_time * 1000),
+    amr,
     deviceId: row.device_id,
     caller,
   };
