@@ -1,10 +1,9 @@
-import { recordEvent } from '../audit/record.ts';
 import type { AuthenticatedClient } from '../clients/authenticate.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { Caller } from '../platform/caller.ts';
 import { numericDate } from '../platform/clock.ts';
 import { Problem } from '../platform/problems.ts';
-import { authenticate } from '../sessions/authenticate.ts';
+import { authenticate, refusePermission } from '../sessions/authenticate.ts';
 import { inspectRefreshToken } from '../sessions/revoke.ts';
 
 /** The answer for a token that is not good, whatever the reason (RFC 7662 §2.2). */
@@ -35,21 +34,11 @@ export async function introspect(
 export async function requirePermission(
   deps: KeysDeps,
   caller: Caller,
-  { clientId, permissions }: AuthenticatedClient,
+  client: AuthenticatedClient,
   permission: string,
 ): Promise<void> {
-  if (permissions.has(permission)) return;
-  await recordEvent(deps, deps.db, {
-    type: 'permission.denied',
-    outcome: 'refusal',
-    reason: permission,
-    actor: { kind: 'client', id: clientId },
-    caller,
-  });
-  throw new Problem('permission_denied', {
-    message: `This requires the permission ${permission}.`,
-    members: { permission },
-  });
+  if (!client.permissions.has(permission))
+    await refusePermission(deps, { kind: 'client', ...client, caller }, permission);
 }
 
 async function introspectAccessToken(

@@ -111,7 +111,12 @@ async function authenticateClient(
   };
 }
 
-async function refusePermission(deps: KeysDeps, principal: Principal, permission: string): Promise<never> {
+/** Refuses whoever lacks a permission with `permission_denied`, which names it, and records that. */
+export async function refusePermission(
+  deps: KeysDeps,
+  principal: UserPrincipal | Omit<ClientPrincipal, 'jti'>,
+  permission: string,
+): Promise<never> {
   await recordEvent(deps, deps.db, {
     type: 'permission.denied',
     outcome: 'refusal',

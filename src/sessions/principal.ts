@@ -62,7 +62,10 @@ export function bearerOf({ principal }: { principal: object | null }): TokenPrin
 }
 
 /** The principal as the actor of an audit event. */
-export function actorOf(principal: Principal): { kind: 'user' | 'client'; id: string } {
+export function actorOf(principal: UserPrincipal | Pick<ClientPrincipal, 'kind' | 'clientId'>): {
+  kind: 'user' | 'client';
+  id: string;
+} {
   return principal.kind === 'user'
     ? { kind: 'user', id: principal.userId }
     : { kind: 'client', id: principal.clientId };
