@@ -41,18 +41,11 @@ export async function requirePermission(
     await refusePermission(deps, { kind: 'client', ...client, caller }, permission);
 }
 
-async function introspectAccessToken(
-  deps: KeysDeps,
-  caller: Caller,
-  token: string,
-): Promise<Introspection | null> {
-  try {
+function introspectAccessToken(deps: KeysDeps, caller: Caller, token: string): Promise<Introspection | null> {
+  return unlessRefused(async () => {
     const claims = await deps.keys.verifyFresh(token);
-    const principal = await authenticate(deps, token, caller, {
-      access: 'any',
-      recent: false,
-      permissions: true,
-    });
+    const needs = { access: 'any', recent: false, permissions: true } as const;
+    const principal = await authenticate(deps, token, caller, needs);
     if (principal.kind === 'token') return null;
     const permissions = [...principal.permissions];
     return {
@@ -63,6 +56,13 @@ async function introspectAccessToken(
       permissions,
       ...(principal.kind === 'user' && { username: principal.account.username, roles: principal.roles }),
     };
+  });
+}
+
+/** What is read of a token; null where the token is refused, whatever the reason. */
+export async function unlessRefused<T>(read: () => T | Promise<T>): Promise<T | null> {
+  try {
+    return await read();
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return null;
     throw error;
