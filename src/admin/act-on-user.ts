@@ -6,7 +6,7 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { removeAccount } from '../profile/remove-account.ts';
 import { Refusal } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator, setRoles } from '../rbac/set-roles.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
@@ -34,7 +34,7 @@ export function setUserRoles(
 export async function logoutUser(deps: Deps, granter: Granter, userId: string): Promise<number> {
   const act = { userId, needs: 'sessions:revoke', lock: 'act', type: 'user.logged_out' } as const;
   const ended = await onUser(deps, granter, act, async tx => {
-    const actor = actorOfGranter(granter);
+    const actor = actorOf(granter);
     const { caller } = granter;
     const sessions = await endSessionsOf(deps, tx, {
       userId,
@@ -65,7 +65,7 @@ export async function unlockUser(deps: Deps, granter: Granter, userId: string): 
     await recordEvent(deps, tx, {
       type: 'user.unlocked',
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       userId,
       caller: granter.caller,
       data: { lanes },
@@ -94,7 +94,7 @@ export function removeUserFactors(deps: Deps, granter: Granter, userId: string):
 export async function sendUserReset(deps: Deps, granter: Granter, userId: string): Promise<void> {
   const act = { userId, needs: 'users:write', lock: 'act', type: 'password.reset_requested' } as const;
   const sent = await onUser(deps, granter, act, (tx, { account }) =>
-    sendReset(deps, tx, { account, actor: actorOfGranter(granter), caller: granter.caller }),
+    sendReset(deps, tx, { account, actor: actorOf(granter), caller: granter.caller }),
   );
   if (!sent) throw new Problem('rate_limited', { retryAfter: 3600 });
 }

@@ -7,7 +7,7 @@ import type { Deps } from '../platform/deps.ts';
 import { changedMembers } from '../profile/update.ts';
 import { voidLinks } from '../profile/void-links.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
 import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { onUser, type Target } from './on-user.ts';
@@ -42,7 +42,7 @@ export async function changeUser(
       await recordEvent(deps, tx, {
         type: 'user.updated',
         outcome: 'success',
-        actor: actorOfGranter(granter),
+        actor: actorOf(granter),
         userId,
         caller: granter.caller,
         data: { changed },
@@ -60,7 +60,7 @@ async function switchLogin(
   { granter, target: { account }, disabled }: { granter: Granter; target: Target; disabled: boolean },
 ): Promise<readonly EndedSession[]> {
   if ((account.disabled_at !== null) === disabled) return [];
-  const actor = actorOfGranter(granter);
+  const actor = actorOf(granter);
   const { caller } = granter;
   await setDisabled(deps, tx, account.id, disabled);
   await recordEvent(deps, tx, {

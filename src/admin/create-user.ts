@@ -7,7 +7,7 @@ import { sendReset } from '../passwords/request-reset.ts';
 import { setPassword } from '../passwords/set.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseGrant } from '../rbac/set-roles.ts';
 import { wholeNameOf } from './whole-name.ts';
 
@@ -63,7 +63,7 @@ export async function createUser(
       roles,
     });
     if (typeof account === 'string') return new Refusal(account);
-    const actor = actorOfGranter(granter);
+    const actor = actorOf(granter);
     const written = { outcome: 'success', actor, userId: account.id, caller: granter.caller } as const;
     await recordEvent(deps, tx, { ...written, type: 'user.created', data: { roles } });
     for (const role of roles)

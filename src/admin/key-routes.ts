@@ -3,7 +3,8 @@ import { rotateKeys } from '../keys/rotate.ts';
 import type { App } from '../platform/http/app.ts';
 import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
-import { actorOf, principalOf } from '../sessions/principal.ts';
+import { actorOf } from '../rbac/granter.ts';
+import { principalOf } from '../sessions/principal.ts';
 
 const instant = Type.String({ format: 'date-time' });
 

@@ -6,7 +6,7 @@ import { setPassword } from '../passwords/set.ts';
 import { voidWaysIn } from '../passwords/void-ways-in.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { unlockAccount } from '../throttle/lockout.ts';
 
@@ -20,7 +20,7 @@ export async function setPasswordOf(
   granter: Granter & { kind: 'operator' },
   { account: { id: userId }, hash }: { account: Pick<Account, 'id'>; hash: string },
 ): Promise<void> {
-  const actor = actorOfGranter(granter);
+  const actor = actorOf(granter);
   const ended = await deps.db.transaction(async tx => {
     const present = await lockAccount(tx, userId);
     if (present === null) return null;

@@ -2,7 +2,7 @@ import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid } from '../platform/problems.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refusePermissions } from '../rbac/refuse-permissions.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { grantToClient, insertClient } from './queries.ts';
@@ -39,7 +39,7 @@ export async function createClient(
       await recordEvent(deps, tx, {
         ...event,
         outcome: 'success',
-        actor: actorOfGranter(granter),
+        actor: actorOf(granter),
         caller: granter.caller,
       });
       return names;

@@ -1,7 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refusalFor, removeClientRow } from './queries.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function removeClient(deps: Deps, granter: Granter, clientId: strin
     await recordEvent(deps, tx, {
       ...event,
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
       data: { ...event.data, name: removed.name },
     });

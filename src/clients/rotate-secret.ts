@@ -2,7 +2,7 @@ import { recordEvent } from '../audit/record.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { refusalFor, replaceSecret } from './queries.ts';
 import { makeSecret } from './secret.ts';
@@ -36,7 +36,7 @@ export async function rotateSecret(
       await recordEvent(deps, tx, {
         ...event,
         outcome: 'success',
-        actor: actorOfGranter(granter),
+        actor: actorOf(granter),
         caller: granter.caller,
       });
       return changed;

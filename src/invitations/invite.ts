@@ -10,7 +10,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { orNull, Type } from '../platform/json-schema.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { holdsAll, refuseGrant } from '../rbac/set-roles.ts';
 import { findWaiting, type InvitationData, type InvitationRow, selectInvitations } from './queries.ts';
 
@@ -48,7 +48,7 @@ export async function invite(
 ): Promise<InvitationBody> {
   const { address, key } = normalizeEmail(email);
   const given = [...new Set(roles)].sort();
-  const actor = actorOfGranter(granter);
+  const actor = actorOf(granter);
   const matter = {
     needs: 'users:write',
     lock: 'act',
@@ -123,7 +123,7 @@ export async function revokeInvitation(deps: Deps, granter: Granter, id: string)
     await recordEvent(deps, tx, {
       type: 'invitation.revoked',
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
       data: { invitation: id },
     });

@@ -3,8 +3,9 @@ import { withdrawTexts } from '../delivery/enqueue.ts';
 import { isUniqueViolation } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { actorOf } from '../rbac/granter.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
-import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { type Attempt, checkOrGiveBack, forgive, takeAttempt } from '../throttle/lockout.ts';
 import {

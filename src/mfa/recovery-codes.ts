@@ -6,8 +6,9 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { markedHash, markedHashes } from '../platform/marked-hashes.ts';
 import { Problem } from '../platform/problems.ts';
+import { actorOf } from '../rbac/granter.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
-import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
 import { countRecoveryCodes, replaceRecoveryCodes, secondFactorsOf, spendRecoveryCode } from './queries.ts';
 
 const COUNT = 10;

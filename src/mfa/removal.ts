@@ -7,7 +7,7 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { holdGrants } from '../rbac/standing.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
@@ -39,7 +39,7 @@ export async function planRemoval(
   { userId, email }: { userId: string; email: string },
 ): Promise<Date | null> {
   const now = deps.clock.now();
-  const requester = actorOfGranter(granter);
+  const requester = actorOf(granter);
   const planned = await insertRemoval(tx, {
     userId,
     requester,

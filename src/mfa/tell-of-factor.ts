@@ -2,7 +2,8 @@ import { recordEvent } from '../audit/record.ts';
 import { enqueueMail, whereOf } from '../delivery/enqueue.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { actorOf, type UserPrincipal } from '../sessions/principal.ts';
+import { actorOf } from '../rbac/granter.ts';
+import type { UserPrincipal } from '../sessions/principal.ts';
 import type { FactorKind } from './queries.ts';
 
 const EVENTS = { added: 'mfa.enabled', removed: 'mfa.disabled' } as const;

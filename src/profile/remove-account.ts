@@ -10,7 +10,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { sql } from '../platform/sql.ts';
 import { decide, Refusal } from '../rbac/decide.ts';
-import { actorOfGranter, type Granter } from '../rbac/granter.ts';
+import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
 import { type EndedSession, endSessionsOf, publishEnded } from '../sessions/end.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
@@ -25,7 +25,7 @@ export async function removeAccount(
   tx: Tx,
   { account, granter }: { account: Account; granter: Granter },
 ): Promise<readonly EndedSession[]> {
-  const actor = actorOfGranter(granter);
+  const actor = actorOf(granter);
   const { caller } = granter;
   const userId = account.id;
   const ended = await endSessionsOf(deps, tx, { userId, reason: 'account_closed', actor, caller });

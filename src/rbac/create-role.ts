@@ -1,7 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from './decide.ts';
-import { actorOfGranter, type Granter } from './granter.ts';
+import { actorOf, type Granter } from './granter.ts';
 import { insertRole, replacePermissions } from './queries.ts';
 import { refusePermissions } from './refuse-permissions.ts';
 import { describe, type RoleBody, roleName } from './role.ts';
@@ -36,7 +36,7 @@ export function createRole(deps: Deps, granter: Granter, role: NewRole): Promise
     await recordEvent(deps, tx, {
       ...event,
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
     });
     return { name, description, permissions, mfa_required: role.mfaRequired, built_in: false };

@@ -3,7 +3,7 @@ import { recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode, type ProblemOptions } from '../platform/problems.ts';
-import { actorOfGranter, type Granter } from './granter.ts';
+import { actorOf, type Granter } from './granter.ts';
 import { lockGrants, mayStillAct, readClientPermissions, readPresentPermissions } from './queries.ts';
 
 /** A verdict: what was asked for is refused, for this reason. */
@@ -58,7 +58,7 @@ export async function decide<T>(
         ...event,
         outcome: 'refusal',
         reason: outcome.code,
-        actor: actorOfGranter(granter),
+        actor: actorOf(granter),
         caller: granter.caller,
       });
     }

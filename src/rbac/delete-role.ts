@@ -1,7 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from './decide.ts';
-import { actorOfGranter, type Granter } from './granter.ts';
+import { actorOf, type Granter } from './granter.ts';
 import { deleteRoleRow, selectRole } from './queries.ts';
 
 /**
@@ -22,7 +22,7 @@ export async function deleteRole(deps: Deps, granter: Granter, name: string): Pr
     await recordEvent(deps, tx, {
       ...event,
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
       data: { role: name, holders },
     });

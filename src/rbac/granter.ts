@@ -15,10 +15,8 @@ export type Granter = { readonly permissions: ReadonlySet<string> } & (
   | { readonly kind: 'operator'; readonly caller: null }
 );
 
-/** The granter as the actor of an audit event. */
-export function actorOfGranter(
-  granter: Granter,
-): { kind: 'operator' } | { kind: 'user' | 'client'; id: string } {
+/** Who that is as the actor of an audit event. */
+export function actorOf(granter: Granter): { kind: 'operator' } | { kind: 'user' | 'client'; id: string } {
   if (granter.kind === 'operator') return { kind: 'operator' };
   return granter.kind === 'user'
     ? { kind: 'user', id: granter.userId }

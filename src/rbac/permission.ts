@@ -3,7 +3,7 @@ import { decodeCursor, type Page, pageOf } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Type } from '../platform/json-schema.ts';
 import { decide, Refusal } from './decide.ts';
-import { actorOfGranter, type Granter } from './granter.ts';
+import { actorOf, type Granter } from './granter.ts';
 import {
   deletePermissionRow,
   insertPermission,
@@ -49,7 +49,7 @@ export function createPermission(
     await recordEvent(deps, tx, {
       ...event,
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
     });
     return { name, description, built_in: false };
@@ -80,7 +80,7 @@ export async function deletePermission(deps: Deps, granter: Granter, name: strin
     await recordEvent(deps, tx, {
       ...event,
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
     });
     return null;

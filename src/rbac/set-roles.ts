@@ -2,7 +2,7 @@ import { recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Refusal } from './decide.ts';
-import { actorOfGranter, type Granter } from './granter.ts';
+import { actorOf, type Granter } from './granter.ts';
 import {
   knownRoles,
   otherAdministrator,
@@ -49,7 +49,7 @@ export async function setRoles(
   await replaceUserRoles(tx, { userId, roles: wanted, now: deps.clock.now() });
   const written = {
     outcome: 'success',
-    actor: actorOfGranter(granter),
+    actor: actorOf(granter),
     userId,
     caller: granter.caller,
   } as const;

@@ -1,7 +1,7 @@
 import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal } from './decide.ts';
-import { actorOfGranter, type Granter } from './granter.ts';
+import { actorOf, type Granter } from './granter.ts';
 import { replacePermissions, selectRole, writeRole } from './queries.ts';
 import { refusePermissions } from './refuse-permissions.ts';
 import { describe, type RoleBody } from './role.ts';
@@ -44,7 +44,7 @@ export function updateRole(
     await recordEvent(deps, tx, {
       ...event,
       outcome: 'success',
-      actor: actorOfGranter(granter),
+      actor: actorOf(granter),
       caller: granter.caller,
       data: { ...event.data, before: role.permissions, mfa_required: mfaRequired },
     });

@@ -6,14 +6,9 @@ import type { Access } from '../platform/http/access.ts';
 import { Problem } from '../platform/problems.ts';
 import { grantsOf } from '../rbac/definitions.ts';
 import { awaitsFactor } from '../rbac/effective.ts';
+import { actorOf } from '../rbac/granter.ts';
 import { findBearer } from './bearer-queries.ts';
-import {
-  actorOf,
-  type ClientPrincipal,
-  type Principal,
-  type TokenPrincipal,
-  type UserPrincipal,
-} from './principal.ts';
+import type { ClientPrincipal, Principal, TokenPrincipal, UserPrincipal } from './principal.ts';
 
 export interface Needs {
   readonly access: Exclude<Access, 'public'>;

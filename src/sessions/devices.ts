@@ -2,10 +2,11 @@ import { recordEvent } from '../audit/record.ts';
 import { decodeCursor, INSTANT, pageOf, UUID } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { actorOf } from '../rbac/granter.ts';
 import { devicesOfUser, forgetDevice } from '../throttle/devices.ts';
 import { endSessionsOf, publishEnded } from './end.ts';
 import { lockOwnAccount } from './own-account.ts';
-import { actorOf, type UserPrincipal } from './principal.ts';
+import type { UserPrincipal } from './principal.ts';
 
 /** The devices known for the user's account, the latest first. Refuses with 422 a cursor that this service did not make. */
 export async function listDevices(

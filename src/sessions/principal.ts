@@ -61,16 +61,6 @@ export function bearerOf({ principal }: { principal: object | null }): TokenPrin
   return principal as TokenPrincipal;
 }
 
-/** The principal as the actor of an audit event. */
-export function actorOf(principal: UserPrincipal | Pick<ClientPrincipal, 'kind' | 'clientId'>): {
-  kind: 'user' | 'client';
-  id: string;
-} {
-  return principal.kind === 'user'
-    ? { kind: 'user', id: principal.userId }
-    : { kind: 'client', id: principal.clientId };
-}
-
 /** The `sub` of whoever calls: a person's id or a client's. */
 export function subjectOf(principal: Principal | TokenPrincipal): string {
   if (principal.kind === 'token') return principal.claims.sub;
