@@ -1,11 +1,10 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
-import { recordEvent } from '../audit/record.ts';
 import { planRemoval, REMOVAL_NEEDS } from '../mfa/removal.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { removeAccount } from '../profile/remove-account.ts';
-import { Refusal } from '../rbac/decide.ts';
+import { Refusal, recordDone } from '../rbac/decide.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator, setRoles } from '../rbac/set-roles.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
@@ -43,12 +42,9 @@ export async function logoutUser(deps: Deps, granter: Granter, userId: string): 
       caller,
       forgetDevices: true,
     });
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       type: 'user.logged_out',
-      outcome: 'success',
-      actor,
       userId,
-      caller,
       data: { sessions: sessions.length },
     });
     return sessions;
@@ -62,12 +58,9 @@ export async function unlockUser(deps: Deps, granter: Granter, userId: string): 
   const act = { userId, needs: 'users:write', lock: 'act', type: 'user.unlocked' } as const;
   await onUser(deps, granter, act, async tx => {
     const lanes = await unlockAccount(tx, userId);
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       type: 'user.unlocked',
-      outcome: 'success',
-      actor: actorOf(granter),
       userId,
-      caller: granter.caller,
       data: { lanes },
     });
     return null;

@@ -1,11 +1,11 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { clearPendingEmail } from '../accounts/mailbox.ts';
 import { normalizeProfile, type ProfileChange, setDisabled, writeProfile } from '../accounts/profile.ts';
-import { recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { changedMembers } from '../profile/update.ts';
 import { voidLinks } from '../profile/void-links.ts';
+import { recordDone } from '../rbac/decide.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseLastAdministrator } from '../rbac/set-roles.ts';
@@ -39,12 +39,9 @@ export async function changeUser(
     const written = (await writeProfile(deps, tx, userId, row)) ?? account;
     const changed = changedMembers(account, written);
     if (changed.length > 0) {
-      await recordEvent(deps, tx, {
+      await recordDone(deps, tx, granter, {
         type: 'user.updated',
-        outcome: 'success',
-        actor: actorOf(granter),
         userId,
-        caller: granter.caller,
         data: { changed },
       });
     }
@@ -63,12 +60,9 @@ async function switchLogin(
   const actor = actorOf(granter);
   const { caller } = granter;
   await setDisabled(deps, tx, account.id, disabled);
-  await recordEvent(deps, tx, {
+  await recordDone(deps, tx, granter, {
     type: disabled ? 'user.disabled' : 'user.enabled',
-    outcome: 'success',
-    actor,
     userId: account.id,
-    caller,
   });
   if (!disabled) return [];
   await voidLinks(deps, tx, account);

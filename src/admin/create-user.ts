@@ -2,11 +2,10 @@ import { presentUser, type UserBody } from '../accounts/account.ts';
 import { createAccount } from '../accounts/create.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { normalizeProfile } from '../accounts/profile.ts';
-import { recordEvent } from '../audit/record.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import { setPassword } from '../passwords/set.ts';
 import type { Deps } from '../platform/deps.ts';
-import { decide, Refusal } from '../rbac/decide.ts';
+import { decide, Refusal, recordDone } from '../rbac/decide.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
 import { refuseGrant } from '../rbac/set-roles.ts';
 import { wholeNameOf } from './whole-name.ts';
@@ -64,14 +63,14 @@ export async function createUser(
     });
     if (typeof account === 'string') return new Refusal(account);
     const actor = actorOf(granter);
-    const written = { outcome: 'success', actor, userId: account.id, caller: granter.caller } as const;
-    await recordEvent(deps, tx, { ...written, type: 'user.created', data: { roles } });
+    const userId = account.id;
+    await recordDone(deps, tx, granter, { type: 'user.created', userId, data: { roles } });
     for (const role of roles)
-      await recordEvent(deps, tx, { ...written, type: 'role.granted', data: { role } });
+      await recordDone(deps, tx, granter, { type: 'role.granted', userId, data: { role } });
     if (passwordHash === null) await sendReset(deps, tx, { account, actor, caller: granter.caller });
     else {
-      await setPassword(deps, tx, { userId: account.id, hash: passwordHash });
-      await recordEvent(deps, tx, { ...written, type: 'password.set' });
+      await setPassword(deps, tx, { userId, hash: passwordHash });
+      await recordDone(deps, tx, granter, { type: 'password.set', userId });
     }
     return presentUser(account, roles);
   });

@@ -1,8 +1,7 @@
-import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid } from '../platform/problems.ts';
-import { decide, Refusal } from '../rbac/decide.ts';
-import { actorOf, type Granter } from '../rbac/granter.ts';
+import { decide, Refusal, recordDone } from '../rbac/decide.ts';
+import { type Granter } from '../rbac/granter.ts';
 import { refusePermissions } from '../rbac/refuse-permissions.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { grantToClient, insertClient } from './queries.ts';
@@ -36,12 +35,7 @@ export async function createClient(
       if (refused !== null) return refused;
       if (!(await insertClient(tx, client))) return new Refusal('client_exists');
       const names = await grantToClient(tx, client.id, permissions);
-      await recordEvent(deps, tx, {
-        ...event,
-        outcome: 'success',
-        actor: actorOf(granter),
-        caller: granter.caller,
-      });
+      await recordDone(deps, tx, granter, event);
       return names;
     },
   );

@@ -1,7 +1,6 @@
-import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
-import { decide } from '../rbac/decide.ts';
-import { actorOf, type Granter } from '../rbac/granter.ts';
+import { decide, recordDone } from '../rbac/decide.ts';
+import { type Granter } from '../rbac/granter.ts';
 import { refusalFor, removeClientRow } from './queries.ts';
 
 /**
@@ -13,11 +12,8 @@ export async function removeClient(deps: Deps, granter: Granter, clientId: strin
   await decide(deps, granter, { needs: 'clients:write', lock: 'act', event }, async (tx, held) => {
     const removed = await removeClientRow(tx, clientId, [...held]);
     if (removed === null) return refusalFor(tx, clientId);
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       ...event,
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
       data: { ...event.data, name: removed.name },
     });
     return removed;

@@ -1,8 +1,7 @@
-import { recordEvent } from '../audit/record.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
-import { decide } from '../rbac/decide.ts';
-import { actorOf, type Granter } from '../rbac/granter.ts';
+import { decide, recordDone } from '../rbac/decide.ts';
+import { type Granter } from '../rbac/granter.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { refusalFor, replaceSecret } from './queries.ts';
 import { makeSecret } from './secret.ts';
@@ -33,12 +32,7 @@ export async function rotateSecret(
         held: [...held],
       });
       if (changed === null) return refusalFor(tx, clientId);
-      await recordEvent(deps, tx, {
-        ...event,
-        outcome: 'success',
-        actor: actorOf(granter),
-        caller: granter.caller,
-      });
+      await recordDone(deps, tx, granter, event);
       return changed;
     },
   );

@@ -1,7 +1,6 @@
 import type { Static } from 'typebox';
 import { findAccountByAddress } from '../accounts/find.ts';
 import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
-import { recordEvent } from '../audit/record.ts';
 import { voidSent } from '../challenges/consume.ts';
 import { issueChallenge, lockPurpose } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
@@ -9,7 +8,7 @@ import { decodeCursor, type Page, pageOf, UUID } from '../platform/cursor.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { orNull, Type } from '../platform/json-schema.ts';
-import { decide, Refusal } from '../rbac/decide.ts';
+import { decide, Refusal, recordDone } from '../rbac/decide.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
 import { holdsAll, refuseGrant } from '../rbac/set-roles.ts';
 import { findWaiting, type InvitationData, type InvitationRow, selectInvitations } from './queries.ts';
@@ -81,11 +80,8 @@ export async function invite(
       secrets: { token },
       expiresAt,
     });
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       type: 'invitation.sent',
-      outcome: 'success',
-      actor,
-      caller: granter.caller,
       data: { invitation: id, roles: given },
       personal: { email: address },
     });
@@ -120,11 +116,8 @@ export async function revokeInvitation(deps: Deps, granter: Granter, id: string)
     // Of several withdrawals at once, only one succeeds.
     if ((await voidSent(deps, tx, { purpose: 'invitation', id })) === 0)
       return new Refusal('invitation_not_found');
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       type: 'invitation.revoked',
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
       data: { invitation: id },
     });
     return null;

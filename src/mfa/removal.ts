@@ -7,6 +7,7 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
+import { recordDone } from '../rbac/decide.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
 import { holdGrants } from '../rbac/standing.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
@@ -48,12 +49,9 @@ export async function planRemoval(
   });
   const due = planned ?? (await replaceRequester(tx, { userId, requester }));
   if (due === null) return null;
-  await recordEvent(deps, tx, {
+  await recordDone(deps, tx, granter, {
     type: 'mfa.removal_requested',
-    outcome: 'success',
-    actor: requester,
     userId,
-    caller: granter.caller,
     data: { due_at: due.toISOString() },
   });
   if (planned === null) return due;

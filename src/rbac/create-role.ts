@@ -1,7 +1,6 @@
-import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
-import { decide, Refusal } from './decide.ts';
-import { actorOf, type Granter } from './granter.ts';
+import { decide, Refusal, recordDone } from './decide.ts';
+import { type Granter } from './granter.ts';
 import { insertRole, replacePermissions } from './queries.ts';
 import { refusePermissions } from './refuse-permissions.ts';
 import { describe, type RoleBody, roleName } from './role.ts';
@@ -33,12 +32,7 @@ export function createRole(deps: Deps, granter: Granter, role: NewRole): Promise
     });
     if (!made) return new Refusal('role_exists');
     await replacePermissions(tx, name, permissions);
-    await recordEvent(deps, tx, {
-      ...event,
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
-    });
+    await recordDone(deps, tx, granter, event);
     return { name, description, permissions, mfa_required: role.mfaRequired, built_in: false };
   });
 }

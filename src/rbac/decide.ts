@@ -1,5 +1,5 @@
 import type { EventType } from '../audit/event-type.ts';
-import { recordEvent } from '../audit/record.ts';
+import { type AuditEvent, recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode, type ProblemOptions } from '../platform/problems.ts';
@@ -66,6 +66,17 @@ export async function decide<T>(
   });
   if (verdict instanceof Refusal) throw new Problem(verdict.code, verdict.options);
   return verdict;
+}
+
+/** Records what the granter has done, in the transaction that did it. */
+export function recordDone(
+  deps: Deps,
+  tx: Tx,
+  granter: Granter,
+  event: Omit<AuditEvent, 'outcome' | 'actor' | 'caller'>,
+): Promise<void> {
+  const { caller } = granter;
+  return recordEvent(deps, tx, { ...event, outcome: 'success', actor: actorOf(granter), caller });
 }
 
 // The permissions that the granter was let in with, minus those lost since; null for a user disabled or logged out since.

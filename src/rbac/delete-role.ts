@@ -1,7 +1,6 @@
-import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
-import { decide, Refusal } from './decide.ts';
-import { actorOf, type Granter } from './granter.ts';
+import { decide, Refusal, recordDone } from './decide.ts';
+import { type Granter } from './granter.ts';
 import { deleteRoleRow, selectRole } from './queries.ts';
 
 /**
@@ -19,11 +18,8 @@ export async function deleteRole(deps: Deps, granter: Granter, name: string): Pr
         message: 'The role holds a permission that you lack.',
       });
     const holders = await deleteRoleRow(tx, name);
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       ...event,
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
       data: { role: name, holders },
     });
     return null;

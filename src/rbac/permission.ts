@@ -1,9 +1,8 @@
-import { recordEvent } from '../audit/record.ts';
 import { decodeCursor, type Page, pageOf } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Type } from '../platform/json-schema.ts';
-import { decide, Refusal } from './decide.ts';
-import { actorOf, type Granter } from './granter.ts';
+import { decide, Refusal, recordDone } from './decide.ts';
+import { type Granter } from './granter.ts';
 import {
   deletePermissionRow,
   insertPermission,
@@ -46,12 +45,7 @@ export function createPermission(
   return decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async tx => {
     const made = await insertPermission(tx, { name, description, now: deps.clock.now() });
     if (!made) return new Refusal('permission_exists');
-    await recordEvent(deps, tx, {
-      ...event,
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
-    });
+    await recordDone(deps, tx, granter, event);
     return { name, description, built_in: false };
   });
 }
@@ -77,12 +71,7 @@ export async function deletePermission(deps: Deps, granter: Granter, name: strin
         message: 'A role or client with this permission also holds one that you lack.',
       });
     await deletePermissionRow(tx, name);
-    await recordEvent(deps, tx, {
-      ...event,
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
-    });
+    await recordDone(deps, tx, granter, event);
     return null;
   });
 }

@@ -1,8 +1,7 @@
-import { recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { Refusal } from './decide.ts';
-import { actorOf, type Granter } from './granter.ts';
+import { Refusal, recordDone } from './decide.ts';
+import { type Granter } from './granter.ts';
 import {
   knownRoles,
   otherAdministrator,
@@ -47,16 +46,10 @@ export async function setRoles(
     return new Refusal('last_administrator');
 
   await replaceUserRoles(tx, { userId, roles: wanted, now: deps.clock.now() });
-  const written = {
-    outcome: 'success',
-    actor: actorOf(granter),
-    userId,
-    caller: granter.caller,
-  } as const;
   for (const role of granted)
-    await recordEvent(deps, tx, { ...written, type: 'role.granted', data: { role } });
+    await recordDone(deps, tx, granter, { type: 'role.granted', userId, data: { role } });
   for (const role of revoked)
-    await recordEvent(deps, tx, { ...written, type: 'role.revoked', data: { role } });
+    await recordDone(deps, tx, granter, { type: 'role.revoked', userId, data: { role } });
   return wanted;
 }
 

@@ -1,7 +1,6 @@
-import { recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
-import { decide, Refusal } from './decide.ts';
-import { actorOf, type Granter } from './granter.ts';
+import { decide, Refusal, recordDone } from './decide.ts';
+import { type Granter } from './granter.ts';
 import { replacePermissions, selectRole, writeRole } from './queries.ts';
 import { refusePermissions } from './refuse-permissions.ts';
 import { describe, type RoleBody } from './role.ts';
@@ -41,11 +40,8 @@ export function updateRole(
     const mfaRequired = change.mfaRequired ?? role.mfa_required;
     await writeRole(tx, { name, description, mfaRequired });
     await replacePermissions(tx, name, permissions);
-    await recordEvent(deps, tx, {
+    await recordDone(deps, tx, granter, {
       ...event,
-      outcome: 'success',
-      actor: actorOf(granter),
-      caller: granter.caller,
       data: { ...event.data, before: role.permissions, mfa_required: mfaRequired },
     });
     return { name, description, permissions, mfa_required: mfaRequired, built_in: role.built_in };
