@@ -14,7 +14,12 @@ export async function refusePermissions(
 ): Promise<Refusal | null> {
   const unknown = unknownMembers('permissions', permissions, await knownPermissions(tx, permissions));
   if (unknown !== null) throw unknown;
-  const lacking = [...new Set(permissions)].sort().filter(permission => !held.has(permission));
+  return refuseLacking(held, [...new Set(permissions)].sort());
+}
+
+/** The same without looking whether they exist: the Refusal names those that are not in `held`, in this order. */
+export function refuseLacking(held: ReadonlySet<string>, permissions: readonly string[]): Refusal | null {
+  const lacking = permissions.filter(permission => !held.has(permission));
   return lacking.length === 0
     ? null
     : new Refusal('grant_exceeds_own', { members: { permissions: lacking } });

@@ -10,6 +10,7 @@ import {
   replaceUserRoles,
   rolesOfUser,
 } from './queries.ts';
+import { refuseLacking } from './refuse-permissions.ts';
 import { unknownMembers } from './role.ts';
 
 export { grantMany, hasAdministrator } from './queries.ts';
@@ -40,8 +41,8 @@ export async function setRoles(
   const present = await rolesOfUser(tx, userId);
   const granted = wanted.filter(role => !present.includes(role));
   const revoked = present.filter(role => !wanted.includes(role));
-  const lacking = (await readRolePermissions(tx, granted)).filter(permission => !held.has(permission));
-  if (lacking.length > 0) return new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+  const lacking = refuseLacking(held, await readRolePermissions(tx, granted));
+  if (lacking !== null) return lacking;
   if (revoked.includes('admin') && enabled && !(await otherAdministrator(tx, userId)))
     return new Refusal('last_administrator');
 
@@ -71,10 +72,7 @@ export async function refuseGrant(
 ): Promise<Refusal | null> {
   const unknown = unknownMembers('roles', roles, await knownRoles(tx, roles));
   if (unknown !== null) throw unknown;
-  const lacking = (await readRolePermissions(tx, roles)).filter(permission => !held.has(permission));
-  return lacking.length === 0
-    ? null
-    : new Refusal('grant_exceeds_own', { members: { permissions: lacking } });
+  return refuseLacking(held, await readRolePermissions(tx, roles));
 }
 
 /** Whether everything that these roles contain is in `held`; a role that is gone contains nothing. */
