@@ -9,7 +9,7 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { recordDone } from '../rbac/decide.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
-import { holdGrants } from '../rbac/standing.ts';
+import { lockGrants } from '../rbac/standing.ts';
 import { lockOwnAccount } from '../sessions/own-account.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { deleteFactors, selectFactors } from './queries.ts';
@@ -112,7 +112,7 @@ export async function carryOutRemoval(deps: Deps, userId: string): Promise<boole
   const planned = await plannedRemoval(deps.db, userId);
   if (planned === null || planned > now) return false;
   return deps.db.transaction(async tx => {
-    await holdGrants(tx);
+    await lockGrants(tx, 'act');
     const account = await lockAccount(tx, userId);
     const spent = await spendRemoval(tx, { userId, needs: REMOVAL_NEEDS, now });
     if (spent === null) return false;

@@ -1,6 +1,5 @@
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { selectEffective } from './queries.ts';
 
 export { awaitsFactor, rolesOfUser } from './queries.ts';
 
@@ -10,23 +9,19 @@ export function rolesOf(userId: Fragment): Fragment {
 }
 
 /**
- * An array of what the roles of a user permit now. A role that requires a second factor permits nothing until the
- * session has been proven with one (`amr` contains `mfa`).
+ * The roles of a user, and what they permit now. A role that requires a second factor permits nothing until the session has
+ * been proven with one (`amr` contains `mfa`).
  */
-export function permissionsOf(userId: Fragment, amr: Fragment): Fragment {
-  return sql`array(
-    select distinct rp.permission_name
-    from user_roles ur join roles r on r.name = ur.role_name join role_permissions rp on rp.role_name = ur.role_name
-    where ur.user_id = ${userId} and (not r.mfa_required or 'mfa' = any(${amr}))
-    order by rp.permission_name)`;
-}
-
-/** The roles of a user, and what they permit a session with this `amr`. */
 export async function effectiveGrants(
   database: Sql,
   { userId, amr }: { userId: string; amr: readonly string[] },
 ): Promise<{ roles: string[]; permissions: string[] }> {
   const id = sql`${userId}::uuid`;
-  const grants = await selectEffective(database, rolesOf(id), permissionsOf(id, sql`${[...amr]}::text[]`));
+  const grants = await database.row<{ roles: string[]; permissions: string[] }>(sql`
+    select ${rolesOf(id)} as roles, array(
+      select distinct rp.permission_name
+      from user_roles ur join roles r on r.name = ur.role_name join role_permissions rp on rp.role_name = ur.role_name
+      where ur.user_id = ${id} and (not r.mfa_required or 'mfa' = any(${[...amr]}::text[]))
+      order by rp.permission_name) as permissions`);
   return grants ?? { roles: [], permissions: [] };
 }

@@ -2,7 +2,10 @@ import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import type { RoleBody } from './role.ts';
 
-/** Stops every grant from changing until the transaction ends: the lock on the row of `admin` stands for all of them. */
+/**
+ * Stops every grant from changing until the transaction ends: the lock on the row of `admin` stands for all of them. Call it
+ * before locking any account.
+ */
 export function lockGrants(tx: Tx, mode: 'change' | 'act'): Promise<number> {
   return mode === 'change'
     ? tx.run(sql`select from roles where name = 'admin' for no key update`)
@@ -236,15 +239,6 @@ export async function isHeldBeyond(tx: Tx, name: string, held: readonly string[]
 /** Removes a permission that is not built in, from every role and client. */
 export function deletePermissionRow(tx: Tx, name: string): Promise<number> {
   return tx.run(sql`delete from permissions where name = ${name}::text and not built_in`);
-}
-
-/** The roles of a user, and what they permit a session with this `amr`. */
-export function selectEffective(
-  database: Sql,
-  roles: Fragment,
-  permissions: Fragment,
-): Promise<{ roles: string[]; permissions: string[] } | null> {
-  return database.row(sql`select ${roles} as roles, ${permissions} as permissions`);
 }
 
 export type DefinitionRow = { readonly version: string } & (

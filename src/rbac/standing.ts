@@ -1,11 +1,6 @@
-import type { Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
-import { lockGrants } from './queries.ts';
 
-/** Stops grants from changing until the transaction ends, for `presentRefusal`; call it before locking any account. */
-export async function holdGrants(tx: Tx): Promise<void> {
-  await lockGrants(tx, 'act');
-}
+export { lockGrants } from './queries.ts';
 
 /**
  * Why the requester may no longer do something to a user: `permission_denied` if they lost the permission that it needs, were
