@@ -1,7 +1,7 @@
 import type { Deps } from '../platform/deps.ts';
 import { invalid } from '../platform/problems.ts';
 import { decide, Refusal, recordDone } from '../rbac/decide.ts';
-import { type Granter } from '../rbac/granter.ts';
+import type { Granter } from '../rbac/granter.ts';
 import { refusePermissions } from '../rbac/refuse-permissions.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { grantToClient, insertClient } from './queries.ts';

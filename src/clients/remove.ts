@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { decide, recordDone } from '../rbac/decide.ts';
-import { type Granter } from '../rbac/granter.ts';
+import type { Granter } from '../rbac/granter.ts';
 import { refusalFor, removeClientRow } from './queries.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { addSeconds } from '../platform/clock.ts';
 import type { Deps } from '../platform/deps.ts';
 import { decide, recordDone } from '../rbac/decide.ts';
-import { type Granter } from '../rbac/granter.ts';
+import type { Granter } from '../rbac/granter.ts';
 import { type ClientBody, presentClient } from './client.ts';
 import { refusalFor, replaceSecret } from './queries.ts';
 import { makeSecret } from './secret.ts';

@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal, recordDone } from './decide.ts';
-import { type Granter } from './granter.ts';
+import type { Granter } from './granter.ts';
 import { deleteRoleRow, selectRole } from './queries.ts';
 
 /**

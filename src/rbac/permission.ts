@@ -2,7 +2,7 @@ import { decodeCursor, type Page, pageOf } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Type } from '../platform/json-schema.ts';
 import { decide, Refusal, recordDone } from './decide.ts';
-import { type Granter } from './granter.ts';
+import type { Granter } from './granter.ts';
 import {
   deletePermissionRow,
   insertPermission,

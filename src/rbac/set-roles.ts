@@ -1,7 +1,7 @@
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Refusal, recordDone } from './decide.ts';
-import { type Granter } from './granter.ts';
+import type { Granter } from './granter.ts';
 import {
   knownRoles,
   otherAdministrator,

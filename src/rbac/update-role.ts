@@ -1,6 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
 import { decide, Refusal, recordDone } from './decide.ts';
-import { type Granter } from './granter.ts';
+import type { Granter } from './granter.ts';
 import { replacePermissions, selectRole, writeRole } from './queries.ts';
 import { refusePermissions } from './refuse-permissions.ts';
 import { describe, type RoleBody } from './role.ts';
