@@ -1,46 +1,77 @@
+import type { Static } from 'typebox';
 import type { Account } from '../accounts/account.ts';
 import { listEvents } from '../audit/list.ts';
 import { factorKindsOf, roleDemandsFactor } from '../mfa/factors.ts';
 import { hasExpired } from '../passwords/expiry.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
 import type { Deps } from '../platform/deps.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import { lockoutsOf } from '../throttle/lockout.ts';
 
-/** One thing that stands between a person and a login, and what lifts it. */
-export interface Obstacle {
-  readonly code:
-    | 'disabled'
-    | 'locked'
-    | 'device_locked'
-    | 'email_not_verified'
-    | 'no_password'
-    | 'password_expired'
-    | 'factor_required';
-  readonly message: string;
-  readonly until: string | null;
-}
+const instant = Type.String({ format: 'date-time' });
 
-export interface Explanation {
-  readonly user_id: string;
-  /**
-   * False when there is no password, or when a login with it from an unknown device would be refused now. A second
-   * factor may still be asked for.
-   */
-  readonly can_log_in: boolean;
-  readonly obstacles: readonly Obstacle[];
-  /** Failures in a row that count towards a lock, and whether they came from a known device. */
-  readonly failures: readonly {
-    count: number;
-    last_at: string;
-    locked_until: string | null;
-    known_device: boolean;
-  }[];
-  readonly factors: readonly string[];
-  readonly recent: readonly { type: string; reason: string | null; created_at: string; ip: string | null }[];
-}
+/**
+ * Why somebody cannot log in. `can_log_in` is false when there is no password, or when a login with it from an unknown device
+ * would be refused now; a second factor may still be asked for. `failures` are those in a row that count towards a lock.
+ */
+export const explanationBody = Type.Object(
+  {
+    user_id: Type.String({ format: 'uuid' }),
+    can_log_in: Type.Boolean(),
+    obstacles: Type.Array(
+      Type.Object(
+        { code: Type.String(), message: Type.String(), until: orNull(instant) },
+        {
+          title: 'Obstacle',
+          examples: [
+            {
+              code: 'no_password',
+              message:
+                'The account has no password. Its owner can sign in with a provider, or set a password by a mailed reset.',
+              until: null,
+            },
+          ],
+        },
+      ),
+    ),
+    failures: Type.Array(
+      Type.Object({
+        count: Type.Integer(),
+        last_at: instant,
+        locked_until: orNull(instant),
+        known_device: Type.Boolean(),
+      }),
+    ),
+    factors: Type.Array(Type.String()),
+    recent: Type.Array(
+      Type.Object({
+        type: Type.String(),
+        reason: orNull(Type.String()),
+        created_at: instant,
+        ip: orNull(Type.String()),
+      }),
+    ),
+  },
+  { title: 'Explanation' },
+);
+export type Explanation = Static<typeof explanationBody>;
+
+type Obstacle =
+  | 'disabled'
+  | 'locked'
+  | 'device_locked'
+  | 'email_not_verified'
+  | 'no_password'
+  | 'password_expired'
+  | 'factor_required';
 
 // Without `device_locked`: a lock of one known device leaves other devices, and strangers, their own lanes.
-const HARD = new Set<Obstacle['code']>(['disabled', 'locked', 'email_not_verified', 'no_password']);
+const HARD: ReadonlySet<string> = new Set<Obstacle>([
+  'disabled',
+  'locked',
+  'email_not_verified',
+  'no_password',
+]);
 
 /** Why somebody cannot log in, from the facts that the login itself reads. For operators; the person is not told. */
 export async function explain(deps: Deps, account: Account): Promise<Explanation> {
@@ -53,8 +84,8 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
     roleDemandsFactor(db, account.id),
     listEvents(deps, { userId: account.id }, { limit: 20 }),
   ]);
-  const obstacles: Obstacle[] = [];
-  const add = (code: Obstacle['code'], message: string, until: Date | null = null) =>
+  const obstacles: Explanation['obstacles'] = [];
+  const add = (code: Obstacle, message: string, until: Date | null = null) =>
     obstacles.push({ code, message, until: until?.toISOString() ?? null });
 
   if (account.disabled_at !== null) {
