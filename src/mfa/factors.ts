@@ -1,18 +1,21 @@
+import type { Static } from 'typebox';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { orNull, Type } from '../platform/json-schema.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { countRecoveryCodes, secondFactorsOf, selectFactors } from './queries.ts';
 
 export { removeEveryFactor, roleDemandsFactor, secondFactorsOf } from './queries.ts';
 
-export interface FactorBody {
-  readonly id: string;
-  readonly kind: string;
-  /** All but the last digits are hidden. */
-  readonly phone_number: string | null;
-  readonly created_at: string;
-  readonly last_used_at: string | null;
-}
+/** A confirmed factor as its owner sees it; of a number, all but the first and last digits are hidden. */
+export const factorBody = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  kind: Type.String({ examples: ['totp'] }),
+  phone_number: orNull(Type.String()),
+  created_at: Type.String({ format: 'date-time' }),
+  last_used_at: orNull(Type.String({ format: 'date-time' })),
+});
+export type FactorBody = Static<typeof factorBody>;
 
 /** The user's confirmed factors, and how many recovery codes are left. */
 export async function listFactors({ db }: Deps, { userId }: UserPrincipal) {

@@ -1,14 +1,14 @@
 import type { Deps } from '../platform/deps.ts';
 import type { App } from '../platform/http/app.ts';
-import { exact, orNull, Type } from '../platform/json-schema.ts';
+import { exact, Type } from '../platform/json-schema.ts';
 import { userOf } from '../sessions/principal.ts';
 import { removeFactor } from './enrolment.ts';
-import { listFactors } from './factors.ts';
+import { factorBody, listFactors } from './factors.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
 import { keepFactors } from './removal.ts';
 import { plannedRemoval } from './removal-queries.ts';
 import { confirmSms, enrolSms, requireSms } from './sms.ts';
-import { confirmTotp, enrolTotp } from './totp.ts';
+import { confirmTotp, enrolTotp, totpEnrolment } from './totp.ts';
 
 const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, exact);
 const recoveryCodes = Type.Object(
@@ -17,15 +17,7 @@ const recoveryCodes = Type.Object(
 );
 const factorsBody = Type.Object(
   {
-    factors: Type.Array(
-      Type.Object({
-        id: Type.String({ format: 'uuid' }),
-        kind: Type.String({ examples: ['totp'] }),
-        phone_number: orNull(Type.String()),
-        created_at: Type.String({ format: 'date-time' }),
-        last_used_at: orNull(Type.String({ format: 'date-time' })),
-      }),
-    ),
+    factors: Type.Array(factorBody),
     recovery_codes_left: Type.Integer(),
     removal_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
       description: 'When the factors will be removed, if an administrator asked for it.',
@@ -72,17 +64,7 @@ export function routes(app: App, deps: Deps): void {
       schema: {
         tags: ['Multi-factor'],
         summary: 'Set up an authenticator app',
-        response: {
-          200: Type.Object(
-            {
-              factor_id: Type.String({ format: 'uuid' }),
-              secret: Type.String({ description: 'In Base32, for typing it in.' }),
-              otpauth_uri: Type.String(),
-              qr_svg: Type.String({ description: 'An SVG image of the URI.' }),
-            },
-            { title: 'TotpEnrolment' },
-          ),
-        },
+        response: { 200: totpEnrolment },
       },
     },
     request => enrolTotp(deps, userOf(request)),

@@ -1,8 +1,10 @@
 import { Secret, TOTP } from 'otpauth';
+import type { Static } from 'typebox';
 import { renderSVG } from 'uqr';
 import { brandOf } from '../delivery/render.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { Type } from '../platform/json-schema.ts';
 import { Problem } from '../platform/problems.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 import { completeEnrolment } from './enrolment.ts';
@@ -12,14 +14,17 @@ const PERIOD = 30;
 /** Steps before and after the present one that are accepted, for clocks that are off (RFC 6238 §5.2). */
 const WINDOW = 1;
 
-export interface TotpEnrolment {
-  readonly factor_id: string;
-  /** Base32, for typing. */
-  readonly secret: string;
-  readonly otpauth_uri: string;
-  /** An SVG image of the URI. */
-  readonly qr_svg: string;
-}
+/** An authenticator app that waits to be confirmed. */
+export const totpEnrolment = Type.Object(
+  {
+    factor_id: Type.String({ format: 'uuid' }),
+    secret: Type.String({ description: 'In Base32, for typing it in.' }),
+    otpauth_uri: Type.String(),
+    qr_svg: Type.String({ description: 'An SVG image of the URI.' }),
+  },
+  { title: 'TotpEnrolment' },
+);
+export type TotpEnrolment = Static<typeof totpEnrolment>;
 
 /**
  * Begins to set up an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s); it is not asked for before it is confirmed.

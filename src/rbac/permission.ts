@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { decodeCursor, type Page, pageOf } from '../platform/cursor.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Type } from '../platform/json-schema.ts';
@@ -7,7 +8,6 @@ import {
   deletePermissionRow,
   insertPermission,
   isHeldBeyond,
-  type PermissionRow,
   selectPermission,
   selectPermissions,
 } from './queries.ts';
@@ -22,12 +22,13 @@ export const permissionBody = Type.Object(
   },
   { title: 'Permission' },
 );
+export type PermissionBody = Static<typeof permissionBody>;
 
 /** The permissions by name. */
 export async function listPermissions(
   { db }: Pick<Deps, 'db'>,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
-): Promise<Page<PermissionRow>> {
+): Promise<Page<PermissionBody>> {
   const [after = ''] = decodeCursor(cursor, [/^.{1,200}$/]) ?? [];
   const rows = await selectPermissions(db, { after, limit: limit + 1 });
   return pageOf(rows, limit, { keyOf: ({ name }) => [name], present: row => row });
@@ -38,7 +39,7 @@ export function createPermission(
   deps: Deps,
   granter: Granter,
   permission: { readonly name: string; readonly description: string },
-): Promise<PermissionRow> {
+): Promise<PermissionBody> {
   const name = permissionName(permission.name);
   const description = describe(permission.description);
   const event = { type: 'permission.created', data: { permission: name } } as const;

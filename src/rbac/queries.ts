@@ -1,5 +1,6 @@
 import type { Sql, Tx } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
+import type { PermissionBody } from './permission.ts';
 import type { RoleBody } from './role.ts';
 
 /**
@@ -186,14 +187,8 @@ export function replaceUserRoles(
     select ${userId}::uuid, role, ${now}::timestamptz from unnest(${[...roles]}::text[]) as role on conflict do nothing`);
 }
 
-export interface PermissionRow {
-  readonly name: string;
-  readonly description: string;
-  readonly built_in: boolean;
-}
-
 /** One permission, or null. */
-export function selectPermission(database: Sql, name: string): Promise<PermissionRow | null> {
+export function selectPermission(database: Sql, name: string): Promise<PermissionBody | null> {
   return database.row(sql`select name, description, built_in from permissions where name = ${name}::text`);
 }
 
@@ -201,7 +196,7 @@ export function selectPermission(database: Sql, name: string): Promise<Permissio
 export function selectPermissions(
   database: Sql,
   { after, limit }: { after: string; limit: number },
-): Promise<PermissionRow[]> {
+): Promise<PermissionBody[]> {
   return database.rows(sql`
     select name, description, built_in from permissions where name > ${after}::text order by name limit ${limit}::int`);
 }
