@@ -65,7 +65,7 @@ async function confirm(
     .transaction(async tx => {
       const account = await lockOwnAccount(tx, principal);
       if (account === null) return 'token_revoked';
-      if (!(await confirmFactor(tx, { id, userId, step, now: clock.now() }))) return null;
+      if (!(await confirmFactor(tx, { id, userId, step, now: clock.now() }))) return 'factor_exists';
       await forgive(tx, attempt);
       // A planned removal was meant for what the owner had before: it would take the new factor along.
       await cancelRemoval(deps, tx, { userId, reason: 'factor_added', caller });
@@ -74,11 +74,10 @@ async function confirm(
       return made;
     })
     .catch((error: unknown) => {
-      if (isUniqueViolation(error, 'factors_one_confirmed_idx')) return null;
+      if (isUniqueViolation(error, 'factors_one_confirmed_idx')) return 'factor_exists' as const;
       throw error;
     });
-  if (codes === 'token_revoked') throw new Problem(codes);
-  if (codes === null) throw new Problem('factor_exists');
+  if (typeof codes === 'string') throw new Problem(codes);
   return codes;
 }
 

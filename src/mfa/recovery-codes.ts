@@ -23,7 +23,7 @@ export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Pr
     const account = await lockOwnAccount(tx, principal);
     if (account === null) return 'token_revoked';
     const kinds = await secondFactorsOf(tx, userId);
-    if (!kinds.includes('totp') && !kinds.includes('sms')) return null;
+    if (!kinds.includes('totp') && !kinds.includes('sms')) return 'factor_not_found';
     const made = await regenerateRecoveryCodes(deps, tx, userId);
     await recordEvent(deps, tx, {
       type: 'mfa.recovery_codes_made',
@@ -41,8 +41,7 @@ export async function newRecoveryCodes(deps: Deps, principal: UserPrincipal): Pr
     });
     return made;
   });
-  if (codes === 'token_revoked') throw new Problem(codes);
-  if (codes === null) throw new Problem('factor_not_found');
+  if (typeof codes === 'string') throw new Problem(codes);
   return codes;
 }
 
