@@ -12,6 +12,7 @@ import { wakeDelivery } from '../delivery/wake.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
+import { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import type { UserPrincipal } from '../sessions/principal.ts';
 
@@ -23,19 +24,16 @@ export interface FormerAddress {
   readonly email: string;
 }
 
-/** Why a change of address was not begun: somebody has the address, or the address or the caller got enough mails for now. */
-export type NotBegun = { readonly taken: true } | { readonly wait: number };
-
 /**
  * Begins a change of address: mails a link to the new mailbox, and to the old one a notice with a link that stops or undoes
  * the change. Asking for the present address calls a change off. Where login needs a verified address, a taken one looks like
- * any other, and its owner gets a mail.
+ * any other, and its owner gets a mail. Null once it is begun or called off; else the refusal, `address_taken` or `rate_limited`.
  */
 export async function beginEmailChange(
   deps: Deps,
   tx: Tx,
   { account, principal, address }: { account: Account; principal: UserPrincipal; address: string },
-): Promise<NotBegun | null> {
+): Promise<Problem | null> {
   const userId = account.id;
   if (address === account.email) {
     await clearPendingEmail(deps, tx, userId);
@@ -44,13 +42,13 @@ export async function beginEmailChange(
   }
   const holder = await otherHolder(deps, tx, { userId, address });
   const hidden = holder !== null && deps.config.requireVerifiedEmail;
-  if (holder !== null && !hidden) return { taken: true };
+  if (holder !== null && !hidden) return new Problem('address_taken');
   const wait = await resendWait(deps, tx, { purpose: 'change-email', userId });
-  if (wait > 0) return { wait };
+  if (wait > 0) return new Problem('rate_limited', { retryAfter: wait });
   // Checked whether the address is free or taken, or the end of the budget would tell one from the other.
   const addressKey = normalizeEmail(address).key;
   const full = await mailboxWait(deps, tx, { template: 'email-change-confirm', addressKey });
-  if (full > 0) return { wait: full };
+  if (full > 0) return new Problem('rate_limited', { retryAfter: full });
 
   await voidChallenges(deps, tx, { userId, purposes: ['change-email'] });
   await setPendingEmail(deps, tx, { userId, address });

@@ -34,7 +34,7 @@ export async function updateProfile(
 
   const verdict = await deps.db.transaction(async tx => {
     const account = await lockOwnAccount(tx, principal);
-    if (account === null) return 'ended';
+    if (account === null) return new Problem('token_revoked');
     if (address !== null) {
       const notBegun = await beginEmailChange(deps, tx, { account, principal, address });
       if (notBegun !== null) return notBegun;
@@ -54,12 +54,10 @@ export async function updateProfile(
         data: { changed },
       });
     }
-    return { written };
+    return written;
   });
-  if (verdict === 'ended') throw new Problem('token_revoked');
-  if ('taken' in verdict) throw new Problem('address_taken');
-  if ('wait' in verdict) throw new Problem('rate_limited', { retryAfter: verdict.wait });
-  return presentUser(verdict.written, principal.roles);
+  if (verdict instanceof Problem) throw verdict;
+  return presentUser(verdict, principal.roles);
 }
 
 // The present address by itself calls a change of it off. Among other members it is what a client sends back of what it has read.

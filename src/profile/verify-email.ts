@@ -154,17 +154,17 @@ async function tellFormerAddress(
  */
 export async function sendVerification(deps: Deps, principal: UserPrincipal): Promise<void> {
   const { userId, caller, sessionId } = principal;
-  const verdict = await deps.db.transaction(async tx => {
+  const refusal = await deps.db.transaction(async tx => {
     const account = await lockOwnAccount(tx, principal);
-    if (account === null) return 'ended';
+    if (account === null) return new Problem('token_revoked');
     if (account.pending_email !== null)
       return beginEmailChange(deps, tx, { account, principal, address: account.pending_email });
-    if (account.email_verified_at !== null) return 'verified';
+    if (account.email_verified_at !== null) return new Problem('already_verified');
     const wait = await resendWait(deps, tx, { purpose: 'verify-email', userId });
-    if (wait > 0) return { wait };
+    if (wait > 0) return new Problem('rate_limited', { retryAfter: wait });
     const addressKey = normalizeEmail(account.email).key;
     const full = await mailboxWait(deps, tx, { template: 'verify-email', addressKey });
-    if (full > 0) return { wait: full };
+    if (full > 0) return new Problem('rate_limited', { retryAfter: full });
     const { token, expiresAt } = await issueChallenge(deps, tx, {
       purpose: 'verify-email',
       userId,
@@ -188,9 +188,5 @@ export async function sendVerification(deps: Deps, principal: UserPrincipal): Pr
     });
     return null;
   });
-  if (verdict === null) return;
-  if (verdict === 'ended') throw new Problem('token_revoked');
-  if (verdict === 'verified') throw new Problem('already_verified');
-  if ('taken' in verdict) throw new Problem('address_taken');
-  throw new Problem('rate_limited', { retryAfter: verdict.wait });
+  if (refusal !== null) throw refusal;
 }
