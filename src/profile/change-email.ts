@@ -7,7 +7,7 @@ import { voidChallenges } from '../challenges/consume.ts';
 import { resendWait } from '../challenges/cooldown.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { mailboxWait, onceAnHour } from '../delivery/an-hour.ts';
-import { enqueueMail, insertMail, prepareMail } from '../delivery/enqueue.ts';
+import { enqueueMail, insertMail, prepareMail, whereOf } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { Tx } from '../platform/database.ts';
@@ -104,7 +104,7 @@ async function tellOldAddress(
   { account, principal, address }: { account: Account; principal: UserPrincipal; address: string },
 ): Promise<void> {
   const undo = await issueUndo(deps, tx, account, CHANGE_LIFETIME + ADDRESS_KEPT);
-  const { ip, userAgent } = principal.caller;
+  const now = deps.clock.now();
   await enqueueMail(deps, tx, {
     template: 'email-change-notice',
     to: account.email,
@@ -112,13 +112,11 @@ async function tellOldAddress(
     params: {
       // An unproven mailbox may be a stranger's, so it does not get what somebody typed as a name or an address.
       ...(account.email_verified_at !== null && { name: account.first_name, newEmail: address }),
-      ip,
-      userAgent,
-      at: deps.clock.now().toISOString(),
+      ...whereOf(principal.caller, now),
     },
     secrets: { token: undo.token },
     // The link outlives even a late confirmation; but if the change is confirmed at once, it is worthless after this time.
-    expiresAt: addSeconds(deps.clock.now(), ADDRESS_KEPT),
+    expiresAt: addSeconds(now, ADDRESS_KEPT),
   });
 }
 
