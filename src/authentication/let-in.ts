@@ -1,5 +1,5 @@
 import { touchLastLogin } from '../accounts/find.ts';
-import { insertEvent, prepareEvent } from '../audit/record.ts';
+import { type AuditEvent, insertEvent, prepareEvent } from '../audit/record.ts';
 import { onceAtOnce } from '../delivery/at-once.ts';
 import { insertMail, prepareMail, whereOf } from '../delivery/enqueue.ts';
 import { wakeDelivery } from '../delivery/wake.ts';
@@ -38,27 +38,19 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
     deviceId,
     from: sql`from admitted`,
   });
-  const event = await prepareEvent(deps, {
-    type: 'login.succeeded',
-    outcome: 'success',
-    actor: { kind: 'user', id: account.id },
-    userId: account.id,
-    sessionId: session.id,
-    caller,
-    data: { amr: proof.amr },
-  });
-  const newcomer =
-    stranger === null
-      ? null
-      : await prepareEvent(deps, {
-          type: 'device.added',
-          outcome: 'success',
-          actor: { kind: 'user', id: account.id },
-          userId: account.id,
-          sessionId: session.id,
-          caller,
-          data: { device: stranger.deviceId },
-        });
+  const prepare = (type: AuditEvent['type'], data: NonNullable<AuditEvent['data']>) =>
+    prepareEvent(deps, {
+      type,
+      outcome: 'success',
+      actor: { kind: 'user', id: account.id },
+      userId: account.id,
+      sessionId: session.id,
+      caller,
+      data,
+    });
+  const login = await prepare('login.succeeded', { amr: proof.amr });
+  const events =
+    stranger === null ? login : ([login, await prepare('device.added', { device: deviceId })] as const);
   const device =
     stranger === null
       ? seenDeviceFragment({ deviceId, now }, sql`admitted`)
@@ -77,7 +69,6 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
           sql`turn`,
         )})`
       : sql``;
-  const events = newcomer === null ? event : ([event, newcomer] as const);
   const forgiven = subject === null ? sql`` : sql`, forgiven as (${forgiveFragment(subject, sql`admitted`)})`;
   const admitted = await writeOrGiveBack(deps, subject, () =>
     db.share<{ roles: string[]; version: string | null }>(
