@@ -13,8 +13,10 @@ import {
   returnTo,
   selectReserved,
   writeAddress,
-  writePending,
 } from './profile-queries.ts';
+
+export { setPendingEmail } from './profile-queries.ts';
+export { clearPendingEmail, markEmailVerified } from './queries.ts';
 
 /** How long a former address is kept for its owner, in seconds. */
 export const ADDRESS_KEPT = 72 * 3600;
@@ -30,15 +32,6 @@ export async function otherHolder(
   const found = await holderOf(database, normalizeEmail(address).key, clock.now());
   if (found === null || found.user_id === userId) return null;
   return { userId: found.user_id, email: found.email, current: found.kind === 'email' };
-}
-
-/** Notes a new address that is still to be confirmed; the present one stays until then. */
-export function setPendingEmail(
-  { clock }: ClockDeps,
-  tx: Tx,
-  { userId, address }: { userId: string; address: string },
-): Promise<number> {
-  return writePending(tx, userId, address, clock.now());
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Sql, Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
 import { sql } from '../platform/sql.ts';
 import { type Account, accountColumns } from './account.ts';
 
@@ -15,8 +16,16 @@ export interface ProfileRow {
   readonly phoneGiven: boolean;
 }
 
-/** Writes what is not null; unless a full name is given, it follows the first and last name. */
-export function writeNames(tx: Sql, userId: string, row: ProfileRow, now: Date): Promise<Account | null> {
+/**
+ * Writes of names and number what is not null; unless a full name is given, it follows the first and last name. Null where the
+ * account is gone.
+ */
+export function writeProfile(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  userId: string,
+  row: ProfileRow,
+): Promise<Account | null> {
   const { firstName, lastName, fullName } = row;
   return tx.row(sql`
     update users u set
@@ -28,7 +37,7 @@ export function writeNames(tx: Sql, userId: string, row: ProfileRow, now: Date):
           then btrim(coalesce(${firstName}::text, first_name) || ' ' || coalesce(${lastName}::text, last_name))
         else full_name end,
       phone_number = case when ${row.phoneGiven}::bool then ${row.phoneNumber}::text else phone_number end,
-      updated_at = ${now}::timestamptz
+      updated_at = ${clock.now()}::timestamptz
     where u.id = ${userId}::uuid
     returning ${accountColumns}`);
 }
@@ -114,10 +123,14 @@ export function writeAddress(
     returning ${accountColumns}`);
 }
 
-/** Notes a new address that is still to be confirmed, in place of an earlier one. */
-export function writePending(tx: Tx, userId: string, address: string, now: Date): Promise<number> {
+/** Notes a new address that is still to be confirmed, in place of an earlier one; the present one stays until then. */
+export function setPendingEmail(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  { userId, address }: { userId: string; address: string },
+): Promise<number> {
   return tx.run(sql`
-    update users set pending_email = ${address}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);
+    update users set pending_email = ${address}::text, updated_at = ${clock.now()}::timestamptz where id = ${userId}::uuid`);
 }
 
 /** Who holds a key, or for whom it is kept; null where it is free. */
@@ -131,8 +144,17 @@ export function holderOf(
     where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)`);
 }
 
-/** Disables or enables an account; disabling it again keeps the time of the first. */
-export function writeDisabled(tx: Tx, userId: string, disabled: boolean, now: Date): Promise<Account | null> {
+/**
+ * Disables or enables an account; disabling it again keeps the time of the first. Null where it is gone. The caller must end its
+ * sessions.
+ */
+export function setDisabled(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  userId: string,
+  disabled: boolean,
+): Promise<Account | null> {
+  const now = clock.now();
   return tx.row(sql`
     update users u set disabled_at = case when ${disabled}::bool then coalesce(disabled_at, ${now}::timestamptz) end,
       updated_at = ${now}::timestamptz

@@ -5,15 +5,9 @@ import type { Account } from './account.ts';
 import { normalizeEmail, normalizeUsername } from './normalize.ts';
 import { personName } from './person-name.ts';
 import { normalizePhone } from './phone.ts';
-import {
-  claimKey,
-  lockNames,
-  type ProfileRow,
-  releaseUsername,
-  writeDisabled,
-  writeNames,
-  writeUsername,
-} from './profile-queries.ts';
+import { claimKey, lockNames, type ProfileRow, releaseUsername, writeUsername } from './profile-queries.ts';
+
+export { setDisabled, writeProfile } from './profile-queries.ts';
 
 /** What a person, or an administrator, may write; what is left out stays as it is. */
 export interface ProfileChange {
@@ -46,16 +40,6 @@ function wholeName(text: string): string {
   return name;
 }
 
-/** Writes names and number; null where the account is gone. */
-export function writeProfile(
-  { clock }: Pick<Deps, 'clock'>,
-  tx: Tx,
-  userId: string,
-  row: ProfileRow,
-): Promise<Account | null> {
-  return writeNames(tx, userId, row, clock.now());
-}
-
 /**
  * Gives an account another username; if that is its own address, ignoring case, the username follows the address again.
  * Throws `username_taken` or 422 inside the transaction, which must not have written anything that should stay.
@@ -76,14 +60,4 @@ export async function changeUsername(
     if (!claimed) throw new Problem('username_taken');
   }
   await writeUsername(tx, account.id, named?.username ?? account.email, now);
-}
-
-/** Disables or enables an account; null where it is gone. The caller must end its sessions. */
-export function setDisabled(
-  { clock }: Pick<Deps, 'clock'>,
-  tx: Tx,
-  userId: string,
-  disabled: boolean,
-): Promise<Account | null> {
-  return writeDisabled(tx, userId, disabled, clock.now());
 }

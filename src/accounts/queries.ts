@@ -1,4 +1,5 @@
 import type { Sql, Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { type Account, accountColumns } from './account.ts';
 
@@ -99,20 +100,25 @@ export function dropAccount(tx: Sql, id: string): Promise<number> {
   return tx.run(sql`delete from users where id = ${id}::uuid`);
 }
 
-/** Notes that somebody has read a mail sent to the account's present address; false where it has another by now. */
-export async function verifyAddress(
-  tx: Sql,
-  { userId, address, now }: { userId: string; address: string; now: Date },
+/**
+ * Notes that somebody has read a mail that was sent to this address; false where the account has another by now, so that an
+ * old link proves nothing.
+ */
+export async function markEmailVerified(
+  { clock }: Pick<Deps, 'clock'>,
+  tx: Tx,
+  { userId, address }: { userId: string; address: string },
 ): Promise<boolean> {
+  const now = clock.now();
   const written = await tx.run(sql`
     update users set email_verified_at = coalesce(email_verified_at, ${now}::timestamptz), updated_at = ${now}::timestamptz
     where id = ${userId}::uuid and email = ${address}::text`);
   return written === 1;
 }
 
-/** Forgets the address that is still to be confirmed; returns how many accounts had one. */
-export function dropPendingEmail(tx: Sql, userId: string, now: Date): Promise<number> {
+/** Forgets a change of address that was requested and not confirmed; returns how many accounts had one. */
+export function clearPendingEmail({ clock }: Pick<Deps, 'clock'>, tx: Tx, userId: string): Promise<number> {
   return tx.run(sql`
-    update users set pending_email = null, updated_at = ${now}::timestamptz
+    update users set pending_email = null, updated_at = ${clock.now()}::timestamptz
     where id = ${userId}::uuid and pending_email is not null`);
 }

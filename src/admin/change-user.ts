@@ -1,5 +1,5 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
-import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { clearPendingEmail } from '../accounts/address.ts';
 import { normalizeProfile, type ProfileChange, setDisabled, writeProfile } from '../accounts/profile.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';

@@ -1,7 +1,6 @@
 import type { Account } from '../accounts/account.ts';
-import { restoreAddress } from '../accounts/address.ts';
+import { clearPendingEmail, restoreAddress } from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
-import { clearPendingEmail } from '../accounts/mailbox.ts';
 import { isSameAddress } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge, Purpose } from '../challenges/challenge.ts';

@@ -1,5 +1,5 @@
 import type { Account } from '../accounts/account.ts';
-import { clearPendingEmail, markEmailVerified } from '../accounts/mailbox.ts';
+import { clearPendingEmail, markEmailVerified } from '../accounts/address.ts';
 import { type Actor, recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import { withdrawTexts } from '../delivery/enqueue.ts';

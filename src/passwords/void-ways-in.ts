@@ -1,4 +1,4 @@
-import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { clearPendingEmail } from '../accounts/address.ts';
 import type { Purpose } from '../challenges/challenge.ts';
 import { voidChallenges } from '../challenges/consume.ts';
 import type { Tx } from '../platform/database.ts';

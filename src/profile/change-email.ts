@@ -1,6 +1,5 @@
 import type { Account } from '../accounts/account.ts';
-import { ADDRESS_KEPT, otherHolder, setPendingEmail } from '../accounts/address.ts';
-import { clearPendingEmail } from '../accounts/mailbox.ts';
+import { ADDRESS_KEPT, clearPendingEmail, otherHolder, setPendingEmail } from '../accounts/address.ts';
 import { normalizeEmail } from '../accounts/normalize.ts';
 import { recordEvent } from '../audit/record.ts';
 import { voidChallenges } from '../challenges/consume.ts';

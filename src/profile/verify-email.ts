@@ -1,7 +1,12 @@
 import type { Account } from '../accounts/account.ts';
-import { ADDRESS_KEPT, keptAddresses, replaceAddress, restoreAddress } from '../accounts/address.ts';
+import {
+  ADDRESS_KEPT,
+  keptAddresses,
+  markEmailVerified,
+  replaceAddress,
+  restoreAddress,
+} from '../accounts/address.ts';
 import { lockAccount } from '../accounts/find.ts';
-import { markEmailVerified } from '../accounts/mailbox.ts';
 import { isSameAddress, normalizeEmail } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge, Purpose } from '../challenges/challenge.ts';
