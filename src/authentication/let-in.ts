@@ -13,7 +13,7 @@ import { newSession } from '../sessions/start.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import {
   deviceName,
-  isNamedAlready,
+  hasNamed,
   newDevice,
   newDeviceFragment,
   seenDeviceFragment,
@@ -51,14 +51,15 @@ export async function letIn(deps: KeysDeps, caller: Caller, proof: FirstFactor):
   const login = await prepare('login.succeeded', { amr: proof.amr });
   const events =
     stranger === null ? login : ([login, await prepare('device.added', { device: deviceId })] as const);
+  const name = deviceName(caller);
   const device =
     stranger === null
       ? seenDeviceFragment({ deviceId, now }, sql`admitted`)
-      : newDeviceFragment({ deviceId, name: deviceName(caller), now }, sql`admitted`);
-  const told = { template: 'new-device', userId: account.id, about: deviceName(caller) } as const;
+      : newDeviceFragment({ deviceId, name, now }, sql`admitted`);
+  const told = { template: 'new-device', userId: account.id, about: name } as const;
   const notice =
     stranger !== null && account.last_login_at !== null
-      ? sql`, turn as (${onceAtOnce(deps, told, sql`admitted where not ${isNamedAlready(account.id, caller)}`)}),
+      ? sql`, turn as (${onceAtOnce(deps, told, sql`admitted where not ${hasNamed(account.id, name)}`)}),
         notice as (${insertMail(
           prepareMail(deps, {
             template: 'new-device',

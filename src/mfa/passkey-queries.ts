@@ -1,4 +1,5 @@
 import type { Sql } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 /** What is stored of a passkey: nothing in it is a secret (Web Authentication §4, credential record). */
@@ -51,15 +52,21 @@ export function insertPasskey(
     returning ${columns}`);
 }
 
-/** The same from a source with the account's `id`; fails where the credential is registered already. */
-export function insertingPasskey(
-  passkey: { id: string; name: string; credential: Credential; now: Date },
+/**
+ * `insert into factors …` for the statement that creates an account; `source` has its `id`, and `name` is as
+ * `passkeyName` gives it. A credential that is already registered fails on `factors_credential_id_idx`, and the account
+ * with it.
+ */
+export function newPasskey(
+  { clock, random }: Pick<Deps, 'clock' | 'random'>,
+  { name, credential }: { name: string; credential: Credential },
   source: Fragment,
 ): Fragment {
+  const now = clock.now();
   return sql`
     insert into factors (id, user_id, kind, name, credential, created_at, confirmed_at)
-    select ${passkey.id}::uuid, id, 'passkey', ${passkey.name}::text, ${JSON.stringify(passkey.credential)}::jsonb,
-      ${passkey.now}::timestamptz, ${passkey.now}::timestamptz
+    select ${random.uuid()}::uuid, id, 'passkey', ${name}::text, ${JSON.stringify(credential)}::jsonb,
+      ${now}::timestamptz, ${now}::timestamptz
     from ${source}`;
 }
 

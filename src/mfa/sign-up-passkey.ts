@@ -1,8 +1,7 @@
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import type { Deps } from '../platform/deps.ts';
-import type { Fragment } from '../platform/sql.ts';
-import { type Credential, insertingPasskey, selectByCredential } from './passkey-queries.ts';
+import { type Credential, selectByCredential } from './passkey-queries.ts';
 import {
   CEREMONY_LIFETIME,
   type CreationOptions,
@@ -11,6 +10,8 @@ import {
   creationOptions,
   verifyCreation,
 } from './webauthn.ts';
+
+export { newPasskey } from './passkey-queries.ts';
 
 /**
  * The options for a browser to make a passkey for an account that does not exist yet; good for one sign-up. The
@@ -48,18 +49,4 @@ export async function verifySignUpPasskey(
 /** Whether anybody has registered this passkey already. */
 export async function isRegistered({ db }: Pick<Deps, 'db'>, { id }: Credential): Promise<boolean> {
   return (await selectByCredential(db, id)) !== null;
-}
-
-/**
- * `insert into factors …` for the statement that creates an account; `source` has its `id`, and `name` is as
- * `passkeyName` gives it. A credential that is already registered fails on `factors_credential_id_idx`, and the account
- * with it.
- */
-export function newPasskey(
-  { clock, random }: Pick<Deps, 'clock' | 'random'>,
-  { name, credential }: { name: string; credential: Credential },
-  source: Fragment,
-): Fragment {
-  const passkey = { id: random.uuid(), name, credential, now: clock.now() };
-  return insertingPasskey(passkey, source);
 }

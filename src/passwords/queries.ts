@@ -1,4 +1,5 @@
 import type { Sql, Tx } from '../platform/database.ts';
+import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
 export interface StoredPassword {
@@ -61,10 +62,10 @@ export function upsertPassword(
     select from new`);
 }
 
-/** `insert into passwords …` for the statement that creates the account, whose source has its `id`. */
-export function insertPassword(hash: string, now: Date, source: Fragment): Fragment {
+/** `insert into passwords …` for the statement that creates an account; `source` has its `id`. */
+export function newPassword({ clock }: Pick<Deps, 'clock'>, hash: string, source: Fragment): Fragment {
   return sql`
-    insert into passwords (user_id, hash, changed_at) select id, ${hash}::text, ${now}::timestamptz from ${source}`;
+    insert into passwords (user_id, hash, changed_at) select id, ${hash}::text, ${clock.now()}::timestamptz from ${source}`;
 }
 
 /** Removes a password with its history; false where there is none. */

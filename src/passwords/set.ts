@@ -2,10 +2,9 @@ import type { Caller } from '../platform/caller.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { invalid } from '../platform/problems.ts';
-import type { Fragment } from '../platform/sql.ts';
-import { insertPassword, selectHashes, upsertPassword } from './queries.ts';
+import { selectHashes, upsertPassword } from './queries.ts';
 
-export { importPasswords, removePassword } from './queries.ts';
+export { importPasswords, newPassword, removePassword } from './queries.ts';
 
 /**
  * Stores a password's hash in the caller's transaction; the one before it is remembered, so that it can be refused.
@@ -25,11 +24,6 @@ export async function setPassword(
     now: clock.now(),
   });
   return written === 1;
-}
-
-/** `insert into passwords …` for the statement that creates an account; `source` has its `id`. */
-export function newPassword({ clock }: Pick<Deps, 'clock'>, hash: string, source: Fragment): Fragment {
-  return insertPassword(hash, clock.now(), source);
 }
 
 /**

@@ -6,7 +6,7 @@ import { rowsRead } from '../../test/support/plan.ts';
 import type { Db, Sql, Tx } from '../platform/database.ts';
 import { COMPANY, sql } from '../platform/sql.ts';
 import { mayStillAct } from '../rbac/queries.ts';
-import { deleteDevice, selectKnownDevice } from '../throttle/queries.ts';
+import { forgetDevice, selectKnownDevice } from '../throttle/queries.ts';
 import { findBearer, sessionStands } from './bearer-queries.ts';
 import { logout } from './logout.ts';
 import type { TokenPrincipal } from './principal.ts';
@@ -75,7 +75,7 @@ test.each<[string, (sent: Sql) => Promise<unknown>]>([
     sent => endSessionsOfUser(sent, { ...session(), now: service.deps.clock.now(), reason: 'revoked' }),
   ],
   ['a device that logs in', sent => selectKnownDevice(sent, userId, [randomUUID()])],
-  ['a device that is removed', sent => deleteDevice(sent, userId, randomUUID())],
+  ['a device that is removed', sent => forgetDevice(sent, { userId, deviceId: randomUUID() })],
 ])('%s does not read all that the account has', async (_what, send) => {
   expect(await rowsRead(service.deps.db, send)).toBeLessThan(ROBOTS / 5);
 });

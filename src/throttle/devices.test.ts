@@ -5,7 +5,7 @@ import { PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { rowsRead } from '../../test/support/plan.ts';
 import { sql } from '../platform/sql.ts';
 import { devicesOf } from './device-cookie.ts';
-import { encodeDeviceToken, isNamedAlready } from './devices.ts';
+import { deviceName, encodeDeviceToken, hasNamed } from './devices.ts';
 import { knownAmong } from './queries.ts';
 
 const ROBOT_LOGINS = 5_000;
@@ -26,7 +26,7 @@ test('a login looks at one device, however many an account has', async () => {
   await db.run(sql`analyze known_devices`);
   const caller = { ip: '127.0.0.1', userAgent: 'another robot', requestId: ID };
   const reads = [
-    isNamedAlready(id, caller),
+    hasNamed(id, deviceName(caller)),
     knownAmong([ID], sql`${id}::uuid`),
     knownAmong([], sql`${id}::uuid`),
   ];

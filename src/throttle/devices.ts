@@ -2,13 +2,14 @@ import type { Caller } from '../platform/caller.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Secrets } from '../platform/secrets.ts';
-import type { Fragment } from '../platform/sql.ts';
 import { uuidAt, uuidBytes } from '../platform/uuid.ts';
-import { deleteDevice, hasNamed, selectKnownDevice } from './queries.ts';
+import { selectKnownDevice } from './queries.ts';
 
 export {
   devicesOfUser,
+  forgetDevice,
   forgetDevicesOf,
+  hasNamed,
   knownAmong,
   newDeviceFragment,
   seenDeviceFragment,
@@ -50,11 +51,6 @@ export function deviceName({ userAgent }: Caller): string {
   return userAgent === '' ? 'Unknown device' : userAgent.slice(0, 200);
 }
 
-/** A condition: whether a device of the same name has logged in to the account before. */
-export function isNamedAlready(userId: string, caller: Caller): Fragment {
-  return hasNamed(userId, deviceName(caller));
-}
-
 /** Of the devices that a request claims to be, the one that this account knows; null for none. */
 export function findKnownDevice(
   database: Sql,
@@ -63,11 +59,6 @@ export function findKnownDevice(
 ): Promise<string | null> {
   const ids = claims.filter(claim => claim.userId === userId).map(({ deviceId }) => deviceId);
   return ids.length === 0 ? Promise.resolve(null) : selectKnownDevice(database, userId, ids);
-}
-
-/** Makes a device a stranger again. */
-export function forgetDevice(database: Sql, { userId, deviceId }: DeviceClaim): Promise<number> {
-  return deleteDevice(database, userId, deviceId);
 }
 
 /** A new device's id, and the token that it is known by. */

@@ -3,9 +3,17 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 import { uuidBytes } from '../platform/uuid.ts';
-import { clearLockout, insertAttempt, markNotified, returnAttempt } from './queries.ts';
+import { type Attempt, clearLockout, insertAttempt, returnAttempt } from './queries.ts';
 
-export { attemptFragment, countedUnder, lockoutsOf, lockStands, unlockAccount } from './queries.ts';
+export {
+  type Attempt,
+  attemptFragment,
+  countedUnder,
+  lockoutsOf,
+  lockStands,
+  markLockNotified,
+  unlockAccount,
+} from './queries.ts';
 
 /**
  * Whose failures are counted together. A known device has a lane of its own, so that strangers who fail at an account
@@ -14,17 +22,6 @@ export { attemptFragment, countedUnder, lockoutsOf, lockStands, unlockAccount } 
 export interface Lane {
   readonly userId: string;
   readonly deviceId?: string | null;
-}
-
-/** What taking an attempt gave: the lane's counter, or the end of its lock. */
-export interface Attempt {
-  readonly subject: Buffer;
-  readonly allowed: boolean;
-  /** This attempt is the last one: unless it succeeds, the lane is locked until then. */
-  readonly lockedUntil: Date | null;
-  readonly failures: number;
-  /** The window that it was counted in; null where nothing is counted. */
-  readonly windowStartedAt: Date | null;
 }
 
 /**
@@ -113,11 +110,6 @@ export async function checkOrGiveBack<T>(
       await returnAttempt(db, { subject, limit: config.lockout.attempts, windowStartedAt });
     throw error;
   }
-}
-
-/** True for the first caller to tell the owner of a lock; false until a day without failure has passed. */
-export function markLockNotified({ clock }: Deps, database: Sql, subject: Buffer): Promise<boolean> {
-  return markNotified(database, subject, clock.now());
 }
 
 /**

@@ -2,15 +2,20 @@ import { addSeconds } from '../platform/clock.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, isOwned, list, sql } from '../platform/sql.ts';
+import type { DeviceClaim } from './devices.ts';
 
 const DAY = 86_400;
 /** How many failures in a row, however slow, bring the longest lock (NIST SP 800-63B-4 §3.2.2). */
 const mostInARow = (limit: number) => Math.max(100, limit);
 
-export interface TakenAttempt {
+/** What taking an attempt gave: the lane's counter, or the end of its lock. */
+export interface Attempt {
+  readonly subject: Buffer;
   readonly allowed: boolean;
+  /** This attempt is the last one: unless it succeeds, the lane is locked until then. */
   readonly lockedUntil: Date | null;
   readonly failures: number;
+  /** The window that it was counted in; null where nothing is counted. */
   readonly windowStartedAt: Date | null;
 }
 
@@ -83,7 +88,7 @@ export async function insertAttempt(
   deps: Pick<Deps, 'clock' | 'config'>,
   database: Sql,
   { subjects, userId }: { subjects: readonly Buffer[]; userId: string | null },
-): Promise<TakenAttempt & { readonly subject: Buffer }> {
+): Promise<Attempt> {
   const attempt = attemptFragment(deps, {
     subject: sql`lane.subject`,
     userId: sql`${userId}::uuid`,
@@ -162,15 +167,19 @@ export async function lockStands(
   return row !== null;
 }
 
-/** Marks that the owner was told of the lock; false if they had been told already since the failures began. */
-export async function markNotified(database: Sql, subject: Buffer, now: Date): Promise<boolean> {
+/** True for the first caller to tell the owner of a lock; false until a day without failure has passed. */
+export async function markLockNotified(
+  { clock }: Pick<Deps, 'clock'>,
+  database: Sql,
+  subject: Buffer,
+): Promise<boolean> {
   const written = await database.run(sql`
-    update lockouts set notified_at = ${now}::timestamptz where subject = ${subject}::bytea and notified_at is null`);
+    update lockouts set notified_at = ${clock.now()}::timestamptz where subject = ${subject}::bytea and notified_at is null`);
   return written === 1;
 }
 
-/** Deletes one device of an account. */
-export function deleteDevice(database: Sql, userId: string, deviceId: string): Promise<number> {
+/** Makes a device a stranger again. */
+export function forgetDevice(database: Sql, { userId, deviceId }: DeviceClaim): Promise<number> {
   return database.run(
     sql`delete from known_devices where id = ${deviceId}::uuid and ${isOwned(sql`user_id`, sql`${userId}::uuid`)}`,
   );
