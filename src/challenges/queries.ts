@@ -13,10 +13,12 @@ export interface ChallengeRow {
   readonly expiresAt: Date;
 }
 
-const columns = sql`id, purpose, user_id as "userId", sent_to as "sentTo", data, attempts,
+/** The columns of a Challenge. */
+export const columns = sql`id, purpose, user_id as "userId", sent_to as "sentTo", data, attempts,
   created_at as "createdAt", expires_at as "expiresAt"`;
 
-const open = (now: Date) => sql`consumed_at is null and expires_at > ${now}::timestamptz`;
+/** A condition: neither spent nor expired. */
+export const open = (now: Date) => sql`consumed_at is null and expires_at > ${now}::timestamptz`;
 
 /** `insert into challenges … select … [from source]`, to stand in a CTE; inserts nothing when the source has no row. */
 export function insertChallenge(row: ChallengeRow, source?: Fragment): Fragment {
@@ -24,33 +26,6 @@ export function insertChallenge(row: ChallengeRow, source?: Fragment): Fragment 
     select ${row.id}::uuid, ${row.purpose}::text, ${row.userId}::uuid, ${row.secretHash}::bytea, ${row.sentTo}::text,
       ${JSON.stringify(row.data)}::jsonb, ${row.createdAt}::timestamptz, ${row.expiresAt}::timestamptz
     ${fromIf(source)}`;
-}
-
-/** `update challenges … returning …`: of N callers at once, one gets the open challenge of this hash. */
-export function consuming(purpose: Purpose, secretHash: Buffer, now: Date): Fragment {
-  return sql`update challenges set consumed_at = ${now}::timestamptz
-    where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
-    returning ${columns}`;
-}
-
-/** `delete from challenges … returning …`: the same, but the row does not stay behind. */
-export function removing(purpose: Purpose, secretHash: Buffer, now: Date): Fragment {
-  return sql`delete from challenges
-    where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
-    returning ${columns}`;
-}
-
-/** The challenge of this hash while it is open: neither spent nor expired. */
-export function findOpen(
-  db: Sql,
-  purpose: Purpose,
-  secretHash: Buffer,
-  now: Date,
-): Promise<Challenge | null> {
-  return db.row(
-    sql`select ${columns} from challenges
-      where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}`,
-  );
 }
 
 // After the clock was set back, a secret may seem to be issued in the future. From here on it counts as issued now, so that a
@@ -72,44 +47,6 @@ export async function findSentAt(
       order by at desc offset ${nth - 1}::int limit 1`,
   );
   return row?.at ?? null;
-}
-
-/** The open challenge of a person for a purpose that was issued last. */
-export function findNewestOpen(
-  db: Sql,
-  purpose: Purpose,
-  userId: string,
-  now: Date,
-): Promise<Challenge | null> {
-  return db.row(
-    sql`select ${columns} from challenges
-      where user_id = ${userId}::uuid and purpose = ${purpose}::text and ${open(now)}
-      order by created_at desc, id desc limit 1`,
-  );
-}
-
-/** A person's open challenges for a purpose. */
-export function findEveryOpen(db: Sql, purpose: Purpose, userId: string, now: Date): Promise<Challenge[]> {
-  return db.rows(
-    sql`select ${columns} from challenges
-      where user_id = ${userId}::uuid and purpose = ${purpose}::text and ${open(now)}`,
-  );
-}
-
-/** Counts one answer to a token's challenge, as long as fewer than `maxAttempts` were taken. */
-export function takeOne(
-  db: Sql,
-  purpose: Purpose,
-  secretHash: Buffer,
-  maxAttempts: number,
-  now: Date,
-): Promise<Challenge | null> {
-  return db.row(
-    sql`update challenges set attempts = attempts + 1
-      where purpose = ${purpose}::text and secret_hash = ${secretHash}::bytea and ${open(now)}
-        and attempts < ${maxAttempts}::int
-      returning ${columns}`,
-  );
 }
 
 /** Counts, compares and burns in one statement, so that the row lock orders answers that come at once. */
@@ -138,41 +75,6 @@ export function answerOne(
         end
       where id = ${id}::uuid and purpose = ${purpose}::text and ${open(now)} and attempts < ${maxAttempts}::int
       returning ${columns}, secret_hash = any(${hashes}::bytea[]) as "right"`,
-  );
-}
-
-/** Spends a person's open challenges, of these purposes or (null) of all, except `exceptIds`; returns how many. */
-export function voidOpen(
-  db: Sql,
-  {
-    userId,
-    purposes,
-    exceptIds,
-    now,
-  }: {
-    userId: string;
-    purposes: readonly Purpose[] | null;
-    exceptIds: readonly string[];
-    now: Date;
-  },
-): Promise<number> {
-  return db.run(
-    sql`update challenges set consumed_at = ${now}::timestamptz
-      where user_id = ${userId}::uuid and consumed_at is null
-        and (${purposes}::text[] is null or purpose = any(${purposes}::text[]))
-        and id <> all(${[...exceptIds]}::uuid[])`,
-  );
-}
-
-/** Spends the open challenges of a purpose: that of an id, or all that were sent to an address; returns how many. */
-export function voidOf(
-  db: Sql,
-  { purpose, id, sentTo, now }: { purpose: Purpose; id: string | null; sentTo: string | null; now: Date },
-): Promise<number> {
-  return db.run(
-    sql`update challenges set consumed_at = ${now}::timestamptz
-      where purpose = ${purpose}::text and ${open(now)}
-        and (id = ${id}::uuid or lower(sent_to) = lower(${sentTo}::text))`,
   );
 }
 
