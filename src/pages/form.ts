@@ -24,7 +24,7 @@ export interface Field {
   readonly inputmode?: 'numeric';
   readonly maxLength?: number;
   /** A new password, judged live where scripts run; with the account's address, which it must not be made of. */
-  readonly judged?: { readonly email?: string };
+  readonly judged?: { readonly email: string };
   readonly autofocus?: boolean;
 }
 

@@ -71,7 +71,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       const tokens = await signInByMail(deps, callerOf(request), {
         requestToken: requestTokenOf(deps.config, request.headers.cookie) ?? '',
         proof,
-        devices: devicesOf(deps, request.headers.cookie, undefined),
+        devices: devicesOf(deps, request.headers.cookie),
       });
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {

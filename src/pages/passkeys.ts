@@ -75,7 +75,7 @@ function waysIn(app: App, deps: KeysDeps): void {
     try {
       const tokens = await signInWithPasskey(deps, callerOf(request), {
         response: assertionIn(request),
-        devices: devicesOf(deps, request.headers.cookie, undefined),
+        devices: devicesOf(deps, request.headers.cookie),
       });
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {

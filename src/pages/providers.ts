@@ -125,7 +125,7 @@ async function signInWithCode(
   reply: PageReply,
   proof: { code: string; codeVerifier: string },
 ): Promise<void> {
-  const devices = devicesOf(deps, request.headers.cookie, undefined);
+  const devices = devicesOf(deps, request.headers.cookie);
   await replaceSession(deps, request, reply, await exchange(deps, callerOf(request), proof, devices));
 }
 

@@ -28,7 +28,7 @@ ${newPasswordFields(view, failure, { email: address, labels: reset })}
 interface NewPassword {
   readonly labels: { readonly password: string; readonly confirm: string };
   /** The account's address: a password must not be made of it. */
-  readonly email?: string;
+  readonly email: string;
   readonly names?: readonly [string, string];
 }
 
@@ -44,7 +44,7 @@ export function newPasswordFields(
     label: labels.password,
     type: 'password',
     autocomplete: 'new-password',
-    judged: { ...(email !== undefined && { email }) },
+    judged: { email },
     autofocus: true,
   })}
 ${field(view, failure, {

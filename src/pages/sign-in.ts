@@ -67,7 +67,7 @@ export async function signInWithPassword(
 ): Promise<void> {
   const caller = callerOf(request);
   await limitAccount(deps, 'login', { ip: caller.ip, account: name });
-  const devices = devicesOf(deps, request.headers.cookie, undefined);
+  const devices = devicesOf(deps, request.headers.cookie);
   await replaceSession(deps, request, reply, await login(deps, caller, { name, password, devices }));
 }
 

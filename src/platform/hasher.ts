@@ -46,7 +46,7 @@ export interface Hasher {
    * True when a login with `password` should store a new hash: another algorithm, a lower cost, or one that reads only
    * the password's first 72 bytes.
    */
-  needsRehash(hash: string, password?: string): boolean;
+  needsRehash(hash: string, password: string): boolean;
   /**
    * Runs work that will hash. Refuses with `overloaded`, before it begins, when as many callers are at it as the queue can hold.
    */
@@ -169,7 +169,7 @@ export function openHasher(
       pace.note(took);
       return { matches: matches && usable !== null, evenOut: () => pace.evenOut(took) };
     },
-    needsRehash(hash, password = '') {
+    needsRehash(hash, password) {
       if (prefersBcrypt) {
         return !isBcryptHash(hash) || bcryptIsWeaker(hash, settings.bcryptCost, Buffer.from(password));
       }

@@ -73,7 +73,7 @@ export async function sealedOutside(db: Sql, rootIds: readonly Buffer[]): Promis
  */
 export async function refuseLostRoot(
   { db, secrets }: Pick<Deps, 'db' | 'secrets'>,
-  given = true,
+  given: boolean,
 ): Promise<void> {
   const lost = await sealedOutside(db, secrets.rootIds);
   if (lost.length === 0) return;

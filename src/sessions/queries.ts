@@ -32,7 +32,7 @@ export function insertSessionFragment(
     ip: string;
     userAgent: string;
   },
-  from: Fragment = sql``,
+  from: Fragment,
 ): Fragment {
   return sql`
     insert into sessions (id, user_id, seed_hash, seed_sealed, rotated_at, idle_expires_at, expires_at, auth_time, amr, device_id,

@@ -29,7 +29,7 @@ export function newSession(
     amr,
     deviceId,
     from,
-  }: { userId: string; amr: readonly string[]; deviceId: string | null; from?: Fragment },
+  }: { userId: string; amr: readonly string[]; deviceId: string | null; from: Fragment },
 ): NewSession {
   const now = clock.now();
   const id = random.uuid();

@@ -12,7 +12,7 @@ const MOST = 8;
 export function devicesOf(
   { secrets }: Pick<Deps, 'secrets'>,
   cookies: string | undefined,
-  token: string | null | undefined,
+  token?: string | null,
 ): DeviceClaim[] {
   const sent = (cookies ?? '')
     .split(';')
