@@ -1,4 +1,4 @@
-import { readInstant } from '../platform/clock.ts';
+import { isDay, readInstant } from '../platform/clock.ts';
 
 /** What an import knows of an account, by our own names. */
 export type Column =
@@ -59,12 +59,6 @@ export function asBoolean(value: unknown): boolean | null {
   const text = asText(value).trim().toLowerCase();
   if (/^(t|true|yes|y|1|on)$/.test(text)) return true;
   return /^(f|false|no|n|0|off)$/.test(text) ? false : null;
-}
-
-// `Date` takes 30 February for 1 March.
-function isDay(date: string): boolean {
-  const at = new Date(`${date}T00:00:00Z`);
-  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(date);
 }
 
 /**

@@ -95,7 +95,8 @@ test('users set-roles takes roles as users list shows them', async () => {
   expect(await run('users', 'set-roles', 'katherine@example.com', 'user,', 'admin')).toMatch(
     /  admin,user\n$/,
   );
-  await expect(run('users', 'set-roles', 'katherine@example.com', ',')).rejects.toThrow('name the roles');
+  expect(await run('users', 'set-roles', 'katherine@example.com', 'admin, user')).toMatch(/  admin,user\n$/);
+  await expect(run('users', 'set-roles', 'katherine@example.com', ', ')).rejects.toThrow('name the roles');
 });
 
 test('users set-roles --none takes every role away', async () => {

@@ -125,7 +125,7 @@ export function registerUserCommands(users: Command, open: Open): void {
     .argument('[roles...]', 'role names, separated by blanks or commas')
     .option('--none', 'takes every role away', false)
     .action((name: string, words: string[], { none }: { none: boolean }, command: Command) => {
-      const roles = words.flatMap(word => word.split(',')).filter(role => role !== '');
+      const roles = words.flatMap(word => word.split(/[\s,]+/)).filter(role => role !== '');
       if (none === roles.length > 0)
         return command.error('error: name the roles that the account shall have, or --none for no role');
       return withWorld(open, async deps => {

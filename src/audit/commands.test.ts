@@ -36,6 +36,23 @@ test('audit export takes a person by id, address or username, and says when ther
   expect(await run('export', '--user', '01890000-0000-7000-8000-000000000000')).toBe('');
 });
 
+test.each(['12/11/2026', '2026-02-30', '2026-02-30T00:00:00Z', '2026-11-30T10:00', '2026-11', '1', '-1', ''])(
+  'audit export does not guess which time "%s" is',
+  async at => {
+    for (const option of ['--from', '--to'])
+      await expect(run('export', option, at)).rejects.toThrow(
+        'It must be a time such as 2026-11-23T00:00:00Z.',
+      );
+  },
+);
+
+test.each(['2026-02-28', '2026-02-28T00:00:00Z', '2026-02-28T03:00:00.5+03:00', '2026-02-28t00:00:00z'])(
+  'audit export takes %s for a time',
+  async at => {
+    expect(await run('export', '--from', at, '--to', at)).toBe('');
+  },
+);
+
 test('audit export refuses a type that no event has, and names those there are', async () => {
   await expect(run('export', '--type', 'login.succeded')).rejects.toThrow(
     /There is no such type\. There are: login\.succeeded, login\.failed, /,

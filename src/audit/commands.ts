@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { readInstant } from '../platform/clock.ts';
+import { isDay, readInstant } from '../platform/clock.ts';
 import { type Open, readCount, withWorld } from '../platform/command-world.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -174,8 +174,12 @@ function readFile(file: string): Checkpoint[] {
   }
 }
 
+// `Date` reads 12/11/2026 as an American does, and a time without a zone as this machine's.
+const TIME = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/i;
+
 function time(text: string): Date {
-  const at = readInstant(text);
+  const [, day = ''] = TIME.exec(text) ?? [];
+  const at = isDay(day) ? readInstant(text) : null;
   if (at === null) throw new InvalidArgumentError('It must be a time such as 2026-11-23T00:00:00Z.');
   return at;
 }

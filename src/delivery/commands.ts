@@ -36,11 +36,10 @@ export function register(program: Command, open: Open): void {
       if ((id === undefined) !== all) command.error('error: name one id, or --all');
       await withWorld(open, async deps => {
         const count = await requeue(deps, { id: id ?? null });
-        if (count === 0 && id !== undefined) process.exitCode = 1;
         if (count > 0) return [`Requeued: ${count}.`];
-        const why =
-          id === undefined ? 'no dead message can still be sent' : 'it is unknown, not dead, or has expired';
-        return [`Nothing was requeued: ${why}.`];
+        if (id !== undefined)
+          throw new Error('Nothing was requeued: it is unknown, not dead, or has expired.');
+        return ['Nothing was requeued: no dead message can still be sent.'];
       });
     });
 }

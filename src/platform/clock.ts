@@ -24,3 +24,9 @@ export function readInstant(text: string): Date | null {
   const year = at.getUTCFullYear();
   return year >= 1 && year <= 9999 ? at : null;
 }
+
+/** Whether there is such a day as `2026-02-28`: `Date` takes 30 February for 2 March. */
+export function isDay(date: string): boolean {
+  const at = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(date);
+}

@@ -187,6 +187,7 @@ test('the health check of the image speaks the scheme of the service', async () 
   put('localhost', 'crt');
   expect(await probe(tls)).toBe(0);
   put('localhost', 'key');
+  expect(await probe({ ...tls, HOST: '0.0.0.0 ', PORT: `${port} ` })).toBe(0);
   expect(await probe({})).toBe(1);
   expect(await probe({ ...tls, PORT: '1' })).toBe(1);
 });

@@ -47,3 +47,15 @@ test('a token in the query of an endpoint is not shown, and its host is', () => 
   expect(shown).toContain('\nSMS_WEBHOOK_URL=https://texts.example/send?***  (environment)\n');
   expect(shown).not.toMatch(/hidden/);
 });
+
+test('a password, key or token that looks like a URL is masked whole', () => {
+  const hidden = 'hidden://kX7/pQ2';
+  const shown = effectiveOf({
+    DB_HOST: 'localhost',
+    DB_PASSWORD: hidden,
+    JWT_SECRET_KEY: `${hidden}?${JWT}`,
+    SMS_WEBHOOK_SECRET: `${hidden}@${JWT}`,
+  });
+  expect(shown).toContain('\nDB_PASSWORD=***  (environment)\n');
+  expect(shown).not.toMatch(/hidden|kX7|pQ2/);
+});

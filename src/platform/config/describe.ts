@@ -36,8 +36,9 @@ const SOURCES: Readonly<Record<Given['source'], string>> = {
 function shown(name: Name, text: string): string {
   // A default may derive from a URL that is refused for the password in it.
   if (!variableOf(name).secret) return text.replace(/:\/\/[^/@\s]*@/g, '://***@');
+  if (!name.endsWith('_URL')) return text === '[]' ? text : '***';
   // The host of a secret URL is worth seeing; its user, password and query are not.
   const host = /^([a-z+]+:\/\/)(?:[^@/]*@)?([^@?]*)(\?.*)?$/.exec(text);
-  if (host !== null) return `${host[1]}${text.includes('@') ? '***@' : ''}${host[2]}${host[3] ? '?***' : ''}`;
-  return text === '[]' ? text : '***';
+  if (host === null) return '***';
+  return `${host[1]}${text.includes('@') ? '***@' : ''}${host[2]}${host[3] ? '?***' : ''}`;
 }

@@ -12,6 +12,18 @@ test('the process environment wins, and an empty value counts as unset', () => {
   expect([config.http.port, config.logLevel, config.tokens.audience]).toEqual([9002, 'debug', 'entrecore']);
 });
 
+test('blanks around a value do not count, except in a secret, which is its bytes', () => {
+  dotenv('DB_NAME=" auth "\nJWT_AUDIENCE="api "\n');
+  const { config, describe } = load({ ...SERVER, PORT: ' 9002', DATA_DIR: 'kept\t', DB_PASSWORD: ' pw ' });
+  expect([config.http.port, config.tokens.audience, config.dataDir]).toEqual([
+    9002,
+    'api',
+    join(folder, 'kept'),
+  ]);
+  expect(config.database?.url).toContain('%20pw%20@localhost:5432/auth');
+  expect(describe()).toContain('PORT=9002  (environment)');
+});
+
 test('the word that the documentation has for a default can be written out: all, off or none', () => {
   dotenv('TRUST_PROXY=1\nPASSWORD_BREACH_CHECK_URL=off\nREDIS_URL=none\n');
   const { config, describe } = load({ TRUST_PROXY: 'none', SMS_COUNTRIES: 'All', GOOGLE_CLIENT_ID: 'none' });

@@ -28,7 +28,8 @@ const nearestName = nameFinder(KNOWN);
 
 /**
  * Collects the wanted variables that are given: the process environment first, then `.env`, then the files that NAME_FILE
- * names. Empty means unset, and so does the word that is documented as the default. An unknown name in `.env` is a fault; a
+ * names. Blanks around a value that is no secret are left out. Empty means unset, and so does the word that is documented as
+ * the default. An unknown name in `.env` is a fault; a
  * near-miss in the environment is a warning. Throws `ConfigError` if `.env` cannot be read: every variable in it would be judged
  * as missing.
  */
@@ -43,10 +44,10 @@ export function collect(
   for (const name of file.keys()) if (!KNOWN.includes(name)) faults.push(unknownName(name));
 
   const lookup = (name: string): Given | null => {
-    const fromProcess = environment[name];
-    if (fromProcess !== undefined && fromProcess !== '') return { text: fromProcess, source: 'environment' };
-    const fromFile = file.get(name);
-    return fromFile !== undefined && fromFile !== '' ? { text: fromFile, source: '.env' } : null;
+    const fromProcess = withoutBlanks(name, environment[name]);
+    if (fromProcess !== '') return { text: fromProcess, source: 'environment' };
+    const fromFile = withoutBlanks(name, file.get(name));
+    return fromFile === '' ? null : { text: fromFile, source: '.env' };
   };
   const given = new Map<Name, Given>();
   const unusable = new Set<Name>();
@@ -66,6 +67,12 @@ export function collect(
     } else if (broken.has(name) || broken.has(`${name}_FILE`)) unusable.add(name);
   }
   return { given, unusable, faults, warnings: misspelt(environment) };
+}
+
+// `docker --env-file` and YAML keep what stands behind a value unseen. A secret is every one of its bytes.
+function withoutBlanks(name: string, text = ''): string {
+  const isSecret = SECRET_FILES.includes(`${name}_FILE`);
+  return isSecret ? text : text.trim() || text;
 }
 
 /** Whether a text is how .env.example says that nothing is set: all, off or none. */

@@ -9,6 +9,16 @@ export function isLoopback(hostname: string): boolean {
   );
 }
 
+/** What to listen on: an address, or a name that is looked up at start. */
+export const listenHost: Parser<string> = value => {
+  if (isIP(value) === 0 && !/^[^\s/:[\]]+$/.test(value)) {
+    throw new Unacceptable(
+      'must be an address such as 0.0.0.0 or ::, or a host name, without brackets and port',
+    );
+  }
+  return value;
+};
+
 /** An address that pages and tokens are built on: no query, fragment or credentials; given back without a trailing slash. */
 export const webUrl: Parser<string> = value => {
   const url = URL.parse(value);

@@ -114,6 +114,15 @@ test('what is on or off is told so, in every spelling that is read', () => {
   );
 });
 
+test('HOST is an address without brackets, or a name, without a port', () => {
+  for (const HOST of ['[::]', '[::1]', '127.0.0.1:80', 'localhost:80', 'a b', 'http://a'])
+    expect(faultsOf({ HOST })).toEqual([
+      'HOST must be an address such as 0.0.0.0 or ::, or a host name, without brackets and port.',
+    ]);
+  for (const HOST of ['0.0.0.0', '::', '::1', 'fe80::1%eth0', 'localhost', 'auth_1.internal'])
+    expect(faultsOf({ HOST, PUBLIC_URL: 'https://a.example', TRUST_PROXY: '1' })).toEqual([]);
+});
+
 test('an asterisk in a host is refused, since nothing is ever equal to it', () => {
   const complaint = 'must be origins in full: name each subdomain, since * stands for nothing.';
   for (const name of ['CORS_ORIGINS', 'WEBAUTHN_ORIGINS'])

@@ -3,7 +3,7 @@ import { optional, setting } from '../variable.ts';
 
 export const brand = {
   BRAND_NAME: optional(
-    matching(/^[^\p{C}<>]{1,60}$/u, 'a name of at most 60 characters'),
+    matching(/^[^\p{C}<>]{1,60}$/u, 'a name of at most 60 characters, without < and > and line breaks'),
     'What mails, text messages and the hosted pages under /account call the service.',
     { fallbackText: 'the name in MAIL_FROM' },
   ),

@@ -1,5 +1,5 @@
 import { choice, integer, list, matching, text } from '../parsers.ts';
-import { origin, proxies, redirectUri, secureUrl, webUrl } from '../url-parsers.ts';
+import { listenHost, origin, proxies, redirectUri, secureUrl, webUrl } from '../url-parsers.ts';
 import { type Lookup, optional, setting } from '../variable.ts';
 
 // The URL as written, and as a page there sees it: in lower case, without a default port, and in Punycode.
@@ -12,7 +12,7 @@ const originOf = (url: string) => URL.parse(url)?.origin ?? url;
 
 export const http = {
   HOST: setting(
-    matching(/^[^\s/]+$/, 'an address or a host name'),
+    listenHost,
     'Address to listen on; 0.0.0.0 for all IPv4 addresses, :: for all addresses.',
     '127.0.0.1',
   ),
