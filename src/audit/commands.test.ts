@@ -36,6 +36,18 @@ test('audit export takes a person by id, address or username, and says when ther
   expect(await run('export', '--user', '01890000-0000-7000-8000-000000000000')).toBe('');
 });
 
+test('what a stranger sends as their browser does nothing to the terminal that shows an export', async () => {
+  const eve = await person(world, { email: 'eve@example.com' });
+  const agent = '\u009b2J\u009d0;title\u009c \u0085\u00a0\u00ad Zoë';
+  await world.call('POST', '/token', {
+    form: { username: eve.email, password: 'wrong' },
+    headers: { 'user-agent': agent },
+  });
+  const output = await run('export', '--user', eve.id, '--type', 'login.failed');
+  expect(output.trimEnd()).not.toMatch(/\p{C}/u);
+  expect(JSON.parse(output).user_agent).toBe(agent);
+});
+
 test('audit export refuses a type that no event has, and names those there are', async () => {
   await expect(run('export', '--type', 'login.succeded')).rejects.toThrow(
     /There is no such type\. There are: login\.succeeded, login\.failed, /,
