@@ -91,6 +91,15 @@ test('a person changes their profile sixty times a minute, and fills the trail w
   expect(statuses[60]).toBe(429);
 });
 
+test('whatever keeps a challenge for its caller is limited as the action that it begins, and not as a mere look', async () => {
+  world = await testApp({ rateLimit: 'on' });
+  const groupOf = async (method: 'GET' | 'POST', url: string) =>
+    String((await world.call(method, url)).headers['ratelimit-policy']).split(';')[0];
+  expect(await groupOf('GET', '/account/confirm')).toBe('"login"');
+  expect(await groupOf('GET', '/account/sign-in/second-factor')).toBe('"mfa"');
+  expect(await groupOf('POST', '/users/me/identities/google')).toBe('"login"');
+});
+
 test('one name from one address is limited before the lockout is asked, known or not', async () => {
   world = await testApp({ rateLimit: 'on', lockout: { attempts: 0 } });
   const login = (ip: string) =>

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Account } from '../accounts/account.ts';
 import { findAccountByLogin } from '../accounts/find.ts';
-import { type Open, withWorld } from '../platform/command-world.ts';
+import { jsonLine, type Open, withWorld } from '../platform/command-world.ts';
 import { type Explanation, explain } from './explain.ts';
 
 /** `why NAME`: what stands between somebody and a login. Exits with 1 when nobody has the name. */
@@ -20,7 +20,7 @@ export function register(program: Command, open: Open): void {
           return [];
         }
         const explanation = await explain(deps, account);
-        return json ? [JSON.stringify(explanation)] : inWords(account, explanation);
+        return json ? [jsonLine(explanation)] : inWords(account, explanation);
       }),
     );
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { printLines, readCount } from '../platform/command-world.ts';
+import { jsonLine, printLines, readCount } from '../platform/command-world.ts';
 import type { Page } from '../platform/cursor.ts';
 
 /** The most that one page of a list holds. */
@@ -39,7 +39,7 @@ export async function printList<Item>(
   let cursor: string | undefined;
   do {
     const page = await list({ limit: all ? LIST_MAX : limit, cursor });
-    printLines(page.items.map(item => (json ? JSON.stringify(item) : lineOf(item))));
+    printLines(page.items.map(item => (json ? jsonLine(item) : lineOf(item))));
     cursor = page.next_cursor ?? undefined;
   } while (all && cursor !== undefined);
   if (cursor !== undefined) process.stderr.write('There are more: --all lists all of them.\n');

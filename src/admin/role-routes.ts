@@ -52,7 +52,7 @@ export function routes(app: App, deps: Deps): void {
   app.post(
     '/permissions',
     {
-      config: { ...writing, problems: ['permission_exists'] },
+      config: { ...writing, problems: ['permission_exists', 'permission_limit_reached'] },
       schema: {
         tags: ['Roles'],
         summary: 'Make a permission',

@@ -53,6 +53,18 @@ test.each(['2026-02-28', '2026-02-28T00:00:00Z', '2026-02-28T03:00:00.5+03:00', 
   },
 );
 
+test('what a stranger sends as their browser does nothing to the terminal that shows an export', async () => {
+  const eve = await person(world, { email: 'eve@example.com' });
+  const agent = '\u009b2J\u009d0;title\u009c \u0085\u00a0\u00ad Zoë';
+  await world.call('POST', '/token', {
+    form: { username: eve.email, password: 'wrong' },
+    headers: { 'user-agent': agent },
+  });
+  const output = await run('export', '--user', eve.id, '--type', 'login.failed');
+  expect(output.trimEnd()).not.toMatch(/\p{C}/u);
+  expect(JSON.parse(output).user_agent).toBe(agent);
+});
+
 test('audit export refuses a type that no event has, and names those there are', async () => {
   await expect(run('export', '--type', 'login.succeded')).rejects.toThrow(
     /There is no such type\. There are: login\.succeeded, login\.failed, /,

@@ -1,3 +1,4 @@
+import { jsonLine } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { presentEvents } from './present.ts';
 import { type EventFilter, findEvents, type Place, type StoredEvent } from './read-queries.ts';
@@ -22,7 +23,7 @@ export async function* exportEvents(
       oldestFirst: true,
     });
     const lines = sealed ? events.map(presentSealed) : await presentEvents(deps, events);
-    for (const line of lines) yield `${JSON.stringify(line)}\n`;
+    for (const line of lines) yield `${jsonLine(line)}\n`;
     const last = events.at(-1);
     if (last === undefined || events.length < PAGE) return;
     after = { createdUs: last.created_us, id: last.id };

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
+import { jsonLine, type Open, printable, readCount, withWorld } from '../platform/command-world.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { explainOutbox, outboxStats, requeue } from './outbox.ts';
 
@@ -20,7 +20,7 @@ export function register(program: Command, open: Open): void {
     .action(async ({ dead, limit, json }: { dead: boolean; limit: number; json: boolean }) => {
       await withWorld(open, async deps => {
         const entries = await explainOutbox(deps, { dead, limit });
-        const lines = json ? entries.map(entry => JSON.stringify(entry)) : table(entries);
+        const lines = json ? entries.map(jsonLine) : table(entries);
         const stats = await outboxStats(deps);
         if (!json) lines.push(`${stats.waiting} waiting, ${stats.dead} dead.`);
         return lines;

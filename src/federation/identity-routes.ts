@@ -27,6 +27,7 @@ export function routes(app: App, deps: KeysDeps): void {
       config: {
         access: 'user',
         recent: true,
+        limit: 'login',
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed'],
       },
       // Where the provider is switched off, the answer says so, whatever else is wrong with the request.

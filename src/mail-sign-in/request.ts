@@ -11,6 +11,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { hideCost } from '../platform/pace.ts';
 import { Problem } from '../platform/problems.ts';
+import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
 import { encodeRequestToken, SIGN_IN_LIFETIME } from './request-token.ts';
 
 // So that nobody can flood a mailbox through us. It also bounds guessing: five codes of five tries each against a million.
@@ -30,21 +31,30 @@ export function requireSignInByMail({ config }: Pick<Deps, 'config'>): void {
 /**
  * Mails a link and a six-digit code, which sign in once, within ten minutes, in the browser that asked. An address that
  * nobody has, or whose account is disabled or was mailed enough this hour, gets the same answer in the same time, for a
- * request that no code answers. Refuses with `feature_disabled`.
+ * request that no code answers. Devices that the account knows are counted apart: the mails of a stranger's requests are of
+ * no use to the owner, who could otherwise be kept out with them. Refuses with `feature_disabled`.
  */
-export async function requestSignIn(deps: Deps, caller: Caller, email: string): Promise<SignInRequest> {
+export async function requestSignIn(
+  deps: Deps,
+  caller: Caller,
+  { email, devices }: { email: string; devices: readonly DeviceClaim[] },
+): Promise<SignInRequest> {
   requireSignInByMail(deps);
   const { address } = normalizeEmail(email);
   return hideCost(async () => {
     const { db, secrets } = deps;
     const account = await findAccountByAddress(db, address);
+    const device = account === null ? null : await findKnownDevice(db, account.id, devices);
+    // One lane for all of them: whoever made an account with a stranger's address has as many as they like.
+    const lane = { known: device !== null };
     return db.transaction(async tx => {
-      const reason = await reasonAgainst(deps, tx, account, address);
+      const reason = await reasonAgainst(deps, tx, { account, address, lane });
       const known = reason === null ? account : null;
       const { id, code, expiresAt } = await issueCode(deps, tx, {
         purpose: 'sign-in',
         userId: known?.id ?? null,
         sentTo: known?.email ?? address,
+        data: lane,
         lifetime: SIGN_IN_LIFETIME,
       });
       if (known !== null) {
@@ -74,14 +84,14 @@ export async function requestSignIn(deps: Deps, caller: Caller, email: string): 
 async function reasonAgainst(
   deps: Deps,
   tx: Tx,
-  account: Account | null,
-  address: string,
+  { account, address, lane }: { account: Account | null; address: string; lane: { readonly known: boolean } },
 ): Promise<string | null> {
   const turn = await withinQuota(deps, tx, {
     purpose: 'sign-in',
     userId: account?.id ?? null,
     address,
     limit: MAILS_AN_HOUR,
+    data: lane,
     busy: 'pass',
   });
   if (account === null) return 'unknown_address';

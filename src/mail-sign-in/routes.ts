@@ -32,7 +32,7 @@ export function routes(app: App, deps: KeysDeps): void {
         summary: 'Mail me a link and a code to sign in with',
         description:
           'The answer is the same whether or not an account has the address. The mailed link and code work only together with `request_token`, which is also set as a cookie: so they work in the browser that asked.',
-        body: Type.Object({ email: Type.String({ maxLength: 320 }) }, exact),
+        body: Type.Object({ email: Type.String({ maxLength: 320 }), device_token: optionalToken() }, exact),
         response: {
           202: Type.Object({
             message: Type.Literal('If the email exists, a link and a code have been sent'),
@@ -43,10 +43,13 @@ export function routes(app: App, deps: KeysDeps): void {
       },
     },
     async (request, reply) => {
-      const { email } = request.body;
+      const { email, device_token } = request.body;
       const caller = callerOf(request);
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
-      const asked = await requestSignIn(deps, caller, email);
+      const asked = await requestSignIn(deps, caller, {
+        email,
+        devices: devicesOf(deps, request.headers.cookie, device_token),
+      });
       reply.header('set-cookie', requestCookie(deps.config, asked.token));
       return reply.code(202).send({
         message: 'If the email exists, a link and a code have been sent',

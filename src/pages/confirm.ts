@@ -42,7 +42,8 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       owner: await passwordOwner(principal),
     });
 
-  app.get(PATH, { config: page }, async (request, reply) => {
+  // Asks for a passkey, and so keeps a challenge.
+  app.get(PATH, { config: { ...page, limit: 'login' } }, async (request, reply) => {
     const principal = await personOf(deps, request, reply);
     const { next, factor, sent } = request.query as Record<string, unknown>;
     const asked = { next: nextPage(next), factor, sent: sent !== undefined };

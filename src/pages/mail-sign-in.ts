@@ -47,7 +47,10 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
     const caller = callerOf(request);
     try {
       await limitAccount(deps, 'reset', { ip: caller.ip, account: email });
-      const { token } = await requestSignIn(deps, caller, email);
+      const { token } = await requestSignIn(deps, caller, {
+        email,
+        devices: devicesOf(deps, request.headers.cookie, undefined),
+      });
       keepRequest(reply, token, next);
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);

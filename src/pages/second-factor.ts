@@ -41,7 +41,8 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
     return confirmingPasskey(view, PATH, { ask: await beginPasskeySecondFactor(deps, token), next });
   };
 
-  app.get(PATH, { config: page }, async (request, reply) => {
+  // Asks for a passkey, and so keeps a challenge.
+  app.get(PATH, { config: { ...page, limit: 'mfa' } }, async (request, reply) => {
     const { next, factor, sent } = request.query as Record<string, unknown>;
     const kinds = await kindsFor(pendingIn(request));
     if (kinds === null) return reply.redirect('/account/sign-in', 303);

@@ -31,6 +31,14 @@ export function printLines(lines: readonly string[]): void {
 /** Makes stored text safe for a terminal: without control characters or any that reverse the direction of a line. */
 export const printable = (text: string): string => text.replace(/\p{C}+/gu, ' ');
 
+/** A value as JSON in one line that is safe for a terminal: `JSON.stringify` leaves some of these characters as they are. */
+export const jsonLine = (value: unknown): string =>
+  JSON.stringify(value).replace(/\p{C}/gu, character =>
+    Array.from({ length: character.length }, (_, at) => escaped(character.charCodeAt(at))).join(''),
+  );
+
+const escaped = (unit: number) => `\\u${unit.toString(16).padStart(4, '0')}`;
+
 /** An option that may be repeated. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 

@@ -130,6 +130,11 @@ export const problems = {
   role_built_in: { status: 409, message: 'A built-in role cannot be removed or emptied.' },
   permission_not_found: { status: 404, message: 'There is no such permission.' },
   permission_exists: { status: 409, message: 'A permission with this name already exists.' },
+  permission_limit_reached: {
+    status: 409,
+    message:
+      "The names of all permissions are as long as an administrator's token can hold. Remove one first.",
+  },
   permission_built_in: { status: 409, message: 'A built-in permission cannot be removed.' },
   client_not_found: { status: 404, message: 'There is no such client.' },
   client_exists: { status: 409, message: 'A client with this name already exists.' },

@@ -8,6 +8,7 @@ import {
   deletePermissionRow,
   insertPermission,
   isHeldBeyond,
+  lengthOfPermissions,
   selectPermission,
   selectPermissions,
 } from './queries.ts';
@@ -34,7 +35,11 @@ export async function listPermissions(
   return pageOf(rows, limit, { keyOf: ({ name }) => [name], present: row => row });
 }
 
-/** Makes a permission, and gives it to administrators. Refuses with `permission_exists`. */
+// An administrator's access token names every permission, and must fit into the 16 KiB that the headers of a request may have:
+// otherwise whoever may make permissions could keep all administrators out.
+const LONGEST_LIST = 10_000;
+
+/** Makes a permission, and gives it to administrators. Refuses with `permission_exists` or `permission_limit_reached`. */
 export function createPermission(
   deps: Deps,
   granter: Granter,
@@ -44,6 +49,8 @@ export function createPermission(
   const description = describe(permission.description);
   const event = { type: 'permission.created', data: { permission: name } } as const;
   return decide(deps, granter, { needs: 'roles:write', lock: 'change', event }, async tx => {
+    if ((await lengthOfPermissions(tx)) + name.length > LONGEST_LIST)
+      return new Refusal('permission_limit_reached');
     const made = await insertPermission(tx, { name, description, now: deps.clock.now() });
     if (!made) return new Refusal('permission_exists');
     await recordDone(deps, tx, granter, event);

@@ -201,6 +201,13 @@ export function selectPermissions(
     select name, description, built_in from permissions where name > ${after}::text order by name limit ${limit}::int`);
 }
 
+/** How long the names of all permissions are as a list in JSON, in characters. */
+export async function lengthOfPermissions(database: Sql): Promise<number> {
+  const row = await database.row<{ length: number }>(sql`
+    select coalesce(sum(length(name) + 3), 0)::int as length from permissions`);
+  return row?.length ?? 0;
+}
+
 /** Makes a permission and gives it to `admin`, in one statement; false when one of this name exists. */
 export async function insertPermission(
   tx: Tx,

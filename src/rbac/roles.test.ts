@@ -70,6 +70,22 @@ describe('permissions', () => {
     ]);
   });
 
+  test('nobody can make so many that the token of an administrator is too long to be sent', async () => {
+    const writer = await holderOf('namer', ['roles:write']);
+    const name = (made: number) => `${'a'.repeat(63)}:${'b'.repeat(60)}${made}`;
+    const create = (made: number) =>
+      world.call('POST', '/permissions', { token: writer.token, body: { name: name(made) } });
+    let made = 0;
+    let answer = await create(made);
+    while (answer.statusCode === 201 && made < 200) answer = await create(++made);
+    expect([answer.statusCode, answer.json().code]).toEqual([409, 'permission_limit_reached']);
+
+    const { access_token: token } = await logIn(world, admin.who);
+    expect(token.length).toBeLessThan(15_000);
+    for (let left = 0; left < made; left++)
+      expect((await world.call('DELETE', `/permissions/${name(left)}`, { token })).statusCode).toBe(204);
+  });
+
   test('the list pages', async () => {
     const first = await world.call('GET', '/permissions?limit=3', { token: admin.token });
     expect(first.json().items).toHaveLength(3);

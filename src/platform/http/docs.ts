@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { loadOnce } from '../load-once.ts';
 import { Problem } from '../problems.ts';
 import type { App } from './app.ts';
 import { type DeclaredRoute, describeApi } from './openapi.ts';
@@ -56,6 +57,8 @@ export function serveDocs(
   routes: readonly DeclaredRoute[],
   { publicUrl, version }: { publicUrl: string; version: string },
 ): void {
+  // Kept once read: one copy for each answer that is never read from its connection would fill the memory.
+  const assets = new Map([...ASSETS.keys()].map(name => [name, loadOnce(() => readAsset(name))]));
   let document: string | undefined;
   const config = { access: 'public', hidden: true } as const;
 
@@ -77,10 +80,14 @@ export function serveDocs(
     const { asset } = request.params as { asset: string };
     const type = ASSETS.get(asset);
     if (type === undefined) throw new Problem('not_found');
-    const folder = join(dirname(require.resolve('@fastify/swagger-ui/package.json')), 'static');
     return reply
       .header('cache-control', 'public, max-age=3600')
       .type(type)
-      .send(await readFile(join(folder, asset)));
+      .send(await assets.get(asset)?.());
   });
+}
+
+function readAsset(name: string): Promise<Buffer> {
+  const folder = join(dirname(require.resolve('@fastify/swagger-ui/package.json')), 'static');
+  return readFile(join(folder, name));
 }

@@ -120,6 +120,16 @@ export const administration: Recipes = {
   ),
 
   'POST /permissions permission_exists': by('POST', '/permissions', { name: 'users:read' }),
+  'POST /permissions permission_limit_reached': async ({ world }) => {
+    const root = await admin(world);
+    const make = (name: string) => send(world, root, 'POST', '/permissions', { name });
+    const made: string[] = [];
+    let answer = await make('long:name');
+    for (; answer.statusCode === 201; answer = await make(made.at(-1) as string))
+      made.push(`${'long'.repeat(15)}:${'name'.repeat(15)}${made.length}`);
+    for (const name of ['long:name', ...made]) await send(world, root, 'DELETE', `/permissions/${name}`);
+    return answer;
+  },
   'DELETE /permissions/{name} permission_not_found': by('DELETE', '/permissions/none:such'),
   'DELETE /permissions/{name} permission_built_in': by('DELETE', '/permissions/users:read'),
   'DELETE /permissions/{name} grant_exceeds_own': byWriter('DELETE', async world => {
