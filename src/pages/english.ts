@@ -30,6 +30,8 @@ const problems: Partial<Record<ProblemCode, string>> = {
   wrong_password: 'That is not your current password.',
   too_many_attempts: 'Too many attempts. Choose a new password by mail, or wait.',
   rate_limited: 'That was too much at once.',
+  invalid_sign_in:
+    'This sign-in took too long, was already completed, or was begun in another browser. Please start it again.',
   invalid_sign_in_code: 'That code or link is wrong, was used before, or is too old.',
   passkey_refused: 'That passkey was not accepted. Try again, or sign in another way.',
   passkey_limit_reached: 'You have as many passkeys as an account can have. Remove one first.',

@@ -3,7 +3,7 @@ import type { App } from '../platform/http/app.ts';
 import { basePathOf } from '../platform/http/base-path.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
 import { keepForTheBody, toProblem } from '../platform/http/errors.ts';
-import { answerFailure } from './error-page.ts';
+import { answerFailure, HTML } from './error-page.ts';
 import { requireOwnForm } from './form-token.ts';
 import type { Html } from './html.ts';
 
@@ -34,6 +34,28 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
   });
 }
 
+/**
+ * Refuses with a page where a route of the API is `visited` and HTML is asked for, as by browsers (RFC 9110 §12.5.1): nobody
+ * who comes back from a provider reads JSON.
+ */
+export function refuseVisitors(app: App, deps: Deps): void {
+  const base = basePathOf(deps.config.http.publicUrl);
+  app.addHook('onSend', async (_request, reply, payload) =>
+    typeof payload === 'string' && reply.getHeader('content-type') === HTML
+      ? underPath(payload, base)
+      : payload,
+  );
+  app.setErrorHandler((error, request, reply) => {
+    const { visited } = request.routeOptions.config;
+    const problem = toProblem(error);
+    // What is wrong with a link is for whoever wrote the client, not for people.
+    const forPeople = visited === true && problem?.code !== 'validation_failed';
+    if (!forPeople || request.headers.accept?.includes('text/html') !== true) throw error;
+    keepForTheBody(problem, request, reply);
+    return answerFailure(deps, error, request, reply.header('content-security-policy', PAGE_POLICY));
+  });
+}
+
 // Pages are written for the root. What a person wrote holds no bare quotation mark, so this never matches inside it.
 function underPath(markup: string, base: string): string {
   return markup.replaceAll(/ (href|src|action|data-options-from)="\/(?!\/)/g, ` $1="${base}/`);
@@ -50,5 +72,5 @@ export interface HtmlReply {
 
 /** Answers with a page. */
 export function show(reply: HtmlReply, { markup }: Html, status = 200): HtmlReply {
-  return reply.code(status).type('text/html; charset=utf-8').send(markup);
+  return reply.code(status).type(HTML).send(markup);
 }
