@@ -51,7 +51,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       keepRequest(reply, token, next);
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
-      return show(reply, askPage(view, { email, failure, next }), failure.status);
+      return show(reply, askPage(view, { email, failure, next }), failure);
     }
     return reply.redirect(`${PATH}/code`, 303);
   });
@@ -81,7 +81,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
         return reply.redirect(withNext('/account/sign-in/second-factor', next), 303);
       }
       const failure = failureOf(view.words, error, ['code']);
-      return show(reply, codePage(view, { failure, next }), failure.status);
+      return show(reply, codePage(view, { failure, next }), failure);
     }
     keepRequest(reply, '', '');
     return leadOn(deps, reply, next);

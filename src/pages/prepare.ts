@@ -4,6 +4,7 @@ import { basePathOf } from '../platform/http/base-path.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
 import { keepForTheBody, toProblem } from '../platform/http/errors.ts';
 import { answerFailure, HTML } from './error-page.ts';
+import type { Failure } from './failure.ts';
 import { requireOwnForm } from './form-token.ts';
 import type { Html } from './html.ts';
 
@@ -66,11 +67,18 @@ export const page = { access: 'public', hidden: true } as const;
 
 export interface HtmlReply {
   code(status: number): HtmlReply;
+  header(name: string, value: string): unknown;
   type(type: string): HtmlReply;
   send(body: string): HtmlReply;
 }
 
-/** Answers with a page. */
-export function show(reply: HtmlReply, { markup }: Html, status = 200): HtmlReply {
+/** Answers with a page, with this status or with that of a refusal, which may say when to try again. */
+export function show(
+  reply: HtmlReply,
+  { markup }: Html,
+  answer: number | Pick<Failure, 'status' | 'retryAfter'> = 200,
+): HtmlReply {
+  const { status, retryAfter } = typeof answer === 'number' ? { status: answer } : answer;
+  if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
   return reply.code(status).type(HTML).send(markup);
 }
