@@ -24,6 +24,7 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
   const base = basePathOf(deps.config.http.publicUrl);
   app.addHook('onSend', async (_request, reply, payload) => {
     reply.header('content-security-policy', PAGE_POLICY);
+    if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer');
     if (base === '') return payload;
     const { location } = reply.getHeaders();
     if (typeof location === 'string' && location.startsWith('/')) reply.header('location', base + location);
