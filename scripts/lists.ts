@@ -28,10 +28,10 @@ function errorsPage(): string {
   );
   return `# Errors
 
-Every error is JSON: \`{ "detail", "code", "message", "request_id" }\`. \`code\` is stable; \`message\` is for a person; \`detail\` is the
-message, or on 422 a list of \`{ "type", "loc", "msg" }\` in the words of FastAPI's validator. Endpoints that OAuth clients call
-add \`error\` and \`error_description\`; where the table has no \`error\`, that is \`temporarily_unavailable\` for 503 and
-\`invalid_request\` for the rest. 401 and \`permission_denied\` carry \`WWW-Authenticate\`, 429 and 503 carry \`Retry-After\`. A 500 is
+Every error is JSON (pages for people aside): \`{ "detail", "code", "message", "request_id" }\`. \`code\` is stable; \`message\` is for a
+person; \`detail\` is the message, or on 422 a list of \`{ "type", "loc", "msg" }\` in the words of FastAPI's validator. Endpoints that
+OAuth clients call add \`error\` and \`error_description\`; where the table has no \`error\`, that is \`temporarily_unavailable\` for 503
+and \`invalid_request\` for the rest. 401 and \`permission_denied\` carry \`WWW-Authenticate\`, 429 and 503 carry \`Retry-After\`. A 500 is
 always a defect: please report it with its \`request_id\`.
 
 | code | status | message | \`error\` |

@@ -18,6 +18,7 @@ import { routes as mailSignInRoutes } from './mail-sign-in/routes.ts';
 import { routes as passkeyRoutes } from './mfa/passkey-routes.ts';
 import { routes as mfaRoutes } from './mfa/routes.ts';
 import { routes as oauthRoutes } from './oauth/routes.ts';
+import { refuseVisitors } from './pages/prepare.ts';
 import { routes as pageRoutes } from './pages/routes.ts';
 import { routes as passwordRoutes } from './passwords/routes.ts';
 import { routes as tokenRoutes } from './passwords/token-routes.ts';
@@ -51,7 +52,10 @@ const modules = [
   sessionRoutes,
   passwordRoutes,
   profileRoutes,
-  redirectRoutes,
+  async (app: App, deps: AppDeps) => {
+    refuseVisitors(app, deps);
+    await redirectRoutes(app, deps);
+  },
   identityRoutes,
   mfaRoutes,
   passkeyRoutes,

@@ -24,10 +24,25 @@ test('the mailbox is shown where there is one', () => {
 });
 
 test.each([
-  ['::1', 'http://[::1]:8000/docs'],
-  ['::', 'http://localhost:8000/docs'],
-  ['0.0.0.0', 'http://localhost:8000/docs'],
+  ['::1', 'http://[::1]:8000\n'],
+  ['::', 'http://localhost:8000\n'],
+  ['0.0.0.0', 'http://localhost:8000\n'],
   ['192.0.2.1', 'http://192.0.2.1:8000/docs'],
 ])('on HOST=%s its addresses are URLs', (host, url) => {
   expect(banner({ config: configWith({ http: { host } }), embedded: true })).toContain(url);
 });
+
+test.each([
+  ['http://localhost:8000', 'http://localhost:8000/docs'],
+  ['http://127.0.0.1:8000', 'http://127.0.0.1:8000/docs'],
+  ['http://localhost:9000/auth', 'http://127.0.0.1:8000/docs'],
+  ['https://localhost:8000', 'http://127.0.0.1:8000/docs'],
+  ['https://auth.example.com', 'http://127.0.0.1:8000/docs'],
+])(
+  'with PUBLIC_URL=%s its links lead where passkeys and the links in mails work, if that is here',
+  (publicUrl, docs) => {
+    const said = banner({ config: configWith({ http: { publicUrl } }), embedded: true });
+    expect(said).toContain(`Documentation  ${docs}\n`);
+    expect(said).toContain('listens on http://127.0.0.1:8000\n');
+  },
+);

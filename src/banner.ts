@@ -1,4 +1,5 @@
 import { mailboxEnabled } from './delivery/local-only.ts';
+import { isLoopback } from './platform/config/url-parsers.ts';
 import { type Config, isSymmetric } from './platform/config.ts';
 
 const EVERYWHERE = new Set(['0.0.0.0', '::']);
@@ -12,12 +13,13 @@ export function banner({ config, embedded }: { config: Config; embedded: boolean
   const host = EVERYWHERE.has(http.host) ? 'localhost' : http.host;
   // RFC 3986 §3.2.2: an IPv6 address stands in brackets.
   const base = `${http.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${http.port}`;
+  const open = toOpen(base, http.publicUrl);
   const lines = [
     '',
     `  Entrecore Auth listens on ${base}`,
     '',
-    `  Documentation  ${base}/docs`,
-    ...(mailboxEnabled(config) ? [`  Mailbox        ${base}/dev/mailbox`] : []),
+    `  Documentation  ${open}/docs`,
+    ...(mailboxEnabled(config) ? [`  Mailbox        ${open}/dev/mailbox`] : []),
     ...(embedded ? [`  Data           ${dataDir} (embedded PostgreSQL)`] : []),
   ];
   const missing = [
@@ -30,4 +32,13 @@ export function banner({ config, embedded }: { config: Config; embedded: boolean
   if (missing.length > 0)
     lines.push('', `  For production, set ${missing.join(', ')} (README, "Production").`);
   return `${lines.join('\n')}\n\n`;
+}
+
+/** PUBLIC_URL where that is this listener by another name: passkeys, and links in mails, work under its name alone. */
+function toOpen(base: string, publicUrl: string): string {
+  const here = new URL(base);
+  const told = new URL(publicUrl);
+  if (!isLoopback(here.hostname) || !isLoopback(told.hostname)) return base;
+  told.hostname = here.hostname;
+  return told.href === here.href ? publicUrl : base;
 }

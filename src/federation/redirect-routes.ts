@@ -17,6 +17,10 @@ const tags = ['Federation'];
 const optional = (maxLength: number, description?: string) =>
   Type.Optional(Type.String({ maxLength, ...(description !== undefined && { description }) }));
 
+// Browsers obey this header on a redirect too. With that of all other answers, a window that a web client opened for the
+// sign-in would lose its opener at once, and count as closed there.
+const KEEPS_OPENER = { 'cross-origin-opener-policy': 'unsafe-none' };
+
 /** The redirect flow: to a provider, back from it, and exchanging the one-time code for tokens. */
 export async function routes(app: App, deps: KeysDeps): Promise<void> {
   await readFormBodies(app);
@@ -51,6 +55,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         access: 'public',
         limit: 'login',
         oauth: true,
+        visited: true,
         problems: ['provider_not_found', 'feature_disabled', 'redirect_not_allowed', 'invalid_link'],
         headers: ['provider-cookie'],
       },
@@ -85,7 +90,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         linkTicket: link_ticket ?? null,
       });
       if (cookie !== null) reply.header('set-cookie', cookie);
-      return reply.redirect(location, 302);
+      return reply.headers(KEEPS_OPENER).redirect(location, 302);
     },
   );
 
@@ -96,6 +101,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         access: 'public',
         limit: 'login',
         oauth: true,
+        visited: true,
         problems: ['provider_not_found', 'feature_disabled', 'invalid_sign_in'],
         headers: ['provider-cookie'],
       },
@@ -112,7 +118,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         answer: new URLSearchParams(query === -1 ? '' : request.url.slice(query)),
         cookies: request.headers.cookie,
       });
-      return reply.header('set-cookie', cookie).redirect(location, 302);
+      return reply.headers(KEEPS_OPENER).header('set-cookie', cookie).redirect(location, 302);
     },
   );
 
@@ -124,6 +130,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         access: 'public',
         limit: 'login',
         oauth: true,
+        visited: true,
         database: false,
         problems: ['provider_not_found', 'feature_disabled'],
       },
@@ -149,7 +156,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       const answer = Object.entries({ state, code, iss, error, user: sealed }).filter(
         (entry): entry is [string, string] => entry[1] !== undefined,
       );
-      return reply.redirect(`${callbackUrl(deps, provider)}?${new URLSearchParams(answer).toString()}`, 303);
+      const location = `${callbackUrl(deps, provider)}?${new URLSearchParams(answer).toString()}`;
+      return reply.headers(KEEPS_OPENER).redirect(location, 303);
     },
   );
 

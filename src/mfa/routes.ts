@@ -12,7 +12,11 @@ import { confirmTotp, enrolTotp, totpEnrolment } from './totp.ts';
 
 const codeBody = Type.Object({ code: Type.String({ minLength: 1, maxLength: 64 }) }, exact);
 const recoveryCodes = Type.Object(
-  { recovery_codes: Type.Array(Type.String(), { description: 'Shown once. Each works once.' }) },
+  {
+    recovery_codes: Type.Array(Type.String(), {
+      description: 'Shown once. Each works once. Any earlier ones stop working.',
+    }),
+  },
   { title: 'RecoveryCodes' },
 );
 const factorsBody = Type.Object(

@@ -67,6 +67,8 @@ describe('signing in', () => {
       await browser.submit(page, { username: 'nobody@example.com', password: 'no' }),
     ];
     expect([wrong.statusCode, unknown.statusCode]).toEqual([401, 401]);
+    // RFC 9110 §15.5.2
+    expect(wrong.headers['www-authenticate']).toBe('Bearer');
     expect(wrong.body.replaceAll(ada.email, '')).toBe(unknown.body.replaceAll('nobody@example.com', ''));
     expect(wrong.body).toContain(`value="${ada.email}"`);
     expect(wrong.body).toContain('role="alert"');

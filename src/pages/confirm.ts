@@ -64,7 +64,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       keepTokens(deps, reply, await reauthenticate(deps, principal, proof));
     } catch (error) {
       const failure = failureOf(view.words, error, ['password', 'code']);
-      return show(reply, await pageFor(view, principal, { next, factor, failure }), failure.status);
+      return show(reply, await pageFor(view, principal, { next, factor, failure }), failure);
     }
     return leadOn(deps, reply, next);
   });
@@ -77,7 +77,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       keepTokens(deps, reply, await reauthenticateWithPasskey(deps, principal, assertionIn(request)));
     } catch (error) {
       const failure = failureOf(view.words, error);
-      return show(reply, await pageFor(view, principal, { next, failure }), failure.status);
+      return show(reply, await pageFor(view, principal, { next, failure }), failure);
     }
     return leadOn(deps, reply, next);
   });
@@ -90,7 +90,7 @@ export function confirmPages(app: App, deps: KeysDeps): void {
       await textLoginCode(deps, principal);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      return show(reply, await pageFor(view, principal, { next, factor: 'sms', failure }), failure.status);
+      return show(reply, await pageFor(view, principal, { next, factor: 'sms', failure }), failure);
     }
     return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
   });

@@ -41,7 +41,7 @@ export function dataPages(app: App, deps: KeysDeps): void {
       await closeOwnAccount(deps, principal);
     } catch (error) {
       const failure = failureOf(view.words, error, ['confirmation']);
-      return show(reply, dataPage(view, principal, failure), failure.status);
+      return show(reply, dataPage(view, principal, failure), failure);
     }
     dropTokens(deps, reply);
     return reply.redirect('/account/closed', 303);

@@ -16,6 +16,9 @@ const problems: Partial<Record<ProblemCode, string>> = {
     'The page was open for too long, or somebody else has signed in since, or this browser blocks our cookies. Go back, reload the page and try again.',
   payload_too_large: 'That is more than this form takes. Go back, shorten it and send it again.',
   feature_disabled: 'This is switched off here.',
+  overloaded: 'We have too much to do just now.',
+  database_unavailable: 'We cannot do this just now.',
+  provider_unavailable: 'The other service cannot be reached just now.',
   internal_error: 'Something went wrong on our side. Please try again in a moment.',
   sms_budget_spent: 'We cannot send more text messages to this number for now. Use another way, or wait.',
   factor_not_found: 'That is not set up, or no longer. Please start again.',
@@ -30,6 +33,8 @@ const problems: Partial<Record<ProblemCode, string>> = {
   wrong_password: 'That is not your current password.',
   too_many_attempts: 'Too many attempts. Choose a new password by mail, or wait.',
   rate_limited: 'That was too much at once.',
+  invalid_sign_in:
+    'This sign-in took too long, was already completed, or was begun in another browser. Please start it again.',
   invalid_sign_in_code: 'That code or link is wrong, was used before, or is too old.',
   passkey_refused: 'That passkey was not accepted. Try again, or sign in another way.',
   passkey_limit_reached: 'You have as many passkeys as an account can have. Remove one first.',

@@ -9,6 +9,8 @@ import { cardPage } from './layout.ts';
 import { confirmPath, signInPath } from './paths.ts';
 import { viewOf } from './view.ts';
 
+export const HTML = 'text/html; charset=utf-8';
+
 interface FailingReply extends PageReply {
   code(status: number): FailingReply;
   type(type: string): FailingReply;
@@ -51,5 +53,5 @@ export function answerFailure(
 ${!absent && !busy && html`<p class="hint">${words.error.reference} <code>${request.id}</code></p>`}
 <p><a class="button quiet" href="/account">${words.error.home}</a></p>`,
   });
-  return reply.code(problem.status).type('text/html; charset=utf-8').send(body.markup);
+  return reply.code(problem.status).type(HTML).send(body.markup);
 }

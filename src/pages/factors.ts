@@ -57,7 +57,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
   const begin = async (reply: HtmlReply, view: View, principal: UserPrincipal, failure: Failure | null) => {
     try {
       const enrolment = await enrolTotp(deps, principal);
-      return show(reply, authenticatorPage(view, principal, { ...enrolment, failure }), failure?.status);
+      return show(reply, authenticatorPage(view, principal, { ...enrolment, failure }), failure ?? undefined);
     } catch (error) {
       return showSecurity(deps, reply, view, { principal, failure: failureOf(view.words, error) });
     }
@@ -85,7 +85,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
       const secret = /^otpauth:\/\/totp\/.*[?&]secret=([A-Z2-7]+)/.exec(otpauth_uri)?.[1];
       if (secret === undefined) return reply.redirect(path, 303);
       const body = authenticatorPage(view, principal, { factor_id, secret, otpauth_uri, failure });
-      return show(reply, body, failure.status);
+      return show(reply, body, failure);
     }
   });
 }
@@ -108,7 +108,7 @@ function phonePages(app: App, deps: KeysDeps): void {
       await enrolSms(deps, principal, phoneOf(number));
     } catch (error) {
       const failure = failureOf(view.words, error, ['phone_number']);
-      return show(reply, phonePage(view, principal, { number, failure }), failure.status);
+      return show(reply, phonePage(view, principal, { number, failure }), failure);
     }
     return reply.redirect(`${path}/code`, 303);
   });
@@ -127,7 +127,7 @@ function phonePages(app: App, deps: KeysDeps): void {
       return show(reply, recoveryCodesPage(view, principal, codes, 'sms'));
     } catch (error) {
       const failure = failureOf(view.words, error, ['code']);
-      return show(reply, phoneCodePage(view, principal, failure), failure.status);
+      return show(reply, phoneCodePage(view, principal, failure), failure);
     }
   });
 }

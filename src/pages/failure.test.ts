@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser, signedIn } from '../../test/support/browser.ts';
+import { heldHasher } from '../../test/support/held-hasher.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { person } from '../../test/support/people.ts';
 
@@ -17,7 +18,7 @@ test('a lock, and a limit, say when to try again', async () => {
     browser.submit(await browser.get('/account/sign-in'), { username: ada.email, password: 'wrong' });
   for (let turn = 0; turn < 5; turn++) await wrong();
   const locked = await wrong();
-  expect(locked.statusCode).toBe(429);
+  expect([locked.statusCode, locked.headers['retry-after']]).toEqual([429, '900']);
   expect(locked.body).toContain(
     'Too many attempts. Choose a new password by mail, or wait. Try again in 15 minutes.',
   );
@@ -34,6 +35,23 @@ test('a lock, and a limit, say when to try again', async () => {
     expect(limited.body).not.toContain('reference');
   } finally {
     await tight.close();
+  }
+});
+
+test('a form that comes when too many others do says when to send it again, once', async () => {
+  const full = await testApp();
+  try {
+    const held = heldHasher({ ...full.deps.config.passwords, queueMax: 0 });
+    Object.assign(full.deps, { hasher: held.hasher });
+    const browser = new Browser(full);
+    const form = await browser.get('/account/sign-in');
+    await held.whileBusy(async () => {
+      const refused = await browser.submit(form, { username: 'ada', password: 'any' });
+      expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+      expect(refused.body).toContain('We have too much to do just now. Try again in a minute.');
+    });
+  } finally {
+    await full.close();
   }
 });
 

@@ -4,6 +4,8 @@ import type { Words } from './english.ts';
 /** A refusal as a form shows it: what is wrong as a whole, and at which field. */
 export interface Failure {
   readonly status: number;
+  /** In how many seconds to try again, where that is known. */
+  readonly retryAfter?: number | undefined;
   readonly summary: string | null;
   readonly fields: Readonly<Record<string, string>>;
   /** The first field that is wrong. */
@@ -51,12 +53,12 @@ export const failureSaying = (status: number, summary: string): Failure => ({
 /** What a form says about a refusal. Any other error, and a refusal that no form can mend, is thrown again. */
 export function failureOf(words: Words, error: unknown, names: readonly string[] = []): Failure {
   if (!(error instanceof Problem) || PASSED_ON.has(error.code)) throw error;
-  const { status, code, issues } = error;
+  const { status, retryAfter, code, issues } = error;
   const problem = sayProblem(words, error);
   const at = AT_FIELD[code]?.find(name => names.includes(name));
   if (issues === undefined && at !== undefined)
-    return { status, summary: null, fields: { [at]: problem }, first: at };
-  if (issues === undefined) return failureSaying(status, problem);
+    return { status, retryAfter, summary: null, fields: { [at]: problem }, first: at };
+  if (issues === undefined) return { ...failureSaying(status, problem), retryAfter };
 
   const fields: Record<string, string> = {};
   for (const { type, loc, msg } of issues) {

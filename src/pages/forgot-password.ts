@@ -27,7 +27,7 @@ export function forgotPasswordPages(app: App, deps: Deps): void {
       await requestReset(deps, caller, email);
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
-      return show(reply, forgotPage(view, { email, failure }), failure.status);
+      return show(reply, forgotPage(view, { email, failure }), failure);
     }
     return reply.redirect(`${PATH}/sent`, 303);
   });

@@ -51,7 +51,7 @@ export function invitationPages(app: App, deps: Deps): void {
       const address = gone ? null : await sentTo(deps, 'invitation', token);
       if (address === null) return show(reply, overPage(view), 410);
       const body = invitationPage(view, { token, address, firstName, lastName, failure });
-      return show(reply, body, failure.status);
+      return show(reply, body, failure);
     }
     return reply.redirect(`${PATH}/done`, 303);
   });

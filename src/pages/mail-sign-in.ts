@@ -54,7 +54,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
       keepRequest(reply, token, next);
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
-      return show(reply, askPage(view, { email, failure, next }), failure.status);
+      return show(reply, askPage(view, { email, failure, next }), failure);
     }
     return reply.redirect(`${PATH}/code`, 303);
   });
@@ -83,7 +83,7 @@ export function mailSignInPages(app: App, deps: KeysDeps): void {
         return askSecondFactor(deps, reply, error, next);
       }
       const failure = failureOf(view.words, error, ['code']);
-      return show(reply, codePage(view, { failure, next }), failure.status);
+      return show(reply, codePage(view, { failure, next }), failure);
     }
     keepRequest(reply, '', '');
     return leadOn(deps, reply, next);

@@ -46,7 +46,7 @@ export function passkeyPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error, ['name']);
       const options = await beginPasskey(deps, principal);
-      return show(reply, addPasskeyPage(view, principal, { options, name, failure }), failure.status);
+      return show(reply, addPasskeyPage(view, principal, { options, name, failure }), failure);
     }
     return leadOn(deps, reply, '/account/security?done=passkey_added');
   });
@@ -80,7 +80,7 @@ function waysIn(app: App, deps: KeysDeps): void {
       await replaceSession(deps, request, reply, tokens);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      return show(reply, signInPage(view, { next, failure, ...otherWays(deps.config) }), failure.status);
+      return show(reply, signInPage(view, { next, failure, ...otherWays(deps.config) }), failure);
     }
     return leadOn(deps, reply, next);
   });

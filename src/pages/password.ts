@@ -40,7 +40,7 @@ export function passwordPages(app: App, deps: KeysDeps): void {
       });
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
-      return show(reply, passwordPage(view, principal, failure), failure.status);
+      return show(reply, passwordPage(view, principal, failure), failure);
     }
     return leadOn(deps, reply, '/account/security?done=password');
   });

@@ -3,7 +3,8 @@ import type { App } from '../platform/http/app.ts';
 import { basePathOf } from '../platform/http/base-path.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
 import { keepForTheBody, toProblem } from '../platform/http/errors.ts';
-import { answerFailure } from './error-page.ts';
+import { answerFailure, HTML } from './error-page.ts';
+import type { Failure } from './failure.ts';
 import { requireOwnForm } from './form-token.ts';
 import type { Html } from './html.ts';
 
@@ -23,6 +24,7 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
   const base = basePathOf(deps.config.http.publicUrl);
   app.addHook('onSend', async (_request, reply, payload) => {
     reply.header('content-security-policy', PAGE_POLICY);
+    if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer');
     if (base === '') return payload;
     const { location } = reply.getHeaders();
     if (typeof location === 'string' && location.startsWith('/')) reply.header('location', base + location);
@@ -31,6 +33,28 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
   app.setErrorHandler((error, request, reply) => {
     keepForTheBody(toProblem(error), request, reply);
     return answerFailure(deps, error, request, reply);
+  });
+}
+
+/**
+ * Refuses with a page where a route of the API is `visited` and HTML is asked for, as by browsers (RFC 9110 §12.5.1): nobody
+ * who comes back from a provider reads JSON.
+ */
+export function refuseVisitors(app: App, deps: Deps): void {
+  const base = basePathOf(deps.config.http.publicUrl);
+  app.addHook('onSend', async (_request, reply, payload) =>
+    typeof payload === 'string' && reply.getHeader('content-type') === HTML
+      ? underPath(payload, base)
+      : payload,
+  );
+  app.setErrorHandler((error, request, reply) => {
+    const { visited } = request.routeOptions.config;
+    const problem = toProblem(error);
+    // What is wrong with a link is for whoever wrote the client, not for people.
+    const forPeople = visited === true && problem?.code !== 'validation_failed';
+    if (!forPeople || request.headers.accept?.includes('text/html') !== true) throw error;
+    keepForTheBody(problem, request, reply);
+    return answerFailure(deps, error, request, reply.header('content-security-policy', PAGE_POLICY));
   });
 }
 
@@ -44,11 +68,18 @@ export const page = { access: 'public', hidden: true } as const;
 
 export interface HtmlReply {
   code(status: number): HtmlReply;
+  header(name: string, value: string): unknown;
   type(type: string): HtmlReply;
   send(body: string): HtmlReply;
 }
 
-/** Answers with a page. */
-export function show(reply: HtmlReply, { markup }: Html, status = 200): HtmlReply {
-  return reply.code(status).type('text/html; charset=utf-8').send(markup);
+/** Answers with a page, with this status or with that of a refusal, which may say when to try again. */
+export function show(
+  reply: HtmlReply,
+  { markup }: Html,
+  answer: number | Pick<Failure, 'status' | 'retryAfter'> = 200,
+): HtmlReply {
+  const { status, retryAfter } = typeof answer === 'number' ? { status: answer } : answer;
+  if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
+  return reply.code(status).type(HTML).send(markup);
 }

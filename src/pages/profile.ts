@@ -36,7 +36,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
       });
     } catch (error) {
       const failure = failureOf(view.words, error, Object.keys(values));
-      return show(reply, profilePage(view, principal, { values, profile: failure }), failure.status);
+      return show(reply, profilePage(view, principal, { values, profile: failure }), failure);
     }
     return leadOn(deps, reply, '/account?done=profile');
   });
@@ -49,7 +49,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
       await updateProfile(deps, principal, { email });
     } catch (error) {
       const failure = failureOf(view.words, error, ['email']);
-      return show(reply, profilePage(view, principal, { newEmail: email, email: failure }), failure.status);
+      return show(reply, profilePage(view, principal, { newEmail: email, email: failure }), failure);
     }
     const done = email === principal.account.email ? 'email_kept' : 'email';
     return leadOn(deps, reply, `/account?done=${done}`);
@@ -62,7 +62,7 @@ export function profilePages(app: App, deps: KeysDeps): void {
       await sendVerification(deps, principal);
     } catch (error) {
       const failure = failureOf(view.words, error);
-      return show(reply, profilePage(view, principal, { email: failure }), failure.status);
+      return show(reply, profilePage(view, principal, { email: failure }), failure);
     }
     return leadOn(deps, reply, '/account?done=verification');
   });

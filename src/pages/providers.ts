@@ -97,12 +97,9 @@ export function providerPages(app: App, deps: KeysDeps): void {
       if (isProblem(error, 'mfa_required')) return askSecondFactor(deps, reply, error, next);
       if (isProblem(error, 'account_disabled'))
         return show(reply, failedPage(deps, view, purpose, error.message), error.status);
-      const { status, summary } = failureOf(view.words, error);
-      return show(
-        reply,
-        failedPage(deps, view, purpose, summary ?? view.words.signIn.providerFailed),
-        status,
-      );
+      const failure = failureOf(view.words, error);
+      const said = failure.summary ?? view.words.signIn.providerFailed;
+      return show(reply, failedPage(deps, view, purpose, said), failure);
     }
     return leadOn(deps, reply, next);
   });

@@ -39,7 +39,7 @@ export function resetPasswordPages(app: App, deps: Deps): void {
         ? null
         : await sentTo(deps, 'reset-password', token);
       if (address === null) return show(reply, gonePage(view), 410);
-      return show(reply, resetPage(view, { token, address, failure }), failure.status);
+      return show(reply, resetPage(view, { token, address, failure }), failure);
     }
     return reply.redirect(`${PATH}/done`, 303);
   });

@@ -80,11 +80,11 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
         if ((await kindsFor(token)) === null) {
           keepPending(deps, reply, '');
           const over = beginAgain(deps, view, next, error);
-          return show(reply, over.body, over.status);
+          return show(reply, over.body, over.failure);
         }
         const passkey = await passkeyFor(view, token, next);
         const body = secondFactorPage(view, { action: PATH, next, kinds, factor, failure, passkey });
-        return show(reply, body, failure.status);
+        return show(reply, body, failure);
       }
       keepPending(deps, reply, '');
       return leadOn(deps, reply, next);
@@ -102,11 +102,11 @@ export function secondFactorPages(app: App, deps: KeysDeps): void {
       const kinds = await kindsFor(token);
       if (kinds === null) {
         const over = beginAgain(deps, view, next, error);
-        return show(reply, over.body, over.status);
+        return show(reply, over.body, over.failure);
       }
       const passkey = await passkeyFor(view, token, next);
       const body = secondFactorPage(view, { action: PATH, next, kinds, factor: 'sms', failure, passkey });
-      return show(reply, body, failure.status);
+      return show(reply, body, failure);
     }
     return reply.redirect(`${PATH}?factor=sms&sent=1&next=${encodeURIComponent(next)}`, 303);
   });
@@ -117,7 +117,7 @@ function beginAgain({ config }: KeysDeps, view: View, next: string, error: unkno
   const locked = isProblem(error, 'too_many_attempts');
   const failure = failureOf(view.words, locked ? error : new Problem('invalid_mfa_token'));
   const body = signInPage(view, { next, failure, ...otherWays(config) });
-  return { body, status: failure.status };
+  return { body, failure };
 }
 
 interface Pending {

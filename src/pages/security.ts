@@ -67,7 +67,7 @@ ${form(view, { action: '/account/security/recovery-codes', submit: words.recover
   })
 }`,
   });
-  return show(reply, body, failure?.status);
+  return show(reply, body, failure ?? undefined);
 }
 
 function passwordBody(view: View, password: { changedAt: Date } | null): Html {

@@ -47,7 +47,7 @@ export function signInPages(app: App, deps: KeysDeps): void {
       const expired = await expiredPasswordPage(deps, view, error);
       if (expired !== null) return show(reply, expired.body, expired.status);
       const failure = failureOf(view.words, error, ['username', 'password']);
-      return show(reply, signInPage(view, { next, name, failure, ...ways }), failure.status);
+      return show(reply, signInPage(view, { next, name, failure, ...ways }), failure);
     }
     return leadOn(deps, reply, next);
   });

@@ -51,7 +51,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       reply.header('set-cookie', signupCookie(begun.token));
     } catch (error) {
       const failure = failureOf(view.words, error, FIELDS);
-      return show(reply, signUpPage(view, { values, failure, providers }), failure.status);
+      return show(reply, signUpPage(view, { values, failure, providers }), failure);
     }
     return reply.redirect(`${PATH}/password`, 303);
   });
@@ -80,7 +80,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       if (user === null) return reply.redirect(`${PATH}/sent`, 303);
     } catch (error) {
       const failure = failureOf(view.words, error, ['password', 'confirm_password']);
-      return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
+      return show(reply, choosePasswordPage(view, { email, failure }), failure);
     }
     try {
       await signInWithPassword(deps, request, reply, { name: email, password });
@@ -109,7 +109,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       await replaceSession(deps, request, reply, await signInNewAccount(deps, caller, user.id));
     } catch (error) {
       const failure = failureOf(view.words, error);
-      return show(reply, choosePasswordPage(view, { email, failure }), failure.status);
+      return show(reply, choosePasswordPage(view, { email, failure }), failure);
     }
     return leadOn(deps, reply, '/account?done=welcome');
   });

@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,15 +11,22 @@ let provider: RealProvider;
 let world: TestApp;
 let browser: Browser;
 let origin: string;
+/** A web client of another origin, whose page tells the one that opened it where it was sent. */
+const client = createHttpServer((_request, response) => {
+  response
+    .setHeader('content-type', 'text/html')
+    .end('<!doctype html><title>Client</title><script>opener?.postMessage(location.search)</script>');
+});
 
 describe.skipIf(withoutChromium)('a provider in Chromium', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     const port = await freePort();
     origin = `http://localhost:${port}`;
     provider = await realProvider(`${origin}/oauth/acme/callback`);
+    await new Promise<void>(resolve => client.listen(0, '127.0.0.1', resolve));
     world = await testApp({
       http: { publicUrl: origin, appUrl: origin, corsOrigins: [origin] },
-      redirectUris: [origin],
+      redirectUris: [origin, clientUri()],
       oidcProviders: [provider.entry],
     });
     world.deps.clock.set(new Date());
@@ -29,6 +37,7 @@ describe.skipIf(withoutChromium)('a provider in Chromium', { timeout: 120_000 },
     await browser?.close();
     await world?.close();
     await provider?.stop();
+    client.close();
   });
 
   test('a person signs in at the provider and lands in the account, twice the same', async () => {
@@ -65,6 +74,26 @@ describe.skipIf(withoutChromium)('a provider in Chromium', { timeout: 120_000 },
     await page.close();
   });
 
+  test('a web client may sign people in by a window that it opens, and hears from that window', async () => {
+    const page = await browser.newPage();
+    await page.goto(clientUri());
+    const query = new URLSearchParams({
+      redirect_uri: clientUri(),
+      code_challenge: 'a'.repeat(43),
+      state: 'S',
+    });
+    const [opened] = await Promise.all([
+      page.waitForEvent('popup'),
+      page.evaluate(`opened = open('${origin}/oauth/acme/authorize?${query.toString()}');
+        told = new Promise(resolve => { onmessage = ({ data }) => resolve(data); }); 0`),
+    ]);
+    await opened.getByLabel('Name').fill('ada');
+    expect(await page.evaluate('opened.closed')).toBe(false);
+    await opened.getByRole('button', { name: 'Sign in', exact: true }).click();
+    expect(await page.evaluate('told')).toMatch(/code=[\w-]{43}&state=S/);
+    await page.close();
+  });
+
   test("an answer that is brought into another person's browser signs nobody in", async () => {
     const query = new URLSearchParams({ redirect_uri: origin, code_challenge: 'a'.repeat(43) });
     const begun = await fetch(`${origin}/oauth/acme/authorize?${query.toString()}`, { redirect: 'manual' });
@@ -73,10 +102,15 @@ describe.skipIf(withoutChromium)('a provider in Chromium', { timeout: 120_000 },
     const victim = await browser.newContext();
     const lured = await victim.newPage();
     expect((await lured.goto(answer.href))?.status()).toBe(400);
-    expect(await victim.cookies(origin)).toEqual([]);
+    expect(await lured.getByText('begun in another browser').isVisible()).toBe(true);
+    expect((await victim.cookies(origin)).map(({ name }) => name)).toEqual(['entrecore_form']);
     await victim.close();
   });
 });
+
+function clientUri(): string {
+  return `http://localhost:${(client.address() as AddressInfo).port}/`;
+}
 
 function freePort(): Promise<number> {
   return new Promise(resolve => {

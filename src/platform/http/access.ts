@@ -25,6 +25,8 @@ export interface RouteConfig {
   readonly database?: false;
   /** Left out of the OpenAPI document: pages for people. */
   readonly hidden?: boolean;
+  /** Browsers are sent here, so its refusals are pages for whoever asks for HTML. */
+  readonly visited?: boolean;
 }
 
 declare module 'fastify' {
