@@ -32,6 +32,9 @@ test('the first proof of an unverified mailbox removes everything that was set b
   await deps.db.run(sql`
     insert into identities (issuer, subject, user_id, provider, created_at)
     values ('https://issuer', 'eve', ${eve.id}::uuid, 'google', ${now}::timestamptz)`);
+  await deps.db.run(sql`
+    insert into password_history (id, user_id, hash, created_at)
+    values (${deps.random.uuid()}::uuid, ${eve.id}::uuid, 'x', ${now}::timestamptz)`);
   await deps.db.run(
     sql`update users set pending_email = 'eve@evil.example', mfa_enabled = false where id = ${eve.id}::uuid`,
   );
