@@ -4,6 +4,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type Member, member } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { sql } from '../platform/sql.ts';
+import { lockoutsOf } from '../throttle/lockout.ts';
 
 let service: TestApp;
 beforeAll(async () => {
@@ -29,6 +30,13 @@ async function withTotp(): Promise<Member> {
   return ada;
 }
 
+async function addPasskey(ada: Member): Promise<void> {
+  const { options } = (await post('/mfa/passkeys/options', ada)).json();
+  const response = softAuthenticator().create(options);
+  const made = await post('/mfa/passkeys', ada, { name: 'Key', response });
+  expect(made.statusCode, made.body).toBe(201);
+}
+
 test('an app that waits to be confirmed is not asked for, and is worth no recovery codes', async () => {
   const ada = await member(service);
   await begin(ada);
@@ -49,6 +57,15 @@ test('of several confirmations at once one is answered with codes, and those are
   expect((await service.call('POST', '/token/mfa', { body })).statusCode).toBe(200);
 });
 
+test('the right code of a new app forgets the wrong ones before it', async () => {
+  const ada = await member(service);
+  const code = await begin(ada);
+  for (const tried of ['000000', '000001', '000002'])
+    expect((await post('/mfa/totp/confirm', ada, { code: tried })).json().code).toBe('invalid_mfa_code');
+  expect((await post('/mfa/totp/confirm', ada, { code })).statusCode).toBe(200);
+  expect(await lockoutsOf(service.deps.db, ada.who.id)).toEqual([]);
+});
+
 test('a recovery code is asked for as long as one is left', async () => {
   const ada = await withTotp();
   expect((await login(ada)).json().factors).toEqual(['recovery_code', 'totp']);
@@ -59,15 +76,21 @@ test('a recovery code is asked for as long as one is left', async () => {
 
 test('recovery codes go with the last factor that they stand in for, and a passkey alone is not asked for beside a password', async () => {
   const ada = await withTotp();
-  const { options } = (await post('/mfa/passkeys/options', ada)).json();
-  const made = await post('/mfa/passkeys', ada, {
-    name: 'Key',
-    response: softAuthenticator().create(options),
-  });
-  expect(made.statusCode, made.body).toBe(201);
+  await addPasskey(ada);
   const removed = await service.call('DELETE', '/mfa/totp', { token: ada.token });
   expect(removed.statusCode, removed.body).toBe(204);
   const left = (await service.call('GET', '/mfa', { token: ada.token })).json();
   expect(left).toMatchObject({ factors: [{ kind: 'passkey' }], recovery_codes_left: 0 });
   expect((await login(ada)).statusCode).toBe(200);
+});
+
+test('a passkey does not stand in for the last factor of somebody whose role requires one', async () => {
+  const ada = await withTotp();
+  await addPasskey(ada);
+  await service.deps.db.run(sql`
+    with role as (
+      insert into roles (name, description, mfa_required, created_at) values ('guarded', '', true, now()) returning name)
+    insert into user_roles (user_id, role_name, granted_at) select ${ada.who.id}::uuid, name, now() from role`);
+  const removed = await service.call('DELETE', '/mfa/totp', { token: ada.token });
+  expect([removed.statusCode, removed.json().code]).toEqual([409, 'factor_required']);
 });
