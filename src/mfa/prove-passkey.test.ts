@@ -76,16 +76,28 @@ test('a counter that has not gone up is that of a copy, unless the passkey count
   expect((await Promise.all([use(6), use(6)])).filter(Boolean)).toHaveLength(1);
 });
 
-test('the last passkey may go where an account at a provider lets its owner in', async () => {
-  const { id, token } = await holder();
-  const { db } = world.deps;
-  await db.run(
-    sql`delete from passwords using factors f where f.id = ${id}::uuid and passwords.user_id = f.user_id`,
-  );
-  const remove = async () => (await world.call('DELETE', `/mfa/passkeys/${id}`, { token })).statusCode;
-  expect(await remove()).toBe(409);
-  await db.run(sql`
+const withoutPassword = (id: string) =>
+  world.deps.db.run(sql`
+    delete from passwords p using factors f where f.id = ${id}::uuid and p.user_id = f.user_id`);
+const link = (id: string) =>
+  world.deps.db.run(sql`
     insert into identities (issuer, subject, user_id, provider, created_at)
     select 'https://issuer.example', id, user_id, 'google', created_at from factors where id = ${id}::uuid`);
+
+test('the last passkey may go where an account at a provider lets its owner in', async () => {
+  const { id, token } = await holder();
+  await withoutPassword(id);
+  const remove = async () => (await world.call('DELETE', `/mfa/passkeys/${id}`, { token })).statusCode;
+  expect(await remove()).toBe(409);
+  await link(id);
   expect(await remove()).toBe(204);
+});
+
+test('and the last account at a provider where a passkey does', async () => {
+  const { id, token } = await holder();
+  await withoutPassword(id);
+  await link(id);
+  const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
+  const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
+  expect(answer.statusCode, answer.body).toBe(204);
 });
