@@ -47,11 +47,9 @@ export function writeUsername(tx: Tx, userId: string, username: string, now: Dat
     update users set username = ${username}::text, updated_at = ${now}::timestamptz where id = ${userId}::uuid`);
 }
 
-/** Gives up the username that the account holds beside its address, unless its key is `except`. */
-export function releaseUsername(tx: Tx, userId: string, except: string | null): Promise<number> {
-  return tx.run(sql`
-    delete from identifiers
-    where user_id = ${userId}::uuid and kind = 'username' and key is distinct from ${except}::text`);
+/** Gives up the username that the account holds beside its address. */
+export function releaseUsername(tx: Tx, userId: string): Promise<number> {
+  return tx.run(sql`delete from identifiers where user_id = ${userId}::uuid and kind = 'username'`);
 }
 
 /** Claims a key for an account: false where somebody else has it, or it is kept for somebody else. */
@@ -144,10 +142,7 @@ export function holderOf(
     where i.key = ${key}::text and (i.kind <> 'reserved' or i.reserved_until > ${now}::timestamptz)`);
 }
 
-/**
- * Disables or enables an account; disabling it again keeps the time of the first. Null where it is gone. The caller must end its
- * sessions.
- */
+/** Disables or enables an account; null where it is gone. The caller must end its sessions. */
 export function setDisabled(
   { clock }: Pick<Deps, 'clock'>,
   tx: Tx,
@@ -156,8 +151,7 @@ export function setDisabled(
 ): Promise<Account | null> {
   const now = clock.now();
   return tx.row(sql`
-    update users u set disabled_at = case when ${disabled}::bool then coalesce(disabled_at, ${now}::timestamptz) end,
-      updated_at = ${now}::timestamptz
+    update users u set disabled_at = case when ${disabled}::bool then ${now}::timestamptz end, updated_at = ${now}::timestamptz
     where u.id = ${userId}::uuid
     returning ${accountColumns}`);
 }

@@ -53,7 +53,7 @@ export async function changeUsername(
   const named = normalizeUsername(text, normalizeEmail(account.email));
   const now = clock.now();
   await lockNames(tx);
-  await releaseUsername(tx, account.id, named?.key ?? null);
+  await releaseUsername(tx, account.id);
   if (named !== null) {
     const claimed = await claimKey(tx, { userId: account.id, key: named.key, kind: 'username', now });
     // Thrown inside the transaction, so that the account keeps the name that it has just given up.

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
+import { person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
-import { enqueueMail, enqueueSms, insertMail, prepareMail, sealContext } from './enqueue.ts';
+import { enqueueMail, enqueueSms, insertMail, prepareMail, sealContext, withdrawTexts } from './enqueue.ts';
 
 let deps: TestDeps;
 beforeAll(async () => {
@@ -61,4 +62,24 @@ test("a message can be part of a caller's statement, and follows its row or its 
       queued as (${insertMail(row, sql`found`)} returning id) select id from queued`);
   expect(await insertWhere(false)).toBe(0);
   expect(await insertWhere(true)).toBe(1);
+});
+
+test('a new code takes the place of one of its own kind, and a phone that is removed leaves the mails of its owner', async () => {
+  const { id: userId, email: to } = await person({ deps });
+  const secrets = { code: '042042' };
+  const phone = { to: '+254712345678', userId, secrets };
+  const waiting = async () => {
+    const rows = await deps.db.rows<{ template: string }>(sql`
+      select template from outbox where user_id = ${userId}::uuid and dead_at is null order by id`);
+    return rows.map(({ template }) => template);
+  };
+  await deps.db.transaction(async tx => {
+    await enqueueMail(deps, tx, { template: 'verify-email', to, userId, secrets: { token: 'x' } });
+    await enqueueSms(deps, tx, { template: 'sms-login', ...phone });
+    await enqueueSms(deps, tx, { template: 'sms-enrol', ...phone });
+    await enqueueSms(deps, tx, { template: 'sms-login', ...phone });
+  });
+  expect(await waiting()).toEqual(['verify-email', 'sms-enrol', 'sms-login']);
+  await deps.db.transaction(tx => withdrawTexts(deps, tx, userId));
+  expect(await waiting()).toEqual(['verify-email']);
 });

@@ -67,8 +67,11 @@ test('"not now" is tried again later and later; after a hundred tries it is a de
   await tried(5);
   await deps.db.run(sql`update outbox set attempts = 99, next_attempt_at = ${deps.clock.now()}`);
   await until(async () => (await stateOf(deps, 'grey@example.com')) === 'dead');
-  now = false;
+  // With all its tries, of which the next is the first.
   expect(await requeue(deps, {})).toBe(1);
+  expect(await tried(1)).toMatchObject({ state: 'waiting' });
+  now = false;
+  deps.clock.advance(20);
   await smtp.received(1);
 });
 

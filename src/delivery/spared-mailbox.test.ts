@@ -28,6 +28,12 @@ test('an address is asked to become somebody’s twenty times an hour, by howeve
 
   world.deps.clock.advance(3601);
   expect((await moveTo(STRANGER)).statusCode).toBe(200);
+  for (let count = 1; count < 20; count++) await moveTo(STRANGER);
+  expect((await moveTo(STRANGER)).json().code).toBe('rate_limited');
+  // Nobody waits until the hour of a clock that was put back comes again.
+  world.deps.clock.advance(-7200);
+  expect((await moveTo(STRANGER)).statusCode).toBe(200);
+  world.deps.clock.advance(7200);
 });
 
 test('accounts that are made on an address and closed again send it twenty mails of a kind an hour', async () => {

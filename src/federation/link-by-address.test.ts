@@ -16,9 +16,11 @@ afterAll(() => close());
 test('pre-hijack: everything that was set on an unverified account is gone once Google proves the mailbox', async () => {
   const who = await person(service, { email: 'victim@example.com', verified: false });
   const attacker = await logIn(service, who);
+  const body = { email: 'attacker@example.com' };
+  await service.call('PUT', '/users/me', { token: attacker.access_token, body });
   const answer = await signUp(await issuer.idToken({ sub: '3001', email: 'Victim@example.com' }));
   expect(answer.statusCode, answer.body).toBe(200);
-  expect(answer.json()).toMatchObject({ id: who.id, email_verified: true });
+  expect(answer.json()).toMatchObject({ id: who.id, email_verified: true, pending_email: null });
   // Nor is the victim greeted by a name that the attacker typed.
   const told = (await mailsTo(service, who.email)).find(({ template }) => template === 'identity-linked');
   expect(told?.params).not.toHaveProperty('name');

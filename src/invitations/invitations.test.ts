@@ -62,6 +62,24 @@ test('an invitation becomes a verified account with its roles, once', async () =
   expect((await service.call('GET', '/users', { token: access_token })).statusCode).toBe(200);
 });
 
+test('an account that holds by now what its inviter lacks is not claimed, nor its roles replaced', async () => {
+  const desk = await holder(['users:write', 'users:read']);
+  const email = fresh();
+  const { token } = await invited({ email }, desk.token);
+  const { id } = await person(service, { email, verified: false, roles: ['admin'] });
+  expect((await accept(token)).json().code).toBe('invitation_invalid');
+  const found = await service.call('GET', `/users/${id}`, { token: admin.token });
+  expect(found.json()).toMatchObject({ roles: ['admin', 'user'], email_verified: false });
+});
+
+test('nor is one that was disabled', async () => {
+  const email = fresh();
+  const { token } = await invited({ email });
+  const { id } = await person(service, { email, verified: false });
+  await service.call('PATCH', `/users/${id}`, { token: admin.token, body: { disabled: true } });
+  expect((await accept(token)).json().code).toBe('email_taken');
+});
+
 test('a password and its confirmation are the same however a keyboard composes their accents', async () => {
   const { token } = await invited({ email: fresh() });
   const passwords = { password: 'Zo\u00eb-sails-9', confirm_password: 'Zoe\u0308-sails-9' };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { addSeconds } from '../platform/clock.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -115,18 +116,37 @@ test('each step of the window is good once, in any order', async () => {
 test('nor is a step good again behind one that a replica of the version before has spent, which knows the last one only', async () => {
   const { who, uri } = await withTotp();
   service.deps.clock.advance(90);
-  const code = codeAt(uri, service.deps.clock.now());
-  const submit = async () =>
+  const { clock } = service.deps;
+  const [code, before] = [0, -30].map(delta => codeAt(uri, addSeconds(clock.now(), delta)));
+  const submit = async (text = code) =>
     (
       await service.call('POST', '/token/mfa', {
-        body: { mfa_token: await demand(who), factor: 'totp', code },
+        body: { mfa_token: await demand(who), factor: 'totp', code: text },
       })
     ).statusCode;
   expect(await submit()).toBe(200);
   await service.deps.db.run(
     sql`update factors set last_step = last_step + 1 where user_id = ${who.id}::uuid and kind = 'totp'`,
   );
-  expect(await submit()).toBe(401);
+  expect([await submit(), await submit(before)]).toEqual([401, 401]);
+});
+
+test('nor is one that was spent long before, once the clock is put back', async () => {
+  const { who, uri } = await withTotp();
+  const { clock } = service.deps;
+  const code = codeAt(uri, clock.now());
+  const submit = async (text: string) =>
+    (
+      await service.call('POST', '/token/mfa', {
+        body: { mfa_token: await demand(who), factor: 'totp', code: text },
+      })
+    ).statusCode;
+  expect(await submit(code)).toBe(200);
+  clock.advance(120);
+  expect(await submit(codeAt(uri, clock.now()))).toBe(200);
+  clock.advance(-120);
+  expect(await submit(code)).toBe(401);
+  clock.advance(120);
 });
 
 test('five wrong codes burn the mfa_token, and a right one after them is refused', async () => {

@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { member } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { sql } from '../platform/sql.ts';
+import { countUse } from './passkey-queries.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -64,4 +65,39 @@ test('of several passkeys that are added at once none is one too many', async ()
   const options = [await ask(ADD, ada.token), await ask(ADD, ada.token), await ask(ADD, ada.token)];
   const answers = options.map(each => add(ada.token, softAuthenticator().create(each)));
   expect((await Promise.all(answers)).toSorted((a, b) => a - b)).toEqual([201, 409, 409]);
+});
+
+test('a counter that has not gone up is that of a copy, unless the passkey counts nothing (Web Authentication §6.1.1)', async () => {
+  const { id } = await holder();
+  const { clock, db } = world.deps;
+  const use = (counter: number) => countUse(db, { id, counter, backedUp: false, now: clock.now() });
+  for (const counter of [0, 0, 5]) expect(await use(counter)).toBe(true);
+  for (const counter of [5, 4, 0]) expect(await use(counter)).toBe(false);
+  expect((await Promise.all([use(6), use(6)])).filter(Boolean)).toHaveLength(1);
+});
+
+const withoutPassword = (id: string) =>
+  world.deps.db.run(sql`
+    delete from passwords p using factors f where f.id = ${id}::uuid and p.user_id = f.user_id`);
+const link = (id: string) =>
+  world.deps.db.run(sql`
+    insert into identities (issuer, subject, user_id, provider, created_at)
+    select 'https://issuer.example', id, user_id, 'google', created_at from factors where id = ${id}::uuid`);
+
+test('the last passkey may go where an account at a provider lets its owner in', async () => {
+  const { id, token } = await holder();
+  await withoutPassword(id);
+  const remove = async () => (await world.call('DELETE', `/mfa/passkeys/${id}`, { token })).statusCode;
+  expect(await remove()).toBe(409);
+  await link(id);
+  expect(await remove()).toBe(204);
+});
+
+test('and the last account at a provider where a passkey does', async () => {
+  const { id, token } = await holder();
+  await withoutPassword(id);
+  await link(id);
+  const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
+  const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
+  expect(answer.statusCode, answer.body).toBe(204);
 });

@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
 import { sql } from '../platform/sql.ts';
@@ -43,7 +44,8 @@ test('"this was not me" ends sessions, voids links and mails a reset, for one of
   expect(won.map(outcome => 'value' in outcome && outcome.value)).toEqual([
     { addressRestored: false, resetSent: true },
   ]);
-  expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(4);
+  const lost = outcomes.filter(outcome => outcome.status === 'rejected');
+  expect(lost.map(({ reason }) => reason.code)).toEqual(Array(4).fill('invalid_link'));
   expect((await world.call('GET', '/users/me', { token: access_token })).statusCode).toBe(401);
   expect((await world.call('POST', '/refresh-token', { body: { refresh_token } })).statusCode).toBe(401);
   const reset = await world.call('POST', '/password-reset/confirm', {
@@ -119,6 +121,19 @@ test('a thief who disowns a change of their own does not cut the owner off', asy
   const answer = await world.call('POST', '/email-change/undo', { body: { token: undo?.secrets.token } });
   expect(answer.statusCode, answer.body).toBe(200);
   await logIn(world, ada);
+});
+
+test('each way in that a stranger may have opened half-way is void, and none of those that undo something', async () => {
+  const { db } = world.deps;
+  const { id: userId, email } = await person(world);
+  const ways = ['change-email', 'mfa', 'oauth-code', 'passkey', 'sign-in', 'sms-enrol', 'sms-login'] as const;
+  for (const purpose of [...ways, 'undo-email-change'] as const)
+    await issueChallenge(world.deps, db, { purpose, userId, sentTo: `former-${email}`, lifetime: 60 });
+  await disownNotice(world.deps, caller, await notice({ id: userId, email, password: '' }, email));
+  const open = await db.rows<{ purpose: string }>(sql`
+    select purpose from challenges where user_id = ${userId}::uuid and consumed_at is null order by purpose`);
+  // The reset is the one that the disowning itself has mailed.
+  expect(open.map(({ purpose }) => purpose)).toEqual(['reset-password', 'undo-email-change']);
 });
 
 test('a change that waits is called off', async () => {

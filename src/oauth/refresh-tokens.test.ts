@@ -12,13 +12,13 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 let names = 0;
-function makeClient(...permissions: string[]) {
+function makeClient({ deps }: TestApp, ...permissions: string[]) {
   const operator: Granter = {
     kind: 'operator',
     permissions: new Set(['clients:write', ...permissions]),
     caller: null,
   };
-  return createClient(world.deps, operator, { name: `client ${names++}`, permissions });
+  return createClient(deps, operator, { name: `client ${names++}`, permissions });
 }
 
 const post = (
@@ -32,8 +32,8 @@ const post = (
 const refresh = (refresh_token: string) => world.call('POST', '/refresh-token', { body: { refresh_token } });
 
 test('a refresh token is active until it is rotated, and revoking it ends its session (RFC 7009 §2.1)', async () => {
-  const powerful = await makeClient('tokens:introspect', 'sessions:revoke');
-  const weak = await makeClient('tokens:introspect');
+  const powerful = await makeClient(world, 'tokens:introspect', 'sessions:revoke');
+  const weak = await makeClient(world, 'tokens:introspect');
   const person = await signedIn(world);
   const active = (await post(powerful, '/introspect', { token: person.refreshToken })).json();
   expect(active).toMatchObject({ active: true, sub: person.id, token_type: 'refresh_token' });
@@ -55,7 +55,7 @@ test('a refresh token is active until it is rotated, and revoking it ends its se
 });
 
 test('a refresh token with another seed, as who knows only the root secret could make it, is none', async () => {
-  const client = await makeClient('tokens:introspect', 'sessions:revoke');
+  const client = await makeClient(world, 'tokens:introspect', 'sessions:revoke');
   const person = await signedIn(world);
   const { random, secrets } = world.deps;
   const real = decodeRefreshToken(secrets, person.refreshToken) as RefreshToken;
@@ -75,8 +75,27 @@ test('a refresh token with another seed, as who knows only the root secret could
   expect((await refresh(newest)).statusCode).toBe(200);
 });
 
+test('no token outlives a session that may be less old than they', async () => {
+  const brief = await testApp({ sessions: { maxAge: 600 } });
+  try {
+    const { id: client_id, secret: client_secret } = await makeClient(brief, 'tokens:introspect');
+    const { accessToken, refreshToken } = await signedIn(brief);
+    for (const token of [accessToken, refreshToken]) {
+      const { iat, exp } = (
+        await brief.call('POST', '/introspect', { form: { token, client_id, client_secret } })
+      ).json();
+      expect(exp - iat).toBe(600);
+    }
+    brief.deps.clock.advance(540);
+    const last = await brief.call('POST', '/refresh-token', { body: { refresh_token: refreshToken } });
+    expect(last.json().expires_in).toBe(60);
+  } finally {
+    await brief.close();
+  }
+});
+
 test('a session that is refreshed again and again ends when it is as old as it may be, and its refresh token says so', async () => {
-  const resource = await makeClient('tokens:introspect');
+  const resource = await makeClient(world, 'tokens:introspect');
   const person = await signedIn(world);
   const { deps } = world;
   const { idleLifetime, maxAge } = deps.config.sessions;

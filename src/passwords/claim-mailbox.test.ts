@@ -32,9 +32,15 @@ test('the first proof of an unverified mailbox removes everything that was set b
   await deps.db.run(sql`
     insert into identities (issuer, subject, user_id, provider, created_at)
     values ('https://issuer', 'eve', ${eve.id}::uuid, 'google', ${now}::timestamptz)`);
+  await deps.db.run(sql`
+    insert into password_history (id, user_id, hash, created_at)
+    values (${deps.random.uuid()}::uuid, ${eve.id}::uuid, 'x', ${now}::timestamptz)`);
   await deps.db.run(
-    sql`update users set pending_email = 'eve@evil.example', mfa_enabled = false where id = ${eve.id}::uuid`,
+    sql`update users set pending_email = 'eve@evil.example', mfa_enabled = true where id = ${eve.id}::uuid`,
   );
+  await deps.db.run(sql`
+    insert into factor_removals (user_id, requested_at, due_at, requester_kind)
+    values (${eve.id}::uuid, ${now}::timestamptz, ${now}::timestamptz, 'operator')`);
   for (const purpose of ['change-email', 'verify-email', 'oauth-code', 'undo-email-change']) {
     await deps.db.run(make(purpose));
   }
@@ -46,6 +52,7 @@ test('the first proof of an unverified mailbox removes everything that was set b
     select u.email_verified_at = ${now}::timestamptz as verified, u.pending_email, u.mfa_enabled,
       (select count(*) from sessions s where s.user_id = u.id and s.ended_at is null) as sessions,
       (select count(*) from factors where user_id = u.id) as factors,
+      (select count(*) from factor_removals where user_id = u.id) as removals,
       (select count(*) from recovery_codes where user_id = u.id) as codes,
       (select count(*) from identities where user_id = u.id) as identities,
       (select count(*) from known_devices where user_id = u.id) as devices,
@@ -58,6 +65,7 @@ test('the first proof of an unverified mailbox removes everything that was set b
     mfa_enabled: false,
     sessions: 0,
     factors: 0,
+    removals: 0,
     codes: 0,
     identities: 0,
     devices: 0,

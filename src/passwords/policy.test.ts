@@ -119,6 +119,8 @@ describe('the breach check', () => {
     asked.length = 0;
     expect(await typesOf('Schiffer 7', ada, passwords)).toEqual(['password_breached']);
     expect(asked).toEqual([{ url: `/range/${digest.slice(0, 5)}`, padding: 'true' }]);
+    answer = () => `${digest.slice(5).toLowerCase()}:1\n`;
+    expect(await typesOf('Schiffer 7', ada, passwords)).toEqual(['password_breached']);
     answer = () => `0018A45C4D1DEF81644B54AB7F969B88D65:3\r\n${digest.slice(5)}:0\r\n`;
     expect(await typesOf('Schiffer 7', ada, passwords)).toEqual([]);
   });

@@ -56,6 +56,20 @@ test('the link outlives a change of the password, which may be whose it was made
   expect((await call('GET', '/users/me', { token: thief })).statusCode).toBe(401);
 });
 
+test('the link ends with a reset, whose password its owner has chosen', async () => {
+  const { deps, call } = world;
+  const ada = await person(world);
+  const link = { purpose: 'remove-password', userId: ada.id, sentTo: ada.email, lifetime: 60 } as const;
+  const { token } = await issueChallenge(deps, deps.db, link);
+  await call('POST', '/password-reset/request', { body: { email: ada.email } });
+  const reset = await mailedToken(world, 'reset-password', ada.email);
+  const password = 'Another-horse-battery-2';
+  const body = { token: reset, new_password: password, confirm_new_password: password };
+  expect((await call('POST', '/password-reset/confirm', { body })).statusCode).toBe(200);
+  expect((await call('POST', '/password/remove', { body: { token } })).json().code).toBe('invalid_link');
+  await logIn(world, { ...ada, password });
+});
+
 test('a change of address that a thief has begun ends with the password, by the link or by the operator', async () => {
   const { deps, call } = world;
   const remove = async ({ id, email }: Person) => {

@@ -263,6 +263,16 @@ describe('confirming', () => {
     expect(stale.json().code).toBe('invalid_mfa_token');
   });
 
+  test('the account must not have been disabled since, however it was', async () => {
+    const { clock, db } = world.deps;
+    const ada = await person(world);
+    const token = await linkFor(ada);
+    await db.run(sql`update users set disabled_at = ${clock.now()}::timestamptz where id = ${ada.id}::uuid`);
+    expect((await confirm(token)).json().code).toBe('invalid_reset_token');
+    await db.run(sql`update users set disabled_at = null where id = ${ada.id}::uuid`);
+    expect(await logsIn(ada, ada.password)).toBe(true);
+  });
+
   test('the address that the link went to must still be the account’s own', async () => {
     const ada = await person(world);
     const token = await linkFor(ada);

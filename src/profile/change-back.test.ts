@@ -53,6 +53,18 @@ test.each<[string, (own: string) => string]>([
   },
 );
 
+test.each([true, false])(
+  'an address that is put back is as verified as it was before the change: %s',
+  async verified => {
+    const { who, token } = await member(world, { verified });
+    await move(token, `next-${who.email}`);
+    expect((await undo(await mailedToken(world, 'email-changed', who.email))).statusCode).toBe(200);
+    const [row] = await world.deps.db.rows(sql`
+      select email, email_verified_at is not null as verified from users where id = ${who.id}::uuid`);
+    expect(row).toEqual({ email: who.email, verified });
+  },
+);
+
 test('an address that only looks like one that is kept does not give up the kept one', async () => {
   const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
   const { access_token: stolen } = await logIn(world, ada);

@@ -150,6 +150,16 @@ describe('verification', () => {
     expect([again.statusCode, again.json().code]).toEqual([409, 'already_verified']);
   });
 
+  test('a link proves the mailbox that it went to, and no other', async () => {
+    const ada = await member({ verified: false });
+    await world.call('POST', '/verify-email', { token: ada.token });
+    const token = await mailed('verify-email', ada.who.email);
+    const moved = `moved-${ada.who.email}`;
+    await world.deps.db.run(sql`update users set email = ${moved} where id = ${ada.who.id}::uuid`);
+    expect((await world.call('POST', `/verify-email/${token}`)).statusCode).toBe(404);
+    expect(await me(ada)).toMatchObject({ email: moved, email_verified: false });
+  });
+
   test('a link dies after a day', async () => {
     const ada = await member({ verified: false });
     await world.call('POST', '/verify-email', { token: ada.token });

@@ -123,6 +123,18 @@ describe('refreshes that arrive together', () => {
   });
 });
 
+// Under HS256 sibling services hold the key.
+test('a token that names another person than its session does lets nobody in, alone or in company', async () => {
+  const [ada, bob] = (await crowd(2)).map(({ tokens }) => tokens.access_token) as [string, string];
+  const mixed = service.deps.keys.sign({ ...claimsOf(ada), sid: claimsOf(bob).sid });
+  const codes = async (tokens: string[]) => {
+    const answers = await Promise.all(tokens.map(token => service.call('GET', '/users/me', { token })));
+    return answers.map(answer => answer.json().code ?? 200);
+  };
+  expect(await codes([mixed])).toEqual(['invalid_token']);
+  expect(await codes([ada, mixed, bob])).toEqual([200, 'invalid_token', 200]);
+});
+
 describe('logouts that arrive together', () => {
   test('share commits; each ends its own session, with an event of its own', async () => {
     const people = await crowd(12);

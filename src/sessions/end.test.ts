@@ -29,6 +29,26 @@ async function withManySessions() {
   return { userId: who.id, token: access_token };
 }
 
+test('a session ends once: whoever ends it again finds none, and the trail keeps why it ended', async () => {
+  const { call, deps } = service;
+  const who = await person(service);
+  const [token, other] = [(await logIn(service, who)).access_token, (await logIn(service, who)).access_token];
+  const [first, second] = [token, other].map(
+    text => JSON.parse(Buffer.from(text.split('.')[1] as string, 'base64url').toString()).sid,
+  );
+  const end = async () => (await call('DELETE', `/users/me/sessions/${second}`, { token })).statusCode;
+  expect([await end(), await end()]).toEqual([204, 404]);
+  expect((await call('POST', '/logout/all', { token })).statusCode).toBe(200);
+  const ends = await deps.db.rows(sql`
+    select s.id, s.end_reason, array(select e.reason from audit_events e
+      where e.session_id = s.id and e.type = 'session.ended') as told
+    from sessions s where s.user_id = ${who.id}::uuid order by s.id`);
+  expect(ends).toEqual([
+    { id: first, end_reason: 'logout_everywhere', told: ['logout_everywhere'] },
+    { id: second, end_reason: 'ended_by_user', told: ['ended_by_user'] },
+  ]);
+});
+
 test('thousands of sessions end in a few statements, each with its event', async () => {
   const { deps } = service;
   const { userId } = await withManySessions();

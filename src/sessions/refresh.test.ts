@@ -49,6 +49,8 @@ test('a token with any bit changed is none, and neither is one of another versio
   expect(decode(forged(token, body => void (body[0] = 2)))).toBeNull();
   for (const spelled of [
     `${token}=`,
+    // Its last character has four bits that say nothing: of its sixteen spellings one is right.
+    `${token.slice(0, -1)}${String.fromCharCode(token.charCodeAt(token.length - 1) + 1)}`,
     `${token}A`,
     `${token}\n`,
     ` ${token}`,
@@ -117,6 +119,15 @@ test('the old tokens of a session that is over are invalid, and nobody is told o
     for (const token of tokens) expect((await refresh(token)).json().code).toBe('invalid_refresh_token');
     expect(await theftsOf(ada)).toEqual([]);
   }
+});
+
+test('neither token of a disabled account gets another, however the account was disabled', async () => {
+  const { ada, tokens } = await refreshed(1);
+  const { clock, db } = world.deps;
+  await db.run(sql`update users set disabled_at = ${clock.now()}::timestamptz where id = ${ada.id}::uuid`);
+  for (const token of tokens) expect((await refresh(token)).json().code).toBe('invalid_refresh_token');
+  await db.run(sql`update users set disabled_at = null where id = ${ada.id}::uuid`);
+  expect((await refresh(tokens[1] as string)).statusCode).toBe(200);
 });
 
 test('the grace ends with its last second, and is none at all where it is zero', async () => {

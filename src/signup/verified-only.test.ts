@@ -1,7 +1,7 @@
 // With REQUIRE_VERIFIED_EMAIL.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
+import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { member, person } from '../../test/support/people.ts';
 import { signupSteps } from '../../test/support/signup-steps.ts';
 import { sql } from '../platform/sql.ts';
@@ -68,6 +68,17 @@ test('the owner of a taken address gets one mail an hour, however many sign up w
   } finally {
     await flooded.close();
   }
+});
+
+test('an address that is kept for its former owner gets the same answer, and the owner no mail about it', async () => {
+  const { who, token } = await member(hidden);
+  const email = `next-${who.email}`;
+  await hidden.call('PUT', '/users/me', { token, body: { email } });
+  const confirm = await mailedToken(hidden, 'email-change-confirm', email);
+  expect((await hidden.call('POST', `/verify-email/${confirm}`)).statusCode).toBe(200);
+  expect((await step1(who.email)).statusCode).toBe(200);
+  const told = [...(await mailsTo(hidden, email)), ...(await mailsTo(hidden, who.email))];
+  expect(told.map(({ template }) => template)).not.toContain('email-taken');
 });
 
 test('both steps take the time that hides the difference', async () => {

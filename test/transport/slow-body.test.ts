@@ -54,6 +54,13 @@ test('a session that ends meanwhile changes nothing of the account', async () =>
   expect(me.json().pending_email).toBeNull();
 });
 
+test('nor is it asked whether the request could be served', async () => {
+  const { token } = await member(service);
+  const held = await hold('POST', '/mfa/sms', token, { phone_number: '+254712345678' });
+  expect((await service.call('POST', '/logout', { token })).statusCode).toBe(200);
+  expect((await held.finish()).body.code).toBe('token_revoked');
+});
+
 test('an administrator who is disabled meanwhile grants nothing', async () => {
   const root = await member(service, { roles: ['admin'] });
   const fallen = await member(service, { roles: ['admin'] });

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestApp, testApp } from '../../test/support/app.ts';
+import { logIn, member, person } from '../../test/support/people.ts';
+import { resets } from '../../test/support/resets.ts';
+
+let world: TestApp;
+let admin: string;
+beforeAll(async () => {
+  world = await testApp();
+  admin = (await member(world, { roles: ['admin'] })).token;
+});
+afterAll(() => world.close());
+
+const { confirm, linkFor } = resets(() => world);
+
+test('a link that was mailed before an account was disabled is void once it is enabled again', async () => {
+  const ada = await person(world);
+  const link = await linkFor(ada);
+  for (const disabled of [true, false]) {
+    const answer = await world.call('PATCH', `/users/${ada.id}`, { token: admin, body: { disabled } });
+    expect(answer.json().disabled).toBe(disabled);
+  }
+  expect((await confirm(link)).json().code).toBe('invalid_reset_token');
+  expect((await confirm(await linkFor(ada))).statusCode).toBe(200);
+});
+
+test('whom an administrator logs out counts as a stranger on every device', async () => {
+  const ada = await person(world);
+  await logIn(world, ada);
+  expect((await world.call('POST', `/users/${ada.id}/logout`, { token: admin })).statusCode).toBe(204);
+  const { access_token: token } = await logIn(world, ada);
+  const { items } = (await world.call('GET', '/users/me/devices', { token })).json();
+  expect(items).toMatchObject([{ current: true }]);
+});
