@@ -11,8 +11,9 @@ if (Number(found.split('.')[0]) < NEEDED) {
     [
       `Entrecore Auth needs Node.js ${NEEDED} or later, and this is Node.js ${found} (${process.execPath}).`,
       '',
-      'npm installs the right one beside the project, as an optional dependency. It is not there, so either:',
-      '  npm ci --include=optional     and start again with npm (npm start, npm test), or',
+      'npm installs the right one beside the project, as an optional dependency, and runs this program with it: npm start,',
+      'npm run cli, npm run db, npm test. If npm finds this one all the same, either:',
+      '  npm ci --include=optional     or',
       `  install Node.js ${NEEDED}            where there is no package for this system, from https://nodejs.org`,
       '',
     ].join('\n'),

@@ -24,6 +24,9 @@ test('an older Node.js is told what to do, and runs nothing', () => {
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^Entrecore Auth needs Node\.js 26 or later, and this is Node\.js 20\.20\.2/);
   expect(stderr).toContain('npm ci --include=optional');
+  // It may well be there: `node src/cli.ts` does not look beside the project, npm does.
+  expect(stderr).toContain('npm run cli');
+  expect(stderr).not.toContain('It is not there');
 });
 
 test('what was compiled lies beside the packages, also in a folder whose name a URL would write otherwise', () => {

@@ -123,6 +123,27 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     await other.close();
   });
 
+  test('a database that the server does not have is told; nothing is written into another one', async () => {
+    const warn = vi.spyOn(log, 'warn');
+    onTestFinished(() => warn.mockRestore());
+    const other = await redis.open(`${redis.server.url}/9999`);
+    onTestFinished(() => other.close());
+    await other.publishRevocation('sid', SID, 1800);
+    expect((await other.hit('nowhere', 60)).count).toBe(1);
+    expect(await redis.server.client.keys('*nowhere*')).toEqual([]);
+    expect(await redis.server.client.exists(KEY)).toBe(0);
+    expect(other.status()).toBe('down');
+    expect(warn).toHaveBeenCalledWith(
+      { err: expect.objectContaining({ message: expect.stringContaining('DB index is out of range') }) },
+      expect.any(String),
+    );
+    const third = await redis.open(`${redis.server.url}/3`);
+    onTestFinished(() => third.close());
+    expect(third.status()).toBe('up');
+    await third.hit('in-three', 60);
+    expect(await redis.server.client.keys('*in-three*')).toEqual([]);
+  });
+
   test('a server that may evict revocations is warned of once; one that never evicts is not', async () => {
     const warn = vi.spyOn(log, 'warn');
     onTestFinished(() => warn.mockRestore());

@@ -5,7 +5,7 @@ import { openCounters } from '../counters.ts';
 import { openListeners } from '../listeners.ts';
 import type { Log } from '../log.ts';
 import { createBreaker } from './breaker.ts';
-import { COMMAND_TIMEOUT_MS, connectRedis } from './connect.ts';
+import { type Client, COMMAND_TIMEOUT_MS, connectRedis } from './connect.ts';
 import { warnOfEviction } from './eviction.ts';
 import { keysUnder, PREFIX } from './keys.ts';
 import { openRevocationCopy } from './revocations.ts';
@@ -58,9 +58,8 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   let told = false;
 
   const breaker = createBreaker({
-    // A write, because a full or read-only server is of no use either, and its answer says so.
     ping: () =>
-      client.set(keys.probe, '1', 'EX', 60).catch((error: unknown) => {
+      probeServer(client, target.db, keys.probe).catch((error: unknown) => {
         lastError ??= isUnsent(error) ? new Error(UNSENT) : error;
         throw error;
       }),
@@ -138,10 +137,14 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   };
 }
 
-async function firstProbe(
-  client: ReturnType<typeof connectRedis>,
-  probe: () => Promise<void>,
-): Promise<void> {
+async function probeServer(client: Client, db: number, key: string): Promise<unknown> {
+  // The driver overlooks that a database is refused, and goes on in database 0, where others may flush.
+  if (db !== 0) await client.select(db);
+  // A write, because a full or read-only server is of no use either, and its answer says so.
+  return client.set(key, '1', 'EX', 60);
+}
+
+async function firstProbe(client: Client, probe: () => Promise<void>): Promise<void> {
   if (client.status !== 'ready') {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, FIRST_CONNECTION_MS);
