@@ -39,7 +39,8 @@ const byGoogle = async ({ email, id }: Person) => {
   return call('POST', '/signup/google', { body });
 };
 
-test.each([
+type Ending = ReturnType<typeof verified> | ReturnType<typeof unverified>;
+const endings: [string, Ending][] = [
   [
     'an administrator who logs somebody out',
     verified(({ id }) => call('POST', `/users/${id}/logout`, { token: admin })),
@@ -108,13 +109,41 @@ test.each([
       await acceptInvitation(world, await mailedToken(world, 'invitation', email));
     }),
   ],
-])('%s has Redis told of every session that ends', async (_what, { verified: isVerified, work }) => {
+];
+
+/** Somebody who has logged in on two devices. */
+async function onTwoDevices(isVerified: boolean) {
   const who = await person(world, { verified: isVerified });
-  const tokens = [(await logIn(world, who)).access_token, (await logIn(world, who)).access_token];
-  const sids = tokens.map(token => world.deps.keys.verify(token).sid);
-  await work(who, tokens[0] as string);
-  const { accessLifetime } = world.deps.config.tokens;
-  const calls = [...told.mock.calls];
-  expect(calls).toHaveLength(sids.length);
-  expect(calls).toEqual(expect.arrayContaining(sids.map(sid => ['sid', sid, accessLifetime])));
-});
+  return { who, tokens: [(await logIn(world, who)).access_token, (await logIn(world, who)).access_token] };
+}
+
+test.each(endings)(
+  '%s has Redis told of every session that ends',
+  async (_what, { verified: isVerified, work }) => {
+    const { who, tokens } = await onTwoDevices(isVerified);
+    const sids = tokens.map(token => world.deps.keys.verify(token).sid);
+    await work(who, tokens[0] as string);
+    const { accessLifetime } = world.deps.config.tokens;
+    const calls = [...told.mock.calls];
+    expect(calls).toHaveLength(sids.length);
+    expect(calls).toEqual(expect.arrayContaining(sids.map(sid => ['sid', sid, accessLifetime])));
+  },
+);
+
+// Whoever was logged in may be the one from whom the account is taken back.
+const FORGETTING = new Set([
+  'an administrator who logs somebody out',
+  'an operator who sets a password',
+  'the mailed link that removes a password',
+  'the undo of a change of address',
+  'a notice that somebody disowns',
+]);
+test.each(endings.filter(([what]) => FORGETTING.has(what)))(
+  '%s makes a stranger of every device',
+  async (_what, { verified: isVerified, work }) => {
+    const { who, tokens } = await onTwoDevices(isVerified);
+    await work(who, tokens[0] as string);
+    const known = await world.deps.db.rows(sql`select id from known_devices where user_id = ${who.id}::uuid`);
+    expect(known).toEqual([]);
+  },
+);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, member, person } from '../../test/support/people.ts';
 import { resets } from '../../test/support/resets.ts';
+import { setPasswordOf } from './set-password.ts';
 
 let world: TestApp;
 let admin: string;
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const { confirm, linkFor } = resets(() => world);
+const { confirm, linkFor, logsIn } = resets(() => world);
 
 test('a link that was mailed before an account was disabled is void once it is enabled again', async () => {
   const ada = await person(world);
@@ -31,4 +32,14 @@ test('whom an administrator logs out counts as a stranger on every device', asyn
   const { access_token: token } = await logIn(world, ada);
   const { items } = (await world.call('GET', '/users/me/devices', { token })).json();
   expect(items).toMatchObject([{ current: true }]);
+});
+
+test('a password that the operator sets lifts the lock of strangers who guessed at the one before', async () => {
+  const ada = await person(world);
+  for (let tried = 0; tried < 5; tried++) await logsIn(ada, 'wrong');
+  expect(await logsIn(ada, ada.password)).toBe(false);
+  const hash = await world.deps.hasher.hash('Another-horse-9');
+  const operator = { kind: 'operator', caller: null, permissions: new Set<string>() } as const;
+  await setPasswordOf(world.deps, operator, { account: ada, hash });
+  expect(await logsIn(ada, 'Another-horse-9')).toBe(true);
 });

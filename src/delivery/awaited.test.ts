@@ -91,3 +91,16 @@ test('a claim takes as many as it was asked for of both together, and reads no m
     { awaited: true, count: 4 },
   ]);
 });
+
+test('a claim passes over what another worker is claiming, and waits for nobody', async () => {
+  const deps = await world(null);
+  await queue(deps, 'ada@example.com');
+  await queue(deps, 'bob@example.com');
+  const now = deps.clock.now();
+  await deps.db.transaction(async tx => {
+    await tx.run(sql`select from outbox where recipient = 'ada@example.com' for update`);
+    const claim = { channel: 'mail', awaited: true, limit: 2, now, claimedUntil: addSeconds(now, 60) };
+    const claimed = await claimDue(deps.db, claim);
+    expect(claimed.map(({ recipient }) => recipient)).toEqual(['bob@example.com']);
+  });
+});

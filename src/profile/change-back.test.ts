@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, member, type Person, person } from '../../test/support/people.ts';
+import { issueChallenge } from '../challenges/issue.ts';
 import { sql } from '../platform/sql.ts';
 
 let world: TestApp;
@@ -64,6 +65,19 @@ test.each([true, false])(
     expect(row).toEqual({ email: who.email, verified });
   },
 );
+
+test('the undo of a change voids what a thief has begun', async () => {
+  const { who, token } = await member(world);
+  const { deps } = world;
+  await move(token, `thief-${who.email}`);
+  for (const purpose of ['mfa', 'passkey', 'oauth-code', 'verify-email'] as const)
+    await issueChallenge(deps, deps.db, { purpose, userId: who.id, lifetime: 600 });
+  expect((await undo(await mailedToken(world, 'email-changed', who.email))).statusCode).toBe(200);
+  // The one that the undo itself has mailed.
+  const open = await deps.db.rows(sql`
+    select purpose from challenges where user_id = ${who.id}::uuid and consumed_at is null`);
+  expect(open).toEqual([{ purpose: 'reset-password' }]);
+});
 
 test('an address that only looks like one that is kept does not give up the kept one', async () => {
   const ada = await person(world, { email: `${world.deps.random.uuid()}-admin@example.com` });
