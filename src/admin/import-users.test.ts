@@ -141,7 +141,7 @@ describe('users import', () => {
       for (let index = 0; index < 700; index++) yield `{"email":"user${index}@example.com"}\n`;
       throw new Error('the disk is gone');
     }
-    const options = { dryRun: false, createRoles: false, onBad: () => {} };
+    const options = { dryRun: false, createRoles: false, onBad: () => {}, onUnknown: () => {} };
     await expect(importUsers(world.deps, readRecords(breaking()), options)).rejects.toThrow(
       /^The import stopped after 700 rows: the disk is gone\n500 taken over, which stay; 0 here already, 0 bad\. Run it again/,
     );

@@ -2,6 +2,7 @@ import { operator, recordEvent } from '../audit/record.ts';
 import type { Deps } from '../platform/deps.ts';
 import { wordsOf } from '../platform/start-error.ts';
 import { writeBatch } from './import-batch.ts';
+import { columnOf } from './import-columns.ts';
 import { adviceOn, openRoles } from './import-roles.ts';
 import { BadRow, type ImportRow, toImportRow } from './import-row.ts';
 import type { FileRecord } from './read-records.ts';
@@ -13,6 +14,8 @@ export interface ImportOptions {
   readonly createRoles: boolean;
   /** Called for each row that is not imported, with the reason. */
   readonly onBad: (line: number, reason: string) => void;
+  /** Called once for each column that an import does not know. */
+  readonly onUnknown: (column: string) => void;
 }
 
 export interface ImportReport {
@@ -24,6 +27,8 @@ export interface ImportReport {
 }
 
 const BATCH = 500;
+// The objects of a file may have any number of names.
+const UNKNOWN_MAX = 50;
 
 /**
  * Imports accounts with their ids, hashes and roles, so that everybody's password still works. Streams in transactions
@@ -42,6 +47,7 @@ export async function importUsers(
   };
   const roles = await openRoles(deps, options);
   const seen = new Map<string, number>();
+  const strange = new Set<string>();
   let batch: ImportRow[] = [];
   const flush = async () => {
     const { made, present } = await writeBatch(deps, batch, { dryRun: options.dryRun, bad });
@@ -52,6 +58,11 @@ export async function importUsers(
   try {
     for await (const record of records) {
       tally.read += 1;
+      for (const name of Object.keys(record.values)) {
+        if (columnOf(name) !== null || strange.has(name) || strange.size === UNKNOWN_MAX) continue;
+        strange.add(name);
+        options.onUnknown(name);
+      }
       try {
         const row = await toImportRow(record);
         const names = [row.key, row.usernameKey, row.id].filter(name => name !== null);

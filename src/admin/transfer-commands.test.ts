@@ -67,6 +67,18 @@ test('UTF-16 is refused, and other bytes that are not UTF-8 end the import in th
   expect(await names()).toEqual(['Ann A']);
 });
 
+test('a column that an import does not know is told once: its name may be misspelt', async () => {
+  const csv = 'email,hashed_pasword,name\na@example.com,,Ann A\nb@example.com,,Bo B\n';
+  const lines =
+    '{"email":"c@example.com","hashed_pasword":1}\n{"email":"d@example.com","hashed_pasword":2}\n';
+  for (const content of [csv, lines])
+    expect(await importFile(content, '--dry-run')).toEqual({
+      output:
+        'column hashed_pasword: not taken over, as an import does not know it\n2 rows: 2 would be taken over, 0 here already, 0 bad.\n',
+      exitCode: 0,
+    });
+});
+
 test('a JSON array and a header without an address are refused, whatever of them may be secret unsaid', async () => {
   const array = JSON.stringify([{ email: 'a@example.com' }]);
   for (const content of [array, `\ufeff\n ${array}`])

@@ -44,6 +44,10 @@ export function registerTransferCommands(users: Command, open: Open): void {
             dryRun,
             createRoles,
             onBad,
+            onUnknown: column =>
+              process.stderr.write(
+                `column ${printable(column)}: not taken over, as an import does not know it\n`,
+              ),
           });
           if (bad > 0) process.exitCode = 1;
           return [

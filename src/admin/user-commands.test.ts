@@ -44,6 +44,7 @@ test('a list that is cut off says so, and --all goes on to the end', async () =>
     dryRun: false,
     createRoles: false,
     onBad: (line, reason) => expect.fail(`${line}: ${reason}`),
+    onUnknown: column => expect.fail(column),
   });
   const hint = 'There are more: --all lists all of them.';
   const listed = (await run('users', 'list')).split('\n');

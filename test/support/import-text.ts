@@ -14,6 +14,7 @@ export async function importText(
     dryRun: options.dryRun ?? false,
     createRoles: options.createRoles ?? false,
     onBad: (line, reason) => reasons.push(`${line}: ${reason}`),
+    onUnknown: () => {},
   });
   return { ...report, reasons };
 }
