@@ -71,7 +71,8 @@ export interface Claimed extends StoredMessage {
   readonly attempts: number;
 }
 
-const pending = sql`sent_at is null and dead_at is null`;
+/** A condition: neither sent nor given up. */
+export const pending = sql`sent_at is null and dead_at is null`;
 // The same as outbox_due_idx spells it, for statements that are to use this index and no other.
 const queued = sql`coalesce(sent_at, dead_at) is null`;
 
@@ -172,42 +173,8 @@ export function hasten(db: Sql, channel: string, now: Date, pace?: Fragment): Pr
       ${pace === undefined ? sql`` : sql`and next_attempt_at <= ${now}::timestamptz + ${pace}`}`);
 }
 
-export interface OutboxEntry {
-  readonly id: string;
-  readonly channel: 'mail' | 'sms';
-  readonly template: string;
-  readonly recipient: string;
-  readonly state: 'waiting' | 'sending' | 'sent' | 'dead' | 'expired';
-  readonly attempts: number;
-  readonly createdAt: Date;
-  readonly nextAttemptAt: Date | null;
-  readonly sentAt: Date | null;
-  readonly lastError: string | null;
-}
-
-/** The newest messages, or the newest dead ones; the secrets are not among the columns. */
-export function listEntries(
-  db: Sql,
-  { dead, limit, now }: { dead: boolean; limit: number; now: Date },
-): Promise<OutboxEntry[]> {
-  return db.rows(sql`
-    select id, channel, template, recipient, attempts, created_at as "createdAt", sent_at as "sentAt",
-      last_error as "lastError",
-      case when sent_at is null and dead_at is null then next_attempt_at end as "nextAttemptAt",
-      case
-        when sent_at is not null then 'sent'
-        when dead_at is not null and expires_at <= ${now}::timestamptz then 'expired'
-        when dead_at is not null then 'dead'
-        when claimed_until > ${now}::timestamptz then 'sending'
-        else 'waiting'
-      end as state
-    from outbox
-    ${dead ? sql`where sent_at is null and dead_at is not null order by created_at desc, id desc` : sql`order by id desc`}
-    limit ${limit}::int`);
-}
-
 /** For each channel, why the newest of the messages that wait after a try was not sent. */
-export function findChannelErrors(db: Sql): Promise<{ channel: OutboxEntry['channel']; error: string }[]> {
+export function findChannelErrors(db: Sql): Promise<{ channel: Claimed['channel']; error: string }[]> {
   return db.rows(sql`
     select distinct on (channel) channel, last_error as error from outbox
     where ${pending} and last_error is not null order by channel, created_at desc, id desc`);
@@ -235,43 +202,6 @@ export async function reviveNext(
     revived as (${revived(now)} where id = any(array(select id from slice)) and ${unsent} and ${revivable(now)} returning 1)
     select (select count(*) from revived) as count, (select id from slice order by id desc limit 1) as last`);
   return row ?? { count: 0, last: null };
-}
-
-export interface OutboxStats {
-  /** Waiting for a first or another attempt. */
-  readonly waiting: number;
-  readonly dead: number;
-  /** Age of the oldest message that waits; 0 when none does. */
-  readonly oldestSeconds: number;
-}
-
-/** Counts the messages that are not sent. */
-export async function countEntries(db: Sql, now: Date): Promise<OutboxStats> {
-  const row = await db.row<OutboxStats>(sql`
-    select count(*) filter (where ${pending}) as waiting, count(*) filter (where dead_at is not null) as dead,
-      coalesce(extract(epoch from ${now}::timestamptz - min(created_at) filter (where ${pending})), 0)::float8
-        as "oldestSeconds"
-    from outbox where sent_at is null`);
-  return row ?? { waiting: 0, dead: 0, oldestSeconds: 0 };
-}
-
-/** Removes messages by their age, the oldest first, up to `limit` of each kind; skips rows that are locked elsewhere. */
-export async function deleteOld(
-  db: Sql,
-  { sentBefore, otherBefore, limit }: { sentBefore: Date; otherBefore: Date; limit: number },
-): Promise<number> {
-  const deleting = (old: Fragment) => sql`
-    delete from outbox where id = any(array(
-      select id from outbox where ${old} order by created_at limit ${limit}::int for update skip locked))`;
-  const sent = await db.run(deleting(sql`sent_at is not null and created_at < ${sentBefore}::timestamptz`));
-  return sent + (await db.run(deleting(sql`sent_at is null and created_at < ${otherBefore}::timestamptz`)));
-}
-
-/** Erases the secrets of messages that expired unsent, up to `limit`. */
-export function eraseExpired(db: Sql, now: Date, limit: number): Promise<number> {
-  return db.run(sql`update outbox set secrets_sealed = null where id = any(array(
-    select id from outbox where secrets_sealed is not null and expires_at <= ${now}::timestamptz
-    order by expires_at limit ${limit}::int for update skip locked))`);
 }
 
 /** The newest mails that were not sent: all of them, the one with an id, or those to an address in any letter case. */

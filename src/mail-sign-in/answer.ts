@@ -12,7 +12,7 @@ import { Problem } from '../platform/problems.ts';
 import { publishEnded } from '../sessions/end.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { type DeviceClaim, findKnownDevice } from '../throttle/devices.ts';
-import { type FailedAttempt, recordFailedAttempt } from '../throttle/failed-attempt.ts';
+import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { checkOrGiveBack, takeAttempt, takeUnknownAttempt } from '../throttle/lockout.ts';
 import { type AskedRequest, findRequest } from './queries.ts';
 import { readLinkToken, requireSignInByMail } from './request.ts';
@@ -57,7 +57,19 @@ export async function signInByMail(
     return typeof answer === 'string' ? null : admit(deps, caller, answer);
   });
   if (admitted === null) {
-    return refuse(deps, caller, owner?.id ?? null, { ...attempt, email: owner?.email ?? null });
+    await recordFailedAttempt(
+      deps,
+      {
+        type: 'login.failed',
+        outcome: 'failure',
+        reason: 'wrong_mailed_code',
+        actor: anonymous,
+        userId: owner?.id ?? null,
+        caller,
+      },
+      { ...attempt, email: owner?.email ?? null },
+    );
+    throw new Problem('invalid_sign_in_code');
   }
   const { account, claimed } = admitted;
   return completeAuthentication(deps, caller, {
@@ -104,21 +116,4 @@ async function admit(
   if (claimed) await publishEnded(deps, ended);
   const account = await findAccountById(deps.db, userId);
   return account === null ? null : { account, claimed };
-}
-
-async function refuse(
-  deps: KeysDeps,
-  caller: Caller,
-  userId: string | null,
-  attempt: FailedAttempt,
-): Promise<never> {
-  const failure = {
-    outcome: 'failure',
-    reason: 'wrong_mailed_code',
-    actor: anonymous,
-    userId,
-    caller,
-  } as const;
-  await recordFailedAttempt(deps, { type: 'login.failed', ...failure }, attempt);
-  throw new Problem('invalid_sign_in_code');
 }

@@ -3,7 +3,7 @@ import { type App, callerOf } from '../platform/http/app.ts';
 import { optionalToken } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
 import { exact, Type } from '../platform/json-schema.ts';
-import { Problem } from '../platform/problems.ts';
+import { invalid } from '../platform/problems.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
 import { limitAccount } from '../throttle/rate-limits.ts';
@@ -90,10 +90,7 @@ export function routes(app: App, deps: KeysDeps): void {
     async (request, reply) => {
       const { request_token, code, token, device_token } = request.body;
       const proof = typeof code === 'string' ? { code } : typeof token === 'string' ? { token } : null;
-      if (proof === null) {
-        const issue = { type: 'missing', loc: ['body', 'code'], msg: 'Field required' };
-        throw new Problem('validation_failed', { issues: [issue] });
-      }
+      if (proof === null) throw invalid('code', 'missing', 'Field required');
       const tokens = await signInByMail(deps, callerOf(request), {
         requestToken: request_token || requestTokenOf(deps.config, request.headers.cookie) || '',
         proof,

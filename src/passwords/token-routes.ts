@@ -5,7 +5,7 @@ import { readFormBodies, readMultipartBodies, withValues } from '../platform/htt
 import { optionalToken, TOKEN_MAX } from '../platform/http/opaque-token.ts';
 import { optional } from '../platform/http/optional.ts';
 import { exact, Type } from '../platform/json-schema.ts';
-import { Problem } from '../platform/problems.ts';
+import { invalid, Problem } from '../platform/problems.ts';
 import { userOf } from '../sessions/principal.ts';
 import { tokenBody } from '../sessions/token.ts';
 import { devicesOf, keepDevice } from '../throttle/device-cookie.ts';
@@ -121,11 +121,8 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
       const { password, factor, code } = request.body;
       if (typeof factor === 'string' && typeof code === 'string')
         return reauthenticate(deps, userOf(request), { factor, code });
-      if (typeof password !== 'string') {
-        throw new Problem('validation_failed', {
-          issues: [missing(typeof factor === 'string' ? 'code' : 'password')],
-        });
-      }
+      if (typeof password !== 'string')
+        throw invalid(typeof factor === 'string' ? 'code' : 'password', 'missing', 'Field required');
       return reauthenticate(deps, userOf(request), { password });
     },
   );
