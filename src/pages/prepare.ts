@@ -4,6 +4,7 @@ import { basePathOf } from '../platform/http/base-path.ts';
 import { readFormBodies } from '../platform/http/bodies.ts';
 import { keepForTheBody, toProblem } from '../platform/http/errors.ts';
 import { answerFailure, HTML } from './error-page.ts';
+import type { PageRequest } from './exchange.ts';
 import type { Failure } from './failure.ts';
 import { requireOwnForm } from './form-token.ts';
 import type { Html } from './html.ts';
@@ -37,8 +38,7 @@ export async function preparePages(app: App, deps: Deps): Promise<void> {
 }
 
 /**
- * Refuses with a page where a route of the API is `visited` and HTML is asked for, as by browsers (RFC 9110 §12.5.1): nobody
- * who comes back from a provider reads JSON.
+ * Refuses with a page where a route of the API is `visited` by a browser: nobody who comes back from a provider reads JSON.
  */
 export function refuseVisitors(app: App, deps: Deps): void {
   const base = basePathOf(deps.config.http.publicUrl);
@@ -52,10 +52,15 @@ export function refuseVisitors(app: App, deps: Deps): void {
     const problem = toProblem(error);
     // What is wrong with a link is for whoever wrote the client, not for people.
     const forPeople = visited === true && problem?.code !== 'validation_failed';
-    if (!forPeople || request.headers.accept?.includes('text/html') !== true) throw error;
+    if (!forPeople || !isVisitor(request)) throw error;
     keepForTheBody(problem, request, reply);
     return answerFailure(deps, error, request, reply.header('content-security-policy', PAGE_POLICY));
   });
+}
+
+/** Whether HTML is asked for by name, as by browsers, and not only by a wildcard (RFC 9110 §12.5.1). */
+export function isVisitor({ headers }: Pick<PageRequest, 'headers'>): boolean {
+  return headers.accept?.includes('text/html') === true;
 }
 
 // Pages are written for the root. What a person wrote holds no bare quotation mark, so this never matches inside it.

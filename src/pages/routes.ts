@@ -1,5 +1,6 @@
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
+import { answerProblem } from '../platform/http/errors.ts';
 import { Problem } from '../platform/problems.ts';
 import { activityPages } from './activity.ts';
 import { confirmPages } from './confirm.ts';
@@ -11,7 +12,7 @@ import { mailSignInPages } from './mail-sign-in.ts';
 import { mailedLinkPages } from './mailed-links.ts';
 import { passkeyPages } from './passkeys.ts';
 import { passwordPages } from './password.ts';
-import { page, preparePages } from './prepare.ts';
+import { isVisitor, page, preparePages } from './prepare.ts';
 import { profilePages } from './profile.ts';
 import { providerPages } from './providers.ts';
 import { resetPasswordPages } from './reset-password.ts';
@@ -44,6 +45,11 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   sessionPages(app, deps);
   activityPages(app, deps);
   dataPages(app, deps);
+  app.get('/', { config: page }, async (request, reply) => {
+    reply.header('vary', 'Accept');
+    if (isVisitor(request)) return reply.redirect('/account', 303);
+    return answerProblem(new Problem('not_found'), request, reply, deps.log);
+  });
   // A mistyped or outdated address gets a page, too.
   app.get('/account/*', { config: page }, async () => {
     throw new Problem('not_found');
