@@ -46,7 +46,6 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   activityPages(app, deps);
   dataPages(app, deps);
   app.get('/', { config: page }, async (request, reply) => {
-    reply.header('vary', 'Accept');
     if (isVisitor(request)) return reply.redirect('/account', 303);
     return answerProblem(new Problem('not_found'), request, reply, deps.log);
   });
