@@ -1,13 +1,15 @@
 import type { Catalogue, MailText, Words } from './catalogue.ts';
+import type { WaysLeft } from './messages.ts';
 
 const FACTORS = { totp: 'authenticator app', sms: 'phone number for codes', passkey: 'passkey' } as const;
 
 /** The mails that tell the owner what happened. Each says what to do if it was somebody else. */
 export const englishNotices = {
-  'password-changed': ({ notMeToken }, words) => ({
+  'password-changed': ({ left, notMeToken }, words) => ({
     subject: `Your ${words.brand} password was changed`,
     paragraphs: [
       `The password of your account was changed ${happened(words)} All other devices were signed out.`,
+      ...stillOpen(left),
     ],
     ...advice(notMeToken),
   }),
@@ -133,6 +135,18 @@ export const englishNotices = {
 function to(newEmail: string | undefined): string {
   return newEmail === undefined ? '' : ` to ${newEmail}`;
 }
+
+// Whoever once had the account, or signed up for it before its owner did, may have left these behind.
+function stillOpen({ passkeys, identities }: WaysLeft = { passkeys: 0, identities: 0 }): string[] {
+  const ways = [...counted(passkeys, 'passkey'), ...counted(identities, 'linked provider')];
+  if (ways.length === 0) return [];
+  return [
+    `Besides the password, your account still opens with ${ways.join(' and ')}. Look under Security whether you know them, and remove what you do not know.`,
+  ];
+}
+
+const counted = (count: number, what: string) =>
+  count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`];
 
 function happened({ at, from }: Words): string {
   return from === null ? `on ${at}.` : `on ${at}, from ${from}.`;

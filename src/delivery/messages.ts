@@ -24,6 +24,12 @@ interface NotMe {
   readonly notMeToken?: string;
 }
 
+/** What lets somebody into the account besides its password. */
+export interface WaysLeft {
+  readonly passkeys: number;
+  readonly identities: number;
+}
+
 type Factor = 'totp' | 'sms' | 'passkey';
 
 /**
@@ -35,7 +41,7 @@ export interface Mails {
   /** Somebody signed up with an address that has an account. */
   'email-taken': { params: object; secrets: object };
   'reset-password': { params: Name; secrets: { token: string } };
-  'password-changed': { params: Name & Where; secrets: NotMe };
+  'password-changed': { params: Name & Where & { left?: WaysLeft }; secrets: NotMe };
   'password-removed': { params: Name & Where; secrets: NotMe };
   /** To the new address. */
   'email-change-confirm': { params: object; secrets: { token: string } };

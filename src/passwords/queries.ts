@@ -1,3 +1,4 @@
+import type { WaysLeft } from '../delivery/messages.ts';
 import type { Sql, Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
@@ -91,6 +92,17 @@ export function updateWeak(
  */
 export function deleteIdentitiesOf(tx: Sql, userId: string): Promise<number> {
   return tx.run(sql`delete from identities where user_id = ${userId}::uuid`);
+}
+
+/** What lets somebody in besides the password. */
+export async function waysLeft(database: Sql, userId: string): Promise<WaysLeft> {
+  const id = sql`${userId}::uuid`;
+  const ways = await database.row<WaysLeft>(sql`
+    select
+      (select count(*)::int from factors
+        where user_id = ${id} and kind = 'passkey' and confirmed_at is not null) as passkeys,
+      (select count(*)::int from identities where user_id = ${id}) as identities`);
+  return ways as WaysLeft;
 }
 
 /** Stores, as they are, the hashes of new accounts that come from another program. */

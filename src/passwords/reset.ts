@@ -13,6 +13,7 @@ import { unlockAccount } from '../throttle/lockout.ts';
 import { claimMailbox } from './claim-mailbox.ts';
 import { ownerOf } from './own-words.ts';
 import { isSamePassword, requirePolicy } from './policy.ts';
+import { waysLeft } from './queries.ts';
 import { refuseUsedBefore, setPassword } from './set.ts';
 import { voidWaysIn } from './void-ways-in.ts';
 
@@ -93,7 +94,7 @@ async function replace(
     template: 'password-changed',
     to: account.email,
     userId,
-    params: whereOf(caller, deps.clock.now()),
+    params: { ...whereOf(caller, deps.clock.now()), left: await waysLeft(tx, userId) },
   });
   return ended;
 }
