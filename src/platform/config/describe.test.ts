@@ -37,14 +37,14 @@ test('a password in a URL that must have none is shown in no other value that de
   expect(effectiveOf({ PUBLIC_URL: 'https://somebody:hidden@auth.example' })).not.toMatch(/hidden/);
 });
 
-test('a token in the query of an endpoint is not shown, and its host is', () => {
+test('a token in the path or the query of an endpoint is not shown, and its host is', () => {
   const shown = effectiveOf({
-    AUDIT_CHECKPOINT_URL: 'https://kept.example/audit?token=hidden',
-    SMS_WEBHOOK_URL: 'https://texts.example/send?token=hidden',
+    AUDIT_CHECKPOINT_URL: 'https://kept.example/hidden/token',
+    SMS_WEBHOOK_URL: 'https://texts.example/?token=hidden',
     SMS_WEBHOOK_SECRET: 'sixteen bytes or more',
   });
-  expect(shown).toContain('\nAUDIT_CHECKPOINT_URL=https://kept.example/audit?***  (environment)');
-  expect(shown).toContain('\nSMS_WEBHOOK_URL=https://texts.example/send?***  (environment)\n');
+  expect(shown).toContain('\nAUDIT_CHECKPOINT_URL=https://kept.example/***  (environment)');
+  expect(shown).toContain('\nSMS_WEBHOOK_URL=https://texts.example/?***  (environment)\n');
   expect(shown).not.toMatch(/hidden/);
 });
 

@@ -37,8 +37,10 @@ function shown(name: Name, text: string): string {
   // A default may derive from a URL that is refused for the password in it.
   if (!variableOf(name).secret) return text.replace(/:\/\/[^/@\s]*@/g, '://***@');
   if (!name.endsWith('_URL')) return text === '[]' ? text : '***';
-  // The host of a secret URL is worth seeing; its user, password and query are not.
-  const host = /^([a-z+]+:\/\/)(?:[^@/]*@)?([^@?]*)(\?.*)?$/.exec(text);
-  if (host === null) return '***';
-  return `${host[1]}${text.includes('@') ? '***@' : ''}${host[2]}${host[3] ? '?***' : ''}`;
+  // The host of a secret URL is worth seeing; its user, password and query are not, nor is what alone admits to a webhook: its path.
+  const url = /^([a-z+]+:\/\/)([^@/]*@)?([^@/?]*)([^@?]*)(\?.*)?$/.exec(text);
+  if (url === null) return '***';
+  const [, scheme = '', user, host = '', path = '', query] = url;
+  const told = /^https?:/.test(scheme) && path.length > 1 ? '/***' : path;
+  return `${scheme}${user ? '***@' : ''}${host}${told}${query ? '?***' : ''}`;
 }
