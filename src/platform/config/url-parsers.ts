@@ -109,7 +109,10 @@ export const redirectUri: Parser<string> = value => {
 export const proxies: Parser<number | readonly string[]> = value => {
   if (/^\d+$/.test(value)) {
     const hops = Number(value);
-    if (hops < 1 || hops > 16) throw new Unacceptable('must be 1 to 16 hops, or CIDRs separated by commas');
+    if (hops < 1 || hops > 16)
+      throw new Unacceptable(
+        'must be 1 to 16 hops, or CIDRs separated by commas; without a proxy, leave it out',
+      );
     return hops;
   }
   const parts = value

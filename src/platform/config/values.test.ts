@@ -29,6 +29,12 @@ describe('where requests of ours go', () => {
   });
 });
 
+test('no hops in TRUST_PROXY is no proxy, and its message says how that is written', () => {
+  expect(faultsOf({ TRUST_PROXY: '0' })).toEqual([
+    'TRUST_PROXY must be 1 to 16 hops, or CIDRs separated by commas; without a proxy, leave it out.',
+  ]);
+});
+
 describe('a variable of several parts names every part that is wrong', () => {
   test('RATE_LIMIT', () => {
     const [fault] = faultsOf({
