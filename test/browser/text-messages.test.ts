@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Delivery, startDelivery } from '../../src/delivery/worker.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
-import { freePort } from '../support/authenticator.ts';
+import { freePort } from '../support/free-port.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { PASSWORD, person } from '../support/people.ts';
 import { type SmsProvider, smsProvider } from '../support/sms.ts';

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linkTo } from '../../src/delivery/link.ts';
 import { type TestApp, testApp } from '../support/app.ts';
-import { freePort } from '../support/authenticator.ts';
+import { freePort } from '../support/free-port.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { authorizeAndAsk } from '../support/docs-page.ts';
 import { mailsTo } from '../support/mails.ts';

@@ -4,7 +4,7 @@ import { startDelivery } from '../../src/delivery/worker.ts';
 import { testApp } from '../support/app.ts';
 import { closeAll, closing, receiver, stateOf, until } from '../support/mailing.ts';
 import { person } from '../support/people.ts';
-import { freePort } from '../support/redis.ts';
+import { freePort } from '../support/free-port.ts';
 
 afterEach(closeAll);
 

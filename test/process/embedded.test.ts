@@ -9,7 +9,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { isAlive, readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
-import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
+import { request, type ServiceProcess, startService } from '../support/service.ts';
 
 // The embedded server as an operator meets it: whole processes on one DATA_DIR.
 

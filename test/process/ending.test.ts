@@ -16,7 +16,8 @@ import { sql } from '../../src/platform/sql.ts';
 import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { testDeps } from '../support/deps.ts';
-import { freePort, startService } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
+import { startService } from '../support/service.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 
 // How programs end before they are done: by a signal, a closed terminal, or a reader that has gone.

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
 import { openLog } from '../../src/platform/log.ts';
-import { freePort, request } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
+import { request } from '../support/service.ts';
 
 // What a program does whose output has no room: /dev/full is a disk that always is.
 

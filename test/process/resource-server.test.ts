@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import { pathProxy } from '../support/path-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis.ts';
-import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
+import { request, type ServiceProcess, startService } from '../support/service.ts';
 import { tampered } from '../support/tampered.ts';
 
 const PASSWORD = 'Analytical-engine-1843';

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { freePort } from '../../../test/support/free-port.ts';
 import {
-  freePort,
   hasRedisServer,
   redisForEachTest,
   startRedis,
