@@ -5,9 +5,9 @@ import { renderMail } from '../../src/delivery/render.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { addAuthenticator } from '../support/authenticator.ts';
-import { freePort } from '../support/free-port.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { configWith } from '../support/deps.ts';
+import { freePort } from '../support/free-port.ts';
 import { person } from '../support/people.ts';
 import { expectSound } from '../support/sound-page.ts';
 

@@ -33,23 +33,27 @@ export async function testApp(overrides: Parameters<typeof testDeps>[0] = {}): P
   return {
     app,
     deps,
-    call(method, url, { token, body, form, headers, ip } = {}) {
-      return app.inject({
-        method,
-        url,
-        remoteAddress: ip ?? '127.0.0.1',
-        headers: {
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
-          ...headers,
-        },
-        ...(form !== undefined && { payload: new URLSearchParams(form).toString() }),
-        ...(body !== undefined && { payload: body as object }),
-      });
-    },
+    call: callOf(app),
     async close() {
       await app.close();
       await world.close();
     },
   };
+}
+
+/** What sends a request to an app in this process. */
+export function callOf(app: App): TestApp['call'] {
+  return (method, url, { token, body, form, headers, ip } = {}) =>
+    app.inject({
+      method,
+      url,
+      remoteAddress: ip ?? '127.0.0.1',
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...headers,
+      },
+      ...(form !== undefined && { payload: new URLSearchParams(form).toString() }),
+      ...(body !== undefined && { payload: body as object }),
+    });
 }

@@ -5,12 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../../test/support/free-port.ts';
-import {
-  hasRedisServer,
-  redisForEachTest,
-  startRedis,
-  until,
-} from '../../../test/support/redis.ts';
+import { hasRedisServer, redisForEachTest, startRedis, until } from '../../../test/support/redis.ts';
 import { openLog } from '../log.ts';
 
 const log = openLog('silent');
