@@ -1,6 +1,7 @@
 /** Writes docs/openapi.json from the routes; `--check` only compares, and fails when it is out of date. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type AppDeps, createApp } from '../src/app.ts';
+import { createApp } from '../src/app.ts';
+import type { KeysDeps } from '../src/keys/key-ring.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { loadConfig } from '../src/platform/config/load.ts';
 import { openLog } from '../src/platform/log.ts';
@@ -18,7 +19,7 @@ const world = {
   random: systemRandom,
   cache: openMemoryCache({ clock: systemClock, log }),
 };
-const app = await createApp(world as unknown as AppDeps);
+const app = await createApp(world as unknown as KeysDeps);
 const { body } = await app.inject({ url: '/openapi.json' });
 await app.close();
 const text = `${JSON.stringify(JSON.parse(body), null, 2)}\n`;

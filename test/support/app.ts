@@ -1,13 +1,13 @@
 import type { LightMyRequestResponse } from 'fastify';
-import { type AppDeps, createApp } from '../../src/app.ts';
+import { createApp } from '../../src/app.ts';
 import { ensureTrailKeys } from '../../src/audit/personal-fields.ts';
-import { openKeyRing } from '../../src/keys/key-ring.ts';
+import { type KeysDeps, openKeyRing } from '../../src/keys/key-ring.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { type TestDeps, testDeps } from './deps.ts';
 
 export interface TestApp {
   readonly app: App;
-  readonly deps: AppDeps & TestDeps;
+  readonly deps: KeysDeps & TestDeps;
   /** Sends a request with a JSON body and, where given, a bearer token. */
   call(method: Method, url: string, options?: CallOptions): Promise<LightMyRequestResponse>;
   close(): Promise<void>;
