@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LightMyRequestResponse } from 'fastify';
-import { TOTP } from 'otpauth';
 import type { TestApp } from '../../support/app.ts';
 import { contractApp, type Judge } from '../../support/contract.ts';
 import { type LyingProvider, lyingProvider } from '../../support/lying-provider.ts';
 import { logIn, type Person, person } from '../../support/people.ts';
 import { CLIENT } from '../../support/sign-in-flow.ts';
+import { addTotp } from '../../support/totp.ts';
 
 export type World = TestApp & { readonly judge: Judge };
 
@@ -99,13 +99,7 @@ export async function clientOf(world: World, ...permissions: string[]): Promise<
 /** Somebody with an authenticator app, whose next code is not used yet. */
 export async function withTotp(world: World, options: Parameters<typeof person>[1] = {}) {
   const found = await member(world, options);
-  const { token } = found;
-  const uri: string = (await world.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
-  const code = () =>
-    new TOTP({ secret: new URL(uri).searchParams.get('secret') as string }).generate({
-      timestamp: world.deps.clock.now().getTime(),
-    });
-  await world.call('POST', '/mfa/totp/confirm', { token, body: { code: code() } });
+  const { code } = await addTotp(world, found.token);
   world.deps.clock.advance(30);
   return { ...found, code };
 }
