@@ -1,21 +1,10 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { sql } from '../../../src/platform/sql.ts';
 import { mailsTo } from '../../support/mails.ts';
-import { person } from '../../support/people.ts';
+import { type Member, member, person } from '../../support/people.ts';
 import { type SoftAuthenticator, softAuthenticator } from '../../support/soft-authenticator.ts';
 import { beginTotp } from '../../support/totp.ts';
-import {
-  admin,
-  fresh,
-  type Member,
-  member,
-  mfaTokenOf,
-  NOBODY,
-  oneText,
-  type Recipes,
-  type World,
-  withTotp,
-} from './stage.ts';
+import { admin, fresh, mfaTokenOf, NOBODY, oneText, type Recipes, type World, withTotp } from './stage.ts';
 
 const KENYAN = '+254712345678';
 const enrolPhone = (world: World, token: string, phone_number = KENYAN) =>

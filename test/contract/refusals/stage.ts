@@ -3,16 +3,11 @@ import type { LightMyRequestResponse } from 'fastify';
 import type { TestApp } from '../../support/app.ts';
 import { contractApp, type Judge } from '../../support/contract.ts';
 import { type LyingProvider, lyingProvider } from '../../support/lying-provider.ts';
-import { logIn, type Person, person } from '../../support/people.ts';
+import { type Member, member, type Person, type person } from '../../support/people.ts';
 import { CLIENT } from '../../support/sign-in-flow.ts';
 import { addTotp } from '../../support/totp.ts';
 
 export type World = TestApp & { readonly judge: Judge };
-
-export interface Member {
-  readonly who: Person;
-  readonly token: string;
-}
 
 /** Where refusals are reached: the service with every feature on, and variants of it. */
 export interface Stage {
@@ -66,12 +61,6 @@ export async function openStage(): Promise<Stage> {
 function onTime(world: World): World {
   world.deps.clock.set(new Date());
   return world;
-}
-
-/** Somebody who has just logged in. */
-export async function member(world: World, options: Parameters<typeof person>[1] = {}): Promise<Member> {
-  const who = await person(world, options);
-  return { who, token: (await logIn(world, who)).access_token };
 }
 
 export const admin = (world: World): Promise<Member> => member(world, { roles: ['admin'] });
