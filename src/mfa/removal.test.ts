@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo as outboxOf } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { addTotp } from '../../test/support/totp.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
@@ -23,9 +23,10 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 async function withTotp(roles: string[] = [], { verified = true } = {}) {
-  const who = await person(service, { roles, verified });
-  const { access_token: token } = await logIn(service, who);
-  return { who, token, ...(await addTotp(service, token)) };
+  const { who, token } = await member(service, { roles, verified });
+  const app = await addTotp(service, token);
+  service.deps.clock.advance(30);
+  return { who, token, ...app };
 }
 
 const login = ({ email, password }: Person) =>
