@@ -1,6 +1,6 @@
 import { COMMIT_ROWS, commitsBy, commitsPerSecond, insertCommitRows } from './ceilings.ts';
 import { logout, refresh, request, whoAmI } from './people.ts';
-import { type Finding, percent, perSecond } from './report.ts';
+import { againstFew, type Finding, percent, perSecond } from './report.ts';
 import { interleave, partOf, type Rate } from './trial.ts';
 import { LIVE, loaded, type Populated, type World } from './world.ts';
 
@@ -125,21 +125,6 @@ export async function measureWrites(world: World): Promise<Finding[]> {
       ];
     }),
   );
-}
-
-function againstFew(
-  finding: Pick<Finding, 'database' | 'operation' | 'measured'>,
-  rate: Rate,
-  few: Rate,
-): Finding {
-  const part = partOf(few, rate);
-  return {
-    ...finding,
-    ceiling: `${perSecond(few.perSecond)} with few users`,
-    ratio: part,
-    target: '≥ 85 %',
-    met: part >= 0.85,
-  };
 }
 
 const spent = (rate: Rate) => `${perSecond(rate.perSecond)}, ${rate.cpu.toFixed(0)} µs CPU`;

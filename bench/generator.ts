@@ -1,5 +1,6 @@
 /** The load, in a process of its own: raw keep-alive sockets, since a full HTTP client would cost more than the server. */
 import { connect, type Socket } from 'node:net';
+import { request } from './people.ts';
 
 /** What to send. */
 export interface Job {
@@ -167,19 +168,15 @@ function openLine(port: number, note: (status: number, dueAt: number) => void, o
 
 function refreshAgain(body: string): string {
   const { refresh_token } = JSON.parse(body) as { refresh_token: string };
-  return post('/refresh-token', { refresh_token });
+  return request('POST', '/refresh-token', { json: { refresh_token } });
 }
 
 // What an answer to step 1 of a sign-up leads to, if the job says so.
 function secondStep({ signup }: Job, body: string): string | undefined {
   if (signup === undefined || !body.includes('"signup_token"')) return undefined;
   const { email, signup_token } = JSON.parse(body) as { email: string; signup_token: string };
-  return post('/signup/set-password', { email, signup_token, password: signup, confirm_password: signup });
-}
-
-function post(path: string, body: object): string {
-  const json = JSON.stringify(body);
-  return `POST ${path} HTTP/1.1\r\nhost: localhost:8000\r\nuser-agent: bench\r\ncontent-type: application/json\r\ncontent-length: ${json.length}\r\n\r\n${json}`;
+  const json = { email, signup_token, password: signup, confirm_password: signup };
+  return request('POST', '/signup/set-password', { json });
 }
 
 process.on('message', (job: Job) => {

@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { hashesPerSecond } from './ceilings.ts';
 import { login, PASSWORD, request } from './people.ts';
-import type { Generator, Server } from './processes.ts';
-import { startService } from './processes.ts';
-import { type Finding, perSecond } from './report.ts';
+import { type Server, startService } from './processes.ts';
+import { againstFew, type Finding, perSecond } from './report.ts';
 import { interleave, partOf, type Rate, type Subject } from './trial.ts';
 import { loaded, type Populated, type World } from './world.ts';
 
@@ -65,17 +64,8 @@ export async function measureHashed(world: World): Promise<Finding[]> {
       const rate = rates.get(`login ${users}`) as Rate;
       const finding = compared(`login, ${load}, ${users.toLocaleString('en')} users`, rate, share);
       findings.push(finding);
-      if (index > 0) {
-        const part = partOf(few, rate);
-        findings.push({
-          ...finding,
-          ceiling: `${perSecond(few.perSecond)} with few users`,
-          ratio: part,
-          target: '≥ 85 %',
-          met: part >= 0.85,
-          note: `${availableParallelism()} cores`,
-        });
-      }
+      if (index > 0)
+        findings.push({ ...againstFew(finding, rate, few), note: `${availableParallelism()} cores` });
     }
     findings.push(compared(`sign-up, whole flow, ${load}`, rates.get('sign-up') as Rate, 0.85));
   }
@@ -92,31 +82,23 @@ let newcomers = 0;
 
 /** Both steps of a sign-up, by as many newcomers at once as there are connections. */
 function signups(
-  { generator, pace }: { generator: Generator; pace: { seconds: number } },
+  at: Parameters<typeof loaded>[1],
   server: Server,
   { algorithm, connections }: { algorithm: string; connections: number },
 ): Subject {
+  const steps = loaded('sign-up', at, server, async () => ({
+    connections,
+    requests: Array.from({ length: 2000 }, () =>
+      firstStep(`newcomer${newcomers++}.${algorithm}@example.net`),
+    ),
+    signup: PASSWORD,
+  }));
   return {
-    name: 'sign-up',
-    async round() {
-      const before = server.cpu();
-      const outcome = await generator.run({
-        port: server.port,
-        connections,
-        seconds: pace.seconds,
-        requests: Array.from({ length: 2000 }, () =>
-          firstStep(`newcomer${newcomers++}.${algorithm}@example.net`),
-        ),
-        signup: PASSWORD,
-      });
-      if (Object.keys(outcome.statuses).some(status => status !== '200')) {
-        throw new Error(`sign-up answered ${JSON.stringify(outcome.statuses)}`);
-      }
-      // Two requests make one sign-up.
-      return {
-        perSecond: outcome.perSecond / 2,
-        cpu: ((server.cpu() - before) * 2e6) / outcome.count,
-      };
+    ...steps,
+    // Two requests make one sign-up.
+    round: async () => {
+      const { perSecond, cpu } = await steps.round();
+      return { perSecond: perSecond / 2, cpu: cpu * 2 };
     },
   };
 }

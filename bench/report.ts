@@ -1,3 +1,5 @@
+import { partOf, type Rate } from './trial.ts';
+
 /** One line of the table. */
 export interface Finding {
   readonly database: string;
@@ -39,6 +41,22 @@ function cells({ database, operation, measured, ceiling, ratio, target, met, not
 }
 
 export const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
+
+/** The same operation among many users, against its own rate among few. */
+export function againstFew(
+  finding: Pick<Finding, 'database' | 'operation' | 'measured'>,
+  rate: Rate,
+  few: Rate,
+): Finding {
+  const part = partOf(few, rate);
+  return {
+    ...finding,
+    ceiling: `${perSecond(few.perSecond)} with few users`,
+    ratio: part,
+    target: '≥ 85 %',
+    met: part >= 0.85,
+  };
+}
 
 /** `12,345/s`, or `161.2/s` below a thousand. */
 export function perSecond(rate: number): string {

@@ -17,7 +17,8 @@ import { type Finding, table } from './report.ts';
 import { CORES, pin, pinPostgres } from './split.ts';
 import { openWorld, type Populated, type World } from './world.ts';
 
-const MEASURES: Readonly<Record<string, (world: World) => Promise<Finding[]>>> = {
+type Measure = (world: World) => Promise<Finding[]>;
+const MEASURES: Readonly<Record<string, Measure>> = {
   'who-am-i': measureWhoAmI,
   writes: measureWrites,
   hashed: measureHashed,
@@ -40,6 +41,8 @@ const { values } = parseArgs({
 });
 const { split } = values;
 const wanted = values.only?.split(',') ?? (split ? ['who-am-i', 'writes'] : Object.keys(MEASURES));
+if (wanted.some(name => MEASURES[name] === undefined))
+  throw new Error(`--only takes ${Object.keys(MEASURES).join(', ')}`);
 const pace = {
   rounds: Number(values.rounds ?? (values.quick ? 3 : 4)),
   seconds: Number(values.seconds ?? (values.quick ? 2 : 3)),
@@ -71,11 +74,9 @@ for (const open of places) {
     try {
       if (split) unpin = await pinPostgres(url, CORES.rest);
       for (const name of wanted) {
-        const measure = MEASURES[name];
-        if (measure === undefined) throw new Error(`--only takes ${Object.keys(MEASURES).join(', ')}`);
         process.stderr.write(`${place.name}: ${name}\n`);
         // What the others measured in a quarter of an hour is not lost with it.
-        const found = await measure(world).catch((error: unknown) => {
+        const found = await (MEASURES[name] as Measure)(world).catch((error: unknown) => {
           process.stderr.write(`${place.name}: ${name} failed: ${inspect(error)}\n`);
           process.exitCode = 1;
           return [];

@@ -1,25 +1,14 @@
-/**
- * Writes the pages of docs/ that list what the code has: errors, audit events, commands. `--check` only compares, and fails
- * when one is out of date.
- */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** Writes the pages of docs/ that list what the code has: errors, audit events, commands. `--check` only compares them. */
 import type { Command } from 'commander';
 import { eventTypes } from '../src/audit/event-type.ts';
 import { operatorCommands } from '../src/operator-commands.ts';
 import { problems } from '../src/platform/problems.ts';
+import { keepUpToDate } from './generated.ts';
 
-const pages = { errors: errorsPage(), events: eventsPage(), commands: commandsPage() };
-
-const stale = Object.entries(pages)
-  .map(([name, text]) => ({ name: `docs/${name}.md`, text }))
-  .filter(({ name, text }) => text !== read(name));
-if (!process.argv.includes('--check')) {
-  for (const { name, text } of stale) writeFileSync(placeOf(name), text);
-} else if (stale.length > 0) {
-  const names = stale.map(({ name }) => name).join(' and ');
-  process.stderr.write(`${names} not up to date: run node scripts/lists.ts\n`);
-  process.exitCode = 1;
-}
+keepUpToDate(
+  { 'docs/errors.md': errorsPage(), 'docs/events.md': eventsPage(), 'docs/commands.md': commandsPage() },
+  'lists.ts',
+);
 
 function errorsPage(): string {
   const rows = Object.entries<{ status: number; message: string; oauth?: string }>(problems).map(
@@ -89,16 +78,4 @@ function rowOf(path: readonly string[], command: Command): string {
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|');
-}
-
-function placeOf(name: string): URL {
-  return new URL(`../${name}`, import.meta.url);
-}
-
-function read(name: string): string | null {
-  try {
-    return readFileSync(placeOf(name), 'utf8');
-  } catch {
-    return null;
-  }
 }

@@ -1,13 +1,13 @@
-/** Writes docs/openapi.json from the routes; `--check` only compares, and fails when it is out of date. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { type AppDeps, createApp } from '../src/app.ts';
+/** Writes docs/openapi.json from the routes; `--check` only compares it. */
+import { createApp } from '../src/app.ts';
+import type { KeysDeps } from '../src/keys/key-ring.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { loadConfig } from '../src/platform/config/load.ts';
 import { openLog } from '../src/platform/log.ts';
 import { openMemoryCache } from '../src/platform/memory-cache.ts';
 import { systemRandom } from '../src/platform/random.ts';
+import { keepUpToDate } from './generated.ts';
 
-const path = new URL('../docs/openapi.json', import.meta.url);
 // The document depends on what is declared, not on a world: no route is called but the one that shows it.
 const { config } = loadConfig({ env: {}, envFile: 'none' });
 const log = openLog('silent');
@@ -18,13 +18,7 @@ const world = {
   random: systemRandom,
   cache: openMemoryCache({ clock: systemClock, log }),
 };
-const app = await createApp(world as unknown as AppDeps);
+const app = await createApp(world as unknown as KeysDeps);
 const { body } = await app.inject({ url: '/openapi.json' });
 await app.close();
-const text = `${JSON.stringify(JSON.parse(body), null, 2)}\n`;
-if (!process.argv.includes('--check')) {
-  writeFileSync(path, text);
-} else if (readFileSync(path, 'utf8') !== text) {
-  process.stderr.write('docs/openapi.json is out of date: run node scripts/openapi.ts\n');
-  process.exit(1);
-}
+keepUpToDate({ 'docs/openapi.json': `${JSON.stringify(JSON.parse(body), null, 2)}\n` }, 'openapi.ts');

@@ -6,10 +6,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findFreePort } from '../src/platform/http/listen.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const asRoot = process.getuid?.() === 0;
@@ -66,7 +66,7 @@ try {
 
 /** Starts the CMD, waits for the HEALTHCHECK, looks at the cache, and stops it. */
 async function serve(run: string, user: User, image: Record<string, string>): Promise<void> {
-  const port = await freePort();
+  const port = await findFreePort('127.0.0.1');
   const env = { PATH: environment.PATH, ...image, HOST: '127.0.0.1', PORT: String(port) };
   const command = JSON.parse(/^CMD (\[.*\])$/m.exec(run)?.[1] ?? '[]') as string[];
   say(`CMD ${command.join(' ')}`);
@@ -166,14 +166,6 @@ async function untilHealthy(
     await sleep(200);
   }
   throw new Error('the health check never passed');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address() as { port: number };
-  server.close();
-  return address.port;
 }
 
 // Where npm fetches from is this machine's matter.

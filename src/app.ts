@@ -37,9 +37,6 @@ import { routes as signupPasskeyRoutes } from './signup/passkey-routes.ts';
 import { routes as signupRoutes } from './signup/routes.ts';
 import { checkRate, limitAccount } from './throttle/rate-limits.ts';
 
-/** The world with everything that a route may need. */
-export type AppDeps = KeysDeps;
-
 /** Every route of the service, in the order of the documentation. */
 const modules = [
   signupRoutes,
@@ -52,7 +49,7 @@ const modules = [
   sessionRoutes,
   passwordRoutes,
   profileRoutes,
-  async (app: App, deps: AppDeps) => {
+  async (app: App, deps: KeysDeps) => {
     refuseVisitors(app, deps);
     await redirectRoutes(app, deps);
   },
@@ -77,7 +74,7 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 /** The service: its conventions, its guards and its routes, ready to listen or to be called in process. */
 export async function createApp(
-  deps: AppDeps,
+  deps: KeysDeps,
   options: Pick<HttpOptions, 'tls' | 'patience'> = {},
 ): Promise<App> {
   const app = createHttp({ ...deps, ...options });

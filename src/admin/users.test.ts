@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { logIn, type Member, member, person } from '../../test/support/people.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -10,20 +10,10 @@ let admin: Member;
 
 beforeAll(async () => {
   world = await testApp();
-  admin = await member(['admin']);
+  admin = await member(world, { roles: ['admin'] });
   await role('helper', ['users:read', 'users:write', 'sessions:revoke', 'roles:write']);
 });
 afterAll(() => world.close());
-
-interface Member {
-  who: Person;
-  token: string;
-}
-
-async function member(roles: string[] = []): Promise<Member> {
-  const who = await person(world, { roles });
-  return { who, token: (await logIn(world, who)).access_token };
-}
 
 const role = (name: string, permissions: string[]) =>
   world.call('POST', '/roles', { token: admin.token, body: { name, permissions } });
@@ -69,14 +59,14 @@ describe('accounts by an administrator', () => {
   test.each([{ email: 'x@example.com' }, { username: 'x' }, { password: 'x' }, { roles: ['admin'] }])(
     'an administrator cannot change %j of another',
     async body => {
-      const ada = await member();
+      const ada = await member(world);
       const answer = await world.call('PATCH', `/users/${ada.who.id}`, { token: admin.token, body });
       expect([answer.statusCode, answer.json().detail[0].type]).toEqual([422, 'extra_forbidden']);
     },
   );
 
   test('disabling ends every session at once and keeps the person out; enabling lets them in again', async () => {
-    const ada = await member();
+    const ada = await member(world);
     const refresh = (await logIn(world, ada.who)).refresh_token;
     const answer = await world.call('PATCH', `/users/${ada.who.id}`, {
       token: admin.token,
@@ -95,7 +85,7 @@ describe('accounts by an administrator', () => {
   });
 
   test('logout, unlock, password reset and removal do what they say', async () => {
-    const ada = await member();
+    const ada = await member(world);
     const at = (act: string) => world.call('POST', `/users/${ada.who.id}/${act}`, { token: admin.token });
     expect((await at('logout')).statusCode).toBe(204);
     expect((await world.call('GET', '/users/me', { token: ada.token })).statusCode).toBe(401);
@@ -196,7 +186,7 @@ describe('nobody acts on somebody who holds more', () => {
     ['POST', '/unlock', undefined],
     ['POST', '/password-reset', undefined],
   ] as const)('%s /users/{id}%s %j', async (method, path, body) => {
-    const helper = await member(['helper']);
+    const helper = await member(world, { roles: ['helper'] });
     const answer = await world.call(method, `/users/${admin.who.id}${path}`, { token: helper.token, body });
     expect([answer.statusCode, answer.json().code]).toEqual([403, 'target_outranks_caller']);
     expect((await world.call('GET', '/users/me', { token: admin.token })).json()).toMatchObject({
@@ -206,8 +196,8 @@ describe('nobody acts on somebody who holds more', () => {
   });
 
   test('nobody grants a role that holds what they lack, to others, to themselves, or to a new account', async () => {
-    const helper = await member(['helper']);
-    const ada = await member();
+    const helper = await member(world, { roles: ['helper'] });
+    const ada = await member(world);
     for (const id of [ada.who.id, helper.who.id]) {
       const answer = await world.call('PUT', `/users/${id}/roles`, {
         token: helper.token,
@@ -231,7 +221,7 @@ describe('nobody acts on somebody who holds more', () => {
   });
 
   test('granting roles needs a recent login', async () => {
-    const [boss, ada] = [await member(['admin']), await member()];
+    const [boss, ada] = [await member(world, { roles: ['admin'] }), await member(world)];
     world.deps.clock.advance(601);
     const answer = await world.call('PUT', `/users/${ada.who.id}/roles`, {
       token: boss.token,
@@ -246,7 +236,7 @@ describe('nobody acts on somebody who holds more', () => {
 describe('the last administrator stays', () => {
   test('of two who demote each other at once, one stays; nor can the last be disabled, removed or leave', async () => {
     for (let round = 0; round < 5; round++) {
-      const other = await member(['admin']);
+      const other = await member(world, { roles: ['admin'] });
       const demote = (by: Member, whom: Member) =>
         world.call('PUT', `/users/${whom.who.id}/roles`, { token: by.token, body: { roles: ['user'] } });
       const answers = await Promise.all([demote(admin, other), demote(other, admin)]);
@@ -281,7 +271,7 @@ describe('the last administrator stays', () => {
   });
 
   test('two disabled at once, one by the other: an administrator who may log in remains', async () => {
-    const other = await member(['admin']);
+    const other = await member(world, { roles: ['admin'] });
     const disable = (by: Member, whom: Member) =>
       world.call('PATCH', `/users/${whom.who.id}`, { token: by.token, body: { disabled: true } });
     const answers = await Promise.all([disable(admin, other), disable(other, admin)]);

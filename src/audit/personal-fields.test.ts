@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { writeFormerEvent } from '../../test/support/former-event.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { openDatabase, type Sql } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
@@ -51,21 +52,12 @@ async function opened(work: (tx: Sql) => Promise<void>) {
   };
 }
 
-/** Until somebody waits for a lock of an open transaction. */
-async function untilWaiting(): Promise<void> {
-  const waiting = () =>
-    deps.db.row(
-      sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-  while ((await waiting()) === null);
-}
-
 test.each(['commit', 'rollback'] as const)(
   'two first events at once have one secret, where the first of them ends in a %s',
   async ending => {
     const first = await opened(tx => happens('192.0.2.1', tx));
     const second = happens('192.0.2.2');
-    await untilWaiting();
+    await waitingForLock(deps.db);
     await first[ending]();
     await second;
     await happens('192.0.2.3');
@@ -96,7 +88,7 @@ test('first events of several people that are written together have a secret for
 test('an erasure that is under way is waited for, and nothing personal is kept after it', async () => {
   const erasure = await opened(tx => erasePerson(deps, tx, userId));
   const meanwhile = happens('192.0.2.1');
-  await untilWaiting();
+  await waitingForLock(deps.db);
   await erasure.commit();
   await meanwhile;
   expect(await deps.db.rows(sql`select personal_sealed from audit_events`)).toEqual([

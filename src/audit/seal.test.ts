@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { settle } from '../../test/support/settle.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { openDatabase, type Sql, type Tx } from '../platform/database.ts';
 import { Fragment, sql } from '../platform/sql.ts';
 import { insertEvent, prepareEvent, recordEvent } from './record.ts';
@@ -261,11 +262,10 @@ test('who may call the function begins no epoch that the sealer would not begin:
   // Neither an event of the caller's own transaction is ahead, nor one that is written while the function runs.
   const both = (tx: Tx) => recordEvent(deps, tx, event(1)).then(() => begin(tx, 2));
   await expect(deps.db.transaction(both)).rejects.toThrow('does not begin');
-  const waiting = sql`select from pg_locks where not granted and relation = 'audit_batches'::regclass`;
   const { meanwhile } = await deps.db.transaction(async tx => {
     await tx.run(sql`lock table audit_batches in access exclusive mode`);
     const meanwhile = begin(deps.db, 2).catch(String);
-    await expect.poll(() => tx.row(waiting)).not.toBe(null);
+    await waitingForLock(deps.db);
     await write(2);
     return { meanwhile };
   });

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { TestDeps } from '../../test/support/deps.ts';
 import { closeAll, deliver, entries, queue, receiver, until, world } from '../../test/support/mailing.ts';
 import { smtpReceiver } from '../../test/support/smtp.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
 
 afterEach(closeAll);
@@ -35,10 +36,7 @@ test('nor what is being written down when the clock is put back', async () => {
   await deps.db.transaction(async tx => {
     await tx.row(sql`select pg_advisory_xact_lock(1)`);
     deliver(deps);
-    await until(() =>
-      deps.db.row(sql`select from pg_locks where not granted and locktype = 'advisory'
-      and database = (select oid from pg_database where datname = current_database())`),
-    );
+    await waitingForLock(deps.db);
     deps.clock.advance(-3600);
     await new Promise(resolve => setTimeout(resolve, 300));
   });

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { movableClock, testDeps } from '../../test/support/deps.ts';
-import { freePort } from '../../test/support/redis.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { smsProvider } from '../../test/support/sms.ts';
 import { addSeconds } from '../platform/clock.ts';
 import { enqueueMail, enqueueSms } from './enqueue.ts';

@@ -1,11 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import {
-  endlessReplies,
-  type ReceivedMail,
-  smtpReceiver,
-  smtpReply,
-  testCertificate,
-} from '../../test/support/smtp.ts';
+import { pem } from '../../test/support/pem.ts';
+import { endlessReplies, type ReceivedMail, smtpReceiver, smtpReply } from '../../test/support/smtp.ts';
 import { openSmtp } from './smtp.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];
@@ -54,7 +49,7 @@ test('a sender is named as MAIL_FROM says, with brackets and backslashes in the 
   ]);
 });
 
-const ca = encodeURIComponent(testCertificate);
+const ca = encodeURIComponent(pem('localhost.crt'));
 
 test('STARTTLS is taken where it is offered, self-signed or not, when plain text would do too', async () => {
   const { smtp, failure } = await sendTo({ starttls: true }, port => `smtp://127.0.0.1:${port}`);

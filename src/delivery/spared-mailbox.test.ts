@@ -1,8 +1,8 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, member, PASSWORD, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 
 // What anybody with accounts can have mailed to a mailbox that is not theirs.
 
@@ -59,10 +59,7 @@ test('an unproven mailbox gets twenty notices an hour, a reset all the same, and
   const notices = async (verified: boolean) => {
     const who = await person(world, { verified });
     const token = (await logIn(world, who)).access_token;
-    const { otpauth_uri } = (await world.call('POST', '/mfa/totp', { token })).json();
-    const totp = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' });
-    const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
-    await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
+    await addTotp(world, token);
     for (let count = 0; count < 30; count++) await world.call('POST', '/mfa/recovery-codes', { token });
     await world.call('POST', '/password-reset/request', { body: { email: who.email } });
     const all = await mailsTo(world, who.email);

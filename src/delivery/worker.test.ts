@@ -15,6 +15,7 @@ import {
   world,
 } from '../../test/support/mailing.ts';
 import { endlessReplies, type SmtpReceiver, smtpReceiver } from '../../test/support/smtp.ts';
+import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { Problem } from '../platform/problems.ts';
 import { sql } from '../platform/sql.ts';
 import { enqueueMail } from './enqueue.ts';
@@ -188,15 +189,11 @@ test('killed between the 250 and the commit: at most one duplicate, with the sam
     await tx.row(sql`select from outbox for update`);
     release();
     await smtp.received(1);
-    await until(() =>
-      deps.db.row(
-        sql`select pid from pg_stat_activity where wait_event_type = 'Lock' and query like 'update outbox set sent_at%'`,
-      ),
-    );
+    await waitingForLock(deps.db);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    await deps.db.run(sql`select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'
-      and query like 'update outbox set sent_at%'`);
+    await deps.db.run(sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`);
   });
   expect(await stateOf(deps, 'twice@example.com')).toBe('sending');
   deliver(deps);

@@ -3,19 +3,18 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pem } from '../../test/support/pem.ts';
 import { systemClock } from '../platform/clock.ts';
 import { issuerOf } from './issuer.ts';
 import type { ProviderKind } from './provider.ts';
 
-const pem = (name: string) =>
-  readFileSync(new URL(`../../test/support/tls/${name}`, import.meta.url), 'utf8');
 const trusted = getCACertificates('default');
 
 let server: Server;
 beforeAll(async () => {
-  const cert = pem('localhost.crt');
+  const cert = readFileSync(pem('localhost.crt'));
   setDefaultCACertificates([cert]);
-  server = createServer({ cert, key: pem('localhost.key') }).listen(0, '127.0.0.1');
+  server = createServer({ cert, key: readFileSync(pem('localhost.key')) }).listen(0, '127.0.0.1');
   await new Promise(resolve => server.once('listening', resolve));
 });
 afterAll(() => {

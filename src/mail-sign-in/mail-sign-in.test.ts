@@ -1,8 +1,8 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
 
@@ -232,10 +232,8 @@ test('a second factor is asked after it, and a disabled account gets nothing', a
 test('the tokens name each way of proof once, also where an app shows a code after the mailed one', async () => {
   const ada = await person(service);
   const { access_token: token } = await logIn(service, ada);
-  const { secret } = (await service.call('POST', '/mfa/totp', { token })).json();
   const { clock, keys } = service.deps;
-  const shown = () => new TOTP({ secret }).generate({ timestamp: clock.now().getTime() });
-  await service.call('POST', '/mfa/totp/confirm', { token, body: { code: shown() } });
+  const { code: shown } = await addTotp(service, token);
   clock.advance(60);
   const { request_token, code } = await ask(ada.email);
   const { mfa_token } = (await verify({ request_token, code })).json();

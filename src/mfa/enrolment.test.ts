@@ -1,8 +1,8 @@
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type Member, member } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { addTotp, beginTotp } from '../../test/support/totp.ts';
 import { sql } from '../platform/sql.ts';
 import { lockoutsOf } from '../throttle/lockout.ts';
 
@@ -16,17 +16,9 @@ const post = (url: string, { token }: Member, body?: object) => service.call('PO
 const login = ({ who: { email, password } }: Member) =>
   service.call('POST', '/token', { form: { username: email, password } });
 
-/** Begins to set up an app, and gives a code of it. */
-async function begin(ada: Member): Promise<string> {
-  const { secret } = (await post('/mfa/totp', ada)).json();
-  const timestamp = service.deps.clock.now().getTime();
-  return new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp });
-}
-
 async function withTotp(): Promise<Member> {
   const ada = await member(service);
-  const confirmed = await post('/mfa/totp/confirm', ada, { code: await begin(ada) });
-  expect(confirmed.statusCode, confirmed.body).toBe(200);
+  await addTotp(service, ada.token);
   return ada;
 }
 
@@ -39,7 +31,7 @@ async function addPasskey(ada: Member): Promise<void> {
 
 test('an app that waits to be confirmed is not asked for, and is worth no recovery codes', async () => {
   const ada = await member(service);
-  await begin(ada);
+  await beginTotp(service, ada.token);
   expect((await service.call('GET', '/mfa', { token: ada.token })).json().factors).toEqual([]);
   expect((await post('/mfa/recovery-codes', ada)).json().code).toBe('factor_not_found');
   expect((await login(ada)).statusCode).toBe(200);
@@ -47,7 +39,7 @@ test('an app that waits to be confirmed is not asked for, and is worth no recove
 
 test('of several confirmations at once one is answered with codes, and those are good', async () => {
   const ada = await member(service);
-  const code = await begin(ada);
+  const code = (await beginTotp(service, ada.token))();
   const answers = await Promise.all([1, 2, 3].map(() => post('/mfa/totp/confirm', ada, { code })));
   const won = answers.filter(({ statusCode }) => statusCode === 200);
   expect(won).toHaveLength(1);
@@ -59,7 +51,7 @@ test('of several confirmations at once one is answered with codes, and those are
 
 test('the right code of a new app forgets the wrong ones before it', async () => {
   const ada = await member(service);
-  const code = await begin(ada);
+  const code = (await beginTotp(service, ada.token))();
   for (const tried of ['000000', '000001', '000002'])
     expect((await post('/mfa/totp/confirm', ada, { code: tried })).json().code).toBe('invalid_mfa_code');
   expect((await post('/mfa/totp/confirm', ada, { code })).statusCode).toBe(200);

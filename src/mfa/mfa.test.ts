@@ -1,9 +1,8 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
-import { addSeconds } from '../platform/clock.ts';
+import { logIn, member, type Person, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -12,97 +11,66 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const codeAt = (uri: string, at: Date) => {
-  const { secret } = Object.fromEntries(new URL(uri).searchParams) as { secret: string };
-  return new TOTP({ secret }).generate({ timestamp: at.getTime() });
-};
-
-async function withTotp(): Promise<{ who: Person; uri: string; codes: string[]; token: string }> {
-  const who = await person(service);
-  const { access_token: token } = await logIn(service, who);
-  const enrolment = (await service.call('POST', '/mfa/totp', { token })).json();
-  expect(enrolment.qr_svg).toMatch(/^<svg/);
-  const uri: string = enrolment.otpauth_uri;
-  const confirmed = await service.call('POST', '/mfa/totp/confirm', {
-    token,
-    body: { code: codeAt(uri, service.deps.clock.now()) },
-  });
-  expect(confirmed.statusCode, confirmed.body).toBe(200);
+async function withTotp() {
+  const { who, token } = await member(service);
+  const app = await addTotp(service, token);
   service.deps.clock.advance(30);
-  return { who, uri, codes: confirmed.json().recovery_codes, token };
+  return { who, token, ...app };
 }
 
+const answer = (mfa_token: string, code: string | undefined, factor: 'totp' | 'recovery_code' = 'totp') =>
+  service.call('POST', '/token/mfa', { body: { mfa_token, factor, code } });
+
 async function demand(who: Person): Promise<string> {
-  const answer = await service.call('POST', '/token', {
+  const login = await service.call('POST', '/token', {
     form: { username: who.email, password: who.password },
   });
-  expect(answer.statusCode).toBe(401);
-  expect(answer.json()).toMatchObject({ code: 'mfa_required', error: 'mfa_required' });
-  return answer.json().mfa_token;
+  expect(login.statusCode).toBe(401);
+  expect(login.json()).toMatchObject({ code: 'mfa_required', error: 'mfa_required' });
+  return login.json().mfa_token;
 }
 
 test('a login with an authenticator app needs a code of it, and says so in amr', async () => {
-  const { who, uri, codes } = await withTotp();
-  expect(codes).toHaveLength(10);
-  const mfaToken = await demand(who);
-  const answer = await service.call('POST', '/token/mfa', {
-    body: { mfa_token: mfaToken, factor: 'totp', code: codeAt(uri, service.deps.clock.now()) },
-  });
-  expect(answer.statusCode, answer.body).toBe(200);
-  expect(service.deps.keys.verify(answer.json().access_token)).toHaveProperty('amr', ['pwd', 'otp', 'mfa']);
+  const { who, code, recoveryCodes } = await withTotp();
+  expect(recoveryCodes).toHaveLength(10);
+  const login = await answer(await demand(who), code());
+  expect(login.statusCode, login.body).toBe(200);
+  expect(service.deps.keys.verify(login.json().access_token)).toHaveProperty('amr', ['pwd', 'otp', 'mfa']);
   const events = await service.deps.db.rows<{ type: string }>(sql`
     select type from audit_events where user_id = ${who.id}::uuid order by created_at desc, id desc limit 3`);
   expect(events.map(({ type }) => type)).toEqual(['device.added', 'login.succeeded', 'mfa.challenged']);
 });
 
 test('of several right codes that answer one demand at once, one gets in', async () => {
-  const { who, codes } = await withTotp();
-  const mfa_token = await demand(who);
+  const { who, recoveryCodes } = await withTotp();
+  const mfaToken = await demand(who);
   const answers = await Promise.all(
-    codes
-      .slice(0, 3)
-      .map((code: string) =>
-        service.call('POST', '/token/mfa', { body: { mfa_token, factor: 'recovery_code', code } }),
-      ),
+    recoveryCodes.slice(0, 3).map(code => answer(mfaToken, code, 'recovery_code')),
   );
-  const verdicts = answers.map(answer => String(answer.json().code ?? answer.statusCode));
+  const verdicts = answers.map(each => String(each.json().code ?? each.statusCode));
   expect(verdicts.toSorted()).toEqual(['200', 'invalid_mfa_token', 'invalid_mfa_token']);
 });
 
 test('of ten submits of one code at once, one gets in (RFC 6238 §5.2)', async () => {
-  const { who, uri } = await withTotp();
+  const { who, code } = await withTotp();
   const tokens = await Promise.all(Array.from({ length: 5 }, () => demand(who)));
-  const code = codeAt(uri, service.deps.clock.now());
-  const answers = await Promise.all(
-    [...tokens, ...tokens].map(mfa_token =>
-      service.call('POST', '/token/mfa', { body: { mfa_token, factor: 'totp', code } }),
-    ),
-  );
+  const answers = await Promise.all([...tokens, ...tokens].map(token => answer(token, code())));
   expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
 });
 
 test('a code of the step that confirmed the app is spent', async () => {
-  const { who, uri } = await withTotp();
+  const { who, code } = await withTotp();
   service.deps.clock.advance(-30);
-  const code = codeAt(uri, service.deps.clock.now());
-  const answer = await service.call('POST', '/token/mfa', {
-    body: { mfa_token: await demand(who), factor: 'totp', code },
-  });
-  expect(answer.json().code).toBe('invalid_mfa_code');
+  expect((await answer(await demand(who), code())).json().code).toBe('invalid_mfa_code');
   service.deps.clock.advance(30);
 });
 
 test('each step of the window is good once, in any order', async () => {
-  const { who, uri } = await withTotp();
+  const { who, code } = await withTotp();
   service.deps.clock.advance(90);
-  const submit = async (delta: number) => {
-    const at = new Date(service.deps.clock.now().getTime() + delta * 30_000);
-    const body = { mfa_token: await demand(who), factor: 'totp', code: codeAt(uri, at) };
-    return (await service.call('POST', '/token/mfa', { body })).statusCode;
-  };
-  const inTurn = async (deltas: number[]) => {
+  const inTurn = async (steps: number[]) => {
     const statuses: number[] = [];
-    for (const delta of deltas) statuses.push(await submit(delta));
+    for (const step of steps) statuses.push((await answer(await demand(who), code(step * 30))).statusCode);
     return statuses;
   };
   expect(await inTurn([2, 1, 0, -1, -2])).toEqual([401, 200, 200, 200, 401]);
@@ -114,54 +82,34 @@ test('each step of the window is good once, in any order', async () => {
 });
 
 test('nor is a step good again behind one that a replica of the version before has spent, which knows the last one only', async () => {
-  const { who, uri } = await withTotp();
+  const { who, code } = await withTotp();
   service.deps.clock.advance(90);
-  const { clock } = service.deps;
-  const [code, before] = [0, -30].map(delta => codeAt(uri, addSeconds(clock.now(), delta)));
-  const submit = async (text = code) =>
-    (
-      await service.call('POST', '/token/mfa', {
-        body: { mfa_token: await demand(who), factor: 'totp', code: text },
-      })
-    ).statusCode;
-  expect(await submit()).toBe(200);
+  const submit = async (text: string) => (await answer(await demand(who), text)).statusCode;
+  expect(await submit(code())).toBe(200);
   await service.deps.db.run(
     sql`update factors set last_step = last_step + 1 where user_id = ${who.id}::uuid and kind = 'totp'`,
   );
-  expect([await submit(), await submit(before)]).toEqual([401, 401]);
+  expect([await submit(code()), await submit(code(-30))]).toEqual([401, 401]);
 });
 
 test('nor is one that was spent long before, once the clock is put back', async () => {
-  const { who, uri } = await withTotp();
+  const { who, code } = await withTotp();
   const { clock } = service.deps;
-  const code = codeAt(uri, clock.now());
-  const submit = async (text: string) =>
-    (
-      await service.call('POST', '/token/mfa', {
-        body: { mfa_token: await demand(who), factor: 'totp', code: text },
-      })
-    ).statusCode;
-  expect(await submit(code)).toBe(200);
+  const submit = async () => (await answer(await demand(who), code())).statusCode;
+  expect(await submit()).toBe(200);
   clock.advance(120);
-  expect(await submit(codeAt(uri, clock.now()))).toBe(200);
+  expect(await submit()).toBe(200);
   clock.advance(-120);
-  expect(await submit(code)).toBe(401);
+  expect(await submit()).toBe(401);
   clock.advance(120);
 });
 
 test('five wrong codes burn the mfa_token, and a right one after them is refused', async () => {
-  const { who, uri } = await withTotp();
-  const mfa_token = await demand(who);
-  for (let index = 0; index < 5; index++) {
-    const wrong = await service.call('POST', '/token/mfa', {
-      body: { mfa_token, factor: 'totp', code: '000000' },
-    });
-    expect(wrong.json().code).toBe('invalid_mfa_code');
-  }
-  const right = await service.call('POST', '/token/mfa', {
-    body: { mfa_token, factor: 'totp', code: codeAt(uri, service.deps.clock.now()) },
-  });
-  expect(right.json().code).toBe('invalid_mfa_token');
+  const { who, code } = await withTotp();
+  const mfaToken = await demand(who);
+  for (let index = 0; index < 5; index++)
+    expect((await answer(mfaToken, '000000')).json().code).toBe('invalid_mfa_code');
+  expect((await answer(mfaToken, code())).json().code).toBe('invalid_mfa_token');
 });
 
 test('wrong codes count across demands, so that logging in again resets nothing', async () => {
@@ -175,36 +123,29 @@ test('wrong codes count across demands, so that logging in again resets nothing'
       statuses.push(429);
       continue;
     }
-    const answer = await service.call('POST', '/token/mfa', {
-      body: { mfa_token: login.json().mfa_token, factor: 'totp', code: '000000' },
-    });
-    statuses.push(answer.statusCode);
+    statuses.push((await answer(login.json().mfa_token, '000000')).statusCode);
   }
   expect(statuses.filter(status => status === 401)).toHaveLength(10);
   expect(statuses.slice(10)).toEqual([429, 429]);
 });
 
 test('a recovery code works once, however it is written', async () => {
-  const { who, codes } = await withTotp();
-  const code = (codes[0] as string).toLowerCase().replaceAll('-', ' ');
-  const first = await service.call('POST', '/token/mfa', {
-    body: { mfa_token: await demand(who), factor: 'recovery_code', code },
-  });
+  const { who, recoveryCodes } = await withTotp();
+  const code = recoveryCodes[0]?.toLowerCase().replaceAll('-', ' ');
+  const first = await answer(await demand(who), code, 'recovery_code');
   expect(first.statusCode, first.body).toBe(200);
-  const again = await service.call('POST', '/token/mfa', {
-    body: { mfa_token: await demand(who), factor: 'recovery_code', code },
-  });
+  const again = await answer(await demand(who), code, 'recovery_code');
   expect(again.json().code).toBe('invalid_mfa_code');
 });
 
 test('a recovery code that is used, at a login or to prove again who one is, is in the trail, and its owner is told', async () => {
-  const { who, codes } = await withTotp();
+  const { who, recoveryCodes } = await withTotp();
   const login = await service.call('POST', '/token/mfa', {
-    body: { mfa_token: await demand(who), factor: 'recovery_code', code: codes[0] },
+    body: { mfa_token: await demand(who), factor: 'recovery_code', code: recoveryCodes[0] },
     headers: { 'user-agent': 'a browser' },
   });
   const { access_token: token } = login.json();
-  const proof = { factor: 'recovery_code', code: codes[1] };
+  const proof = { factor: 'recovery_code', code: recoveryCodes[1] };
   expect((await service.call('POST', '/token/reauthenticate', { token, body: proof })).statusCode).toBe(200);
   await service.call('POST', '/token/reauthenticate', { token, body: proof });
 
@@ -250,7 +191,7 @@ test('reauthentication answers tokens of the same session with a fresh auth_time
 });
 
 test('somebody with a factor reauthenticates with it, and can remove it', async () => {
-  const { who, uri, token } = await withTotp();
+  const { who, code, token } = await withTotp();
   const password = await service.call('POST', '/token/reauthenticate', {
     token,
     body: { password: who.password },
@@ -258,7 +199,7 @@ test('somebody with a factor reauthenticates with it, and can remove it', async 
   expect(password.json().code).toBe('mfa_required');
   const factor = await service.call('POST', '/token/reauthenticate', {
     token,
-    body: { factor: 'totp', code: codeAt(uri, service.deps.clock.now()) },
+    body: { factor: 'totp', code: code() },
   });
   expect(factor.statusCode, factor.body).toBe(200);
   const removed = await service.call('DELETE', '/mfa/totp', { token: factor.json().access_token });

@@ -1,7 +1,7 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { sql } from '../platform/sql.ts';
 import { decide } from '../rbac/decide.ts';
@@ -35,13 +35,7 @@ const login = async ({ email, password }: Person) => {
 /** Somebody with an authenticator app. */
 async function owner(): Promise<Person> {
   const who = await person(service);
-  const token = await tokenOf(who);
-  const { otpauth_uri } = (await service.call('POST', '/mfa/totp', { token })).json();
-  const code = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' }).generate({
-    timestamp: service.deps.clock.now().getTime(),
-  });
-  const confirmed = await service.call('POST', '/mfa/totp/confirm', { token, body: { code } });
-  expect(confirmed.statusCode, confirmed.body).toBe(200);
+  await addTotp(service, await tokenOf(who));
   return who;
 }
 

@@ -1,9 +1,9 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailedToken, mailsTo as outboxOf } from '../../test/support/mails.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { lockAccount } from '../accounts/find.ts';
 import { system } from '../audit/record.ts';
@@ -22,23 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const codeOf = (uri: string) =>
-  new TOTP({ secret: new URL(uri).searchParams.get('secret') ?? '' }).generate({
-    timestamp: service.deps.clock.now().getTime(),
-  });
-
-async function addTotp(token: string): Promise<string> {
-  const uri: string = (await service.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
-  const confirmed = await service.call('POST', '/mfa/totp/confirm', { token, body: { code: codeOf(uri) } });
-  expect(confirmed.statusCode, confirmed.body).toBe(200);
-  service.deps.clock.advance(30);
-  return uri;
-}
-
 async function withTotp(roles: string[] = [], { verified = true } = {}) {
-  const who = await person(service, { roles, verified });
-  const { access_token: token } = await logIn(service, who);
-  return { who, uri: await addTotp(token), token };
+  const { who, token } = await member(service, { roles, verified });
+  const app = await addTotp(service, token);
+  service.deps.clock.advance(30);
+  return { who, token, ...app };
 }
 
 const login = ({ email, password }: Person) =>
@@ -99,10 +87,10 @@ test('maintenance carries it out for somebody who does not log in', async () => 
 });
 
 test('an owner who logs in with the factor keeps it', async () => {
-  const { who, uri } = await withTotp();
+  const { who, code } = await withTotp();
   await askRemoval(who.id);
   const answer = await service.call('POST', '/token/mfa', {
-    body: { mfa_token: (await login(who)).json().mfa_token, factor: 'totp', code: codeOf(uri) },
+    body: { mfa_token: (await login(who)).json().mfa_token, factor: 'totp', code: code() },
   });
   expect(answer.statusCode, answer.body).toBe(200);
   service.deps.clock.advance(86_401);
@@ -110,11 +98,11 @@ test('an owner who logs in with the factor keeps it', async () => {
 });
 
 test('an owner who proves again who they are with the factor keeps it', async () => {
-  const { who, uri, token } = await withTotp();
+  const { who, code, token } = await withTotp();
   await askRemoval(who.id);
   const answer = await service.call('POST', '/token/reauthenticate', {
     token,
-    body: { factor: 'totp', code: codeOf(uri) },
+    body: { factor: 'totp', code: code() },
   });
   expect(answer.statusCode, answer.body).toBe(200);
   expect((await service.call('GET', '/mfa', { token })).json().removal_at).toBeNull();
@@ -163,7 +151,7 @@ test('removing the last factor ends the removal that waits, so that a new one st
   const { who, token } = await withTotp();
   await askRemoval(who.id);
   expect((await service.call('DELETE', '/mfa/totp', { token })).statusCode).toBe(204);
-  await addTotp(token);
+  await addTotp(service, token);
   service.deps.clock.advance(86_401);
   await carryOutDueRemovals(service.deps, 500);
   expect((await login(who)).json().code).toBe('mfa_required');
@@ -196,7 +184,7 @@ test('whoever proves the mailbox of an unverified account begins without a remov
     },
   });
   expect(reset.statusCode, reset.body).toBe(200);
-  await addTotp((await logIn(service, { ...who, password })).access_token);
+  await addTotp(service, (await logIn(service, { ...who, password })).access_token);
   service.deps.clock.advance(86_401);
   expect((await login({ ...who, password })).json().code).toBe('mfa_required');
 });
@@ -258,7 +246,7 @@ test('a role that requires a factor permits nothing until the session has one, a
   const { access_token: chief } = await logIn(service, admin);
   const body = { name: 'auditor', description: '', permissions: ['audit:read'] };
   await service.call('POST', '/roles', { token: chief, body });
-  const { who, uri, token } = await withTotp(['auditor']);
+  const { who, code, token } = await withTotp(['auditor']);
   expect((await service.call('GET', '/audit-events', { token })).statusCode).toBe(200);
 
   const { name: _name, ...change } = { ...body, mfa_required: true };
@@ -275,7 +263,7 @@ test('a role that requires a factor permits nothing until the session has one, a
 
   const { mfa_token } = (await login(who)).json();
   const proven = await service.call('POST', '/token/mfa', {
-    body: { mfa_token, factor: 'totp', code: codeOf(uri) },
+    body: { mfa_token, factor: 'totp', code: code() },
   });
   const answer = await service.call('GET', '/audit-events', { token: proven.json().access_token });
   expect(answer.statusCode, answer.body).toBe(200);

@@ -3,6 +3,7 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { mailedToken, mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { issueChallenge } from '../challenges/issue.ts';
 import { enqueueMail } from '../delivery/enqueue.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
@@ -194,13 +195,7 @@ test('who takes an account back gets the link, however many a thief had asked fo
 
 test('a second factor stays, and is still asked for', async () => {
   const ada = await person(world);
-  const { access_token } = await logIn(world, ada);
-  const { secret } = (await world.call('POST', '/mfa/totp', { token: access_token })).json();
-  const { Secret, TOTP } = await import('otpauth');
-  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({
-    timestamp: world.deps.clock.now().getTime(),
-  });
-  await world.call('POST', '/mfa/totp/confirm', { token: access_token, body: { code } });
+  await addTotp(world, (await logIn(world, ada)).access_token);
   await disownNotice(world.deps, caller, await notice(ada, ada.email));
   const login = await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } });
   expect([login.statusCode, login.json().code]).toEqual([401, 'mfa_required']);

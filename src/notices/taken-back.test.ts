@@ -1,10 +1,10 @@
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type TestIssuer, testIssuer } from '../../test/support/issuer.ts';
 import { mailedToken } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
 import { type SoftAuthenticator, softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { readMailbox } from '../delivery/mailbox.ts';
 import { carryOutDueRemovals } from '../mfa/removal.ts';
 import { sql } from '../platform/sql.ts';
@@ -113,7 +113,7 @@ test.each(waysBack.slice(1))(
   async (_name, takeBack) => {
     const ada = await person(world);
     const { access_token: token } = await logIn(world, ada);
-    await addApp(token);
+    await addTotp(world, token);
     const email = `thief-${ada.email}`;
     await world.call('PUT', '/users/me', { token, body: { email } });
     await world.call('POST', `/verify-email/${await mailedToken(world, 'email-change-confirm', email)}`);
@@ -131,10 +131,3 @@ test.each(waysBack.slice(1))(
     expect(login.json().code).toBe('mfa_required');
   },
 );
-
-async function addApp(token: string): Promise<void> {
-  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
-  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
-  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
-  await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
-}

@@ -1,9 +1,9 @@
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser, signedIn } from '../../test/support/browser.ts';
-import { type Person, person } from '../../test/support/people.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { addTotp } from '../../test/support/totp.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -15,13 +15,8 @@ const AGAIN = 'This sign-in took too long, or too many codes were wrong. Please 
 
 /** A browser that has proven the password of somebody who has an authenticator app, and the codes of that app. */
 async function halfSignedIn(ada: Person) {
-  const token = (
-    await world.call('POST', '/token', { form: { username: ada.email, password: ada.password } })
-  ).json().access_token;
-  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
-  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
-  const code = () => totp.generate({ timestamp: world.deps.clock.now().getTime() });
-  await world.call('POST', '/mfa/totp/confirm', { token, body: { code: code() } });
+  const { access_token: token } = await logIn(world, ada);
+  const { code } = await addTotp(world, token);
   world.deps.clock.advance(30);
   const browser = new Browser(world);
   const page = await browser.submitAndFollow(await browser.get('/account/sign-in?next=/account/sessions'), {

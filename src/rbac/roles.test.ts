@@ -1,28 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, type Person, person } from '../../test/support/people.ts';
+import { logIn, type Member, member, person } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
 let world: TestApp;
-let admin: { who: Person; token: string };
+let admin: Member;
 
 beforeAll(async () => {
   world = await testApp();
-  admin = await member(['admin']);
+  admin = await member(world, { roles: ['admin'] });
 });
 afterAll(() => world.close());
-
-async function member(roles: string[]): Promise<{ who: Person; token: string }> {
-  const who = await person(world, { roles });
-  return { who, token: (await logIn(world, who)).access_token };
-}
 
 const make = (body: object, token = admin.token) => world.call('POST', '/roles', { token, body });
 
 /** A role of these permissions, and somebody who has it. */
 async function holderOf(name: string, permissions: string[]) {
   expect((await make({ name, permissions })).statusCode).toBe(201);
-  return member([name]);
+  return member(world, { roles: [name] });
 }
 
 const eventsOf = (type: string) =>
@@ -211,7 +206,7 @@ describe('roles', () => {
     expect((await world.call('GET', '/roles', { token: reader.token })).statusCode).toBe(200);
     const refused = await make({ name: 'mine' }, reader.token);
     expect([refused.statusCode, refused.json().permission]).toEqual([403, 'roles:write']);
-    const late = await member(['admin']);
+    const late = await member(world, { roles: ['admin'] });
     world.deps.clock.advance(601);
     expect((await make({ name: 'late' }, late.token)).json().code).toBe('reauthentication_required');
     admin = { who: admin.who, token: (await logIn(world, admin.who)).access_token };

@@ -1,8 +1,8 @@
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { waitingForLock } from '../../test/support/waiting-for-lock.ts';
 import { anonymous } from '../audit/record.ts';
 import { sql } from '../platform/sql.ts';
@@ -37,7 +37,7 @@ const guesses: Record<string, { reason: string; begin: (ada: Person) => Promise<
   'a second factor': {
     reason: 'totp',
     begin: async ada => {
-      await addApp(ada);
+      await addTotp(world, (await logIn(world, ada)).access_token);
       const form = { username: ada.email, password: ada.password };
       const { mfa_token } = (await world.call('POST', '/token', { form })).json();
       return () => world.call('POST', '/token/mfa', { body: { mfa_token, factor: 'totp', code: '000000' } });
@@ -138,12 +138,4 @@ test('nor is one given back while its lock is being told: whoever gives it back 
 
 async function locksMailed({ email }: Person) {
   return (await mailsTo(world, email)).filter(({ template }) => template === 'account-locked');
-}
-
-async function addApp(ada: Person): Promise<void> {
-  const { access_token: token } = await logIn(world, ada);
-  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
-  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
-  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
-  await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
 }

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderMail } from '../../src/delivery/render.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
-import { addAuthenticator, freePort } from '../support/authenticator.ts';
+import { addAuthenticator } from '../support/authenticator.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
 import { configWith } from '../support/deps.ts';
+import { freePort } from '../support/free-port.ts';
 import { person } from '../support/people.ts';
 import { expectSound } from '../support/sound-page.ts';
 

@@ -1,10 +1,11 @@
-import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { openChromium, withoutChromium } from '../support/chromium.ts';
+import { freePort } from '../support/free-port.ts';
 import { type RealProvider, realProvider } from '../support/oidc-provider.ts';
 
 let provider: RealProvider;
@@ -12,7 +13,7 @@ let world: TestApp;
 let browser: Browser;
 let origin: string;
 /** A web client of another origin, whose page tells the one that opened it where it was sent. */
-const client = createHttpServer((_request, response) => {
+const client = createServer((_request, response) => {
   response
     .setHeader('content-type', 'text/html')
     .end('<!doctype html><title>Client</title><script>opener?.postMessage(location.search)</script>');
@@ -110,13 +111,4 @@ describe.skipIf(withoutChromium)('a provider in Chromium', { timeout: 120_000 },
 
 function clientUri(): string {
   return `http://localhost:${(client.address() as AddressInfo).port}/`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -2,26 +2,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, expectIssues, expectProblem, type Judge } from '../support/contract.ts';
-import { logIn, type Person, person } from '../support/people.ts';
+import { logIn, type Member, member, person } from '../support/people.ts';
 
 let world: TestApp & { judge: Judge };
 let admin: Member;
 let user: Member;
 beforeAll(async () => {
   world = await contractApp();
-  admin = await member(['admin']);
-  user = await member();
+  admin = await member(world, { roles: ['admin'] });
+  user = await member(world);
 });
 afterAll(() => world.close());
 
-interface Member {
-  readonly who: Person;
-  readonly token: string;
-}
-async function member(roles: string[] = []): Promise<Member> {
-  const who = await person(world, { roles });
-  return { who, token: (await logIn(world, who)).access_token };
-}
 const as = (
   { token }: Member,
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -33,7 +25,7 @@ let made = 0;
 async function holderOf(...permissions: string[]): Promise<Member> {
   const name = `holder-${made++}`;
   expect((await as(admin, 'POST', '/roles', { name, permissions })).statusCode).toBe(201);
-  return member([name]);
+  return member(world, { roles: [name] });
 }
 
 describe('every guarded route names one permission', () => {
@@ -206,7 +198,7 @@ describe('nobody gets beyond what they hold', () => {
   });
 
   test('granting, keys and clients need a recent login', async () => {
-    const late = await member(['admin']);
+    const late = await member(world, { roles: ['admin'] });
     world.deps.clock.advance(601);
     for (const [method, url, body] of [
       ['POST', '/roles', { name: 'late' }],
@@ -257,7 +249,7 @@ describe('users', () => {
   });
 
   test('one account: read, changed, disabled at once, logged out, unlocked, reset, removed', async () => {
-    const ada = await member();
+    const ada = await member(world);
     const url = `/users/${ada.who.id}`;
     expect((await as(admin, 'GET', url)).json()).toMatchObject({ id: ada.who.id, email: ada.who.email });
     const patch = { first_name: 'Augusta', phone_number: '+254712345678' };
@@ -397,7 +389,7 @@ describe('service clients', () => {
       return basic(id, secret);
     };
     const [none, all] = [await make('none'), await make('all', 'tokens:introspect', 'sessions:revoke')];
-    const ada = await member();
+    const ada = await member(world);
     const ask = (headers: Record<string, string>, url: string, token: string) =>
       world.call('POST', url, { form: { token, unknown: 'ignored' }, headers });
     expectProblem(await ask(none, '/introspect', ada.token), 'permission_denied');

@@ -1,11 +1,11 @@
 // http-api.md **Tokens (seed, and beyond)**.
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, expectIssues, expectProblem } from '../support/contract.ts';
 import { mailsTo } from '../support/mails.ts';
-import { logIn, PASSWORD, type Person, person } from '../support/people.ts';
+import { logIn, member, PASSWORD, type Person, person } from '../support/people.ts';
 import { tampered } from '../support/tampered.ts';
+import { addTotp } from '../support/totp.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -19,18 +19,12 @@ const refresh = (refresh_token: string) => world.call('POST', '/refresh-token', 
 const me = (token: string) => world.call('GET', '/users/me', { token });
 const partOf = (token: string, index: 0 | 1) =>
   JSON.parse(Buffer.from(token.split('.')[index] as string, 'base64url').toString());
-const codeAt = (uri: string) =>
-  new TOTP({ secret: new URL(uri).searchParams.get('secret') as string }).generate({
-    timestamp: world.deps.clock.now().getTime(),
-  });
 
 async function withTotp() {
-  const who = await person(world);
-  const { access_token: token } = await logIn(world, who);
-  const uri: string = (await world.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
-  const confirmed = await world.call('POST', '/mfa/totp/confirm', { token, body: { code: codeAt(uri) } });
+  const { who, token } = await member(world);
+  const app = await addTotp(world, token);
   world.deps.clock.advance(30);
-  return { who, uri, token, recoveryCodes: confirmed.json().recovery_codes as string[] };
+  return { who, token, ...app };
 }
 
 describe('POST /token', () => {
@@ -173,10 +167,10 @@ describe('POST /token/mfa', () => {
     world.call('POST', '/token/mfa', { body: { mfa_token, factor, code } });
 
   test('200 Token for a right code, once; 401 invalid_mfa_code; a made-up mfa_token is refused', async () => {
-    const { who, uri, recoveryCodes } = await withTotp();
+    const { who, code: shown, recoveryCodes } = await withTotp();
     const mfaToken = await demand(who);
     expectProblem(await answerWith(mfaToken, 'totp', '000000'), 'invalid_mfa_code');
-    const code = codeAt(uri);
+    const code = shown();
     const answer = await answerWith(mfaToken, 'totp', code);
     expect(answer.statusCode, answer.body).toBe(200);
     expect(partOf(answer.json().access_token, 1).amr).toEqual(expect.arrayContaining(['pwd', 'otp', 'mfa']));
@@ -202,12 +196,12 @@ describe('POST /token/mfa', () => {
   });
 
   test('five wrong codes burn the mfa_token', async () => {
-    const { who, uri } = await withTotp();
+    const { who, code } = await withTotp();
     const mfaToken = await demand(who);
     for (let attempt = 0; attempt < 5; attempt++) {
       expectProblem(await answerWith(mfaToken, 'totp', '000000'), 'invalid_mfa_code');
     }
-    expectProblem(await answerWith(mfaToken, 'totp', codeAt(uri)), 'invalid_mfa_token');
+    expectProblem(await answerWith(mfaToken, 'totp', code()), 'invalid_mfa_token');
   });
 });
 
@@ -328,13 +322,13 @@ describe('POST /token/reauthenticate', () => {
   });
 
   test('with a factor, only a factor will do', async () => {
-    const { uri, token } = await withTotp();
+    const { code, token } = await withTotp();
     const reauthenticate = (body: object) => world.call('POST', '/token/reauthenticate', { token, body });
     const asked = await reauthenticate({ password: PASSWORD });
     expectProblem(asked, 'mfa_required');
     expect(asked.json().factors).toEqual(['recovery_code', 'totp']);
     expectProblem(await reauthenticate({ factor: 'totp', code: '000000' }), 'invalid_mfa_code');
-    expect((await reauthenticate({ factor: 'totp', code: codeAt(uri) })).statusCode).toBe(200);
+    expect((await reauthenticate({ factor: 'totp', code: code() })).statusCode).toBe(200);
   });
 });
 

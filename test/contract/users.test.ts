@@ -1,10 +1,10 @@
 // http-api.md **Users** and **Password and email (seed)**.
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { contractApp, expectIssues, expectProblem } from '../support/contract.ts';
 import { mailsTo } from '../support/mails.ts';
 import { logIn, PASSWORD, person } from '../support/people.ts';
+import { addTotp } from '../support/totp.ts';
 
 const NEW = 'Entirely-other-7';
 
@@ -317,10 +317,7 @@ describe('POST /password-reset', () => {
 
   test('confirm: it starts no session, and neither satisfies nor removes a second factor', async () => {
     const { who, token: access } = await member();
-    const uri: string = (await world.call('POST', '/mfa/totp', { token: access })).json().otpauth_uri;
-    const totp = new TOTP({ secret: new URL(uri).searchParams.get('secret') as string });
-    const code = () => totp.generate({ timestamp: world.deps.clock.now().getTime() });
-    await world.call('POST', '/mfa/totp/confirm', { token: access, body: { code: code() } });
+    const { code } = await addTotp(world, access);
     await ask(who.email);
     const answer = await confirm((await secretsOf(who.email, 'reset-password')).at(-1));
     expect([answer.statusCode, answer.json()]).toEqual([200, { message: 'Password updated successfully' }]);

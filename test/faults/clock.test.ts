@@ -1,10 +1,10 @@
 // docs/failure-modes.md, the column of the clock: it jumps forward and back under a running service.
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../support/app.ts';
 import { expectProblem } from '../support/contract.ts';
 import { mailsTo } from '../support/mails.ts';
 import { logIn, person } from '../support/people.ts';
+import { addTotp } from '../support/totp.ts';
 
 const HOUR = 3_600;
 
@@ -50,10 +50,7 @@ test('back: what was revoked stays so, and a lock holds for longer, not shorter'
 test('back: a code that was used is not good again', async () => {
   const ada = await person(world);
   const { access_token: token } = await logIn(world, ada);
-  const uri: string = (await world.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
-  const secret = new URL(uri).searchParams.get('secret') as string;
-  const code = () => new TOTP({ secret }).generate({ timestamp: world.deps.clock.now().getTime() });
-  await world.call('POST', '/mfa/totp/confirm', { token, body: { code: code() } });
+  const { code } = await addTotp(world, token);
   world.deps.clock.advance(30);
   const answer = async () => {
     const { mfa_token } = (await login(ada.email, ada.password)).json();

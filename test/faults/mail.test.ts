@@ -2,9 +2,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { startDelivery } from '../../src/delivery/worker.ts';
 import { testApp } from '../support/app.ts';
+import { freePort } from '../support/free-port.ts';
 import { closeAll, closing, receiver, stateOf, until } from '../support/mailing.ts';
 import { person } from '../support/people.ts';
-import { freePort } from '../support/redis.ts';
 
 afterEach(closeAll);
 

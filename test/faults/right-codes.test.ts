@@ -1,11 +1,11 @@
 // docs/failure-modes.md, the full disk: what was right was not guessed, so it locks nobody.
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../support/app.ts';
 import { expectProblem } from '../support/contract.ts';
 import { fillDisk, freeDisk } from '../support/full-disk.ts';
 import { mailsTo } from '../support/mails.ts';
 import { logIn, type Person, person } from '../support/people.ts';
+import { addTotp } from '../support/totp.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -19,11 +19,7 @@ const login = ({ email, password }: Person) =>
 test('five right recovery codes whose use the disk had no room for lock nobody, and five wrong ones do', async () => {
   const ada = await person(world);
   const { access_token: token } = await logIn(world, ada);
-  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
-  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
-  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
-  const confirmed = await world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
-  const [right] = confirmed.json().recovery_codes as string[];
+  const [right] = (await addTotp(world, token)).recoveryCodes;
   const answer = async (given: string | undefined) => {
     const { mfa_token } = (await login(ada)).json();
     return () =>

@@ -2,9 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../../src/platform/database.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
 import { isAtHead } from '../../src/platform/migrations/ensure-schema.ts';
-import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
-import { type EmptyDatabase, emptyDatabase, revisionsFolder } from './support.ts';
+import { type EmptyDatabase, emptyDatabase, migrationOf, revisionsFolder } from './support.ts';
 
 const ONE = '20260101000000_one';
 const TWO = '20260102000000_two';
@@ -26,11 +25,7 @@ afterEach(async () => {
   await files.remove();
 });
 
-const migration = async () => ({
-  connection: database.connection,
-  revisions: await readRevisions(files.folder),
-  say: () => {},
-});
+const migration = () => migrationOf(database, files.folder);
 const look = () => isAtHead(db, files);
 
 test('at head are the very revisions of this program, no fewer, no more and none edited', async () => {

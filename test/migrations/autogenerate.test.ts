@@ -9,7 +9,14 @@ import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { schemaDifference } from '../../src/platform/migrations/schema-difference.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
 import * as schema from '../../src/schema.ts';
-import { type EmptyDatabase, emptyDatabase, migratedDatabase, on, revisionsFolder } from './support.ts';
+import {
+  type EmptyDatabase,
+  emptyDatabase,
+  migratedDatabase,
+  migrationOf,
+  on,
+  revisionsFolder,
+} from './support.ts';
 
 const FIRST = '20260101000000_first';
 const NOTES = `create table notes (id uuid primary key, title text not null, kind text not null default 'plain');
@@ -66,11 +73,7 @@ afterEach(async () => {
   await files.remove();
 });
 
-const migration = async () => ({
-  connection: database.connection,
-  revisions: await readRevisions(files.folder),
-  say: () => {},
-});
+const migration = () => migrationOf(database, files.folder);
 
 /** Generates a revision, runs it up, down and up on the live database, and answers its halves. */
 async function generate(code: ReturnType<typeof inCode>) {

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
-import { type EmptyDatabase, emptyDatabase, on, revisionsFolder } from './support.ts';
+import { type EmptyDatabase, emptyDatabase, migrationOf, on, revisionsFolder } from './support.ts';
 
 const ONE = '20260101000000_one';
 const TWO = '20260102000000_two';
@@ -21,11 +20,8 @@ afterEach(async () => {
   await files.remove();
 });
 
-const migration = async (connection: pg.ClientConfig = database.connection) => ({
-  connection,
-  revisions: await readRevisions(files.folder),
-  say: () => {},
-});
+const migration = (connection: pg.ClientConfig = database.connection) =>
+  migrationOf({ connection }, files.folder);
 /** Waits until a connection to this database is in that state. */
 async function until(condition: string): Promise<void> {
   const query = `select from pg_stat_activity where datname = '${database.name}' and ${condition}`;

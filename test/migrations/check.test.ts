@@ -12,6 +12,7 @@ import {
   emptyDatabase,
   hurry,
   migratedDatabase,
+  migrationOf,
   on,
   onServer,
   withDatabase,
@@ -20,9 +21,7 @@ import {
 let database: EmptyDatabase;
 
 const migration = async (serviceRole: string | null = null) => ({
-  connection: database.connection,
-  revisions: await readRevisions(),
-  say: () => {},
+  ...(await migrationOf(database)),
   serviceRole,
 });
 const catalogue = () => on(database.connection.connectionString, readCatalogue);

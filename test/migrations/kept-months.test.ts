@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkDatabase } from '../../src/platform/migrations/check.ts';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
-import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
-import { type EmptyDatabase, migratedDatabase, onServer } from './support.ts';
+import { type EmptyDatabase, migratedDatabase, migrationOf, onServer } from './support.ts';
 
 // Months that retention took out of the trail and kept, as `audit prune --keep-tables` does.
 
@@ -21,9 +20,7 @@ beforeEach(async () => {
 afterEach(() => database.close());
 
 const migration = async (serviceRole: string | null = null) => ({
-  connection: database.connection,
-  revisions: await readRevisions(),
-  say: () => {},
+  ...(await migrationOf(database)),
   serviceRole,
 });
 

@@ -7,6 +7,7 @@ import { ensureSchema } from '../../src/platform/migrations/ensure-schema.ts';
 import { findRevision, readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { faultOfEncoding } from '../../src/platform/migrations/unfit.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
+import { freePort } from '../support/free-port.ts';
 import { type EmptyDatabase, emptyDatabase, hurry, on, revisionsFolder } from './support.ts';
 
 const ONE = '20260101000000_one';
@@ -268,14 +269,6 @@ describe('names of revisions', () => {
     await expect(readRevisions(files.folder)).rejects.toThrow('four: a revision is named');
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
 
 /** An ErrorResponse of the PostgreSQL protocol. */
 function errorResponse(code: string, message: string): Buffer {

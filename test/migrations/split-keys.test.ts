@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { downgrade } from '../../src/platform/migrations/downgrade.ts';
-import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
-import { type EmptyDatabase, emptyDatabase } from './support.ts';
+import { type EmptyDatabase, emptyDatabase, migrationOf } from './support.ts';
 
 const [BEFORE, SPLIT] = ['20261127075218', '20261129003000'];
 
@@ -12,11 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.close());
 
-const migration = async () => ({
-  connection: database.connection,
-  revisions: await readRevisions(),
-  say: () => {},
-});
+const migration = () => migrationOf(database);
 const event = (at: string, outcome = 'success') =>
   database.query(
     `insert into audit_events (id, created_at, type, outcome, actor_kind)

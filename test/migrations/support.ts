@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
-import { REVISIONS_FOLDER } from '../../src/platform/migrations/revisions.ts';
+import { REVISIONS_FOLDER, readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { makeDatabase } from '../support/database.ts';
 
 // The caller's, or the embedded one of this run.
@@ -45,6 +45,16 @@ function opened(name: string): EmptyDatabase {
       onServer(async client => void (await client.query(`drop database if exists ${name} with (force)`))),
   };
 }
+
+/** What the runner and the check take: a database, and the revisions of a folder; nothing is said. */
+export const migrationOf = async (
+  { connection }: { readonly connection: pg.ClientConfig },
+  folder?: URL,
+) => ({
+  connection,
+  revisions: await readRevisions(folder),
+  say: () => {},
+});
 
 /** A folder of revisions that a test may add to: a copy of the real ones, or an empty one. */
 export async function revisionsFolder({ copy }: { copy: boolean }) {

@@ -9,7 +9,7 @@ import { deriveSecrets } from '../../src/platform/secrets.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type EmptyDatabase, emptyDatabase } from '../migrations/support.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
-import { freePort } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
 
 // `config check` as an operator runs it, before anything else is there.
 

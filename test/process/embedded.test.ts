@@ -1,40 +1,31 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openEmbedded } from '../../src/platform/embedded/open.ts';
-import { isAlive, readPidFile } from '../../src/platform/embedded/postmaster.ts';
-import { openLog } from '../../src/platform/log.ts';
-import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
+import { isAlive } from '../../src/platform/embedded/postmaster.ts';
+import { place, processesHere, server, useEmbeddedFolders } from '../support/embedded.ts';
+import { freePort } from '../support/free-port.ts';
+import { request, type ServiceProcess, startService } from '../support/service.ts';
 
 // The embedded server as an operator meets it: whole processes on one DATA_DIR.
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-let folder: string;
-let dataDir: string;
+useEmbeddedFolders();
 let env: Record<string, string>;
-let services: ServiceProcess[];
+const services: ServiceProcess[] = [];
 
 beforeEach(() => {
-  folder = mkdtempSync(join(realpathSync(tmpdir()), 'entrecore-embedded-'));
-  // As root, the user that runs the server must pass.
-  chmodSync(folder, 0o711);
-  dataDir = join(folder, 'data');
-  env = { DATA_DIR: dataDir, BCRYPT_COST: '4', RATE_LIMIT: 'off' };
-  services = [];
+  env = { DATA_DIR: place.dataDir, BCRYPT_COST: '4', RATE_LIMIT: 'off' };
 });
 
 afterEach(async () => {
-  await Promise.all(services.map(service => service.stop('SIGKILL')));
-  if (server()?.alive) await (await openEmbedded({ dataDir, log: openLog('silent') })).release();
-  rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+  await Promise.all(services.splice(0).map(service => service.stop('SIGKILL')));
+});
 
 async function serve(): Promise<ServiceProcess> {
   const service = await startService(env);
@@ -47,14 +38,9 @@ const command = async (...args: string[]) => {
   return (await run(process.execPath, ['src/cli.ts', ...args], { cwd: ROOT, env: environment })).stdout;
 };
 
-const server = () => readPidFile(join(dataDir, 'pg', 'cluster'));
-const processesHere = () =>
-  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    .split('\n')
-    .filter(line => line.includes(folder));
 // Between the first and the last file of initdb.
 const initdbIsAt = () => {
-  const pg = join(dataDir, 'pg');
+  const pg = join(place.dataDir, 'pg');
   const halves = existsSync(pg) ? readdirSync(pg).filter(name => name.startsWith('cluster.new')) : [];
   return halves.some(name => existsSync(join(pg, name, 'PG_VERSION')));
 };
@@ -108,7 +94,7 @@ test('kill -9 of the service in the middle of initdb leaves a folder that the ne
   while (!initdbIsAt()) await sleep(5);
   child.kill('SIGKILL');
   await ended;
-  expect(existsSync(join(dataDir, 'pg', 'cluster'))).toBe(false);
+  expect(existsSync(join(place.dataDir, 'pg', 'cluster'))).toBe(false);
   const service = await serve();
   expect(await ready(service)).toBe(200);
   // The banner stands below what the start has said.
@@ -138,5 +124,5 @@ test('when PostgreSQL is killed under the service, requests are told to come bac
   expect(answers).toEqual(new Set([401, 503]));
   expect(isAlive(before)).toBe(false);
   expect(service.child.exitCode).toBeNull();
-  expect(readFileSync(join(dataDir, 'pg', 'cluster', 'PG_VERSION'), 'utf8')).toBe('18\n');
+  expect(readFileSync(join(place.dataDir, 'pg', 'cluster', 'PG_VERSION'), 'utf8')).toBe('18\n');
 }, 120_000);

@@ -1,48 +1,36 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { operator, recordEvent } from '../../src/audit/record.ts';
 import { takeExclusive } from '../../src/platform/embedded/lock.ts';
-import { openEmbedded } from '../../src/platform/embedded/open.ts';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
-import { openLog } from '../../src/platform/log.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { testDeps } from '../support/deps.ts';
-import { freePort, startService } from '../support/service.ts';
+import { place, processesHere, useEmbeddedFolders } from '../support/embedded.ts';
+import { freePort } from '../support/free-port.ts';
+import { startService } from '../support/service.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 
 // How programs end before they are done: by a signal, a closed terminal, or a reader that has gone.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000 });
 const ROOT = join(import.meta.dirname, '../..');
 const SECRETS = {
   JWT_SECRET_KEY: 'a jwt secret of the early endings, long',
   AUTH_ROOT_SECRET: 'a root secret for tests, 32 bytes+',
 };
 
-let folder: string;
-let dataDir: string;
-let children: ChildProcess[];
-beforeEach(() => {
-  folder = mkdtempSync(join(realpathSync(tmpdir()), 'entrecore-ending-'));
-  // As root, the user that runs the server must pass.
-  chmodSync(folder, 0o711);
-  dataDir = join(folder, 'data');
-  children = [];
-});
-afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  if (readPidFile(join(dataDir, 'pg', 'cluster'))?.alive)
-    await (await openEmbedded({ dataDir, log: openLog('silent') })).release();
-  rmSync(folder, { recursive: true, force: true });
+useEmbeddedFolders();
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
 /** Starts a program; `said` is what it has printed, `ended` its exit code. */
@@ -61,11 +49,6 @@ function start(args: readonly string[], env: Record<string, string>, program = p
   };
   return { child, ended, hear, said: () => said };
 }
-
-const processesHere = () =>
-  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    .split('\n')
-    .filter(line => line.includes(folder));
 
 const unreachable = async () => ({
   ...SECRETS,
@@ -90,7 +73,7 @@ test('SIGTERM ends the service within half a minute, also where its database ans
   const line = await tcpProxy(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
   const through = new URL(`postgres://127.0.0.1:${line.port}${url.pathname}?sslmode=disable`);
   Object.assign(through, { username: url.username, password: url.password });
-  const service = await startService({ DATABASE_URL: through.href, DATA_DIR: dataDir, ...SECRETS });
+  const service = await startService({ DATABASE_URL: through.href, DATA_DIR: place.dataDir, ...SECRETS });
   try {
     line.freeze();
     // The next look at the trail has begun.
@@ -142,7 +125,7 @@ test.each<[number, ...string[]]>([
 );
 
 test('SIGHUP ends the service as SIGTERM does: the embedded server does not outlive a closed terminal', async () => {
-  const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '4' });
+  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '4' });
   children.push(service.child);
   const ended = once(service.child, 'exit');
   service.child.kill('SIGHUP');
@@ -155,7 +138,7 @@ test.each([
   ['SIGTERM', 0],
   ['SIGKILL', null],
 ] as const)('%s to the npm that started it ends the service', async (signal, code) => {
-  const { child, ended, hear } = start(['start'], { DATA_DIR: dataDir }, 'npm');
+  const { child, ended, hear } = start(['start'], { DATA_DIR: place.dataDir }, 'npm');
   await hear('For production, set');
   child.kill(signal);
   // With the last of those who could still write to its terminal.
@@ -164,7 +147,7 @@ test.each([
 });
 
 test('a queue of hashes whose callers have gone does not keep a service that was told to stop', async () => {
-  const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '14', RATE_LIMIT: 'off' });
+  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '14', RATE_LIMIT: 'off' });
   children.push(service.child);
   const gone = new AbortController();
   const callers = Array.from({ length: 60 }, (_, index) =>
@@ -184,7 +167,7 @@ test('a queue of hashes whose callers have gone does not keep a service that was
 });
 
 test('a stop waits for the answers to what is in progress, not for connections that clients keep open', async () => {
-  const service = await startService({ DATA_DIR: dataDir, BCRYPT_COST: '13', RATE_LIMIT: 'off' });
+  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '13', RATE_LIMIT: 'off' });
   children.push(service.child);
   const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
   const answers: [status: number, connection: string | null][] = [];
@@ -211,7 +194,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s to a command in progress leaves no embedded server',
   async signal => {
     const args = ['src/cli.ts', 'users', 'create', 'ada@example.com', '--password-stdin'];
-    const { child, ended, hear, said } = start(args, { DATA_DIR: dataDir });
+    const { child, ended, hear, said } = start(args, { DATA_DIR: place.dataDir });
     // Made once the database is open; then the command waits for its input.
     await hear('auth-root-secret');
     child.kill(signal);
@@ -222,12 +205,12 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
 );
 
 test('a command says that it waits for another that starts the embedded server, and a signal ends it', async () => {
-  const gate = join(dataDir, 'pg', 'gate.lock');
-  mkdirSync(join(dataDir, 'pg'), { recursive: true, mode: 0o711 });
+  const gate = join(place.dataDir, 'pg', 'gate.lock');
+  mkdirSync(join(place.dataDir, 'pg'), { recursive: true, mode: 0o711 });
   writeFileSync(gate, '');
   const other = await takeExclusive(gate, { onWait() {} });
   try {
-    const { child, ended, hear } = start(['src/cli.ts', 'keys', 'list'], { DATA_DIR: dataDir });
+    const { child, ended, hear } = start(['src/cli.ts', 'keys', 'list'], { DATA_DIR: place.dataDir });
     await hear('Another process is starting or stopping the embedded PostgreSQL; waiting');
     child.kill('SIGINT');
     expect(await ended).toBe(130);
@@ -237,8 +220,10 @@ test('a command says that it waits for another that starts the embedded server, 
 });
 
 test('a migration that is ended by a signal leaves no embedded server', async () => {
-  const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], { DATA_DIR: dataDir });
-  await expect.poll(() => readPidFile(join(dataDir, 'pg', 'cluster'))?.alive, { timeout: 30_000 }).toBe(true);
+  const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], { DATA_DIR: place.dataDir });
+  await expect
+    .poll(() => readPidFile(join(place.dataDir, 'pg', 'cluster'))?.alive, { timeout: 30_000 })
+    .toBe(true);
   child.kill('SIGTERM');
   expect(await ended).toBe(143);
   expect(processesHere()).toEqual([]);
@@ -309,7 +294,7 @@ test('an upgrade goes on when nobody reads how far it is', async () => {
 
 test('whoever reads no verdict is told by the exit code all the same', async () => {
   const deps = await testDeps();
-  const file = join(folder, 'users.csv');
+  const file = join(place.base, 'users.csv');
   writeFileSync(file, 'email,hashed_password\nnobody,\n');
   const { child, ended } = start(['src/cli.ts', 'users', 'import', file], {
     ...SECRETS,
@@ -325,18 +310,18 @@ test('SIGINT to an export leaves no part of it beside its file: there are passwo
   const deps = await testDeps();
   const { ended } = await deps.db.transaction(async tx => {
     await tx.run(sql`lock table users in access exclusive mode`);
-    const command = start(['src/cli.ts', 'users', 'export', join(folder, 'users.ndjson')], {
+    const command = start(['src/cli.ts', 'users', 'export', join(place.base, 'users.ndjson')], {
       ...SECRETS,
       DATABASE_URL: deps.databaseUrl,
     });
     await expect
-      .poll(() => readdirSync(folder), { timeout: 30_000 })
+      .poll(() => readdirSync(place.base), { timeout: 30_000 })
       .toEqual([expect.stringContaining('.partial')]);
     command.child.kill('SIGINT');
     await command.ended;
     return command;
   });
   expect(await ended).toBe(130);
-  expect(readdirSync(folder)).toEqual([]);
+  expect(readdirSync(place.base)).toEqual([]);
   await deps.close();
 });

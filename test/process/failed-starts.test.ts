@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EmptyDatabase, emptyDatabase } from '../migrations/support.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { pem } from '../support/pem.ts';
 
 // What a person reads when the program cannot start: one message, with what to do, and no stack.
 
@@ -168,7 +169,6 @@ test('a first administrator who could not be made ends the service, a command an
 });
 
 test('a key of another certificate ends the service, a command and config check with one message', async () => {
-  const pem = (name: string) => join(ROOT, 'test/support/tls', name);
   const env = { ...ready(), TLS_CERT_FILE: pem('localhost.crt'), TLS_KEY_FILE: pem('renewed.key') };
   const message = /TLS_KEY_FILE: .*renewed\.key is not the key of the certificate in TLS_CERT_FILE/;
   await expectRefusal(env, message, [SERVICE, COMMAND, CHECK]);

@@ -1,38 +1,27 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, closeSync, mkdtempSync, openSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openEmbedded } from '../../src/platform/embedded/open.ts';
-import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
-import { openLog } from '../../src/platform/log.ts';
-import { freePort, request } from '../support/service.ts';
+import { place, processesHere, useEmbeddedFolders } from '../support/embedded.ts';
+import { freePort } from '../support/free-port.ts';
+import { request } from '../support/service.ts';
 
 // What a program does whose output has no room: /dev/full is a disk that always is.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000 });
 const ROOT = join(import.meta.dirname, '../..');
 
-let folder: string;
-let dataDir: string;
+useEmbeddedFolders();
 let full: number;
-let children: ChildProcess[];
+const children: ChildProcess[] = [];
 beforeEach(() => {
-  folder = mkdtempSync(join(realpathSync(tmpdir()), 'entrecore-full-'));
-  // As root, the user that runs the server must pass.
-  chmodSync(folder, 0o711);
-  dataDir = join(folder, 'data');
   full = openSync('/dev/full', 'w');
-  children = [];
 });
-afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   closeSync(full);
-  if (readPidFile(join(dataDir, 'pg', 'cluster'))?.alive)
-    await (await openEmbedded({ dataDir, log: openLog('silent') })).release();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Starts a program with its output going to these. */
@@ -43,7 +32,13 @@ function start(
 ) {
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, DATA_DIR: dataDir, BCRYPT_COST: '4', ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      DATA_DIR: place.dataDir,
+      BCRYPT_COST: '4',
+      ...env,
+    },
     stdio: ['ignore', ...stdio],
   });
   children.push(child);
@@ -52,11 +47,6 @@ function start(
     stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
   return { child, ended: once(child, 'close'), said: () => said };
 }
-
-const processesHere = () =>
-  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    .split('\n')
-    .filter(line => line.includes(folder));
 
 test('a service whose log has no room makes its database, answers, and stops as any other', async () => {
   const PORT = String(await freePort());

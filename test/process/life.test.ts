@@ -4,7 +4,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPidFile } from '../../src/platform/embedded/postmaster.ts';
-import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
+import { request, type ServiceProcess, startService } from '../support/service.ts';
 import { type SmtpReceiver, smtpReceiver } from '../support/smtp.ts';
 
 const PASSWORD = 'Analytical-engine-1843';

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { freePort } from '../support/free-port.ts';
 import { pathProxy } from '../support/path-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis.ts';
-import { freePort, request, type ServiceProcess, startService } from '../support/service.ts';
+import { request, type ServiceProcess, startService } from '../support/service.ts';
 import { tampered } from '../support/tampered.ts';
 
 const PASSWORD = 'Analytical-engine-1843';

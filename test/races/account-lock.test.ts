@@ -1,4 +1,3 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lockAccount } from '../../src/accounts/find.ts';
 import type { Purpose } from '../../src/challenges/challenge.ts';
@@ -8,6 +7,7 @@ import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { mailedToken, mailsTo } from '../support/mails.ts';
 import { type Member, member, PASSWORD } from '../support/people.ts';
+import { beginTotp } from '../support/totp.ts';
 import { waitingForLock } from '../support/waiting-for-lock.ts';
 
 const NEW = 'Entirely-other-7';
@@ -62,9 +62,7 @@ async function changingPassword({ token }: Member): Promise<Call> {
 }
 
 async function enrolling({ token }: Member): Promise<Call> {
-  const { otpauth_uri } = (await world.call('POST', '/mfa/totp', { token })).json();
-  const totp = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' });
-  const code = totp.generate({ timestamp: world.deps.clock.now().getTime() });
+  const code = (await beginTotp(world, token))();
   return () => world.call('POST', '/mfa/totp/confirm', { token, body: { code } });
 }
 

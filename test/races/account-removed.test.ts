@@ -1,9 +1,9 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { issueChallenge } from '../../src/challenges/issue.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { logIn, type Member, member, PASSWORD } from '../support/people.ts';
+import { addTotp, beginTotp } from '../support/totp.ts';
 import { waitingForLock } from '../support/waiting-for-lock.ts';
 
 // A request about an account whose removal commits while it runs.
@@ -35,19 +35,11 @@ const administering =
   () =>
     world.call(method, `/users/${who.id}${path}`, { token: administrator, ...(body && { body }) });
 
-/** The app of somebody who begins to set one up, and what it shows now. */
-async function codeOfApp({ token }: Member): Promise<string> {
-  const { secret } = (await world.call('POST', '/mfa/totp', { token })).json();
-  return new TOTP({ secret }).generate({ timestamp: world.deps.clock.now().getTime() });
-}
-
 const secondFactor =
   (right: boolean): Prepare =>
-  async ada => {
-    const body = { code: await codeOfApp(ada) };
-    const confirmed = await world.call('POST', '/mfa/totp/confirm', { token: ada.token, body });
-    const [recovery] = confirmed.json().recovery_codes;
-    const form = { username: ada.who.email, password: PASSWORD };
+  async ({ who, token }) => {
+    const [recovery] = (await addTotp(world, token)).recoveryCodes;
+    const form = { username: who.email, password: PASSWORD };
     const { mfa_token } = (await world.call('POST', '/token', { form })).json();
     const code = right ? recovery : 'aaaaa-aaaaa';
     return () => world.call('POST', '/token/mfa', { body: { mfa_token, factor: 'recovery_code', code } });
@@ -122,7 +114,7 @@ test.each<[string, Prepare]>([
   [
     'the first code of an app',
     async ada => {
-      const body = { code: await codeOfApp(ada) };
+      const body = { code: (await beginTotp(world, ada.token))() };
       return () => world.call('POST', '/mfa/totp/confirm', { token: ada.token, body });
     },
   ],

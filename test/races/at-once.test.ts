@@ -1,4 +1,3 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Account } from '../../src/accounts/account.ts';
 import { findAccountById, lockAccount } from '../../src/accounts/find.ts';
@@ -14,6 +13,7 @@ import { lockoutsOf } from '../../src/throttle/lockout.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { mailsTo } from '../support/mails.ts';
 import { logIn, member, type Person, person } from '../support/people.ts';
+import { beginTotp } from '../support/totp.ts';
 import { waitingForLock } from '../support/waiting-for-lock.ts';
 import { watchedDatabase } from '../support/watched-database.ts';
 
@@ -28,8 +28,7 @@ afterAll(() => service.close());
 test('a right code that comes twice sets the app up once, and the second one counts as no failure', async () => {
   const { deps, call } = service;
   const { who, token } = await member(service);
-  const { secret } = (await call('POST', '/mfa/totp', { token })).json();
-  const code = new TOTP({ secret }).generate({ timestamp: deps.clock.now().getTime() });
+  const code = (await beginTotp(service, token))();
   const needs = { access: 'user', recent: false } as const;
   const caller = { requestId: 'second', ip: '127.0.0.1', userAgent: 'test' };
   const principal = (await authenticate(deps, token, caller, needs)) as UserPrincipal;
@@ -112,10 +111,9 @@ describe('a password that the operator sets, and was asked for while', () => {
 });
 
 test('who changes factors while the address changes is told at the one that the account has by then', async () => {
-  const { deps, call } = service;
+  const { deps } = service;
   const { who, token } = await member(service);
-  const { secret } = (await call('POST', '/mfa/totp', { token })).json();
-  const code = new TOTP({ secret }).generate({ timestamp: deps.clock.now().getTime() });
+  const code = (await beginTotp(service, token))();
   const caller = { requestId: 'held', ip: '127.0.0.1', userAgent: 'test' };
   const stale = (await authenticate(deps, token, caller, {
     access: 'user',

@@ -1,4 +1,3 @@
-import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findAccountById, lockAccount } from '../../src/accounts/find.ts';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
@@ -16,7 +15,6 @@ import { addPasskey, beginPasskey } from '../../src/mfa/add-passkey.ts';
 import { removePasskey, renamePasskey } from '../../src/mfa/passkeys.ts';
 import { newRecoveryCodes } from '../../src/mfa/recovery-codes.ts';
 import { changePassword } from '../../src/passwords/change.ts';
-import { addSeconds } from '../../src/platform/clock.ts';
 import type { Problem } from '../../src/platform/problems.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { closeOwnAccount } from '../../src/profile/remove-account.ts';
@@ -30,6 +28,7 @@ import { type TestApp, testApp } from '../support/app.ts';
 import { mailsTo } from '../support/mails.ts';
 import { member, PASSWORD, type Person, person } from '../support/people.ts';
 import { softAuthenticator } from '../support/soft-authenticator.ts';
+import { addTotp } from '../support/totp.ts';
 import { waitingForLock } from '../support/waiting-for-lock.ts';
 import { watchedDatabase } from '../support/watched-database.ts';
 
@@ -225,17 +224,13 @@ describe('nobody is let in by what was removed while it was being proven', () =>
   test('an authenticator app', async () => {
     const { who, token } = await member(service);
     const { deps, call } = service;
-    const { otpauth_uri } = (await call('POST', '/mfa/totp', { token })).json();
-    const totp = new TOTP({ secret: new URL(otpauth_uri).searchParams.get('secret') ?? '' });
-    const code = (at: Date) => totp.generate({ timestamp: at.getTime() });
-    const body = { code: code(deps.clock.now()) };
-    expect((await call('POST', '/mfa/totp/confirm', { token, body })).statusCode).toBe(200);
+    const { code } = await addTotp(service, token);
     const form = { username: who.email, password: PASSWORD };
     const { mfa_token: mfaToken } = (await call('POST', '/token', { form })).json();
 
     const { db, hooks } = watchedDatabase(deps.databaseUrl);
     hooks.push({ text: 'set last_login_at', before: () => call('DELETE', '/mfa/totp', { token }) });
-    const answer = { mfaToken, factor: 'totp', code: code(addSeconds(deps.clock.now(), 30)) } as const;
+    const answer = { mfaToken, factor: 'totp', code: code(30) } as const;
     const attempt = answerSecondFactor({ ...deps, db }, caller, answer);
     await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
     expect(hooks).toEqual([]);

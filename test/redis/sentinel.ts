@@ -7,7 +7,8 @@ import type { Cache } from '../../src/platform/cache.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { openLog } from '../../src/platform/log.ts';
 import { openRedisCache } from '../../src/platform/redis/redis-cache.ts';
-import { freePort, type RedisServer, startRedis, until } from '../support/redis.ts';
+import { freePort } from '../support/free-port.ts';
+import { type RedisServer, startRedis, until } from '../support/redis.ts';
 
 let master: RedisServer;
 let replica: RedisServer;

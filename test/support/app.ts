@@ -1,13 +1,13 @@
 import type { LightMyRequestResponse } from 'fastify';
-import { type AppDeps, createApp } from '../../src/app.ts';
+import { createApp } from '../../src/app.ts';
 import { ensureTrailKeys } from '../../src/audit/personal-fields.ts';
-import { openKeyRing } from '../../src/keys/key-ring.ts';
+import { type KeysDeps, openKeyRing } from '../../src/keys/key-ring.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { type TestDeps, testDeps } from './deps.ts';
 
 export interface TestApp {
   readonly app: App;
-  readonly deps: AppDeps & TestDeps;
+  readonly deps: KeysDeps & TestDeps;
   /** Sends a request with a JSON body and, where given, a bearer token. */
   call(method: Method, url: string, options?: CallOptions): Promise<LightMyRequestResponse>;
   close(): Promise<void>;
@@ -33,23 +33,27 @@ export async function testApp(overrides: Parameters<typeof testDeps>[0] = {}): P
   return {
     app,
     deps,
-    call(method, url, { token, body, form, headers, ip } = {}) {
-      return app.inject({
-        method,
-        url,
-        remoteAddress: ip ?? '127.0.0.1',
-        headers: {
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
-          ...headers,
-        },
-        ...(form !== undefined && { payload: new URLSearchParams(form).toString() }),
-        ...(body !== undefined && { payload: body as object }),
-      });
-    },
+    call: callOf(app),
     async close() {
       await app.close();
       await world.close();
     },
   };
+}
+
+/** What sends a request to an app in this process. */
+export function callOf(app: App): TestApp['call'] {
+  return (method, url, { token, body, form, headers, ip } = {}) =>
+    app.inject({
+      method,
+      url,
+      remoteAddress: ip ?? '127.0.0.1',
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...headers,
+      },
+      ...(form !== undefined && { payload: new URLSearchParams(form).toString() }),
+      ...(body !== undefined && { payload: body as object }),
+    });
 }

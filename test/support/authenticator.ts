@@ -1,17 +1,4 @@
-import { createServer } from 'node:net';
 import type { CDPSession, Page } from 'playwright-core';
-
-/** A port of this machine that nobody listens on: pages need to know theirs before they are served. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 export interface VirtualAuthenticator {
   readonly id: string;

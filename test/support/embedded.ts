@@ -96,6 +96,12 @@ export function hold(account: { uid?: number; gid?: number } = {}, before: reado
 export const cluster = () => join(realpathSync(join(place.dataDir, 'pg')), 'cluster');
 export const server = () => readPidFile(cluster());
 
+/** The command lines of all processes that name the present test's folder. */
+export const processesHere = () =>
+  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter(line => line.includes(place.base));
+
 export async function query(
   embedded: Pick<Embedded, 'url'>,
   text: string,

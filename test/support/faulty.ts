@@ -1,7 +1,7 @@
 import { createApp } from '../../src/app.ts';
 import { type Db, openDatabase } from '../../src/platform/database.ts';
 import { openHasher } from '../../src/platform/hasher.ts';
-import { type TestApp, testApp } from './app.ts';
+import { callOf, type TestApp, testApp } from './app.ts';
 import { type TcpProxy, tcpProxy } from './tcp-proxy.ts';
 
 /** The service where a test can get between it and its database. */
@@ -41,22 +41,10 @@ export async function faultyApp(
   await app.ready();
   return {
     ...world,
-    app: app as TestApp['app'],
+    app,
     line,
     through,
-    call: (method, path, { token, body, form, headers, ip } = {}) =>
-      app.inject({
-        method,
-        url: path,
-        remoteAddress: ip ?? '127.0.0.1',
-        headers: {
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
-          ...headers,
-        },
-        ...(form !== undefined && { payload: new URLSearchParams(form).toString() }),
-        ...(body !== undefined && { payload: body as object }),
-      }),
+    call: callOf(app),
     async close() {
       await app.close();
       await line.close();

@@ -3,11 +3,11 @@ import { type TestApp, testApp } from './app.ts';
 import {
   addAuthenticator,
   createCredential,
-  freePort,
   getCredential,
   type VirtualAuthenticator,
 } from './authenticator.ts';
 import { openChromium, withoutChromium } from './chromium.ts';
+import { freePort } from './free-port.ts';
 
 export interface Answer {
   readonly status: number;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { get } from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
 /** A service in a process of its own, as an operator starts it. */
 export interface ServiceProcess {
@@ -16,16 +16,6 @@ export interface ServiceProcess {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-
-/** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 /** Starts the service with these variables and nothing else of ours, and waits until it is ready. */
 export async function startService(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {

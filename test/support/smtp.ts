@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
+import { pem } from './pem.ts';
 
 export interface ReceivedMail {
   readonly messageId: string;
@@ -34,9 +34,6 @@ export interface SmtpReceiver {
   close(): Promise<void>;
 }
 
-export const testCertificate = join(import.meta.dirname, 'tls/localhost.crt');
-const testKey = join(import.meta.dirname, 'tls/localhost.key');
-
 /** An error that the receiver turns into this SMTP reply. */
 export function smtpReply(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
@@ -58,8 +55,8 @@ export async function smtpReceiver(options: ReceiverOptions = {}): Promise<SmtpR
   const server = new SMTPServer({
     closeTimeout: 200,
     secure: implicitTls,
-    key: readFileSync(testKey),
-    cert: readFileSync(testCertificate),
+    key: readFileSync(pem('localhost.key')),
+    cert: readFileSync(pem('localhost.crt')),
     disabledCommands: [...(starttls ? [] : ['STARTTLS']), ...(credentials === undefined ? ['AUTH'] : [])],
     authOptional: credentials === undefined,
     disableReverseLookup: true,

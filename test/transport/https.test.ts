@@ -13,11 +13,11 @@ import { createApp } from '../../src/app.ts';
 import { readCertificate } from '../../src/platform/http/certificate.ts';
 import { testApp } from '../support/app.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { pem } from '../support/pem.ts';
 import { type ServiceProcess, startService } from '../support/service.ts';
 
 // A real process that serves HTTPS by itself.
 
-const pem = (name: string) => join(import.meta.dirname, `../support/tls/${name}`);
 let folder: string;
 let database: TestDatabase;
 let service: ServiceProcess;

@@ -2,20 +2,22 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server as HttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { join } from 'node:path';
 import { connect as connectSafely } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { listen } from '../../src/platform/http/listen.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { type HeldHasher, heldHasher } from '../support/held-hasher.ts';
+import { pem } from '../support/pem.ts';
 import { openRaw } from '../support/raw-request.ts';
 
 // Where `localhost` has two addresses, as on most machines, whatever this one says of it.
 
 const both = async () => ['127.0.0.1', '::1'];
-const pem = (name: string) => readFileSync(join(import.meta.dirname, `../support/tls/${name}`));
-const pair = (name: string) => ({ cert: pem(`${name}.crt`), key: pem(`${name}.key`) });
+const pair = (name: string) => ({
+  cert: readFileSync(pem(`${name}.crt`)),
+  key: readFileSync(pem(`${name}.key`)),
+});
 
 const probe = createServer().listen(0, '::1');
 const hasIpv6 = await once(probe, 'listening').then(

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { configFolder, JWT, SERVER } from '../../../test/support/config-folder.ts';
+import { pem } from '../../../test/support/pem.ts';
 
 const { load, faultsOf } = configFolder();
-const pem = (name: string) => join(import.meta.dirname, `../../../test/support/tls/${name}`);
 
 describe('the line to PostgreSQL', () => {
   const warned = (env: Record<string, string>) =>

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configFolder, JWT, ROOT, SERVER } from '../../../test/support/config-folder.ts';
+import { pem } from '../../../test/support/pem.ts';
 import type { Config } from '../config.ts';
 
 const { folder, load, dotenv, faultsOf } = configFolder();
-const pem = (name: string) => join(import.meta.dirname, `../../../test/support/tls/${name}`);
 
 test('nothing set is a development service on the embedded database, as environment.md says', () => {
   const { config, warnings } = load();

@@ -2,10 +2,10 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { configFolder, JWT } from '../../../test/support/config-folder.ts';
+import { pem } from '../../../test/support/pem.ts';
 import type { Config } from '../config.ts';
 
 const { folder, load, faultsOf } = configFolder();
-const pem = (name: string) => join(import.meta.dirname, `../../../test/support/tls/${name}`);
 mkdirSync(join(folder, 'own files'));
 for (const name of ['localhost.crt', 'localhost.key', 'renewed.key'])
   copyFileSync(pem(name), join(folder, 'own files', name));

@@ -4,13 +4,8 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import {
-  freePort,
-  hasRedisServer,
-  redisForEachTest,
-  startRedis,
-  until,
-} from '../../../test/support/redis.ts';
+import { freePort } from '../../../test/support/free-port.ts';
+import { hasRedisServer, redisForEachTest, startRedis, until } from '../../../test/support/redis.ts';
 import { openLog } from '../log.ts';
 
 const log = openLog('silent');

@@ -1,7 +1,7 @@
 import { sql } from '../../../src/platform/sql.ts';
 import { mailsTo } from '../../support/mails.ts';
-import { PASSWORD, person } from '../../support/people.ts';
-import { admin, busy, fresh, member, NOBODY, type Recipes, type World, whileBusy } from './stage.ts';
+import { member, PASSWORD, person } from '../../support/people.ts';
+import { admin, busy, fresh, NOBODY, type Recipes, type World, whileBusy } from './stage.ts';
 
 const NEW = 'Entirely-other-7';
 const put = (world: World, token: string, body: object) => world.call('PUT', '/users/me', { token, body });

@@ -1,16 +1,7 @@
 import { createApp } from '../../../src/app.ts';
 import { openDatabase } from '../../../src/platform/database.ts';
-import {
-  admin,
-  fresh,
-  holderOf,
-  type Member,
-  member,
-  NOBODY,
-  type Recipe,
-  type Recipes,
-  type World,
-} from './stage.ts';
+import { type Member, member } from '../../support/people.ts';
+import { admin, fresh, holderOf, NOBODY, type Recipe, type Recipes, type World } from './stage.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 interface Request {

@@ -1,21 +1,10 @@
 import type { LightMyRequestResponse } from 'fastify';
-import { TOTP } from 'otpauth';
 import { sql } from '../../../src/platform/sql.ts';
 import { mailsTo } from '../../support/mails.ts';
-import { person } from '../../support/people.ts';
+import { type Member, member, person } from '../../support/people.ts';
 import { type SoftAuthenticator, softAuthenticator } from '../../support/soft-authenticator.ts';
-import {
-  admin,
-  fresh,
-  type Member,
-  member,
-  mfaTokenOf,
-  NOBODY,
-  oneText,
-  type Recipes,
-  type World,
-  withTotp,
-} from './stage.ts';
+import { beginTotp } from '../../support/totp.ts';
+import { admin, fresh, mfaTokenOf, NOBODY, oneText, type Recipes, type World, withTotp } from './stage.ts';
 
 const KENYAN = '+254712345678';
 const enrolPhone = (world: World, token: string, phone_number = KENYAN) =>
@@ -131,10 +120,9 @@ export const factors: Recipes = {
     ),
   'POST /mfa/totp/confirm factor_exists': async ({ world }) => {
     const found = await member(world);
-    const { secret } = (await world.call('POST', '/mfa/totp', { token: found.token })).json();
+    const code = await beginTotp(world, found.token);
     await confirmedElsewhere(world, found, 'totp');
-    const timestamp = world.deps.clock.now().getTime();
-    return confirmApp(world, found.token, new TOTP({ secret }).generate({ timestamp }));
+    return confirmApp(world, found.token, code());
   },
   'DELETE /mfa/totp factor_not_found': async ({ world }) =>
     world.call('DELETE', '/mfa/totp', { token: (await member(world)).token }),

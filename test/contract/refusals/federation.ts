@@ -1,17 +1,8 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { sql } from '../../../src/platform/sql.ts';
-import { person } from '../../support/people.ts';
+import { member, person } from '../../support/people.ts';
 import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../support/sign-in-flow.ts';
-import {
-  fresh,
-  member,
-  NOBODY,
-  type Recipe,
-  type Recipes,
-  type Stage,
-  type World,
-  withTotp,
-} from './stage.ts';
+import { fresh, NOBODY, type Recipe, type Recipes, type Stage, type World, withTotp } from './stage.ts';
 
 const subject = () => ({ sub: fresh('sub'), email: `${fresh('fed')}@example.com` });
 

@@ -1,8 +1,8 @@
 import { mailsTo } from '../../support/mails.ts';
-import { acceptInvitation, PASSWORD, person } from '../../support/people.ts';
+import { acceptInvitation, member, PASSWORD, person } from '../../support/people.ts';
 import { type SoftAuthenticator, softAuthenticator } from '../../support/soft-authenticator.ts';
 import { addPasskey } from './factors.ts';
-import { admin, busy, fresh, member, type Recipes, type World, whileBusy } from './stage.ts';
+import { admin, busy, fresh, type Recipes, type World, whileBusy } from './stage.ts';
 
 const names = { first_name: 'Grace', last_name: 'Hopper', phone_number: '+12125550123' };
 const newAddress = () => `${fresh('new')}@example.com`;

@@ -1,18 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LightMyRequestResponse } from 'fastify';
-import { TOTP } from 'otpauth';
 import type { TestApp } from '../../support/app.ts';
 import { contractApp, type Judge } from '../../support/contract.ts';
 import { type LyingProvider, lyingProvider } from '../../support/lying-provider.ts';
-import { logIn, type Person, person } from '../../support/people.ts';
+import { type Member, member, type Person, type person } from '../../support/people.ts';
 import { CLIENT } from '../../support/sign-in-flow.ts';
+import { addTotp } from '../../support/totp.ts';
 
 export type World = TestApp & { readonly judge: Judge };
-
-export interface Member {
-  readonly who: Person;
-  readonly token: string;
-}
 
 /** Where refusals are reached: the service with every feature on, and variants of it. */
 export interface Stage {
@@ -68,12 +63,6 @@ function onTime(world: World): World {
   return world;
 }
 
-/** Somebody who has just logged in. */
-export async function member(world: World, options: Parameters<typeof person>[1] = {}): Promise<Member> {
-  const who = await person(world, options);
-  return { who, token: (await logIn(world, who)).access_token };
-}
-
 export const admin = (world: World): Promise<Member> => member(world, { roles: ['admin'] });
 
 let made = 0;
@@ -99,13 +88,7 @@ export async function clientOf(world: World, ...permissions: string[]): Promise<
 /** Somebody with an authenticator app, whose next code is not used yet. */
 export async function withTotp(world: World, options: Parameters<typeof person>[1] = {}) {
   const found = await member(world, options);
-  const { token } = found;
-  const uri: string = (await world.call('POST', '/mfa/totp', { token })).json().otpauth_uri;
-  const code = () =>
-    new TOTP({ secret: new URL(uri).searchParams.get('secret') as string }).generate({
-      timestamp: world.deps.clock.now().getTime(),
-    });
-  await world.call('POST', '/mfa/totp/confirm', { token, body: { code: code() } });
+  const { code } = await addTotp(world, found.token);
   world.deps.clock.advance(30);
   return { ...found, code };
 }

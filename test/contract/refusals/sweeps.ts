@@ -4,10 +4,10 @@ import { RATE_GROUPS } from '../../../src/platform/rate-groups.ts';
 import { sql } from '../../../src/platform/sql.ts';
 import type { TestApp } from '../../support/app.ts';
 import type { Operation } from '../../support/contract.ts';
-import { logIn, person } from '../../support/people.ts';
+import { logIn, member, person } from '../../support/people.ts';
 import { CLIENT } from '../../support/sign-in-flow.ts';
 import { softAuthenticator } from '../../support/soft-authenticator.ts';
-import { admin, clientOf, member, NOBODY, type Stage } from './stage.ts';
+import { admin, clientOf, NOBODY, type Stage } from './stage.ts';
 
 /** What follows from the access, the schema and the limits of a route, asked of every route that declares it. */
 export interface Sweep {

@@ -1,11 +1,10 @@
 import { sql } from '../../../src/platform/sql.ts';
-import { logIn, PASSWORD, person } from '../../support/people.ts';
+import { logIn, member, PASSWORD, person } from '../../support/people.ts';
 import {
   admin,
   busy,
   clientOf,
   fresh,
-  member,
   mfaTokenOf,
   oneText,
   passwordLogin,
