@@ -57,7 +57,7 @@ export async function logoutUser(deps: Deps, granter: Granter, userId: string): 
 export async function unlockUser(deps: Deps, granter: Granter, userId: string): Promise<void> {
   const act = { userId, needs: 'users:write', lock: 'act', type: 'user.unlocked' } as const;
   await onUser(deps, granter, act, async tx => {
-    const lanes = await unlockAccount(tx, userId);
+    const { length: lanes } = await unlockAccount(tx, userId);
     await recordDone(deps, tx, granter, {
       type: 'user.unlocked',
       userId,

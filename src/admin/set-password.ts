@@ -8,7 +8,7 @@ import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { actorOf, type Granter } from '../rbac/granter.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
-import { unlockAccount } from '../throttle/lockout.ts';
+import { liftLock } from '../throttle/lift-lock.ts';
 
 /**
  * Sets a password for the operator, for somebody who cannot be reached by mail: every session ends, open links die, a
@@ -26,7 +26,7 @@ export async function setPasswordOf(
     if (present === null) return null;
     await setPassword(deps, tx, { userId, hash });
     await voidWaysIn(deps, tx, userId);
-    await unlockAccount(tx, userId);
+    await liftLock(deps, tx, { userId, reason: 'password_set', actor, caller: null });
     await recordEvent(deps, tx, { type: 'password.set', outcome: 'success', actor, userId, caller: null });
     await enqueueMail(deps, tx, { template: 'password-changed', to: present.email, userId });
     return endSessionsOf(deps, tx, {

@@ -9,7 +9,8 @@ export const eventTypes = {
     'An attempt was not checked because there were too many, or a right proof was not enough; the reason says which',
   'login.mailed': 'Somebody asked for a link and a code to sign in with',
   'lockout.started': 'Too many failures: attempts on this account are refused for a while',
-  'lockout.lifted': 'A password reset ended a lock early',
+  'lockout.lifted':
+    'The owner, by proving the mailbox, or the operator ended a lock early; the reason says how',
 
   'session.reauthenticated': 'The owner of a session proved again who they are',
   'session.ended':

@@ -8,7 +8,7 @@ import type { Caller } from '../platform/caller.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type EndedSession, endSessionsOf } from '../sessions/end.ts';
-import { unlockAccount } from '../throttle/lockout.ts';
+import { liftLock } from '../throttle/lift-lock.ts';
 import { deleteIdentitiesOf } from './queries.ts';
 import { removePassword } from './set.ts';
 
@@ -47,7 +47,7 @@ export async function claimMailbox(
   await deleteIdentitiesOf(tx, userId);
   await clearPendingEmail(deps, tx, userId);
   await voidChallenges(deps, tx, { userId });
-  await unlockAccount(tx, userId);
+  await liftLock(deps, tx, { userId, reason, actor, caller });
   await markEmailVerified(deps, tx, { userId, address: account.email });
   return ended;
 }

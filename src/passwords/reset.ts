@@ -9,7 +9,7 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { endSessionsOf, publishEnded } from '../sessions/end.ts';
-import { unlockAccount } from '../throttle/lockout.ts';
+import { liftLock } from '../throttle/lift-lock.ts';
 import { claimMailbox } from './claim-mailbox.ts';
 import { ownerOf } from './own-words.ts';
 import { isSamePassword, requirePolicy } from './policy.ts';
@@ -79,16 +79,7 @@ async function replace(
       });
   await setPassword(deps, tx, { userId, hash });
   await voidWaysIn(deps, tx, userId);
-  if ((await unlockAccount(tx, userId)) > 0) {
-    await recordEvent(deps, tx, {
-      type: 'lockout.lifted',
-      outcome: 'success',
-      reason: 'password_reset',
-      actor,
-      userId,
-      caller,
-    });
-  }
+  await liftLock(deps, tx, { userId, reason: 'password_reset', actor, caller });
   await recordEvent(deps, tx, { type: 'password.reset', outcome: 'success', actor, userId, caller });
   await enqueueMail(deps, tx, {
     template: 'password-changed',

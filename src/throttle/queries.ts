@@ -137,9 +137,13 @@ export function returnAttempt(
       and window_started_at = coalesce(${windowStartedAt ?? null}::timestamptz, window_started_at)`);
 }
 
-/** Lifts every lock of an account, after a reset or for an administrator. Returns how many lanes had failures. */
-export function unlockAccount(database: Sql, userId: string): Promise<number> {
-  return database.run(sql`delete from lockouts where user_id = ${userId}::uuid and ${remembers}`);
+/** Lifts every lock of an account, after a reset or for an administrator. Returns the lanes that had failures. */
+export function unlockAccount(
+  database: Sql,
+  userId: string,
+): Promise<readonly Pick<LockoutRow, 'locked_until'>[]> {
+  return database.rows(sql`
+    delete from lockouts where user_id = ${userId}::uuid and ${remembers} returning locked_until`);
 }
 
 export interface LockoutRow {

@@ -33,6 +33,15 @@ test('the word that the documentation has for a default can be written out: all,
   expect(faultsOf({ SMS_COUNTRIES: 'none' })).toHaveLength(1);
 });
 
+test('so can the default of a variable that has none, in any of the sources', () => {
+  dotenv('AUDIT_CHECKPOINT_FILE=none\nJWT_SECRET_KEY_PREVIOUS=None\n');
+  const env = { AUDIT_CHECKPOINT_URL: 'none', BRAND_LOGO_URL: 'none', TWILIO_FROM: 'none' };
+  const { config, describe } = load({ ...SERVER, ...env });
+  expect(config).toEqual(load(SERVER).config);
+  expect(config.audit.checkpointFile).toBeNull();
+  expect(describe()).toContain('AUDIT_CHECKPOINT_FILE  (not set: none)');
+});
+
 test('a near-miss in the process environment is a warning, an everyday name is not', () => {
   const { warnings } = load({ JWT_SECRETKEY: 'x', PATH: '/bin', HOME: '/', POST: '1', HOSTNAME: 'h' });
   expect(warnings).toEqual(['JWT_SECRETKEY is not a variable of this service. Did you mean JWT_SECRET_KEY?']);
