@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SealedTrail, sealedTrail } from '../../test/support/sealed-trail.ts';
 import { findNextBatch } from './batch-queries.ts';
@@ -35,6 +39,28 @@ test('checkpoints are found in a log as it was written, and no other file passes
   );
   for (const other of ['', '# A page\n', '{"msg":"x"}\n', 'null\n'])
     expect(() => readCheckpoints(other)).toThrow('There is no checkpoint in it');
+});
+
+test('a disk that fills up in the middle of a line leaves no part of it in the file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'checkpoint-'));
+  const file = join(folder, 'checkpoints');
+  const module = new URL('./checkpoint.ts', import.meta.url).href;
+  const script = `
+    import { handOut } from ${JSON.stringify(module)};
+    const deps = { log: { info() {} }, config: { audit: { checkpointFile: ${JSON.stringify(file)}, checkpointUrl: null } } };
+    const checkpoint = ${JSON.stringify(checkpoint)};
+    for (let batch = 1; batch <= 20; batch++)
+      await handOut(deps, { ...checkpoint, batch }).catch(({ message }) => console.log(message));`;
+  // One block, of 512 or 1024 bytes.
+  const limited = ['-c', 'ulimit -f 1; exec "$@"', 'bash', process.execPath];
+  const { stdout } = spawnSync('bash', [...limited, '--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  });
+  expect(stdout).toContain('A checkpoint was not taken by AUDIT_CHECKPOINT_FILE: EFBIG');
+  const text = readFileSync(file, 'utf8');
+  expect(text.endsWith('}\n')).toBe(true);
+  expect(readCheckpoints(text)[0]).toEqual({ ...checkpoint, batch: 1 });
+  rmSync(folder, { recursive: true });
 });
 
 test('a checkpoint alone reveals that the end was cut off', async () => {

@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto';
-import { appendFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { Deps } from '../platform/deps.ts';
 import { findLastBatch } from './batch-queries.ts';
 import { openSigningKey, readPublicKey } from './signing-key.ts';
@@ -86,7 +86,19 @@ export async function handOut(
   if (refusals.length > 0) throw new Error(`A checkpoint was not taken by ${refusals.join('; ')}`);
 }
 
-const append = (file: string, text: string) => appendFile(file, `${text}\n`, { mode: 0o600, flush: true });
+// A disk that fills up takes a part of the line. Left there, it would spoil the next line, and `readCheckpoints` refuses the
+// whole file.
+async function append(file: string, text: string): Promise<void> {
+  await using handle = await open(file, 'a', 0o600);
+  const { size } = await handle.stat();
+  try {
+    await handle.appendFile(`${text}\n`);
+    await handle.sync();
+  } catch (error) {
+    await handle.truncate(size).catch(() => {});
+    throw error;
+  }
+}
 
 // `fetch` says why it failed in its cause alone, which has a code and no message where it tried several addresses.
 function reasonOf(error: Error): string {

@@ -84,3 +84,12 @@ test('audit checkpoint prints the checkpoint also where the file and the URL do 
   );
   expect(readCheckpoints(output).map(isSigned)).toEqual([true]);
 });
+
+test('audit prune drops nothing by a clock that is ahead of the database', async () => {
+  world.deps.clock.advance(365 * 86_400);
+  await expect(run('prune', '--days', '30')).rejects.toThrow(
+    /^No event is dropped: the clock here is ahead of the database server's \(days: \d+\)\. Set right whichever is wrong$/,
+  );
+  world.deps.clock.advance(-365 * 86_400);
+  expect(await run('prune', '--days', '30')).toBe('Nothing is that old.\n');
+});

@@ -9,7 +9,7 @@ import { type Checkpoint, handOut, makeCheckpoint, readCheckpoints } from './che
 import { type EventType, eventTypes } from './event-type.ts';
 import { exportEvents } from './export.ts';
 import { makePartitions } from './partitions.ts';
-import { pruneTrail } from './prune.ts';
+import { pruneTrail, refuseClockAhead } from './prune.ts';
 import { operator, recordEvent } from './record.ts';
 import { sealAll } from './seal.ts';
 import { type Verdict, verifyTrail } from './verify.ts';
@@ -97,6 +97,7 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
       withWorld(open, async deps => {
         const kept = days ?? deps.config.audit.retentionDays;
         if (kept === 0) command.error('error: say --days, or set AUDIT_RETENTION_DAYS');
+        await refuseClockAhead(deps);
         await sealAll(deps);
         const pruned = await asOwner(deps, owner =>
           pruneTrail(owner, { days: kept, keepTables, by: 'operator' }),

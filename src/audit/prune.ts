@@ -11,6 +11,7 @@ import {
   countUnsealed,
   findOldPartitions,
   findPrunable,
+  readServerTime,
   removePartition,
   removeRows,
   removeUnusedKeys,
@@ -27,6 +28,20 @@ export type Pruned =
 // How many rows of audit_keys to check at once: each is looked for in every month of the trail.
 const KEYS = 1_000;
 
+const DAY_MS = 86_400_000;
+
+/**
+ * Throws if this machine's clock is more than a day ahead of the database server's. It would have the whole trail dropped, for
+ * every replica and for good; and until the year that it showed, retention would find nothing left to drop.
+ */
+export async function refuseClockAhead({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
+  const days = Math.floor((clock.now().getTime() - (await readServerTime(db)).getTime()) / DAY_MS);
+  if (days < 1) return;
+  throw new Error(
+    `No event is dropped: the clock here is ahead of the database server's (days: ${days}). Set right whichever is wrong`,
+  );
+}
+
 /**
  * Drops the whole months (UTC) that are older than `days`, with the batches that hold nothing younger, and leaves a signed
  * record from which the rest still verifies. Events that were never sealed are not dropped. Needs the owner's rights.
@@ -36,7 +51,7 @@ export async function pruneTrail(
   { days, keepTables = false, by }: { days: number; keepTables?: boolean; by: 'operator' | 'system' },
 ): Promise<Pruned> {
   const { db, clock } = deps;
-  const eldest = new Date(clock.now().getTime() - days * 86_400_000);
+  const eldest = new Date(clock.now().getTime() - days * DAY_MS);
   const horizon = new Date(Date.UTC(eldest.getUTCFullYear(), eldest.getUTCMonth()));
   const work = async (tx: Tx): Promise<Pruned> => {
     await lockTrail(tx);

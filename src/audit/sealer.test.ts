@@ -122,3 +122,25 @@ test('a clock that is put back keeps no checkpoint waiting for as long', async (
     await sealer.stop();
   }
 }, 60_000);
+
+test('a clock that is years ahead drops nothing of the trail, which cannot be brought back, and the log says so', async () => {
+  await write();
+  await settle(deps);
+  await sealAll(deps);
+  const said: unknown[] = [];
+  const log = { ...deps.log, warn: (about: { err: Error }) => said.push(about.err.message) };
+  deps.clock.advance(3 * 365 * 86_400);
+  const sealer = startSealer({
+    ...deps,
+    log: log as never,
+    config: configWith({ audit: { retentionDays: 90 } }),
+  });
+  try {
+    await expect
+      .poll(() => said, { timeout: 10_000 })
+      .toEqual([expect.stringContaining('No event is dropped')]);
+  } finally {
+    await sealer.stop();
+  }
+  expect(await verifyTrail(deps)).toMatchObject({ findings: [], events: 1, prunedBefore: null });
+});

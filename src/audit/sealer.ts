@@ -2,7 +2,7 @@ import type { Deps } from '../platform/deps.ts';
 import { findLastBatch, findOldestTransaction, findPending } from './batch-queries.ts';
 import { type LastLine, publishCheckpoint } from './checkpoint.ts';
 import { makePartitions } from './partitions.ts';
-import { pruneTrail } from './prune.ts';
+import { pruneTrail, refuseClockAhead } from './prune.ts';
 import { nextPlace, sealBatch } from './seal.ts';
 
 const SEAL_EVERY_MS = 1_000;
@@ -94,7 +94,9 @@ const isDue = (at: number, everyMs: number, now: number) => now >= at || at > no
 
 async function prune(deps: Deps): Promise<void> {
   const days = deps.config.audit.retentionDays;
-  if (days > 0) await pruneTrail(deps, { days, by: 'system' });
+  if (days === 0) return;
+  await refuseClockAhead(deps);
+  await pruneTrail(deps, { days, by: 'system' });
 }
 
 /** Logs an error when events have waited too long to be sealed, and names who holds the horizon. */

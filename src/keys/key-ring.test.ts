@@ -174,6 +174,27 @@ test('a key of KEY_ROTATION_DAYS gets a successor by itself, from one of the rep
   expect(headerOf(rings[0]?.sign(claimsAt(deps)) ?? '').kid).toBe(kid);
 });
 
+test('a key that a clock years ahead made keeps no rotation waiting, nor the former key in the JWKS for as long', async () => {
+  const { deps } = await world('ES256');
+  const ring = await openKeyRing(deps, { poll: 0.05 });
+  const kids = () => ring.jwks().keys.map(({ kid }) => kid);
+  const [first] = kids();
+  const YEARS = 3 * 365 * 86_400;
+  deps.clock.advance(YEARS);
+  await expect.poll(kids).toHaveLength(2);
+  deps.clock.advance(-YEARS);
+  await expect.poll(kids).toHaveLength(3);
+  const [third] = kids().slice(-1);
+  deps.clock.advance(PUBLISH_LEAD);
+  expect(headerOf(ring.sign(claimsAt(deps))).kid).toBe(third);
+  expect(await rotateKeys(deps, command)).toMatchObject({ made: true });
+  deps.clock.advance(3 * 86_400);
+  await ring.reload();
+  expect(kids()).not.toContain(first);
+  expect(kids()).toHaveLength(1);
+  ring.close();
+});
+
 test('a service whose table of keys somebody emptied makes a key again, and with KEY_ROTATION_DAYS=0 no other', async () => {
   const { deps } = await world('ES256');
   const config = { ...deps.config, tokens: { ...deps.config.tokens, keyRotationAge: 0 } };

@@ -14,7 +14,7 @@ import {
 import { splitCompact } from './compact-jws.ts';
 import { listLiveKeys } from './queries.ts';
 import { buildState, keyOfHeader, publicKeys, type RingState, signingKeyAt } from './ring-state.ts';
-import { ensureSigningKey, KEYS_CHANGED, PUBLISH_LEAD, rotateKeys } from './rotate.ts';
+import { ensureSigningKey, KEYS_CHANGED, PUBLISH_LEAD, rotateKeys, waitsTooLong } from './rotate.ts';
 import { openVerified, type Verified } from './verified.ts';
 
 export type KeysDeps = Deps & { readonly keys: KeyRing };
@@ -172,5 +172,6 @@ function isDueForRotation(state: RingState, now: Date, ageLimit: number): boolea
   if (ageLimit === 0) return false;
   const newest = state.keys.findLast(({ row }) => row.signsUntil === null);
   if (newest === undefined || isSymmetric(newest.row.algorithm)) return false;
+  if (waitsTooLong(newest.row, now)) return true;
   return now.getTime() - newest.row.signsFrom.getTime() >= ageLimit * 1000;
 }

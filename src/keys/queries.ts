@@ -41,15 +41,21 @@ export async function insertKey(tx: Tx, key: SigningKeyRow): Promise<void> {
 
 /**
  * Ends the signing of every key but `kid`: from `signsUntil` on the others only verify, until `verifiesUntil` or a later
- * time that was promised before. A key that was to begin later never signs.
+ * time that was promised before, if that is no later than `latest`. A key that was to begin later never signs.
  */
 export async function retireOthers(
   tx: Tx,
-  { kid, signsUntil, verifiesUntil }: { kid: string; signsUntil: Date; verifiesUntil: Date },
+  {
+    kid,
+    signsUntil,
+    verifiesUntil,
+    latest,
+  }: { kid: string; signsUntil: Date; verifiesUntil: Date; latest: Date },
 ): Promise<void> {
   await tx.run(sql`update signing_keys
     set signs_from = least(signs_from, ${signsUntil}::timestamptz), signs_until = ${signsUntil}::timestamptz,
-      verifies_until = greatest(verifies_until, ${verifiesUntil}::timestamptz)
+      verifies_until = greatest(
+        case when verifies_until <= ${latest}::timestamptz then verifies_until end, ${verifiesUntil}::timestamptz)
     where kid <> ${kid} and (signs_until is null or signs_until > ${signsUntil}::timestamptz)`);
 }
 

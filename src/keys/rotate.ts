@@ -21,6 +21,8 @@ export const JWKS_MAX_AGE = 300;
 export const PUBLISH_LEAD = 600;
 // Replicas' clocks may differ by this much, in seconds, when one signs last and another verifies last.
 const OVERLAP_MARGIN = 60;
+// No key waits this long, in seconds, whatever clock it was made by: that clock was far ahead, and has been put back.
+const FAR_AHEAD = 86_400;
 
 export interface RotationCause {
   readonly actor: Actor;
@@ -109,7 +111,12 @@ async function succeed(
     await insertKey(tx, fresh);
     const verifiesUntil = addSeconds(fresh.signsFrom, config.tokens.accessLifetime + OVERLAP_MARGIN);
     if (cause.reason === 'leak') await removeOtherKeys(tx, fresh.kid);
-    await retireOthers(tx, { kid: fresh.kid, signsUntil: fresh.signsFrom, verifiesUntil });
+    await retireOthers(tx, {
+      kid: fresh.kid,
+      signsUntil: fresh.signsFrom,
+      verifiesUntil,
+      latest: addSeconds(verifiesUntil, FAR_AHEAD),
+    });
     await recordEvent(deps, tx, {
       type: cause.reason === 'algorithm' ? 'key.created' : 'key.rotated',
       outcome: 'success',
@@ -153,6 +160,17 @@ function waitingKey({ clock, config }: Deps, rows: readonly SigningKeyRow[]): Si
   const { algorithm } = config.tokens;
   // A key that a change of ALGORITHM overtook while it waited only verifies, and will never sign.
   return (
-    rows.find(row => row.algorithm === algorithm && row.signsUntil === null && row.signsFrom > now) ?? null
+    rows.find(
+      row =>
+        row.algorithm === algorithm &&
+        row.signsUntil === null &&
+        row.signsFrom > now &&
+        !waitsTooLong(row, now),
+    ) ?? null
   );
+}
+
+/** True of a key that a clock far ahead made: it would keep every other rotation waiting for as long. */
+export function waitsTooLong({ signsFrom }: SigningKeyRow, now: Date): boolean {
+  return signsFrom > addSeconds(now, FAR_AHEAD);
 }
