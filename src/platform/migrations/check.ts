@@ -2,8 +2,8 @@ import type { ClientBase } from 'pg';
 import { readStanding } from './applied.ts';
 import { readCatalogue } from './catalogue.ts';
 import { compareCatalogues } from './catalogue-comparison.ts';
-import { connect } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
+import { connectAlone } from './own-connection.ts';
 import { inScratchSchema } from './scratch-schema.ts';
 import { liftTimeLimits } from './time-limits.ts';
 import type { Migration } from './upgrade.ts';
@@ -24,7 +24,7 @@ export async function checkDatabase({
   say,
   serviceRole = null,
 }: Migration): Promise<CheckResult> {
-  const client = await connect(connection, say);
+  const client = await connectAlone(connection, say);
   try {
     await liftTimeLimits(client);
     // Bounds of partitions and defaults are printed in the session's time zone.

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { connect, type Say } from './connect.ts';
+import type { Say } from './connect.ts';
+import { connectAlone } from './own-connection.ts';
 import { liftTimeLimits } from './time-limits.ts';
 
 // "entrecor" in ASCII: no other program will take this advisory lock by accident.
@@ -13,7 +14,7 @@ export async function withMigrationLock<T>(
   { connection, say, signal }: { connection: pg.ClientConfig; say: Say; signal?: AbortSignal | undefined },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(connection, say, { signal });
+  const client = await connectAlone(connection, say, { signal });
   try {
     await liftTimeLimits(client);
     await endWithUs(client);
