@@ -140,6 +140,26 @@ describe('the breach check', () => {
     expect(took).toBeLessThan(1500);
     expect(await typesOf('Schiffer 7', ada, { breachCheckUrl: 'http://127.0.0.1:9/range' })).toEqual([]);
   });
+
+  test('reads no more of an answer than a range can be: a server that sends on and on fills no memory', async () => {
+    let sent = 0;
+    const endless = createServer((_request, response) => {
+      const send = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536))) sent += 65_536;
+      };
+      response.on('drain', send).on('error', () => {});
+      send();
+    });
+    await new Promise<void>(resolve => endless.listen(0, '127.0.0.1', resolve));
+    const from = performance.now();
+    const { port } = endless.address() as AddressInfo;
+    expect(await typesOf('Schiffer 7', ada, { breachCheckUrl: `http://127.0.0.1:${port}` })).toEqual([]);
+    expect(performance.now() - from).toBeLessThan(900);
+    // What the sockets hold comes on top of the 512 KiB.
+    expect(sent).toBeLessThan(32 * 1024 * 1024);
+    endless.closeAllConnections();
+    endless.close();
+  });
 });
 
 describe('live feedback', () => {
