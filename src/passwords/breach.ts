@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Deps } from '../platform/deps.ts';
+import { fetchFailure } from '../platform/fetch-failure.ts';
 import { readBounded } from '../platform/read-bounded.ts';
 
 const TIMEOUT_MS = 1_000;
@@ -29,7 +30,10 @@ export async function timesBreached(
     const body = await readBounded(response, LARGEST);
     return countOf(body.toString(), digest.slice(PREFIX_LENGTH));
   } catch (error) {
-    log.warn({ reason: reasonOf(error) }, 'the breach check failed; the password was accepted without it');
+    log.warn(
+      { reason: fetchFailure(error) },
+      'the breach check failed; the password was accepted without it',
+    );
     return 0;
   }
 }
@@ -46,8 +50,4 @@ function countOf(body: string, suffix: string): number {
     if (candidate?.toUpperCase() === suffix) return Number(count) || 0;
   }
   return 0;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
