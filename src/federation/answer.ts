@@ -39,6 +39,20 @@ export function failureWord(error: unknown): string {
   return 'server_error';
 }
 
+/**
+ * What the log is told of an error. The messages only: the error objects hold tokens and claims. So does a message of
+ * JSON.parse, which quotes its input.
+ */
+export function messagesOf(error: unknown): string {
+  const said = causesOf(error)
+    .slice(0, 4)
+    .map(({ name, message, code }: Error & { code?: unknown }) =>
+      // A fetch that failed at several addresses has a code for its cause, and no message.
+      name === 'SyntaxError' ? name : message || String(code ?? name),
+    );
+  return said.join(': ').slice(0, 500);
+}
+
 function causesOf(error: unknown): Error[] {
   const chain: Error[] = [];
   for (let at = error; at instanceof Error && chain.length < 8; at = at.cause) chain.push(at);

@@ -175,11 +175,13 @@ test('a new key is fetched when a token names it', async () => {
 });
 
 test('metadata of another issuer, and an outage from the start, never reach the provider', async () => {
-  for (const lies of [
-    { metadata: { issuer: 'https://accounts.google.com' } },
-    { answers: { '/.well-known/openid-configuration': (response: ServerResponse) => response.destroy() } },
-  ]) {
+  const drop = { '/.well-known/openid-configuration': (response: ServerResponse) => response.destroy() };
+  for (const [lies, error] of [
+    [{ metadata: { issuer: 'https://accounts.google.com' } }, 'describes another issuer'],
+    [{ answers: drop }, 'cannot be used: fetch failed: other side closed'],
+  ] as const) {
     const other = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
+    const warned = vi.spyOn(other.deps.log, 'warn');
     provider.lie(lies);
     const begun = await begin(other, 'liar');
     expect(begun.location.href.startsWith(CLIENT)).toBe(true);
@@ -187,6 +189,10 @@ test('metadata of another issuer, and an outage from the start, never reach the 
       error: 'temporarily_unavailable',
       state: 'of the client',
     });
+    expect(warned).toHaveBeenCalledWith(
+      { provider: 'liar', error: `${provider.issuer} ${error}` },
+      'a provider cannot be used',
+    );
     await other.close();
   }
 });
