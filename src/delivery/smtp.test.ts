@@ -123,7 +123,8 @@ test('a server whose reply has no end is given up, and the next mail has a conne
   // More than there are connections.
   for (let sent = 1; sent <= 6; sent++) {
     // No outage, of which there may be any number: each try may have made a copy.
-    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'temporary' });
+    const message = 'The mail server took too long.';
+    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'temporary', message });
     expect(server.taken()).toBe(sent);
   }
 });

@@ -102,7 +102,9 @@ export function openSmtp(
         });
       } catch (error) {
         const failure = error as SmtpError;
-        const reason = withoutSecrets(failure.message, spelt(server.auth));
+        // The library says of a send that was given up only that it was aborted.
+        const said = limit.signal.aborted ? (limit.signal.reason as Error).message : failure.message;
+        const reason = withoutSecrets(said, spelt(server.auth));
         throw new DeliveryFailure(kindOf(failure, whole), reason, { cause: error });
       } finally {
         clearTimeout(timer);
