@@ -106,9 +106,10 @@ test('a refusal of the message is told from a server that cannot serve', async (
     reply(553, 'onRecipient', '5.7.1 <no-reply@example.com>: Sender address rejected: not owned by user'),
     reply(550, 'onRecipient', '5.1.1 no such user'),
     reply(554, 'onMail', '5.7.1 spam'),
+    reply(503, 'onRecipient', 'This mail server requires authentication'),
   ]);
   expect(late.map(failure => (failure as { kind?: string } | null)?.kind)).toEqual(
-    'outage outage outage temporary permanent permanent'.split(' '),
+    'outage outage outage temporary permanent permanent outage'.split(' '),
   );
 });
 

@@ -127,8 +127,11 @@ interface SmtpError {
   readonly message: string;
 }
 
-/** Replies about our login, at whichever command (RFC 4954 §6). */
-const LOGIN_REPLIES = new Set([530, 534, 535, 538]);
+/**
+ * Replies about our login, at whichever command (RFC 4954 §6). 503 is about the order of commands (RFC 5321 §4.2.3), and so never
+ * about a message: MailEnable says by it, at the recipient, that there was no login.
+ */
+const LOGIN_REPLIES = new Set([503, 530, 534, 535, 538]);
 
 // Tells failures of one message from those of the server or our account there. A refused login or sender is our own
 // configuration, and no mail is given up for it: many servers refuse them only at the recipient (Postfix: smtpd_delay_reject).
