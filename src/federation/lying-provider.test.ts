@@ -268,6 +268,22 @@ test.each(['gho_16C7e42F292c6912', '{"access_token":gho_16C7e42F292c6912}'])(
   },
 );
 
+test('the log names the error that the provider answered with, and a status that is none of OAuth', async () => {
+  const warned = vi.spyOn(service.deps.log, 'warn');
+  const logged = async (status: number, body: object) => {
+    warned.mockClear();
+    await attempt({
+      answers: { '/token': response => json(Object.assign(response, { statusCode: status }), body) },
+    });
+    return JSON.stringify(warned.mock.calls);
+  };
+  expect(await logged(400, { error: 'invalid_client', error_description: 'code-1' })).toMatch(
+    /server responded with an error in the response body: invalid_client"/,
+  );
+  expect(await logged(418, {})).toContain('unexpected HTTP response status code: 418"');
+  warned.mockRestore();
+});
+
 const json = (response: ServerResponse, body: unknown) =>
   response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
 
