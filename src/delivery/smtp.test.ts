@@ -107,9 +107,11 @@ test('a refusal of the message is told from a server that cannot serve', async (
     reply(550, 'onRecipient', '5.1.1 no such user'),
     reply(554, 'onMail', '5.7.1 spam'),
     reply(503, 'onRecipient', 'This mail server requires authentication'),
+    reply(550, 'onRecipient', 'relay not permitted'),
+    reply(550, 'onRecipient', '5.1.1 User unknown in relay recipient table'),
   ]);
   expect(late.map(failure => (failure as { kind?: string } | null)?.kind)).toEqual(
-    'outage outage outage temporary permanent permanent outage'.split(' '),
+    'outage outage outage temporary permanent permanent outage temporary permanent'.split(' '),
   );
 });
 

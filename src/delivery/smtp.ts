@@ -144,8 +144,10 @@ function kindOf({ code, command, responseCode = 0, response = '' }: SmtpError, w
   const status = inEnvelope ? (/^\d{3}[ -]5\.(\d+\.\d+)\b/.exec(response)?.[1] ?? '') : '';
   // The sender's address (RFC 3463 §3.2).
   if (status === '1.7' || status === '1.8') return 'outage';
-  // "Not authorized" (RFC 3463 §3.8): all that we send as a rule, but it may be this recipient alone.
-  return status.startsWith('7.') ? 'temporary' : 'permanent';
+  // "Not authorized" (RFC 3463 §3.8): all that we send as a rule, but it may be this recipient alone. Exim gives no status.
+  const unauthorized =
+    status === '' ? inEnvelope && /\b(relay|authenticat)/i.test(response) : status.startsWith('7.');
+  return unauthorized ? 'temporary' : 'permanent';
 }
 
 // The password as AUTH PLAIN and AUTH LOGIN send it: a server may quote the line that it refuses.
