@@ -1,6 +1,7 @@
 import { verify } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { Deps } from '../platform/deps.ts';
+import { fetchFailure } from '../platform/fetch-failure.ts';
 import { findLastBatch } from './batch-queries.ts';
 import { openSigningKey, readPublicKey } from './signing-key.ts';
 
@@ -80,8 +81,8 @@ export async function handOut(
   ]);
   if (file.status === 'fulfilled') last.text = text;
   const refusals = [
-    ...(file.status === 'rejected' ? [`AUDIT_CHECKPOINT_FILE: ${reasonOf(file.reason)}`] : []),
-    ...(url.status === 'rejected' ? [`AUDIT_CHECKPOINT_URL: ${reasonOf(url.reason)}`] : []),
+    ...(file.status === 'rejected' ? [`AUDIT_CHECKPOINT_FILE: ${file.reason.message}`] : []),
+    ...(url.status === 'rejected' ? [`AUDIT_CHECKPOINT_URL: ${fetchFailure(url.reason)}`] : []),
   ];
   if (refusals.length > 0) throw new Error(`A checkpoint was not taken by ${refusals.join('; ')}`);
 }
@@ -98,12 +99,6 @@ async function append(file: string, text: string): Promise<void> {
     await handle.truncate(size).catch(() => {});
     throw error;
   }
-}
-
-// `fetch` says why it failed in its cause alone, which has a code and no message where it tried several addresses.
-function reasonOf(error: Error): string {
-  const { message, code } = (error.cause ?? {}) as { message?: string; code?: string };
-  return [error.message, message || code].filter(part => part !== undefined).join(': ');
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Config } from '../platform/config.ts';
+import { fetchFailure } from '../platform/fetch-failure.ts';
 import { DeliveryFailure, type Outgoing } from './transport.ts';
 
 export interface SmsTransport {
@@ -62,7 +63,7 @@ async function post(url: string, body: string, headers: Record<string, string>):
     retryAfter = ASKS_TO_WAIT.has(status) ? answer.headers.get('retry-after') : null;
     await answer.body?.cancel();
   } catch (error) {
-    throw new DeliveryFailure('outage', `The SMS provider cannot be reached: ${reasonOf(error)}`, {
+    throw new DeliveryFailure('outage', `The SMS provider cannot be reached: ${fetchFailure(error)}`, {
       cause: error,
     });
   }
@@ -72,12 +73,6 @@ async function post(url: string, body: string, headers: Record<string, string>):
 
 // RFC 9110 §10.2.3, RFC 6585 §4.
 const ASKS_TO_WAIT = new Set([429, 503]);
-
-// The message of fetch's error says only that it failed; the cause says why.
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error && cause.message !== '' ? cause.message : message;
-}
 
 // A redirect means that our URL is out of date, 401 and 403 that our credentials are wrong; 408 and 429 ask us to wait; any
 // other 4xx is about this message.

@@ -101,9 +101,12 @@ test('a refusal of the message is told from a server that cannot serve', async (
     reply(553, 'onRecipient', '5.7.1 <no-reply@example.com>: Sender address rejected: not owned by user'),
     reply(550, 'onRecipient', '5.1.1 no such user'),
     reply(554, 'onMail', '5.7.1 spam'),
+    reply(503, 'onRecipient', 'This mail server requires authentication'),
+    reply(550, 'onRecipient', 'relay not permitted'),
+    reply(550, 'onRecipient', '5.1.1 User unknown in relay recipient table'),
   ]);
   expect(late.map(failure => (failure as { kind?: string } | null)?.kind)).toEqual(
-    'outage outage outage temporary permanent permanent'.split(' '),
+    'outage outage outage temporary permanent permanent outage temporary permanent'.split(' '),
   );
 });
 
@@ -118,7 +121,8 @@ test('a server whose reply has no end is given up, and the next mail has a conne
   // More than there are connections.
   for (let sent = 1; sent <= 6; sent++) {
     // No outage, of which there may be any number: each try may have made a copy.
-    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'temporary' });
+    const message = 'The mail server took too long.';
+    await expect(transport.send(outgoing, mail)).rejects.toMatchObject({ kind: 'temporary', message });
     expect(server.taken()).toBe(sent);
   }
 });

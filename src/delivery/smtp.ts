@@ -102,7 +102,9 @@ export function openSmtp(
         });
       } catch (error) {
         const failure = error as SmtpError;
-        const reason = withoutSecrets(failure.message, spelt(server.auth));
+        // The library says of a send that was given up only that it was aborted.
+        const said = limit.signal.aborted ? (limit.signal.reason as Error).message : failure.message;
+        const reason = withoutSecrets(said, spelt(server.auth));
         throw new DeliveryFailure(kindOf(failure, whole), reason, { cause: error });
       } finally {
         clearTimeout(timer);
@@ -125,8 +127,11 @@ interface SmtpError {
   readonly message: string;
 }
 
-/** Replies about our login, at whichever command (RFC 4954 §6). */
-const LOGIN_REPLIES = new Set([530, 534, 535, 538]);
+/**
+ * Replies about our login, at whichever command (RFC 4954 §6). 503 is about the order of commands (RFC 5321 §4.2.3), and so never
+ * about a message: MailEnable says by it, at the recipient, that there was no login.
+ */
+const LOGIN_REPLIES = new Set([503, 530, 534, 535, 538]);
 
 // Tells failures of one message from those of the server or our account there. A refused login or sender is our own
 // configuration, and no mail is given up for it: many servers refuse them only at the recipient (Postfix: smtpd_delay_reject).
@@ -139,8 +144,10 @@ function kindOf({ code, command, responseCode = 0, response = '' }: SmtpError, w
   const status = inEnvelope ? (/^\d{3}[ -]5\.(\d+\.\d+)\b/.exec(response)?.[1] ?? '') : '';
   // The sender's address (RFC 3463 §3.2).
   if (status === '1.7' || status === '1.8') return 'outage';
-  // "Not authorized" (RFC 3463 §3.8): all that we send as a rule, but it may be this recipient alone.
-  return status.startsWith('7.') ? 'temporary' : 'permanent';
+  // "Not authorized" (RFC 3463 §3.8): all that we send as a rule, but it may be this recipient alone. Exim gives no status.
+  const unauthorized =
+    status === '' ? inEnvelope && /\b(relay|authenticat)/i.test(response) : status.startsWith('7.');
+  return unauthorized ? 'temporary' : 'permanent';
 }
 
 // The password as AUTH PLAIN and AUTH LOGIN send it: a server may quote the line that it refuses.

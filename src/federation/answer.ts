@@ -33,10 +33,31 @@ export function failureWord(error: unknown): string {
   const chain = causesOf(error);
   if (chain.some(cause => cause instanceof ProviderUnavailable || cause instanceof KeysUnavailable))
     return 'temporarily_unavailable';
-  const { code, error: word } = chain[0] as { code?: string; error?: string };
-  if (code === 'OAUTH_AUTHORIZATION_RESPONSE_ERROR' && /^[a-z_]{1,64}$/.test(word ?? ''))
-    return word as string;
-  return 'server_error';
+  const { code, error: word } = chain[0] as { code?: string; error?: unknown };
+  return code === 'OAUTH_AUTHORIZATION_RESPONSE_ERROR' && isWord(word) ? word : 'server_error';
+}
+
+/**
+ * What the log is told of an error: its messages, and the provider's own error code or status. Never the objects, which hold
+ * tokens and claims, nor a message of JSON.parse, which quotes its input.
+ */
+export function messagesOf(error: unknown): string {
+  return causesOf(error).slice(0, 4).flatMap(wordsOf).join(': ').slice(0, 500);
+}
+
+type Refused = Error & { readonly code?: unknown; readonly error?: unknown; readonly status?: unknown };
+
+// openid-client tells by its messages neither which error a provider answered with (RFC 6749 §5.2), nor an unexpected status.
+function wordsOf({ name, message, code, error, status, cause }: Refused): unknown[] {
+  if (name === 'SyntaxError') return [name];
+  // A fetch that failed at several addresses has a code for its cause, and no message.
+  const said = message || code || name;
+  const detail = isWord(error) ? error : cause instanceof Response ? cause.status : status;
+  return typeof detail === 'string' || typeof detail === 'number' ? [said, detail] : [said];
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && /^[a-z_]{1,64}$/.test(value);
 }
 
 function causesOf(error: unknown): Error[] {

@@ -3,7 +3,7 @@ import { issueChallenge } from '../challenges/issue.ts';
 import type { Config } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
-import { answerUrl, failureWord } from './answer.ts';
+import { answerUrl, failureWord, messagesOf } from './answer.ts';
 import { bindingCookie, bindingOf, STATE_LIFETIME } from './browser-binding.ts';
 import { findRedirectProvider } from './provider.ts';
 import { authorizationUrl } from './relying-party.ts';
@@ -58,7 +58,7 @@ export async function authorize(
     const location = await authorizationUrl(deps, provider, state, binding);
     return { location, cookie: bindingCookie(config, state, secret) };
   } catch (error) {
-    deps.log.warn({ provider: providerId, error: String(error) }, 'a provider cannot be used');
+    deps.log.warn({ provider: providerId, error: messagesOf(error) }, 'a provider cannot be used');
     return { location: answerUrl(pending, { error: failureWord(error) }), cookie: null };
   }
 }

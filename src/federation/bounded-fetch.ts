@@ -1,3 +1,5 @@
+import { readBounded } from '../platform/read-bounded.ts';
+
 /** A provider that does not answer, or answers that it cannot. */
 export class ProviderUnavailable extends Error {}
 
@@ -17,7 +19,7 @@ export const boundedFetch: Fetch = async (url, options = {}) => {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       redirect: 'error',
     });
-    const body = await readBounded(answer);
+    const body = await readBounded(answer, LARGEST);
     if (answer.status >= 500 || answer.status === 429) throw new Error(`it answered ${answer.status}`);
     const { status, headers } = answer;
     return new Response(body.length === 0 ? null : body, { status, headers });
@@ -39,15 +41,4 @@ export async function fetchAny(url: string, options?: RequestInit): Promise<obje
     throw new ProviderUnavailable(`${new URL(url).origin} gave no usable answer (${answer.status})`);
   }
   return value;
-}
-
-async function readBounded({ body }: Response): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.length;
-    if (size > LARGEST) throw new Error('it answered too much');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks) as Buffer<ArrayBuffer>;
 }

@@ -5,7 +5,7 @@ import { issueChallenge } from '../challenges/issue.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
-import { answerUrl, failureWord } from './answer.ts';
+import { answerUrl, failureWord, messagesOf } from './answer.ts';
 import { openName } from './apple-name.ts';
 import type { PendingSignIn } from './authorize.ts';
 import { bindingCookie, bindingOf, bindingSecretOf } from './browser-binding.ts';
@@ -105,12 +105,4 @@ function recordRefusal(deps: Deps, caller: Caller, provider: string, reason: str
     caller,
     data: { provider },
   });
-}
-
-// The messages only: the error objects hold tokens and claims. So does a message of JSON.parse, which quotes its input.
-function messagesOf(error: unknown): string {
-  const said: string[] = [];
-  for (let at = error; at instanceof Error && said.length < 4; at = at.cause)
-    said.push(at instanceof SyntaxError ? at.name : at.message);
-  return said.join(': ').slice(0, 500);
 }

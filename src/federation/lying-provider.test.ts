@@ -175,11 +175,13 @@ test('a new key is fetched when a token names it', async () => {
 });
 
 test('metadata of another issuer, and an outage from the start, never reach the provider', async () => {
-  for (const lies of [
-    { metadata: { issuer: 'https://accounts.google.com' } },
-    { answers: { '/.well-known/openid-configuration': (response: ServerResponse) => response.destroy() } },
-  ]) {
+  const drop = { '/.well-known/openid-configuration': (response: ServerResponse) => response.destroy() };
+  for (const [lies, error] of [
+    [{ metadata: { issuer: 'https://accounts.google.com' } }, 'describes another issuer'],
+    [{ answers: drop }, 'cannot be used: fetch failed: other side closed'],
+  ] as const) {
     const other = await testApp({ oidcProviders: [provider.entry()], redirectUris: [CLIENT] });
+    const warned = vi.spyOn(other.deps.log, 'warn');
     provider.lie(lies);
     const begun = await begin(other, 'liar');
     expect(begun.location.href.startsWith(CLIENT)).toBe(true);
@@ -187,6 +189,10 @@ test('metadata of another issuer, and an outage from the start, never reach the 
       error: 'temporarily_unavailable',
       state: 'of the client',
     });
+    expect(warned).toHaveBeenCalledWith(
+      { provider: 'liar', error: `${provider.issuer} ${error}` },
+      'a provider cannot be used',
+    );
     await other.close();
   }
 });
@@ -261,6 +267,22 @@ test.each(['gho_16C7e42F292c6912', '{"access_token":gho_16C7e42F292c6912}'])(
     expect(lines).not.toContain('gho_');
   },
 );
+
+test('the log names the error that the provider answered with, and a status that is none of OAuth', async () => {
+  const warned = vi.spyOn(service.deps.log, 'warn');
+  const logged = async (status: number, body: object) => {
+    warned.mockClear();
+    await attempt({
+      answers: { '/token': response => json(Object.assign(response, { statusCode: status }), body) },
+    });
+    return JSON.stringify(warned.mock.calls);
+  };
+  expect(await logged(400, { error: 'invalid_client', error_description: 'code-1' })).toMatch(
+    /server responded with an error in the response body: invalid_client"/,
+  );
+  expect(await logged(418, {})).toContain('unexpected HTTP response status code: 418"');
+  warned.mockRestore();
+});
 
 const json = (response: ServerResponse, body: unknown) =>
   response.setHeader('content-type', 'application/json').end(JSON.stringify(body));

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Deps } from '../platform/deps.ts';
+import { fetchFailure } from '../platform/fetch-failure.ts';
+import { readBounded } from '../platform/read-bounded.ts';
 
 const TIMEOUT_MS = 1_000;
 const PREFIX_LENGTH = 5;
+// A padded range has about 40 KiB, and a second is enough for a server gone wrong to send hundreds of MiB.
+const LARGEST = 512 * 1024;
 
 /**
  * How often a password was seen in breaches, by k-anonymity: only the first five hex digits of its SHA-1 leave the
- * server, and the answer is padded so that its length tells nothing. 0 where the check is off, or gets no answer within
- * a second: the check fails open, and says so in the log.
+ * server, and the answer is padded so that its length tells nothing. 0 where the check is off, or gets no answer of at
+ * most 512 KiB within a second: the check fails open, and says so in the log.
  */
 export async function timesBreached(
   { config, log }: Pick<Deps, 'config' | 'log'>,
@@ -23,9 +27,13 @@ export async function timesBreached(
       redirect: 'error',
     });
     if (!response.ok) throw new Error(`the range API answered ${response.status}`);
-    return countOf(await response.text(), digest.slice(PREFIX_LENGTH));
+    const body = await readBounded(response, LARGEST);
+    return countOf(body.toString(), digest.slice(PREFIX_LENGTH));
   } catch (error) {
-    log.warn({ reason: reasonOf(error) }, 'the breach check failed; the password was accepted without it');
+    log.warn(
+      { reason: fetchFailure(error) },
+      'the breach check failed; the password was accepted without it',
+    );
     return 0;
   }
 }
@@ -42,8 +50,4 @@ function countOf(body: string, suffix: string): number {
     if (candidate?.toUpperCase() === suffix) return Number(count) || 0;
   }
   return 0;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { configWith } from '../../test/support/deps.ts';
+import { freePort } from '../../test/support/service.ts';
 import { openLog } from '../platform/log.ts';
 import { checkPassword } from './check.ts';
 import type { Owner } from './own-words.ts';
@@ -138,7 +139,34 @@ describe('the breach check', () => {
     const took = performance.now() - from;
     expect(took).toBeGreaterThan(900);
     expect(took).toBeLessThan(1500);
-    expect(await typesOf('Schiffer 7', ada, { breachCheckUrl: 'http://127.0.0.1:9/range' })).toEqual([]);
+    const warned = vi.spyOn(log, 'warn');
+    const gone = await freePort();
+    expect(await typesOf('Schiffer 7', ada, { breachCheckUrl: `http://127.0.0.1:${gone}/range` })).toEqual(
+      [],
+    );
+    // For the operator, who is not helped by "fetch failed".
+    expect(warned.mock.calls.flat()).toContainEqual({ reason: `connect ECONNREFUSED 127.0.0.1:${gone}` });
+    warned.mockRestore();
+  });
+
+  test('reads no more of an answer than a range can be: a server that sends on and on fills no memory', async () => {
+    let sent = 0;
+    const endless = createServer((_request, response) => {
+      const send = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536))) sent += 65_536;
+      };
+      response.on('drain', send).on('error', () => {});
+      send();
+    });
+    await new Promise<void>(resolve => endless.listen(0, '127.0.0.1', resolve));
+    const from = performance.now();
+    const { port } = endless.address() as AddressInfo;
+    expect(await typesOf('Schiffer 7', ada, { breachCheckUrl: `http://127.0.0.1:${port}` })).toEqual([]);
+    expect(performance.now() - from).toBeLessThan(900);
+    // What the sockets hold comes on top of the 512 KiB.
+    expect(sent).toBeLessThan(32 * 1024 * 1024);
+    endless.closeAllConnections();
+    endless.close();
   });
 });
 
