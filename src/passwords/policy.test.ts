@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { configWith } from '../../test/support/deps.ts';
-import { freePort } from '../../test/support/service.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { openLog } from '../platform/log.ts';
 import { checkPassword } from './check.ts';
 import type { Owner } from './own-words.ts';
