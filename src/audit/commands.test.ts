@@ -71,6 +71,11 @@ test('audit export refuses a type that no event has, and names those there are',
   );
 });
 
+test('audit verify gives its verdict as JSON, under the names that the API would use', async () => {
+  const verdict = JSON.parse(await run('verify', '--json'));
+  expect(verdict).toMatchObject({ findings: [], public_key: expect.any(String), pruned_before: null });
+});
+
 test('audit checkpoint prints the checkpoint also where the file and the URL do not take it, and says why', async () => {
   const audit = { checkpointFile: '/nowhere/checkpoints', checkpointUrl: 'http://127.0.0.1:1/' };
   const deps = { ...world.deps, config: configWith({ audit }) };

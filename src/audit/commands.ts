@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { isDay, readInstant } from '../platform/clock.ts';
-import { type Open, readCount, withWorld } from '../platform/command-world.ts';
+import { jsonLine, type Open, readCount, snakeCased, withWorld } from '../platform/command-world.ts';
 import { openDatabase } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { readUuid } from '../platform/uuid.ts';
@@ -38,7 +38,7 @@ export function register(program: Command, open: Open, findAccount: FindAccount)
       await withWorld(open, async deps => {
         const verdict = await verifyTrail(deps, checkpoints);
         if (verdict.findings.length > 0) process.exitCode = 1;
-        return json ? [JSON.stringify(verdict)] : describe(verdict, checkpoints.length);
+        return json ? [jsonLine(snakeCased(verdict))] : describe(verdict, checkpoints.length);
       });
     });
 

@@ -44,8 +44,12 @@ test('keys rotate publishes a key and keys list says who signs until when', asyn
   );
   const lines = (await run(deps, 'list', '--json')).trim().split('\n');
   expect(lines.map(line => JSON.parse(line))).toMatchObject([
-    { state: 'signing', signsUntil: '2026-11-23T12:10:00.000Z', verifiesUntil: '2026-11-23T12:41:00.000Z' },
-    { state: 'waiting', signsFrom: '2026-11-23T12:10:00.000Z', signsUntil: null },
+    {
+      state: 'signing',
+      signs_until: '2026-11-23T12:10:00.000Z',
+      verifies_until: '2026-11-23T12:41:00.000Z',
+    },
+    { state: 'waiting', signs_from: '2026-11-23T12:10:00.000Z', signs_until: null },
   ]);
   deps.clock.advance(600);
   expect((await run(deps, 'list')).split('\n').map(line => line.split('  ')[2])).toEqual([

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { operator } from '../audit/record.ts';
-import { type Open, withWorld } from '../platform/command-world.ts';
+import { jsonLine, type Open, snakeCased, withWorld } from '../platform/command-world.ts';
 import type { Deps } from '../platform/deps.ts';
 import { forgetGeneratedRoot } from '../platform/generated-secrets.ts';
 import { countCodesByRoot } from '../platform/marked-hashes.ts';
@@ -19,7 +19,7 @@ export function register(program: Command, open: Open): void {
     .option('--json', 'one JSON object per line', false)
     .action(({ json }: { json: boolean }) =>
       withWorld(open, async deps =>
-        (await listKeys(deps)).map(key => (json ? JSON.stringify(key) : lineOf(key))),
+        (await listKeys(deps)).map(key => (json ? jsonLine(snakeCased(key)) : lineOf(key))),
       ),
     );
 

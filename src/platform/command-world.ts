@@ -39,6 +39,18 @@ export const jsonLine = (value: unknown): string =>
 
 const escaped = (unit: number) => `\\u${unit.toString(16).padStart(4, '0')}`;
 
+/** A value of ours for `jsonLine`, with the names that the API gives its members: `signsUntil` is `signs_until`. */
+export function snakeCased(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeCased);
+  if (value === null || typeof value !== 'object' || value instanceof Date) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`),
+      snakeCased(member),
+    ]),
+  );
+}
+
 /** An option that may be repeated. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
