@@ -43,11 +43,11 @@ function rangeUrl(base: string, prefix: string): string {
   return `${base.replace(/\{[^}]*\}/g, '').replace(/\/+$/, '')}/${prefix}`;
 }
 
-// Lines of "SUFFIX:count"; padding has count 0.
+// Lines of "SUFFIX:count"; padding has count 0. A page in their place, as a proxy or a wrong URL gives, has been no check.
 function countOf(body: string, suffix: string): number {
-  for (const line of body.split('\n')) {
-    const [candidate, count] = line.trim().split(':');
-    if (candidate?.toUpperCase() === suffix) return Number(count) || 0;
-  }
-  return 0;
+  const lines = body.split('\n').map(line => line.trim());
+  if (body.trim() !== '' && !lines.some(line => /^[0-9A-F]{35}:\d+$/i.test(line)))
+    throw new Error('the answer is no list of hashes');
+  const found = lines.find(line => line.toUpperCase().startsWith(`${suffix}:`));
+  return Number(found?.split(':')[1]) || 0;
 }

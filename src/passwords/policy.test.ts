@@ -146,6 +146,9 @@ describe('the breach check', () => {
     );
     // For the operator, who is not helped by "fetch failed".
     expect(warned.mock.calls.flat()).toContainEqual({ reason: `connect ECONNREFUSED 127.0.0.1:${gone}` });
+    answer = () => '<!doctype html><title>Welcome to our network: 0</title>';
+    expect(await typesOf('Schiffer 7', ada, passwords)).toEqual([]);
+    expect(warned.mock.calls.flat()).toContainEqual({ reason: 'the answer is no list of hashes' });
     warned.mockRestore();
   });
 
