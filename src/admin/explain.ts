@@ -6,7 +6,7 @@ import { hasExpired } from '../passwords/expiry.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
 import type { Deps } from '../platform/deps.ts';
 import { orNull, Type } from '../platform/json-schema.ts';
-import { lockoutsOf } from '../throttle/lockout.ts';
+import { isLocked, lockoutsOf } from '../throttle/lockout.ts';
 
 const instant = Type.String({ format: 'date-time' });
 
@@ -75,8 +75,7 @@ const HARD: ReadonlySet<string> = new Set<Obstacle>([
 
 /** Why somebody cannot log in, from the facts that the login itself reads. For operators; the person is not told. */
 export async function explain(deps: Deps, account: Account): Promise<Explanation> {
-  const { db, clock, config } = deps;
-  const now = clock.now();
+  const { db, config } = deps;
   const [lanes, password, factors, demanded, events] = await Promise.all([
     lockoutsOf(db, account.id),
     findStoredPassword(db, account.id),
@@ -95,7 +94,7 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
     );
   }
   for (const lane of lanes) {
-    if (lane.locked_until === null || lane.locked_until <= now) continue;
+    if (!isLocked(deps, lane.locked_until)) continue;
     const who = lane.known_device ? 'A known device is locked' : 'Everyone but known devices is locked';
     add(
       lane.known_device ? 'device_locked' : 'locked',

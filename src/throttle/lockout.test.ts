@@ -7,6 +7,7 @@ import { sql } from '../platform/sql.ts';
 import {
   checkOrGiveBack,
   giveBack,
+  isLocked,
   lockoutsOf,
   takeAttempt,
   takeUnknownAttempt,
@@ -157,6 +158,20 @@ test('however often there was a lock, the next one is the longest', async () => 
   await deps.db.run(sql`update lockouts set locks = 2000, failures = 4 where user_id = ${id}::uuid`);
   const { lockedUntil } = await takeAttempt(deps, deps.db, { userId: id });
   expect(lockedUntil?.getTime()).toBe(deps.clock.now().getTime() + 86_400_000);
+});
+
+test('a lock that a clock years ahead has set ends once that clock is put back, as no lock is that long', async () => {
+  const { deps } = service;
+  const { id } = await signedIn(service);
+  const guess = () => takeAttempt(deps, deps.db, { userId: id });
+  const YEARS = 3 * 365 * 86_400;
+  deps.clock.advance(YEARS);
+  for (let failures = 0; failures < 5; failures++) await guess();
+  await expect(guess()).rejects.toMatchObject({ code: 'too_many_attempts' });
+  deps.clock.advance(-YEARS);
+  const [lane] = await lockoutsOf(deps.db, id);
+  expect(isLocked(deps, lane?.locked_until ?? null)).toBe(false);
+  expect(await guess()).toMatchObject({ allowed: true, failures: 1 });
 });
 
 test('a window begins with the first of its failures and is no longer for those that follow', async () => {

@@ -9,6 +9,7 @@ export {
   type Attempt,
   attemptFragment,
   countedUnder,
+  isLocked,
   lockoutsOf,
   lockStands,
   markLockNotified,

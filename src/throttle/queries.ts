@@ -5,6 +5,8 @@ import { type Fragment, isOwned, list, sql } from '../platform/sql.ts';
 import type { DeviceClaim } from './devices.ts';
 
 const DAY = 86_400;
+// By how many seconds the clocks that set and read a lock may differ.
+const CLOCKS_DIFFER = 3_600;
 /** How many failures in a row, however slow, bring the longest lock (NIST SP 800-63B-4 §3.2.2). */
 const mostInARow = (limit: number) => Math.max(100, limit);
 
@@ -19,6 +21,15 @@ export interface Attempt {
   readonly windowStartedAt: Date | null;
 }
 
+/** No lock ends later than this: one that does was set by a clock that was far ahead, and has been put back. */
+const latestEnd = ({ clock, config }: Pick<Deps, 'clock' | 'config'>): Date =>
+  addSeconds(clock.now(), config.lockout.maxDuration + CLOCKS_DIFFER);
+
+/** Whether a lane with this end of its lock is locked now. */
+export function isLocked(deps: Pick<Deps, 'clock' | 'config'>, lockedUntil: Date | null): boolean {
+  return lockedUntil !== null && lockedUntil > deps.clock.now() && lockedUntil <= latestEnd(deps);
+}
+
 /**
  * Counts an attempt against a subject (an expression); returns no row if that is locked. The attempt that reaches the limit
  * locks at once, before its secret is checked, for a duration that doubles with each lock. The hundredth failure in a row,
@@ -26,10 +37,11 @@ export interface Attempt {
  * comes of the attempt, the row stays for the next one: it is only ever written in place.
  */
 export function attemptFragment(
-  { clock, config: { lockout } }: Pick<Deps, 'clock' | 'config'>,
+  deps: Pick<Deps, 'clock' | 'config'>,
   { subject, userId, from }: { subject: Fragment; userId: Fragment; from?: Fragment },
 ): Fragment {
-  const now = clock.now();
+  const { lockout } = deps.config;
+  const now = deps.clock.now();
   const limit = lockout.attempts;
   const longest = sql`${lockout.maxDuration}::float8`;
   const until = (locks: Fragment) =>
@@ -61,7 +73,7 @@ export function attemptFragment(
       last_failure_at = ${now}::timestamptz,
       kept_until = excluded.kept_until,
       notified_at = case when ${forgotten} then null else l.notified_at end
-    where l.locked_until is null or l.locked_until <= ${now}::timestamptz
+    where l.locked_until is null or l.locked_until <= ${now}::timestamptz or l.locked_until > ${latestEnd(deps)}::timestamptz
     returning l.subject, l.failures, l.locked_until, l.window_started_at`;
 }
 
