@@ -3,6 +3,7 @@ import { sweepChallenges } from './challenges/sweep.ts';
 import { eraseExpiredSecrets, sweepBudgets, sweepOutbox } from './delivery/outbox.ts';
 import { carryOutDueRemovals } from './mfa/removal.ts';
 import { addSeconds } from './platform/clock.ts';
+import { daysAhead } from './platform/clock-ahead.ts';
 import type { Deps } from './platform/deps.ts';
 import { sweepSessions } from './sessions/end.ts';
 import { sweepDevices, sweepLockouts } from './throttle/sweep.ts';
@@ -19,14 +20,17 @@ const BUDGET_SECONDS = 30;
 // An ended session goes on answering `token_revoked` for as long as its last access token could have lived.
 const KEEP_SECONDS = 86_400;
 
-/** Removes what no request can need any more, once a minute, on every replica (SKIP LOCKED). */
+/**
+ * Removes what no request can need any more, once a minute, on every replica (SKIP LOCKED). Removes nothing by a clock that is
+ * more than a day ahead of the database server's.
+ */
 export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   let running: Promise<void> | null = null;
   let round = 0;
   const timer = setInterval(() => {
     const devices = round++ % DEVICES_EVERY === 0;
-    running ??= sweep(deps, stopping.signal, { devices }).finally(() => {
+    running ??= sweepUnlessAhead(deps, stopping.signal, { devices }).finally(() => {
       running = null;
     });
   }, EVERY_MS);
@@ -38,6 +42,25 @@ export function startMaintenance(deps: Deps): { stop(): Promise<void> } {
       await running;
     },
   };
+}
+
+// By a clock that is far ahead, everybody's sessions and devices would be old, and every removal of factors due.
+async function sweepUnlessAhead(
+  deps: Deps,
+  signal: AbortSignal,
+  options: { devices: boolean },
+): Promise<void> {
+  const { log } = deps;
+  try {
+    const days = await daysAhead(deps);
+    if (days === 0) return await sweep(deps, signal, options);
+    log.error(
+      { days },
+      "nothing is swept: the clock here is ahead of the database server's; set right whichever is wrong",
+    );
+  } catch (error) {
+    log.warn({ err: error }, 'maintenance failed; it is tried again in a minute');
+  }
 }
 
 /**

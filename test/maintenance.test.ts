@@ -130,3 +130,23 @@ test('devices, which no index finds by their age, are looked for once an hour', 
   }
   expect(looks).toEqual({ known_devices: 2, challenges: 61 });
 });
+
+test('by a clock that is years ahead nothing is swept, for every replica and for good, and the log says so', async () => {
+  const error = vi.spyOn(deps.log, 'error');
+  const before = await left();
+  deps.clock.advance(3 * 365 * 86_400);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const maintenance = startMaintenance(deps);
+    vi.advanceTimersByTime(60_000);
+    await maintenance.stop();
+  } finally {
+    vi.useRealTimers();
+    deps.clock.advance(-3 * 365 * 86_400);
+  }
+  expect(error).toHaveBeenCalledWith(
+    { days: expect.any(Number) },
+    expect.stringContaining('nothing is swept'),
+  );
+  expect(await left()).toEqual(before);
+});

@@ -1,3 +1,4 @@
+import { daysAhead } from '../platform/clock-ahead.ts';
 import type { Tx } from '../platform/database.ts';
 import { isForbidden } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -11,7 +12,6 @@ import {
   countUnsealed,
   findOldPartitions,
   findPrunable,
-  readServerTime,
   removePartition,
   removeRows,
   removeUnusedKeys,
@@ -34,9 +34,9 @@ const DAY_MS = 86_400_000;
  * Throws if this machine's clock is more than a day ahead of the database server's. It would have the whole trail dropped, for
  * every replica and for good; and until the year that it showed, retention would find nothing left to drop.
  */
-export async function refuseClockAhead({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
-  const days = Math.floor((clock.now().getTime() - (await readServerTime(db)).getTime()) / DAY_MS);
-  if (days < 1) return;
+export async function refuseClockAhead(deps: Pick<Deps, 'db' | 'clock'>): Promise<void> {
+  const days = await daysAhead(deps);
+  if (days === 0) return;
   throw new Error(
     `No event is dropped: the clock here is ahead of the database server's (days: ${days}). Set right whichever is wrong`,
   );

@@ -8,11 +8,6 @@ export async function makePartition(database: Sql, month: Date): Promise<boolean
   return row?.made === true;
 }
 
-/** What time the database's server has. */
-export async function readServerTime(database: Sql): Promise<Date> {
-  return ((await database.row<{ now: Date }>(sql`select now() as now`)) as { now: Date }).now;
-}
-
 /** Events from before `horizon` that no batch holds yet: they must not be dropped. */
 export async function countUnsealed(
   tx: Tx,
