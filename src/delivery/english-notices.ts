@@ -1,5 +1,6 @@
 import type { Catalogue, MailText, Words } from './catalogue.ts';
 import type { WaysLeft } from './messages.ts';
+import { NOTICE_LIFETIME } from './notice.ts';
 
 const FACTORS = { totp: 'authenticator app', sms: 'phone number for codes', passkey: 'passkey' } as const;
 
@@ -157,7 +158,7 @@ function advice(notMeToken: string | undefined): Pick<MailText, 'closing' | 'not
     closing: [
       notMeToken === undefined
         ? 'If it was not you, choose a new password now.'
-        : 'If it was not you, say so now: we will sign everybody out and help you take the account back.',
+        : `If it was not you, say so within ${NOTICE_LIFETIME / 3600} hours: we will sign everybody out and help you take the account back.`,
     ],
     ...notMe(notMeToken),
   };

@@ -176,3 +176,8 @@ test('durations and unknown templates', () => {
   ]);
   expect(() => renderMail(testConfig, draft('nonsense'))).toThrow('There is no mail template "nonsense".');
 });
+
+test('a notice says how long it can be answered that it was somebody else', () => {
+  const { text } = renderMail(testConfig, draft('new-device', { secrets: { notMeToken: 'NNN' } }));
+  expect(text).toContain('say so within 72 hours');
+});
