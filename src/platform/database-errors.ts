@@ -18,9 +18,15 @@ export const isConflict = (error: unknown) =>
   isRemovedMeanwhile(error) ||
   (error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001'));
 
-/** True where a migration has changed what a prepared statement returns. It was not run; a new connection can run it. */
-export const isOutdated = (error: unknown) =>
-  error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
+/**
+ * True for a statement that was not run, where a new connection can run it: a migration has changed what it returns since it was
+ * prepared, or the server had just ended the connection because nothing came over it for too long (idle_session_timeout).
+ */
+export const isOutdated = (error: unknown): boolean =>
+  error instanceof Problem
+    ? isOutdated(error.cause)
+    : error instanceof pg.DatabaseError &&
+      (error.code === '57P05' || (error.code === '0A000' && error.routine === 'RevalidateCachedQuery'));
 
 /**
  * True for a conflict that outlasts a second try, and for a lock that is waited for no longer (the role's lock_timeout): a later

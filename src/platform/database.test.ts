@@ -116,6 +116,30 @@ test('an idle connection that the server ends is reported without all that its c
   }
 });
 
+test('a connection that the server has just ended because it was idle for too long costs no answer', async () => {
+  const { url, close } = await testDatabase();
+  const impatient = new URL(url);
+  impatient.searchParams.set('options', '-c idle_session_timeout=50');
+  const db = openDatabase({ connection: { connectionString: impatient.href }, poolMax: 2, prepare: true });
+  const one = sql`select 1 as one`;
+  // Until this thread sleeps no more, it does not hear of the end.
+  const sleepDeaf = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  try {
+    await Promise.all([db.row(one), db.transaction(tx => tx.row(one))]);
+    sleepDeaf();
+    expect(await db.row(one)).toEqual({ one: 1 });
+    sleepDeaf();
+    expect(await db.transaction(tx => tx.row(one))).toEqual({ one: 1 });
+    await db.row(one);
+    sleepDeaf();
+    const shared = await Promise.all(['a', 'b'].map(key => db.share(one, key)));
+    expect(shared).toEqual([{ one: 1 }, { one: 1 }]);
+  } finally {
+    await db.close();
+    await close();
+  }
+});
+
 test('an idle connection is kept alive from its first minute on', async () => {
   const { url, close } = await testDatabase();
   const keptAlive = vi.spyOn(Socket.prototype, 'setKeepAlive');

@@ -232,8 +232,8 @@ function eachOverPool(server: Server): RunEach {
 const GIVE_WAY_MS = 50;
 
 /**
- * Tries once more where another transaction was in the way; a second conflict will not pass by itself. After a migration, tries
- * again for each of the `connections` that may be older than it: each one found out is given up.
+ * Tries once more where another transaction was in the way; a second conflict will not pass by itself. Where a
+ * connection is outdated, tries again for each of the `connections` that may be so as well: each one found out is given up.
  */
 function givingWay<T>(attempt: () => Promise<T>, connections: number, gives = true): Promise<T> {
   return attempt().catch(async (error: unknown) => {

@@ -1,4 +1,4 @@
-import { isUnavailable } from './database-errors.ts';
+import { isOutdated, isUnavailable } from './database-errors.ts';
 import { COMPANY } from './sql.ts';
 
 /** How those who ask in one turn of the event loop are served. */
@@ -85,7 +85,7 @@ export function gather<Ask, Answer>({
       // One ask that is refused fails the whole round trip, so each is tried by itself.
       return () => {
         for (const { ask, resolve, reject } of all) {
-          if (isUnavailable(error)) reject(error);
+          if (isUnavailable(error) && !isOutdated(error)) reject(error);
           else resolve(alone(ask));
         }
       };

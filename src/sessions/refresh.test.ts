@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { HungUp } from '../platform/http/hang-up.ts';
 import { sql } from '../platform/sql.ts';
 import { refresh as refreshVerb } from './refresh.ts';
 import { decodeRefreshToken, encodeRefreshToken } from './refresh-token.ts';
@@ -147,4 +148,17 @@ test('the grace ends with its last second, and is none at all where it is zero',
   await expect(refreshVerb(strict, caller, tokens[0] as string)).rejects.toMatchObject({
     code: 'refresh_token_reused',
   });
+});
+
+test('an old token whose caller has hung up is no theft: a replica that stood still reads what was sent again elsewhere', async () => {
+  const { ada, tokens } = await refreshed(2);
+  const caller = {
+    requestId: 'late',
+    ip: '192.0.2.1',
+    userAgent: '',
+    hungUp: AbortSignal.abort(new HungUp()),
+  };
+  await expect(refreshVerb(world.deps, caller, tokens[0] as string)).rejects.toThrow(HungUp);
+  expect(await theftsOf(ada)).toEqual([]);
+  expect((await refresh(tokens[2] as string)).statusCode).toBe(200);
 });

@@ -24,8 +24,9 @@ const READS = 3;
 /**
  * Exchanges a refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2) in one statement. If that rotates nothing, a second
  * one reads why: the immediate predecessor of the current token gets the same successor again within
- * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session. A try that this service could not answer counts
- * as one with its retry (`withTry`). Refuses with `invalid_refresh_token` or `refresh_token_reused`.
+ * REFRESH_REUSE_GRACE_SECONDS of the rotation; anything older ends the session, unless its caller has hung up. A try that this
+ * service could not answer counts as one with its retry (`withTry`). Refuses with `invalid_refresh_token` or
+ * `refresh_token_reused`.
  */
 export async function refresh(deps: KeysDeps, caller: Caller, token: string): Promise<TokenBody> {
   const presented = decodeRefreshToken(deps.secrets, token);
@@ -57,7 +58,11 @@ async function rotate(
     const verdict = judge(presented, session, { now, since, grace: config.sessions.reuseGrace });
     if (verdict === 'raced') continue;
     if (verdict === 'invalid' || session === null) throw new Problem('invalid_refresh_token');
-    if (verdict === 'reused') return endStolenSession(deps, caller, session);
+    if (verdict === 'reused') {
+      // A proxy may have given up on a replica that stood still, and sent this to another: what is read much later is no theft.
+      caller.hungUp?.throwIfAborted();
+      return endStolenSession(deps, caller, session);
+    }
     return succeed(deps, presented, session);
   }
   throw new Problem('overloaded');

@@ -82,6 +82,8 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
     connectionTimeout: 60_000,
     clientErrorHandler: refuse,
     keepAliveTimeout: 75_000,
+    // While a stop waits, what still comes is answered (`answerLast`).
+    return503OnClosing: false,
     // Named here, because Fastify would otherwise load its own compilers.
     schemaController: {
       compilersFactory: {
