@@ -29,9 +29,8 @@ const nearestName = nameFinder(KNOWN);
 /**
  * Collects the wanted variables that are given: the process environment first, then `.env`, then the files that NAME_FILE
  * names. Blanks around a value that is no secret are left out. Empty means unset, and so does the word that is documented as
- * the default. An unknown name in `.env` is a fault; a
- * near-miss in the environment is a warning. Throws `ConfigError` if `.env` cannot be read: every variable in it would be judged
- * as missing.
+ * the default. An unknown name in `.env` is a fault; a near-miss in the environment is a warning. Throws `ConfigError` if `.env`
+ * cannot be read: every variable in it would be judged as missing.
  */
 export function collect(
   environment: Environment,
