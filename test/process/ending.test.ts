@@ -167,7 +167,7 @@ test('a queue of hashes whose callers have gone does not keep a service that was
 });
 
 test('a stop waits for the answers to what is in progress, not for connections that clients keep open', async () => {
-  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '13', RATE_LIMIT: 'off' });
+  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '12', RATE_LIMIT: 'off' });
   children.push(service.child);
   const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
   const answers: [status: number, connection: string | null][] = [];
