@@ -32,11 +32,9 @@ export interface IssuedCode {
   readonly expiresAt: Date;
 }
 
-type IssueDeps = Pick<Deps, 'clock' | 'random' | 'secrets'>;
-
 /** Stores a new single-use secret of 256 random bits and returns it: the only time that it can be read. */
 export async function issueChallenge(
-  deps: IssueDeps,
+  deps: Pick<Deps, 'clock' | 'random'>,
   tx: Sql,
   challenge: NewChallenge,
 ): Promise<IssuedToken> {
@@ -56,8 +54,11 @@ export function prepareChallenge(
 }
 
 /** Stores a new six-digit code for a person to type; `answerCode` checks it. */
-export async function issueCode(deps: IssueDeps, tx: Sql, challenge: NewChallenge): Promise<IssuedCode> {
-  const { clock, random, secrets } = deps;
+export async function issueCode(
+  { clock, random, secrets }: Pick<Deps, 'clock' | 'random' | 'secrets'>,
+  tx: Sql,
+  challenge: NewChallenge,
+): Promise<IssuedCode> {
   const id = random.uuid();
   const code = random.digits(6);
   const row = rowOf(

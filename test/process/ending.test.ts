@@ -13,7 +13,7 @@ import { sql } from '../../src/platform/sql.ts';
 import { emptyDatabase, onServer, withDatabase } from '../migrations/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { testDeps } from '../support/deps.ts';
-import { place, processesHere, useEmbeddedFolders } from '../support/embedded.ts';
+import { copyMade, place, processesHere, useEmbeddedFolders, useMadeCluster } from '../support/embedded.ts';
 import { freePort } from '../support/free-port.ts';
 import { startService } from '../support/service.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
@@ -28,6 +28,12 @@ const SECRETS = {
 };
 
 useEmbeddedFolders();
+useMadeCluster();
+/** Settings of a program on a cluster that is made already: what is ended here is not the making of one. */
+const madeCluster = () => {
+  copyMade();
+  return { DATA_DIR: place.dataDir };
+};
 const children: ChildProcess[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -125,7 +131,7 @@ test.each<[number, ...string[]]>([
 );
 
 test('SIGHUP ends the service as SIGTERM does: the embedded server does not outlive a closed terminal', async () => {
-  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '4' });
+  const service = await startService({ ...madeCluster(), BCRYPT_COST: '4' });
   children.push(service.child);
   const ended = once(service.child, 'exit');
   service.child.kill('SIGHUP');
@@ -138,7 +144,7 @@ test.each([
   ['SIGTERM', 0],
   ['SIGKILL', null],
 ] as const)('%s to the npm that started it ends the service', async (signal, code) => {
-  const { child, ended, hear } = start(['start'], { DATA_DIR: place.dataDir }, 'npm');
+  const { child, ended, hear } = start(['start'], madeCluster(), 'npm');
   await hear('For production, set');
   child.kill(signal);
   // With the last of those who could still write to its terminal.
@@ -147,7 +153,7 @@ test.each([
 });
 
 test('a queue of hashes whose callers have gone does not keep a service that was told to stop', async () => {
-  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '14', RATE_LIMIT: 'off' });
+  const service = await startService({ ...madeCluster(), BCRYPT_COST: '14', RATE_LIMIT: 'off' });
   children.push(service.child);
   const gone = new AbortController();
   const callers = Array.from({ length: 60 }, (_, index) =>
@@ -167,7 +173,7 @@ test('a queue of hashes whose callers have gone does not keep a service that was
 });
 
 test('a stop waits for the answers to what is in progress, not for connections that clients keep open', async () => {
-  const service = await startService({ DATA_DIR: place.dataDir, BCRYPT_COST: '13', RATE_LIMIT: 'off' });
+  const service = await startService({ ...madeCluster(), BCRYPT_COST: '12', RATE_LIMIT: 'off' });
   children.push(service.child);
   const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
   const answers: [status: number, connection: string | null][] = [];
@@ -194,7 +200,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s to a command in progress leaves no embedded server',
   async signal => {
     const args = ['src/cli.ts', 'users', 'create', 'ada@example.com', '--password-stdin'];
-    const { child, ended, hear, said } = start(args, { DATA_DIR: place.dataDir });
+    const { child, ended, hear, said } = start(args, madeCluster());
     // Made once the database is open; then the command waits for its input.
     await hear('auth-root-secret');
     child.kill(signal);
@@ -220,7 +226,7 @@ test('a command says that it waits for another that starts the embedded server, 
 });
 
 test('a migration that is ended by a signal leaves no embedded server', async () => {
-  const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], { DATA_DIR: place.dataDir });
+  const { child, ended } = start(['src/db.ts', 'upgrade', 'head'], madeCluster());
   await expect
     .poll(() => readPidFile(join(place.dataDir, 'pg', 'cluster'))?.alive, { timeout: 30_000 })
     .toBe(true);
