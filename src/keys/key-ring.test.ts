@@ -182,9 +182,10 @@ test('a key that a clock years ahead made keeps no rotation waiting, nor the for
   const YEARS = 3 * 365 * 86_400;
   deps.clock.advance(YEARS);
   await expect.poll(kids).toHaveLength(2);
+  const before = new Set(kids());
   deps.clock.advance(-YEARS);
   await expect.poll(kids).toHaveLength(3);
-  const [third] = kids().slice(-1);
+  const third = kids().find(kid => !before.has(kid));
   deps.clock.advance(PUBLISH_LEAD);
   expect(headerOf(ring.sign(claimsAt(deps))).kid).toBe(third);
   expect(await rotateKeys(deps, command)).toMatchObject({ made: true });

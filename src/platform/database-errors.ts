@@ -20,13 +20,15 @@ export const isConflict = (error: unknown) =>
 
 /**
  * True for a statement that was not run, where a new connection can run it: a migration has changed what it returns since it was
- * prepared, or the server had just ended the connection because nothing came over it for too long (idle_session_timeout).
+ * prepared, or the server had just ended the connection, as by idle_session_timeout.
  */
-export const isOutdated = (error: unknown): boolean =>
-  error instanceof Problem
-    ? isOutdated(error.cause)
-    : error instanceof pg.DatabaseError &&
-      (error.code === '57P05' || (error.code === '0A000' && error.routine === 'RevalidateCachedQuery'));
+export function isOutdated(error: unknown): boolean {
+  if (error instanceof Problem) return isOutdated(error.cause);
+  if (error instanceof pg.DatabaseError)
+    return error.code === '57P05' || (error.code === '0A000' && error.routine === 'RevalidateCachedQuery');
+  // Over a Unix socket, writing fails before what the server said last is read. Whatever came through had no Sync at its end.
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE';
+}
 
 /**
  * True for a conflict that outlasts a second try, and for a lock that is waited for no longer (the role's lock_timeout): a later
