@@ -2,18 +2,17 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { checkDatabase } from '../../src/platform/migrations/check.ts';
 import { readRevisions } from '../../src/platform/migrations/revisions.ts';
 import { upgrade } from '../../src/platform/migrations/upgrade.ts';
+import { pooler } from './pooler.ts';
 import { type EmptyDatabase, emptyDatabase } from './support.ts';
-import { transactionPooler } from './transaction-pooler.ts';
 
 let database: EmptyDatabase;
-let pooler: Awaited<ReturnType<typeof transactionPooler>>;
+let between: Awaited<ReturnType<typeof pooler>>;
 
 beforeEach(async () => {
   database = await emptyDatabase();
-  pooler = await transactionPooler(database.connection.connectionString);
 });
 afterEach(async () => {
-  await pooler.close();
+  await between.close();
   await database.close();
 });
 
@@ -23,7 +22,8 @@ it.each([
 ])(
   '%s behind a pooler that gives each transaction another connection is refused, and leaves no lock',
   async (_, run) => {
-    const connection = { connectionString: pooler.url };
+    between = await pooler(database.connection.connectionString, 'transaction');
+    const connection = { connectionString: between.url };
     const work = run({ connection, revisions: await readRevisions(), say: () => {} });
     await expect(work).rejects.toThrow(
       /pgbouncer in transaction mode.* MIGRATE_DATABASE_URL name PostgreSQL itself/,
@@ -35,3 +35,12 @@ it.each([
     expect(await database.query("select to_regclass('schema_revisions') as is")).toEqual([{ is: null }]);
   },
 );
+
+it('an upgrade behind a pooler in session mode goes on, also where that has one connection only', async () => {
+  between = await pooler(database.connection.connectionString, 'session');
+  const connection = { connectionString: between.url };
+  await upgrade({ connection, revisions: await readRevisions(), say: () => {} });
+  expect(await database.query("select to_regclass('schema_revisions') is not null as made")).toEqual([
+    { made: true },
+  ]);
+});

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { type ConnectOptions, connect, type Say } from './connect.ts';
 import { MigrationError } from './migration-error.ts';
@@ -38,6 +39,9 @@ async function isPooled(client: pg.Client): Promise<boolean> {
 // While others use the pooler, either of the two may by chance be given a connection of its own.
 const LOOKS = 5;
 
+// Where a pool in session mode has one connection, which is ours now, the other never gets its turn.
+const PATIENCE_MS = 5_000;
+
 async function isShared(client: pg.Client, other: pg.Client): Promise<boolean> {
   const mark = randomUUID();
   const markOf = async (one: pg.Client) => {
@@ -46,11 +50,14 @@ async function isShared(client: pg.Client, other: pg.Client): Promise<boolean> {
     );
     return rows[0]?.mark;
   };
-  try {
-    await client.query("select set_config('entrecore.session', $1, false)", [mark]);
+  const meet = async () => {
     for (let look = 0; look < LOOKS; look++)
       if ((await markOf(other)) === mark || (await markOf(client)) !== mark) return true;
     return false;
+  };
+  try {
+    await client.query("select set_config('entrecore.session', $1, false)", [mark]);
+    return await Promise.race([meet(), sleep(PATIENCE_MS, false, { ref: false })]);
   } finally {
     await other.end().catch(() => {});
   }

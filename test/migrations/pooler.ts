@@ -8,10 +8,10 @@ interface Asked {
 }
 
 /**
- * A pooler in transaction mode with one connection to the server: like pgbouncer, it gives that connection to whichever client
- * begins a transaction, and leaves there what a session has set and locked.
+ * A pooler with one connection to the server, like pgbouncer. In transaction mode it gives that connection to whichever client
+ * begins a transaction, and leaves there what a session has set and locked; in session mode whoever had it first keeps it.
  */
-export async function transactionPooler(connectionString: string) {
+export async function pooler(connectionString: string, mode: 'transaction' | 'session') {
   const client = new pg.Client({ connectionString });
   await client.connect();
   client.on('error', () => {});
@@ -36,7 +36,7 @@ export async function transactionPooler(connectionString: string) {
     // ReadyForQuery ends every answer, and says whether a transaction goes on.
     if (answer.subarray(-6, -1).toString('latin1') !== 'Z\0\0\0\x05') return;
     owner?.write(answer);
-    if (answer.at(-1) === 'I'.charCodeAt(0)) owner = null;
+    if (mode === 'transaction' && answer.at(-1) === 'I'.charCodeAt(0)) owner = null;
     answer = Buffer.alloc(0);
     busy = false;
     next();
