@@ -1,7 +1,7 @@
 import { type AuditEvent, recordEvent } from '../audit/record.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { unlockAccount } from './lockout.ts';
+import { isLocked, unlockAccount } from './lockout.ts';
 
 export interface LiftedLock extends Pick<AuditEvent, 'actor' | 'caller'> {
   readonly userId: string;
@@ -11,8 +11,7 @@ export interface LiftedLock extends Pick<AuditEvent, 'actor' | 'caller'> {
 
 /** Forgets every failure of an account, and records it if a lock ends by that, whether of strangers or of a known device. */
 export async function liftLock(deps: Deps, tx: Tx, { userId, ...lifted }: LiftedLock): Promise<void> {
-  const now = deps.clock.now();
   const lanes = await unlockAccount(tx, userId);
-  if (!lanes.some(({ locked_until }) => locked_until !== null && locked_until > now)) return;
+  if (!lanes.some(({ locked_until }) => isLocked(deps, locked_until))) return;
   await recordEvent(deps, tx, { ...lifted, type: 'lockout.lifted', outcome: 'success', userId });
 }
