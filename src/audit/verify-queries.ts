@@ -109,21 +109,27 @@ export function findPrunings(database: Sql): Promise<Pruning[]> {
     from audit_prunings order by events_before`);
 }
 
+/** The lowest number of the batches up to this one, where there should be none; null where there is none. */
+export async function findBatchUpTo(database: Sql, number: number): Promise<number | null> {
+  const row = await database.row<{ number: number }>(sql`
+    select number from audit_batches where number <= ${number}::bigint order by number limit 1`);
+  return row?.number ?? null;
+}
+
 interface EpochEnd {
   readonly epoch: number;
   readonly toTransaction: string;
   readonly entries: Buffer;
 }
 
-/** The batches that ended an epoch, with what it left over. */
-export async function findEpochEnds(database: Sql): Promise<EpochEnd[]> {
+/** The batches behind a number that ended an epoch, with what it left over. */
+export async function findEpochEnds(database: Sql, number: number): Promise<EpochEnd[]> {
   const ends: EpochEnd[] = [];
-  let after: string | undefined;
+  let after: string | undefined = String(number);
   do {
-    const rest: Fragment = after === undefined ? sql`` : sql`where number > ${after}::bigint`;
     const looked: (EpochEnd & { number: string; kind: string })[] = await database.rows(sql`
       with slice as materialized (
-        select number, kind from audit_batches ${rest} order by number limit ${BATCHES}::int)
+        select number, kind from audit_batches where number > ${after}::bigint order by number limit ${BATCHES}::int)
       select b.number::text as number, b.kind, b.epoch, b.to_transaction::text as "toTransaction", b.entries
       from (
         select number from slice where kind = 'epoch_end'

@@ -31,7 +31,7 @@ const place = { epochs: [1], first: { epoch: 1, from: '3' }, leftOver: new Set<s
 test('a long trail is looked through to its end', async () => {
   const outside = await findOutside(deps.db, place);
   expect(outside.map(({ transactionId }) => transactionId)).toEqual(['1', '2', String(MANY)]);
-  expect(await findEpochEnds(deps.db)).toHaveLength(2);
+  expect(await findEpochEnds(deps.db, 0)).toHaveLength(2);
   // What an epoch left over takes no room from what nobody knows.
   const leftOver = new Set(outside.slice(0, 2).map(placeOf));
   const unknown = await findOutside(deps.db, { ...place, leftOver, limit: 1 });
@@ -40,7 +40,7 @@ test('a long trail is looked through to its end', async () => {
 
 test('no statement reads all of a long trail', async () => {
   const outside = await rowsRead(deps.db, explained => findOutside(explained, place));
-  const ends = await rowsRead(deps.db, explained => findEpochEnds(explained));
+  const ends = await rowsRead(deps.db, explained => findEpochEnds(explained, 0));
   expect(outside).toBeLessThan(MANY);
   expect(ends).toBeLessThan(MANY);
 });

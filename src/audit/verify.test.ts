@@ -150,6 +150,21 @@ test('a removed batch is found, and one that was renumbered to hide it', async (
   });
 });
 
+test.each(['-1', '0'])('a batch %s is found, and vouches for no event that it names', async number => {
+  const id = deps.random.uuid();
+  const insert = `insert into audit_events (id, created_at, epoch, transaction_id, type, outcome, actor_kind, user_id)
+    select '${id}', created_at, epoch, transaction_id, 'login.failed', outcome, actor_kind, user_id
+    from audit_events where id = '${ids[1]}'`;
+  const vouch = `insert into audit_batches
+    select ${number}, 1, 'epoch_end', '0', '99999999', 1, b.newest_event_at,
+      uuid_send('${id}') || substr(b.entries, 73, 8) || sha256(''), '', '', '', b.created_at
+    from audit_batches b where b.number = 1`;
+  expect(await foundAfter(`${insert}; ${vouch}`)).toEqual([
+    { kind: 'batch_changed', batch: Number(number) },
+    { kind: 'event_inserted', batch: 1, eventId: id },
+  ]);
+});
+
 test('a chain computed anew without the key is found: hashes alone would not tell', async () => {
   const last = await findNextBatch(deps.db, 2);
   if (last === null) throw new Error('no batch');

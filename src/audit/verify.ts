@@ -10,6 +10,7 @@ import { checkEvents, checkLink, type Link } from './verify-batch.ts';
 import { checkAgainst, checkCheckpoints } from './verify-checkpoints.ts';
 import { checkKeys } from './verify-keys.ts';
 import {
+  findBatchUpTo,
   findEpochEnds,
   findInRange,
   findOutside,
@@ -66,8 +67,17 @@ async function verifyFrom(
   const prunedUs = pruned === undefined ? null : BigInt(pruned.eventsBefore.getTime()) * 1000n;
   const prunedLink = pruned === undefined ? null : { number: pruned.throughBatch, hash: pruned.throughHash };
 
-  const { leftOver, behind } = await readEpochEnds(deps);
   let link: Link = prunedLink ?? { number: 0, hash: GENESIS };
+  // Nobody would look at its signature below, so nothing that it says may count.
+  const foreign = await findBatchUpTo(db, link.number);
+  if (foreign !== null) {
+    findings.push({
+      kind: 'batch_changed',
+      batch: foreign,
+      explanation: 'It stands before the first batch of the trail',
+    });
+  }
+  const { leftOver, behind } = await readEpochEnds(deps, link);
   let last: Batch | null = null;
   let first: { epoch: number; from: string } | null = null;
   let batches = 0;
@@ -116,8 +126,11 @@ async function verifyFrom(
 }
 
 // The places of the events that ended epochs left over, and the events that stand behind the end of an epoch unknown to it.
-async function readEpochEnds({ db }: Deps): Promise<{ leftOver: Set<string>; behind: HashedEvent[] }> {
-  const ends = await findEpochEnds(db);
+async function readEpochEnds(
+  { db }: Deps,
+  { number }: Link,
+): Promise<{ leftOver: Set<string>; behind: HashedEvent[] }> {
+  const ends = await findEpochEnds(db, number);
   const leftOver = new Set(
     ends.flatMap(({ entries }) =>
       entries.length % ENTRY_BYTES === 0 ? readEntries(entries).map(placeOf) : [],
