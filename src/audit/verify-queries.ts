@@ -55,13 +55,13 @@ interface Looked {
 export async function findOutside(
   database: Sql,
   {
-    epochs,
     first,
+    lastEpoch,
     leftOver,
     limit,
   }: {
-    epochs: readonly number[];
     first: { epoch: number; from: string };
+    lastEpoch: number;
     leftOver: ReadonlySet<string>;
     limit: number;
   },
@@ -76,8 +76,8 @@ export async function findOutside(
     const looked: (HashedEvent & Looked)[] = await database.rows(sql`
       with slice as materialized (
         select e.created_at, e.id,
-          e.epoch <> all(${epochs}::int[])
-            or (e.epoch = ${first.epoch}::int and e.transaction_id < ${first.from}::xid8) as is_outside
+          e.epoch not between ${first.epoch}::bigint and ${lastEpoch}::bigint
+            or (e.epoch = ${first.epoch}::bigint and e.transaction_id < ${first.from}::xid8) as is_outside
         from audit_events e ${rest} order by e.created_at, e.id limit ${EVENTS}::int)
       select ${hashed}, e.created_at::text as at, told.is_outside
       from (

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => deps.close());
 
-const place = { epochs: [1], first: { epoch: 1, from: '3' }, leftOver: new Set<string>(), limit: 1_000 };
+const place = { first: { epoch: 1, from: '3' }, lastEpoch: 1, leftOver: new Set<string>(), limit: 1_000 };
 
 test('a long trail is looked through to its end', async () => {
   const outside = await findOutside(deps.db, place);

@@ -120,7 +120,9 @@ test('two events that change places are found', async () => {
 describe('a changed batch is found, whatever the column', () => {
   test.each([
     'epoch = 2',
+    'epoch = 2147483647',
     "kind = 'epoch_end'",
+    "kind = 'epoch_end', epoch = 2147483647",
     "from_transaction = '4'",
     "to_transaction = '99999999'",
     'event_count = 2',
@@ -136,9 +138,18 @@ describe('a changed batch is found, whatever the column', () => {
     "created_at = '290000-01-01Z'",
     "created_at = 'infinity'",
   ])('%s', async change => {
-    const findings = await foundAfter(`update audit_batches set ${change} where number = 2`);
-    expect(findings).toContainEqual({ kind: 'batch_changed', batch: 2 });
+    for (const batch of [2, 3]) {
+      const findings = await foundAfter(`update audit_batches set ${change} where number = ${batch}`);
+      expect(findings).toContainEqual({ kind: 'batch_changed', batch });
+    }
   });
+});
+
+test.each(['9007199254740993', '9223372036854775807'])('a batch %s is found, too', async number => {
+  expect(await foundAfter(`update audit_batches set number = ${number} where number = 3`)).toEqual([
+    { kind: 'batch_removed', batch: 3 },
+    { kind: 'batch_changed', batch: Number.MAX_SAFE_INTEGER },
+  ]);
 });
 
 test('a removed batch is found, and one that was renumbered to hide it', async () => {

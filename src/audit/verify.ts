@@ -102,9 +102,7 @@ async function verifyFrom(
   );
   const place = nextPlace(last);
   first ??= place;
-  const from = first.epoch;
-  const epochs = Array.from({ length: place.epoch - from + 1 }, (_, index) => from + index);
-  const outside = await findOutside(db, { epochs, first, leftOver, limit: OUTSIDE_MAX });
+  const outside = await findOutside(db, { first, lastEpoch: place.epoch, leftOver, limit: OUTSIDE_MAX });
   for (const { id, createdUs } of [...outside, ...behind]) {
     findings.push({
       kind: 'event_inserted',
