@@ -3,8 +3,8 @@ import { type TestDeps, testDeps } from '../../test/support/deps.ts';
 import { settle } from '../../test/support/settle.ts';
 import { watchedDatabase } from '../../test/support/watched-database.ts';
 import { writeEvent } from '../../test/support/write-event.ts';
-import type { Db } from '../platform/database.ts';
-import { sql, toStatement } from '../platform/sql.ts';
+import type { Db, Sql } from '../platform/database.ts';
+import { type Fragment, sql, toStatement } from '../platform/sql.ts';
 import { makePartitions } from './partitions.ts';
 import { pruneTrail } from './prune.ts';
 import { sealAll } from './seal.ts';
@@ -25,12 +25,20 @@ beforeEach(async () => {
 });
 afterEach(() => deps.close());
 
-test('tens of thousands of batches go in slices', async () => {
-  await deps.db.run(sql`
+/** Writes a copy of the first batch under each number `n`. */
+const copyFirst = (database: Sql, numbers: Fragment) =>
+  database.run(sql`
     insert into audit_batches
-    select -n, epoch, kind, from_transaction, to_transaction, event_count, newest_event_at, entries, previous_hash, hash,
+    select n, epoch, kind, from_transaction, to_transaction, event_count, newest_event_at, entries, previous_hash, hash,
       signature, created_at
-    from audit_batches, generate_series(0, 24999) as n where number = 1`);
+    from (select * from audit_batches order by number limit 1) as first, ${numbers}`);
+
+test('tens of thousands of batches go in slices', async () => {
+  await deps.db.transaction(async tx => {
+    await tx.run(sql`set local session_replication_role = replica`);
+    await tx.run(sql`update audit_batches set number = number + 25000`);
+    await copyFirst(tx, sql`generate_series(1, 25000) as n`);
+  });
   const slices: number[] = [];
   const db: Db = {
     ...deps.db,
@@ -50,7 +58,14 @@ test('tens of thousands of batches go in slices', async () => {
     verdict: 'pruned',
   });
   expect(slices).toEqual([10_000, 10_000, 5_001]);
-  expect((await verifyTrail(deps)).findings).toEqual([]);
+  const left = await deps.db.rows(sql`select min(number) as first from audit_batches`);
+  expect(left).toEqual([{ first: 25_002 }]);
+});
+
+test('a batch of a number far below the first keeps nothing from being dropped, and is found', async () => {
+  await copyFirst(deps.db, sql`(values (-1e15::bigint)) as far (n)`);
+  expect(await pruneTrail(deps, { days: 60, by: 'operator' })).toMatchObject({ verdict: 'pruned' });
+  expect((await verifyTrail(deps)).findings).toMatchObject([{ kind: 'batch_changed', batch: -1e15 }]);
 });
 
 test('the keys of thousands who left nothing go in slices, while nobody waits to write an event', async () => {
