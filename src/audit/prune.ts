@@ -2,10 +2,10 @@ import { daysAhead } from '../platform/clock-ahead.ts';
 import type { Tx } from '../platform/database.ts';
 import { isForbidden } from '../platform/database-errors.ts';
 import type { Deps } from '../platform/deps.ts';
-import { findLastBatch, lockTrail } from './batch-queries.ts';
-import { GENESIS } from './canonical.ts';
+import { findLastBatch, findNextBatch, lockTrail } from './batch-queries.ts';
+import { GENESIS, hashBatch, readEntries } from './canonical.ts';
 import { NOBODY } from './personal-fields.ts';
-import { pruningMessage } from './pruning-message.ts';
+import { isSignedPruning, pruningMessage } from './pruning-message.ts';
 import { operator, recordEvent, system } from './record.ts';
 import {
   addPruning,
@@ -16,9 +16,9 @@ import {
   removeRows,
   removeUnusedKeys,
 } from './retention-queries.ts';
-import { nextPlace } from './seal.ts';
-import { openSigningKey } from './signing-key.ts';
-import { findPrunings } from './verify-queries.ts';
+import { batchMessage, nextPlace } from './seal.ts';
+import { openSigningKey, type SigningKey } from './signing-key.ts';
+import { findPrunings, type Pruning } from './verify-queries.ts';
 
 export type Pruned =
   | { readonly verdict: 'nothing' }
@@ -44,7 +44,8 @@ export async function refuseClockAhead(deps: Pick<Deps, 'db' | 'clock'>): Promis
 
 /**
  * Drops the whole months (UTC) that are older than `days`, with the batches that hold nothing younger, and leaves a signed
- * record from which the rest still verifies. Events that were never sealed are not dropped. Needs the owner's rights.
+ * record from which the rest still verifies. Events that were never sealed are not dropped. Needs the owner's rights. Throws,
+ * and drops nothing, if the record before this one, or the last batch that would go, is not as it was signed.
  */
 export async function pruneTrail(
   deps: Deps,
@@ -55,12 +56,16 @@ export async function pruneTrail(
   const horizon = new Date(Date.UTC(eldest.getUTCFullYear(), eldest.getUTCMonth()));
   const work = async (tx: Tx): Promise<Pruned> => {
     await lockTrail(tx);
-    const before = (await findPrunings(tx)).at(-1);
+    const key = await openSigningKey(deps, tx);
+    const prunings = await findPrunings(tx);
+    refuseForgedRecord(prunings, key);
+    const before = prunings.at(-1);
     if (before !== undefined && before.eventsBefore >= horizon) return { verdict: 'nothing' };
     const unsealed = await countUnsealed(tx, { ...nextPlace(await findLastBatch(tx)), horizon });
     if (unsealed > 0) return { verdict: 'unsealed', events: unsealed };
     const partitions = await findOldPartitions(tx, horizon);
     const prunable = await findPrunable(tx, horizon);
+    if (prunable !== null) await refuseForgedBatch(tx, prunable, { horizon, key });
     const through = prunable ?? {
       number: before?.throughBatch ?? 0,
       hash: before?.throughHash ?? GENESIS,
@@ -69,7 +74,6 @@ export async function pruneTrail(
     if (partitions.length === 0 && events === 0 && prunable === null) return { verdict: 'nothing' };
     for (const partition of partitions) await removePartition(tx, partition, keepTables);
     const pruning = { eventsBefore: horizon, throughBatch: through.number, throughHash: through.hash };
-    const key = await openSigningKey(deps, tx);
     const signature = key.sign(pruningMessage(pruning));
     await addPruning(tx, { ...pruning, signature, createdAt: clock.now() });
     await recordEvent(deps, tx, {
@@ -84,6 +88,32 @@ export async function pruneTrail(
   const pruned = await db.transaction(work).catch(adviseOnRole);
   if (pruned.verdict === 'pruned' && !keepTables) await removeKeys(deps, horizon);
   return pruned;
+}
+
+// The record of what is dropped is signed, and the rest verifies from it. If it repeated what somebody else wrote into the
+// database, retention would drop what they want to hide, and vouch for it.
+function refuseForgedRecord(prunings: readonly Pruning[], key: SigningKey): void {
+  const forged = prunings.find(pruning => !isSignedPruning(pruning, key));
+  if (forged !== undefined)
+    throw new Error(
+      `No event is dropped: the record of what was pruned before ${forged.eventsBefore.toISOString()} is not as it was signed. Run "audit verify"`,
+    );
+}
+
+async function refuseForgedBatch(
+  tx: Tx,
+  { number }: { number: number },
+  { horizon, key }: { horizon: Date; key: SigningKey },
+): Promise<void> {
+  const batch = await findNextBatch(tx, number - 1);
+  const horizonUs = BigInt(horizon.getTime()) * 1000n;
+  const isAsSealed =
+    batch !== null &&
+    hashBatch(batch).equals(batch.hash) &&
+    key.verify(batchMessage(batch.hash), batch.signature) &&
+    readEntries(batch.entries).every(({ createdUs }) => createdUs < horizonUs);
+  if (!isAsSealed)
+    throw new Error(`No event is dropped: batch ${number} is not as it was sealed. Run "audit verify"`);
 }
 
 function adviseOnRole(error: unknown): never {

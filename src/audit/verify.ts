@@ -3,7 +3,7 @@ import { type Batch, findNextBatch, findPending } from './batch-queries.ts';
 import { ENTRY_BYTES, GENESIS, placeOf, readEntries } from './canonical.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type Finding, timeOf } from './finding.ts';
-import { pruningMessage } from './pruning-message.ts';
+import { isSignedPruning } from './pruning-message.ts';
 import { nextPlace } from './seal.ts';
 import { openSigningKey } from './signing-key.ts';
 import { checkEvents, checkLink, type Link } from './verify-batch.ts';
@@ -56,7 +56,7 @@ async function verifyFrom(
   const key = await openSigningKey(deps, db);
   const findings: Finding[] = [];
 
-  const genuine = prunings.filter(pruning => key.verify(pruningMessage(pruning), pruning.signature));
+  const genuine = prunings.filter(pruning => isSignedPruning(pruning, key));
   for (const pruning of prunings.filter(pruning => !genuine.includes(pruning))) {
     findings.push({
       kind: 'pruning_changed',
