@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, type Person, person } from '../../test/support/people.ts';
+import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { sql } from '../platform/sql.ts';
 
 let service: TestApp;
@@ -64,6 +65,18 @@ test('a stored hash that no login computes is told as no password', async () => 
     can_log_in: false,
     obstacles: [{ code: 'no_password', message: expect.stringContaining('The stored hash') }],
   });
+});
+
+test('a role that requires a second factor hinders whoever has none, but nobody who has a passkey', async () => {
+  const role = { name: 'guard', permissions: ['users:read'], mfa_required: true };
+  await service.call('POST', '/roles', { token, body: role });
+  const who = await person(service, { roles: ['guard'] });
+  expect(await explainOf(who)).toMatchObject({ factors: [], obstacles: [{ code: 'factor_required' }] });
+  const { access_token } = await logIn(service, who);
+  const { options } = (await service.call('POST', '/mfa/passkeys/options', { token: access_token })).json();
+  const body = { name: 'Laptop', response: softAuthenticator().create(options) };
+  await service.call('POST', '/mfa/passkeys', { token: access_token, body });
+  expect(await explainOf(who)).toMatchObject({ factors: ['passkey'], obstacles: [] });
 });
 
 test('it needs users:read', async () => {

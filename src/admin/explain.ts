@@ -1,7 +1,7 @@
 import type { Static } from 'typebox';
 import type { Account } from '../accounts/account.ts';
 import { listEvents } from '../audit/list.ts';
-import { factorKindsOf, roleDemandsFactor } from '../mfa/factors.ts';
+import { roleDemandsFactor, secondFactorsOf } from '../mfa/factors.ts';
 import { hasExpired } from '../passwords/expiry.ts';
 import { findStoredPassword } from '../passwords/stored.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -79,7 +79,7 @@ export async function explain(deps: Deps, account: Account): Promise<Explanation
   const [lanes, password, factors, demanded, events] = await Promise.all([
     lockoutsOf(db, account.id),
     findStoredPassword(db, account.id),
-    factorKindsOf(db, account.id),
+    secondFactorsOf(db, account.id),
     roleDemandsFactor(db, account.id),
     listEvents(deps, { userId: account.id }, { limit: 20 }),
   ]);
