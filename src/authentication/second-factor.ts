@@ -8,7 +8,7 @@ import { secondFactorsOf } from '../mfa/factors.ts';
 import { keepUsedFactors } from '../mfa/removal.ts';
 import { requireSms, textLoginCode } from '../mfa/sms.ts';
 import type { Caller } from '../platform/caller.ts';
-import { Problem } from '../platform/problems.ts';
+import { isProblem, Problem } from '../platform/problems.ts';
 import type { TokenBody } from '../sessions/token.ts';
 import { recordFailedAttempt } from '../throttle/failed-attempt.ts';
 import { checkOrGiveBack, takeAttempt, writeOrGiveBack } from '../throttle/lockout.ts';
@@ -132,7 +132,12 @@ export async function answerPending(
     ...(pending.identity !== null && { identity: pending.identity }),
     ...(pending.mailbox !== null && { mailbox: pending.mailbox }),
     ...proven,
-  });
+  }).catch(overtaken);
+}
+
+// What was proven first is gone, for instance a provider that was unlinked meanwhile: nobody entered wrong credentials here.
+function overtaken(error: unknown): never {
+  throw isProblem(error, 'invalid_credentials') ? new Problem('invalid_mfa_token', { cause: error }) : error;
 }
 
 async function spendPending(

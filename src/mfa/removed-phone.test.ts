@@ -71,7 +71,7 @@ test.each(removals)(
   async (_what, remove) => {
     for (const [text, refusal] of [
       ['consumed_at = case', 'invalid_mfa_code'],
-      ['set last_login_at', 'invalid_credentials'],
+      ['set last_login_at', 'invalid_mfa_token'],
     ] as const) {
       const { who, token } = await member(service);
       const number = `+25471234569${place++}`;

@@ -217,7 +217,7 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     const disowned = () => deps.db.run(sql`delete from factors where user_id = ${who.id}::uuid`);
     hooks.push({ text: 'set last_login_at', before: disowned });
     const attempt = answerWithPasskey({ ...deps, db }, caller, { mfaToken, response });
-    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_mfa_token' }));
     await db.close();
   });
 
@@ -232,7 +232,7 @@ describe('nobody is let in by what was removed while it was being proven', () =>
     hooks.push({ text: 'set last_login_at', before: () => call('DELETE', '/mfa/totp', { token }) });
     const answer = { mfaToken, factor: 'totp', code: code(30) } as const;
     const attempt = answerSecondFactor({ ...deps, db }, caller, answer);
-    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_credentials' }));
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'invalid_mfa_token' }));
     expect(hooks).toEqual([]);
     await db.close();
   });

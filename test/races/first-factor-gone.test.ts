@@ -52,7 +52,7 @@ test.each(proofs)(
     const late = await answer(second);
     await remove(who);
     await expect(answerSecondFactor(service.deps, caller, late)).rejects.toMatchObject({
-      code: 'invalid_credentials',
+      code: 'invalid_mfa_token',
     });
   },
 );
