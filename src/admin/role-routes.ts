@@ -5,7 +5,7 @@ import { exact, Type } from '../platform/json-schema.ts';
 import { invalid } from '../platform/problems.ts';
 import { createRole } from '../rbac/create-role.ts';
 import { deleteRole } from '../rbac/delete-role.ts';
-import { effectiveGrants } from '../rbac/effective.ts';
+import { effectiveGrants, provenIn } from '../rbac/effective.ts';
 import { createPermission, deletePermission, listPermissions, permissionBody } from '../rbac/permission.ts';
 import { PERMISSION_NAME, ROLE_NAME, roleBody } from '../rbac/role.ts';
 import { findRole, listRoles } from '../rbac/role-reading.ts';
@@ -32,7 +32,10 @@ export function routes(app: App, deps: Deps): void {
         },
       },
     },
-    request => effectiveGrants(deps.db, userOf(request)),
+    request => {
+      const { userId, sessionId } = userOf(request);
+      return effectiveGrants(deps.db, { userId, proven: provenIn(sessionId) });
+    },
   );
 
   app.get(

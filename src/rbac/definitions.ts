@@ -40,8 +40,10 @@ export async function grantsOf(db: Db, { userId, roles, version, amr }: Holder):
   let definitions = kept.get(db) ?? null;
   if (version !== null && definitions?.version !== version) definitions = await readOnce(db);
   // The roles changed between the two statements, whose answers must not be mixed; or `role_versions` is empty.
-  if (definitions === null || definitions.version !== version) return effectiveGrants(db, { userId, amr });
-  return { roles, permissions: permitted(definitions, roles, amr.includes('mfa')) };
+  const proven = amr.includes('mfa');
+  if (definitions === null || definitions.version !== version)
+    return effectiveGrants(db, { userId, proven: sql`${proven}::bool` });
+  return { roles, permissions: permitted(definitions, roles, proven) };
 }
 
 function permitted({ roles, places }: Definitions, held: readonly string[], proven: boolean): string[] {

@@ -1,7 +1,7 @@
 import type { Sql } from '../platform/database.ts';
 import { type Fragment, sql } from '../platform/sql.ts';
 
-export { awaitsFactor, rolesOfUser } from './queries.ts';
+export { awaitsFactor, provenIn, rolesOfUser } from './queries.ts';
 
 /** An array of the roles of a user, whose id is a column of the statement around it. */
 export function rolesOf(userId: Fragment): Fragment {
@@ -10,18 +10,18 @@ export function rolesOf(userId: Fragment): Fragment {
 
 /**
  * The roles of a user, and what they permit now. A role that requires a second factor permits nothing until the session has
- * been proven with one (`amr` contains `mfa`).
+ * been proven with one: `proven` is a condition.
  */
 export async function effectiveGrants(
   database: Sql,
-  { userId, amr }: { userId: string; amr: readonly string[] },
+  { userId, proven }: { userId: string; proven: Fragment },
 ): Promise<{ roles: string[]; permissions: string[] }> {
   const id = sql`${userId}::uuid`;
   const grants = await database.row<{ roles: string[]; permissions: string[] }>(sql`
     select ${rolesOf(id)} as roles, array(
       select distinct rp.permission_name
       from user_roles ur join roles r on r.name = ur.role_name join role_permissions rp on rp.role_name = ur.role_name
-      where ur.user_id = ${id} and (not r.mfa_required or 'mfa' = any(${[...amr]}::text[]))
+      where ur.user_id = ${id} and (not r.mfa_required or ${proven})
       order by rp.permission_name) as permissions`);
   return grants ?? { roles: [], permissions: [] };
 }

@@ -25,6 +25,10 @@ export function readUserPermissions(database: Sql, userId: string): Promise<stri
   );
 }
 
+/** A condition: whether a session has been proven with a second factor by now. */
+export const provenIn = (sessionId: string | null): Fragment =>
+  sql`exists (select from sessions s where s.id = ${sessionId}::uuid and 'mfa' = any(s.amr))`;
+
 /** What the roles of a user permit this session now; without a session, as if a second factor had been given. */
 export function readPresentPermissions(
   tx: Tx,
@@ -35,8 +39,7 @@ export function readPresentPermissions(
       select distinct rp.permission_name as name
       from user_roles ur join roles r on r.name = ur.role_name join role_permissions rp on rp.role_name = ur.role_name
       where ur.user_id = ${userId}::uuid
-        and (not r.mfa_required or ${sessionId}::uuid is null
-          or exists (select from sessions s where s.id = ${sessionId}::uuid and 'mfa' = any(s.amr)))
+        and (not r.mfa_required or ${sessionId}::uuid is null or ${provenIn(sessionId)})
       order by 1`),
   );
 }

@@ -58,7 +58,7 @@ export function requireRecent(
 
 async function authenticateUser(
   deps: KeysDeps,
-  { sub: userId, sid: sessionId, jti, auth_time, amr }: TokenPrincipal['claims'],
+  { sub: userId, sid: sessionId, jti, auth_time }: TokenPrincipal['claims'],
   caller: Caller,
   withPermissions: boolean,
 ): Promise<UserPrincipal> {
@@ -83,7 +83,6 @@ async function authenticateUser(
     roles,
     permissions: new Set(permissions),
     authTime: new Date(auth_time * 1000),
-    amr,
     deviceId: row.device_id,
     caller,
   };

@@ -16,7 +16,6 @@ export interface UserPrincipal {
   readonly permissions: ReadonlySet<string>;
   /** When the person last proved who they are (OpenID Connect Core §2). */
   readonly authTime: Date;
-  readonly amr: readonly string[];
   /** The known device that the session was started on. */
   readonly deviceId: string | null;
   readonly caller: Caller;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, PASSWORD, person } from '../../test/support/people.ts';
+import { logIn, member, PASSWORD, person } from '../../test/support/people.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { numericDate } from '../platform/clock.ts';
 import { authenticate } from './authenticate.ts';
 import type { UserPrincipal } from './principal.ts';
@@ -30,6 +31,23 @@ test('who proves again who they are has a fresh auth_time, also after a refresh,
   const { refresh_token } = more;
   const refreshed = await service.call('POST', '/refresh-token', { body: { refresh_token } });
   expect(keys.verify(refreshed.json().access_token)).toMatchObject({ ...fresh, amr: ['mfa', 'otp', 'pwd'] });
+});
+
+test('a former token of a session that was proven with a second factor since is told what it may do now', async () => {
+  const { call } = service;
+  const { access_token: admin } = await logIn(service, await person(service, { roles: ['admin'] }));
+  const role = { name: 'auditor', permissions: ['audit:read'], mfa_required: true };
+  await call('POST', '/roles', { token: admin, body: role });
+  const { who, token } = await member(service, { roles: ['auditor'] });
+  const { code } = await addTotp(service, token);
+  const told = async () => {
+    const { permissions } = (await call('GET', '/users/me/permissions', { token })).json();
+    return [permissions, (await call('GET', `/audit-events?user_id=${who.id}`, { token })).statusCode];
+  };
+  expect(await told()).toEqual([[], 403]);
+  service.deps.clock.advance(30);
+  await call('POST', '/token/reauthenticate', { token, body: { factor: 'totp', code: code() } });
+  expect(await told()).toEqual([['audit:read'], 200]);
 });
 
 test('a session that ended while its owner proved again who they are gives no tokens', async () => {
