@@ -4,7 +4,13 @@ import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem, type ProblemCode, type ProblemOptions } from '../platform/problems.ts';
 import { actorOf, type Granter } from './granter.ts';
-import { lockGrants, mayStillAct, readClientPermissions, readPresentPermissions } from './queries.ts';
+import {
+  clientMayStillAct,
+  lockGrants,
+  mayStillAct,
+  readClientPermissions,
+  readPresentPermissions,
+} from './queries.ts';
 
 /** A verdict: what was asked for is refused, for this reason. */
 export class Refusal {
@@ -79,13 +85,14 @@ export function recordDone(
   return recordEvent(deps, tx, { ...event, outcome: 'success', actor: actorOf(granter), caller });
 }
 
-// The permissions that the granter was let in with, minus those lost since; null for a user disabled or logged out since.
+// The permissions that the granter was let in with, minus those lost since; null for a user disabled or logged out since, a
+// client that is gone, and a token that is revoked.
 async function presentPermissions(tx: Tx, granter: Granter): Promise<ReadonlySet<string> | null> {
   if (granter.kind === 'operator') return granter.permissions;
-  if (granter.kind === 'user' && !(await mayStillAct(tx, granter))) return null;
-  const held =
-    granter.kind === 'user'
-      ? await readPresentPermissions(tx, granter)
-      : await readClientPermissions(tx, granter.clientId);
+  const stands = await (granter.kind === 'user' ? mayStillAct(tx, granter) : clientMayStillAct(tx, granter));
+  if (!stands) return null;
+  const held = await (granter.kind === 'user'
+    ? readPresentPermissions(tx, granter)
+    : readClientPermissions(tx, granter.clientId));
   return new Set(held.filter(permission => granter.permissions.has(permission)));
 }

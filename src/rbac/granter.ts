@@ -4,7 +4,11 @@ import type { Caller } from '../platform/caller.ts';
  * Whoever changes who may do what: a Principal (sessions/principal.ts) as the slices above sessions see it, or the
  * operator. A user without a session decided earlier, as with an invitation.
  */
-export type Granter = { readonly permissions: ReadonlySet<string> } & (
+export type Granter = {
+  readonly permissions: ReadonlySet<string>;
+  /** Of the access token that was presented, where there was one. */
+  readonly jti?: string;
+} & (
   | {
       readonly kind: 'user';
       readonly userId: string;

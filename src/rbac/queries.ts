@@ -44,17 +44,30 @@ export function readPresentPermissions(
   );
 }
 
-/** Whether a user is enabled, and the session, where there is one, has not ended. */
+/** Whether a user is enabled, the session, where there is one, has not ended, and the token is not revoked. */
 export async function mayStillAct(
   tx: Tx,
-  { userId, sessionId }: { userId: string; sessionId: string | null },
+  { userId, sessionId, jti }: { userId: string; sessionId: string | null; jti?: string },
 ): Promise<boolean> {
   const row = await tx.row(sql`
     select from users u where u.id = ${userId}::uuid and u.disabled_at is null
       and (${sessionId}::uuid is null
-        or exists (select from sessions s where s.id = ${sessionId}::uuid and s.user_id = u.id and s.ended_at is null))`);
+        or exists (select from sessions s where s.id = ${sessionId}::uuid and s.user_id = u.id and s.ended_at is null))
+      and ${isUnrevoked(jti)}`);
   return row !== null;
 }
+
+/** Whether a service client is still there, and the token is not revoked. */
+export async function clientMayStillAct(
+  tx: Tx,
+  { clientId, jti }: { clientId: string; jti?: string },
+): Promise<boolean> {
+  const row = await tx.row(sql`select from clients where id = ${clientId}::uuid and ${isUnrevoked(jti)}`);
+  return row !== null;
+}
+
+const isUnrevoked = (jti: string | undefined) =>
+  sql`not exists (select from revoked_tokens where jti = ${jti ?? null}::uuid)`;
 
 /** What a service client holds. */
 export function readClientPermissions(database: Sql, clientId: string): Promise<string[]> {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setUserRoles } from '../../src/admin/act-on-user.ts';
+import { changeUser } from '../../src/admin/change-user.ts';
 import { sql } from '../../src/platform/sql.ts';
 import { updateRole } from '../../src/rbac/update-role.ts';
 import { authenticate } from '../../src/sessions/authenticate.ts';
 import type { UserPrincipal } from '../../src/sessions/principal.ts';
+import { insertRevokedToken } from '../../src/sessions/queries.ts';
 import { type TestApp, testApp } from '../support/app.ts';
 import { member, person } from '../support/people.ts';
 import { waitingForLock } from '../support/waiting-for-lock.ts';
@@ -52,3 +54,28 @@ test('and permits it to whoever was let in with one', async () => {
   const granted = await setUserRoles(deps, { ...principal, permissions }, pawn.id, ['granter']);
   expect(granted.roles).toEqual(['granter']);
 });
+
+test.each(['user', 'client'] as const)(
+  'nor to a %s whose token was revoked by itself meanwhile',
+  async kind => {
+    const { deps, call } = service;
+    const { token: admin } = await member(service, { roles: ['admin'] });
+    const made = await call('POST', '/clients', {
+      token: admin,
+      body: { name: `desk of a ${kind}`, permissions: ['users:write'] },
+    });
+    const { id: client_id, secret: client_secret } = made.json();
+    const form = { grant_type: 'client_credentials', client_id, client_secret };
+    const token = kind === 'user' ? admin : (await call('POST', '/token', { form })).json().access_token;
+    const principal = await authenticate(deps, token, caller, {
+      access: 'any',
+      recent: false,
+      permissions: true,
+    });
+    if (principal.kind !== kind) throw new Error(principal.kind);
+    await insertRevokedToken(deps.db, principal.jti, new Date(Date.UTC(2027, 1)));
+    const { id } = await person(service);
+    const attempt = changeUser(deps, principal, id, { disabled: true });
+    await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'token_revoked' }));
+  },
+);
