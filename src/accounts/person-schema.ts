@@ -3,6 +3,9 @@ import { Type } from '../platform/json-schema.ts';
 /** A first or last name in a request; `personName` judges it in full. */
 export const nameText = Type.String({ pattern: '\\S', maxLength: 100 });
 
+/** The same where it may be empty: where the account has none, as `normalizeProfile` judges. */
+export const lastNameSentBack = Type.String({ maxLength: 100 });
+
 /** A mail address in a request, judged in full where it is normalized. */
 export const addressText = Type.String({ maxLength: 320, format: 'idn-email' });
 

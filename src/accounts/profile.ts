@@ -21,12 +21,21 @@ export interface ProfileChange {
 /** The most characters that a full name has. */
 export const FULL_NAME_MAX = 201;
 
-/** Validates a change of names and number. Refuses with 422 on every member that is wrong. */
-export async function normalizeProfile(change: ProfileChange): Promise<ProfileRow> {
+/**
+ * Validates a change of names and number. Refuses with 422 on every member that is wrong: a last name that is empty, unless it
+ * is so `before`, since whoever has none sends that back among all that was read.
+ */
+export async function normalizeProfile(
+  change: ProfileChange,
+  before: Pick<Account, 'last_name'> | null = null,
+): Promise<ProfileRow> {
   const { first_name, last_name, full_name, phone_number } = change;
   const [firstName, lastName, fullName, phoneNumber] = await allValid(
     () => (first_name === undefined ? null : personName(first_name, 'first_name')),
-    () => (last_name === undefined ? null : personName(last_name, 'last_name')),
+    () =>
+      last_name === undefined || (last_name === '' && before?.last_name === '')
+        ? null
+        : personName(last_name, 'last_name'),
     () => (full_name === undefined ? null : wholeName(full_name)),
     () => (typeof phone_number === 'string' ? normalizePhone(phone_number) : null),
   );

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { logIn, member, person } from '../../test/support/people.ts';
+import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { resets } from '../../test/support/resets.ts';
+import { sql } from '../platform/sql.ts';
 import { setPasswordOf } from './set-password.ts';
 
 let world: TestApp;
@@ -42,4 +43,18 @@ test('a password that the operator sets lifts the lock of strangers who guessed 
   const operator = { kind: 'operator', caller: null, permissions: new Set<string>() } as const;
   await setPasswordOf(world.deps, operator, { account: ada, hash });
   expect(await logsIn(ada, 'Another-horse-9')).toBe(true);
+});
+
+test('who has one name only keeps it when an administrator sends back what was read, and nobody loses the last name so', async () => {
+  const [plato, ada] = [await person(world), await person(world)];
+  await world.deps.db.run(sql`update users set last_name = '' where id = ${plato.id}::uuid`);
+  const body = { first_name: 'Plato', last_name: '', disabled: false };
+  const patch = async ({ id }: Person) => world.call('PATCH', `/users/${id}`, { token: admin, body });
+  expect((await patch(plato)).json()).toMatchObject({
+    first_name: 'Plato',
+    last_name: '',
+    full_name: 'Plato',
+  });
+  const refused = (await patch(ada)).json();
+  expect(refused.detail).toMatchObject([{ type: 'string_too_short', loc: ['body', 'last_name'] }]);
 });

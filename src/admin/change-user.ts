@@ -1,5 +1,6 @@
 import { presentUser, type UserBody } from '../accounts/account.ts';
 import { clearPendingEmail } from '../accounts/address.ts';
+import { findAccountById } from '../accounts/find.ts';
 import { normalizeProfile, type ProfileChange, setDisabled, writeProfile } from '../accounts/profile.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -26,7 +27,7 @@ export async function changeUser(
   userId: string,
   { disabled, ...profile }: UserChange,
 ): Promise<UserBody> {
-  const row = await normalizeProfile(profile);
+  const row = await normalizeProfile(profile, await findAccountById(deps.db, userId));
   const type = disabled === undefined ? 'user.updated' : disabled ? 'user.disabled' : 'user.enabled';
   const act = { userId, needs: 'users:write', lock: 'change', type } as const;
   const { user, ended } = await onUser(deps, granter, act, async (tx, target) => {

@@ -1,5 +1,5 @@
 import { userBody } from '../accounts/account.ts';
-import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
+import { addressText, lastNameSentBack, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import type { App } from '../platform/http/app.ts';
 import { optional } from '../platform/http/optional.ts';
@@ -118,7 +118,7 @@ export function routes(app: App, deps: KeysDeps): void {
           {
             disabled: Type.Optional(Type.Boolean()),
             first_name: Type.Optional(nameText),
-            last_name: Type.Optional(nameText),
+            last_name: Type.Optional(lastNameSentBack),
             full_name: Type.Optional(fullName),
             phone_number: Type.Optional(phone),
           },

@@ -1,5 +1,5 @@
 import { userBody } from '../accounts/account.ts';
-import { addressText, nameText, phoneText } from '../accounts/person-schema.ts';
+import { addressText, lastNameSentBack, nameText, phoneText } from '../accounts/person-schema.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
 import { opaqueToken } from '../platform/http/opaque-token.ts';
@@ -30,8 +30,7 @@ export function routes(app: App, deps: KeysDeps): void {
         body: Type.Object(
           {
             first_name: Type.Optional(nameText),
-            // Empty where the account has none, as whoever sends back all that they read does. The verb refuses it elsewhere.
-            last_name: Type.Optional(Type.String({ maxLength: 100 })),
+            last_name: Type.Optional(lastNameSentBack),
             full_name: Type.Optional(Type.String({ minLength: 1, maxLength: 201 })),
             username: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
             phone_number: optional(phoneText),

@@ -27,8 +27,7 @@ export async function updateProfile(
   change: OwnChange,
 ): Promise<UserBody> {
   const { userId, caller } = principal;
-  const stillNone = change.last_name === '' && principal.account.last_name === '';
-  const profile = await normalizeProfile(stillNone ? { ...change, last_name: undefined } : change);
+  const profile = await normalizeProfile(change, principal.account);
   const address = addressAskedFor(change, principal.account);
   if (address !== null && address !== principal.account.email) requireRecent(deps, principal);
 
