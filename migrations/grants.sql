@@ -1,5 +1,5 @@
 -- What the service's own role may do, where it is not the role that owns the schema (MIGRATE_DATABASE_URL).
--- Every "db upgrade" runs this as the owner; by hand:
+-- Every "db upgrade" and "db downgrade" runs this as the owner; by hand:
 --   psql "$MIGRATE_DATABASE_URL" -v service_role=entrecore_service -f migrations/grants.sql
 -- It can be repeated, and it takes back whatever the role holds beyond this.
 select set_config('entrecore.service_role', :'service_role', false);

@@ -83,7 +83,8 @@ program
     await migrating(async migration => {
       const { up, down, byHand } = await schemaDifference({ ...migration, ending }, schema);
       for (const what of byHand) say(`warning: write by hand: ${what}`);
-      if (up === '' && down === '') return print('No changes in schema detected.');
+      if (up === '' && down === '')
+        return print(byHand.length === 0 ? 'No changes in schema detected.' : 'Nothing could be generated.');
       for (const caution of cautions({ up, down })) say(`warning: ${caution}`);
       generated(await writeRevision({ message, up, down }, { revisions: migration.revisions, now }));
     });

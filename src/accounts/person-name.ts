@@ -6,11 +6,20 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\s]/gu;
 
-/** A person's name, trimmed and after NFC. Refuses with 422 on `member` if nothing is seen of it, or for control characters. */
-export function personName(text: string, member: string): string {
+/** The most characters that a first or a last name has, and those of the two together. */
+export const NAME_MAX = 100;
+export const FULL_NAME_MAX = 201;
+
+/**
+ * A person's name, trimmed and after NFC. Refuses with 422 on `member` if nothing is seen of it, if it has more than `max`
+ * characters, or for control characters.
+ */
+export function personName(text: string, member: string, max = NAME_MAX): string {
   const name = text.normalize('NFC').trim();
   if (name.replaceAll(INVISIBLE, '') === '')
     throw invalid(member, 'string_too_short', 'String should have at least 1 character');
+  if (Array.from(name).length > max)
+    throw invalid(member, 'string_too_long', `String should have at most ${max} characters`);
   if (UNPRINTABLE.test(name)) throw invalid(member, 'value_error', 'Leave out control characters.');
   return name;
 }

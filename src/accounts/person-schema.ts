@@ -1,7 +1,8 @@
 import { Type } from '../platform/json-schema.ts';
+import { NAME_MAX } from './person-name.ts';
 
 /** A first or last name in a request; `personName` judges it in full. */
-export const nameText = Type.String({ pattern: '\\S', maxLength: 100 });
+export const nameText = Type.String({ pattern: '\\S', maxLength: NAME_MAX });
 
 /** The same where it may be empty: where the account has none, as `normalizeProfile` judges. */
 export const lastNameSentBack = Type.String({ maxLength: 100 });

@@ -1,9 +1,9 @@
 import type { Tx } from '../platform/database.ts';
 import type { Deps } from '../platform/deps.ts';
-import { allValid, invalid, Problem } from '../platform/problems.ts';
+import { allValid, Problem } from '../platform/problems.ts';
 import type { Account } from './account.ts';
 import { normalizeEmail, normalizeUsername } from './normalize.ts';
-import { personName } from './person-name.ts';
+import { FULL_NAME_MAX, personName } from './person-name.ts';
 import { normalizePhone } from './phone.ts';
 import { claimKey, lockNames, type ProfileRow, releaseUsername, writeUsername } from './profile-queries.ts';
 
@@ -17,9 +17,6 @@ export interface ProfileChange {
   readonly full_name?: string | undefined;
   readonly phone_number?: string | null | undefined;
 }
-
-/** The most characters that a full name has. */
-export const FULL_NAME_MAX = 201;
 
 /**
  * Validates a change of names and number. Refuses with 422 on every member that is wrong: a last name that is empty, unless it
@@ -36,17 +33,10 @@ export async function normalizeProfile(
       last_name === undefined || (last_name === '' && before?.last_name === '')
         ? null
         : personName(last_name, 'last_name'),
-    () => (full_name === undefined ? null : wholeName(full_name)),
+    () => (full_name === undefined ? null : personName(full_name, 'full_name', FULL_NAME_MAX)),
     () => (typeof phone_number === 'string' ? normalizePhone(phone_number) : null),
   );
   return { firstName, lastName, fullName, phoneNumber, phoneGiven: phone_number !== undefined };
-}
-
-function wholeName(text: string): string {
-  const name = personName(text, 'full_name');
-  if (Array.from(name).length > FULL_NAME_MAX)
-    throw invalid('full_name', 'string_too_long', `String should have at most ${FULL_NAME_MAX} characters`);
-  return name;
 }
 
 /**

@@ -1,8 +1,4 @@
-import { personName } from '../accounts/person-name.ts';
-import { FULL_NAME_MAX } from '../accounts/profile.ts';
-
-// The most characters that a first or a last name has.
-const NAME_MAX = 100;
+import { FULL_NAME_MAX, NAME_MAX, personName } from '../accounts/person-name.ts';
 
 export interface WholeName {
   readonly firstName: string;
@@ -35,5 +31,8 @@ export function wholeNameOf(
 
 // A name that is too long is cut: nobody should lose their account over it.
 function nameOf(text: string, member: string, max = NAME_MAX): string {
-  return Array.from(personName(text, member)).slice(0, max).join('').trimEnd();
+  return Array.from(personName(text, member, Number.POSITIVE_INFINITY))
+    .slice(0, max)
+    .join('')
+    .trimEnd();
 }

@@ -4,7 +4,7 @@ import type { Config } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
 import { answerUrl, failureWord, messagesOf } from './answer.ts';
-import { bindingCookie, bindingOf, STATE_LIFETIME } from './browser-binding.ts';
+import { bindingOf, newBinding, STATE_LIFETIME } from './browser-binding.ts';
 import { findRedirectProvider } from './provider.ts';
 import { authorizationUrl } from './relying-party.ts';
 
@@ -25,7 +25,8 @@ export interface PendingSignIn extends Omit<Authorization, 'linkTicket'> {
 }
 
 /**
- * Begins a sign-in at a provider: returns where to send the browser, and the cookie that binds the sign-in to it.
+ * Begins a sign-in at a provider, in the browser that sent these cookies: returns where to send it, and the cookies that bind the
+ * sign-in to it.
  * Refuses as `findRedirectProvider` does, with `redirect_not_allowed`, and with `invalid_link` for a link ticket that
  * is spent or old; where the provider cannot be reached, the client is told at its redirect URI.
  */
@@ -33,7 +34,8 @@ export async function authorize(
   deps: Deps,
   providerId: string,
   { linkTicket, ...pending }: Authorization,
-): Promise<{ location: string; cookie: string | null }> {
+  cookies: string | undefined,
+): Promise<{ location: string; setCookies: string[] }> {
   const { config, db, random } = deps;
   const provider = findRedirectProvider(config, providerId);
   refuseForeignRedirect(deps, pending.redirectUri);
@@ -56,10 +58,10 @@ export async function authorize(
   if (state === null) throw new Problem('invalid_link');
   try {
     const location = await authorizationUrl(deps, provider, state, binding);
-    return { location, cookie: bindingCookie(config, state, secret) };
+    return { location, setCookies: newBinding(config, cookies, { state, secret }) };
   } catch (error) {
     deps.log.warn({ provider: providerId, error: messagesOf(error) }, 'a provider cannot be used');
-    return { location: answerUrl(pending, { error: failureWord(error) }), cookie: null };
+    return { location: answerUrl(pending, { error: failureWord(error) }), setCookies: [] };
   }
 }
 

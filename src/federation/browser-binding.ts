@@ -1,6 +1,6 @@
 import type { Config } from '../platform/config.ts';
 import { sha256 } from '../platform/digest.ts';
-import { cookieValues, hostCookie } from '../platform/http/cookies.ts';
+import { cookieValues, hostCookie, withoutOldest } from '../platform/http/cookies.ts';
 
 /** How long a person may take at the provider, in seconds. */
 export const STATE_LIFETIME = 600;
@@ -26,9 +26,23 @@ export function bindingOf(secret: string): Binding {
   return { browser: derive('browser'), verifier: derive('pkce'), nonce: derive('nonce') };
 }
 
+const PREFIX = 'entrecore_oauth_';
 // A cookie for each sign-in under way, so that two tabs do not disturb each other.
 function nameOf(config: Pick<Config, 'http'>, state: string): string {
-  return hostCookie(config, `entrecore_oauth_${state.slice(0, 12)}`);
+  return hostCookie(config, `${PREFIX}${state.slice(0, 12)}`);
+}
+
+/** How many sign-ins may be under way in a browser. */
+export const MOST_UNDER_WAY = 8;
+
+/** `Set-Cookie` that binds one more sign-in to this browser, and forgets the oldest where it has too many under way. */
+export function newBinding(
+  config: Pick<Config, 'http'>,
+  cookies: string | undefined,
+  { state, secret }: { state: string; secret: string },
+): string[] {
+  const oldest = withoutOldest(cookies, hostCookie(config, PREFIX), MOST_UNDER_WAY - 1);
+  return [...oldest, bindingCookie(config, state, secret)];
 }
 
 /** `Set-Cookie` that binds a sign-in to this browser; an empty secret removes the cookie. */

@@ -83,13 +83,15 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     },
     async (request, reply) => {
       const { redirect_uri, code_challenge, state, link_ticket } = request.query;
-      const { location, cookie } = await authorize(deps, request.params.provider, {
+      const asked = {
         redirectUri: redirect_uri,
         codeChallenge: code_challenge,
         clientState: state ?? null,
         linkTicket: link_ticket ?? null,
-      });
-      if (cookie !== null) reply.header('set-cookie', cookie);
+      };
+      const { provider } = request.params;
+      const { location, setCookies } = await authorize(deps, provider, asked, request.headers.cookie);
+      for (const cookie of setCookies) reply.header('set-cookie', cookie);
       return reply.headers(KEEPS_OPENER).redirect(location, 302);
     },
   );

@@ -69,6 +69,18 @@ test('a wrong first code of an app is told to whoever has a long name in another
   expect(wrong.body).toContain('id="code-error"');
 });
 
+test('a page that comes back with a URI that no page of ours has is made anew', async () => {
+  const browser = await signedIn(world, await person(world));
+  const path = '/account/security/authenticator';
+  const page = await browser.get(path);
+  // As many characters as a QR code holds bytes.
+  for (const name of ['x', 'é'.repeat(2_900)]) {
+    const uri = `otpauth://totp/${name}?secret=ABCDEFGH`;
+    const { statusCode } = await browser.submit(page, { code: '000000', uri }, {}, path);
+    expect(statusCode).toBe(name === 'x' ? 401 : 303);
+  }
+});
+
 test('an app that was set up from an older page is told to scan the newer code, and of two pages one ends it', async () => {
   const browser = await signedIn(world, await person(world));
   const path = '/account/security/authenticator';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { testApp } from '../../test/support/app.ts';
 import { Browser, signedIn } from '../../test/support/browser.ts';
 import { mailsTo } from '../../test/support/mails.ts';
-import { person } from '../../test/support/people.ts';
+import { logIn, person } from '../../test/support/people.ts';
 import { listActivity } from '../audit/list.ts';
 import { deriveSecrets } from '../platform/secrets.ts';
 import { Fragment, sql } from '../platform/sql.ts';
@@ -158,6 +158,26 @@ test('a form that was shown before the root secret changed is taken after it', a
     expect(answer.headers.location).toBe('/account');
   } finally {
     Object.assign(world.deps, { secrets });
+    await world.close();
+  }
+});
+
+test('whoever has more permissions than a cookie holds can still prove who they are', async () => {
+  const world = await testApp();
+  try {
+    const ada = await person(world, { roles: ['admin'] });
+    const browser = await signedIn(world, ada);
+    const { access_token: token } = await logIn(world, ada);
+    for (let count = 0; count < 40; count++) {
+      const body = { name: `${'long'.repeat(15)}:${'long'.repeat(14)}${count}`, description: 'Uses it' };
+      expect((await world.call('POST', '/permissions', { token, body })).statusCode).toBe(201);
+    }
+    world.deps.clock.advance(601);
+    const asked = await browser.follow(await browser.get('/account/security/authenticator'));
+    const led = await browser.submit(asked, { password: ada.password }, {}, '/account/confirm');
+    expect(led.headers.location).toBe('/account/security/authenticator');
+    expect((await browser.follow(led)).body).toContain('Scan this code');
+  } finally {
     await world.close();
   }
 });

@@ -16,10 +16,16 @@ import type { PageReply, PageRequest } from './exchange.ts';
 import { SIGNED_OUT } from './failure.ts';
 import { requireOwnPage } from './form-token.ts';
 
+// Browsers ignore a longer one, and keep the one in whose place it comes (RFC 6265bis §5.7). An access token with hundreds of
+// permissions is longer: without it, each page gets another for the refresh token.
+const LONGEST_COOKIE = 4_000;
+
 /** Puts a session's tokens where only these pages read them: cookies that no script and no other site can use. */
 export function keepTokens(deps: KeysDeps, reply: PageReply, tokens: TokenBody): void {
   const { config } = deps;
-  reply.header('set-cookie', writeCookie(config, 'access', tokens.access_token, tokens.expires_in));
+  const access = writeCookie(config, 'access', tokens.access_token, tokens.expires_in);
+  const fits = access.length <= LONGEST_COOKIE;
+  reply.header('set-cookie', fits ? access : writeCookie(config, 'access', '', 0));
   reply.header(
     'set-cookie',
     writeCookie(config, 'refresh', tokens.refresh_token, config.sessions.idleLifetime),

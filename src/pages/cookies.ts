@@ -13,7 +13,8 @@ export type PageCookie =
 
 type Http = { readonly http: Pick<Config['http'], 'publicUrl'> };
 
-const nameOf = (config: Http, cookie: PageCookie) => hostCookie(config, `entrecore_${cookie}`);
+/** The name of a cookie of ours, as the browser knows it. */
+export const nameOf = (config: Http, cookie: PageCookie) => hostCookie(config, `entrecore_${cookie}`);
 
 /** The value of a cookie of ours, or null. */
 export function readCookie(config: Http, header: string | undefined, cookie: PageCookie): string | null {

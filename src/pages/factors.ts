@@ -50,6 +50,8 @@ export function factorPages(app: App, deps: KeysDeps): void {
 
 /** What a QR code holds, in bytes: a letter of a name may take nine. */
 const LONGEST_URI = 2953;
+/** A URI as our page has it, in ASCII; any other might be longer in bytes. */
+const SHOWN_URI = /^otpauth:\/\/totp\/[!-~]*[?&]secret=([A-Z2-7]+)[!-~]*$/;
 
 function authenticatorPages(app: App, deps: KeysDeps): void {
   const path = `${PATH}/authenticator`;
@@ -82,7 +84,7 @@ function authenticatorPages(app: App, deps: KeysDeps): void {
     } catch (error) {
       const failure = failureOf(view.words, error, ['code']);
       const otpauth_uri = textOf(request, 'uri', LONGEST_URI);
-      const secret = /^otpauth:\/\/totp\/.*[?&]secret=([A-Z2-7]+)/.exec(otpauth_uri)?.[1];
+      const [, secret] = SHOWN_URI.exec(otpauth_uri) ?? [];
       if (secret === undefined) return reply.redirect(path, 303);
       const body = authenticatorPage(view, principal, { factor_id, secret, otpauth_uri, failure });
       return show(reply, body, failure);

@@ -116,3 +116,21 @@ test('whoever must confirm an address, and lost the mail, is told the way that t
     await strict.close();
   }
 });
+
+test('a name that is longer than the API takes is refused at its field', async () => {
+  const long = 'x'.repeat(101);
+  const stranger = new Browser(world);
+  const refused = await stranger.submit(await stranger.get('/account/sign-up'), {
+    first_name: long,
+    last_name: 'Hopper',
+    email: 'long-name@example.com',
+    phone_number: '+254712345678',
+  });
+  const browser = await signedIn(world, await person(world));
+  const page = await browser.get('/account');
+  const kept = await browser.submit(page, { first_name: long }, {}, '/account/profile');
+  for (const answer of [refused, kept]) {
+    expect(answer.statusCode).toBe(422);
+    expect(answer.body).toContain('<p class="error" id="first_name-error">Use at most 100 characters.</p>');
+  }
+});

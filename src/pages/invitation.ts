@@ -36,7 +36,7 @@ export function invitationPages(app: App, deps: Deps): void {
   app.post(PATH, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
     const view = viewOf(deps, request, reply);
     const token = textOf(request, 'token', 200);
-    const [firstName, lastName] = [textOf(request, 'first_name', 100), textOf(request, 'last_name', 100)];
+    const [firstName, lastName] = [textOf(request, 'first_name', 400), textOf(request, 'last_name', 400)];
     try {
       await acceptInvitation(deps, callerOf(request), {
         token,

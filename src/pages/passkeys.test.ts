@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser } from '../../test/support/browser.ts';
+import { fillDisk, freeDisk } from '../../test/support/full-disk.ts';
 import { PASSWORD, person } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 
@@ -42,4 +43,33 @@ test('of how a new passkey can be reached, what cannot be stored is left out', a
     await world.call('GET', '/mfa/passkeys', { token: browser.cookies.get('entrecore_access') as string })
   ).json().passkeys;
   expect(stored.transports).toEqual(['usb']);
+});
+
+test('whoever made an account with a passkey or a password, and cannot be signed in now, is led to the sign-in', async () => {
+  for (const way of ['passkey', 'password']) {
+    const email = `new-by-${way}@example.com`;
+    const browser = new Browser(world);
+    const step2 = await browser.submitAndFollow(await browser.get('/account/sign-up'), {
+      first_name: 'Grace',
+      last_name: 'Hopper',
+      email,
+      phone_number: '+254712345678',
+    });
+    const token = browser.cookies.get('signup_token') as string;
+    const { options } = (
+      await world.call('POST', '/signup/passkey/options', { body: { email, signup_token: token } })
+    ).json();
+    await fillDisk(world.deps.db, 'sessions');
+    const answer =
+      way === 'passkey'
+        ? await browser.submit(
+            step2,
+            { response: JSON.stringify(softAuthenticator().create(options)) },
+            {},
+            '/account/sign-up/passkey',
+          )
+        : await browser.submit(step2, { password: PASSWORD, confirm_password: PASSWORD });
+    await freeDisk(world.deps.db, 'sessions');
+    expect([answer.statusCode, answer.headers.location], answer.body).toEqual([303, '/account/sign-in']);
+  }
 });

@@ -146,3 +146,22 @@ test('the session that the browser had ends with a sign-in at a provider (ASVS 7
   expect((await world.call('GET', '/users/me', { token })).statusCode).toBe(401);
   expect((await browser.get('/account')).statusCode).toBe(200);
 });
+
+// Another site may send a browser here again and again, from a window that it opened.
+test('a browser keeps the cookies of eight sign-ins under way, the newest, and not of as many as it was sent to', async () => {
+  const browser = new Browser(world);
+  const client = new URLSearchParams({
+    redirect_uri: 'https://app.example.com',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  });
+  for (let time = 0; time < 10; time++) {
+    await browser.get('/account/sign-in/with/acme');
+    await browser.get(`/oauth/acme/authorize?${client.toString()}`);
+  }
+  const location = await toProvider(browser, '/account/sign-in/with/acme?next=%2Faccount%2Fsecurity');
+  const kinds = [...browser.cookies.keys()].map(name => name.slice(0, -12));
+  expect(kinds.filter(kind => kind === 'entrecore_oauth_')).toHaveLength(8);
+  expect(kinds.filter(kind => kind === 'entrecore_provider_')).toHaveLength(8);
+  const answer = await signInAt(browser, location, 'heidi');
+  expect([answer.statusCode, answer.headers.location]).toEqual([303, '/account/security']);
+});

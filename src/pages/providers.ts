@@ -1,14 +1,16 @@
 import { authorize, hostedCallback } from '../federation/authorize.ts';
+import { MOST_UNDER_WAY } from '../federation/browser-binding.ts';
 import { exchange } from '../federation/exchange.ts';
 import { beginLink, finishLink } from '../federation/link.ts';
 import { unlinkIdentity } from '../federation/unlink.ts';
 import type { KeysDeps } from '../keys/key-ring.ts';
 import { sha256 } from '../platform/digest.ts';
 import { type App, callerOf } from '../platform/http/app.ts';
+import { withoutOldest } from '../platform/http/cookies.ts';
 import { isProblem } from '../platform/problems.ts';
 import { devicesOf } from '../throttle/device-cookie.ts';
 import { personOf, replaceSession } from './browser-session.ts';
-import { readCookie, writeCookie } from './cookies.ts';
+import { nameOf, readCookie, writeCookie } from './cookies.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf, failureSaying } from './failure.ts';
 import { textOf } from './form.ts';
@@ -32,12 +34,13 @@ const SIGNING_UP = 'sign-up';
 export function providerPages(app: App, deps: KeysDeps): void {
   const begin = async (request: PageRequest & { params: unknown }, reply: PageReply, purpose: string) => {
     const { provider } = request.params as { provider: string };
-    const { location, cookie } = await authorize(deps, provider, {
+    const asked = {
       redirectUri: hostedCallback(deps.config),
-      ...keepVerifier(deps, reply, purpose),
+      ...keepVerifier(deps, request, reply, purpose),
       linkTicket: null,
-    });
-    if (cookie !== null) reply.header('set-cookie', cookie);
+    };
+    const { location, setCookies } = await authorize(deps, provider, asked, request.headers.cookie);
+    for (const cookie of setCookies) reply.header('set-cookie', cookie);
     return location;
   };
 
@@ -61,7 +64,7 @@ export function providerPages(app: App, deps: KeysDeps): void {
       requireFormToken(deps, request, (request.query as { form_token?: unknown }).form_token);
       const { authorize_url } = await beginLink(deps, principal, provider, {
         redirectUri: hostedCallback(deps.config),
-        ...keepVerifier(deps, reply, LINKING),
+        ...keepVerifier(deps, request, reply, LINKING),
       });
       return reply.redirect(authorize_url, 303);
     },
@@ -128,15 +131,18 @@ async function signInWithCode(
 
 /**
  * A new PKCE verifier (RFC 7636 §4.1) in a cookie of its own, so that two tabs do not disturb each other, and the state that
- * names the cookie and what the sign-in is for.
+ * names the cookie and what the sign-in is for. Forgets the oldest where too many are under way.
  */
 function keepVerifier(
   { config, random }: KeysDeps,
+  { headers }: PageRequest,
   reply: PageReply,
   purpose: string,
 ): { codeChallenge: string; clientState: string } {
   const verifier = random.bytes(32).toString('base64url');
   const id = random.bytes(9).toString('base64url');
+  for (const cookie of withoutOldest(headers.cookie, nameOf(config, 'provider_'), MOST_UNDER_WAY - 1))
+    reply.header('set-cookie', cookie);
   reply.header('set-cookie', writeCookie(config, `provider_${id}`, verifier, VERIFIER_AGE));
   return {
     codeChallenge: sha256(verifier).toString('base64url'),

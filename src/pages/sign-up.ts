@@ -1,3 +1,4 @@
+import type { UserBody } from '../accounts/account.ts';
 import { signInNewAccount } from '../authentication/passkey.ts';
 import { findChallenge } from '../challenges/consume.ts';
 import { describeDevice } from '../delivery/device.ts';
@@ -9,7 +10,7 @@ import { finish } from '../signup/finish.ts';
 import { finishWithPasskey } from '../signup/finish-with-passkey.ts';
 import { signupCookie, signupTokenOf } from '../signup/signup-cookie.ts';
 import { personOrNull, replaceSession } from './browser-session.ts';
-import type { PageRequest } from './exchange.ts';
+import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf } from './failure.ts';
 import { textOf } from './form.ts';
 import { donePage } from './gone-page.ts';
@@ -27,6 +28,21 @@ const FIELDS = ['first_name', 'last_name', 'email', 'phone_number'];
 /** Signing up in two steps, as the API does it: who one is, then a password or a passkey. */
 export function signUpPages(app: App, deps: KeysDeps): void {
   const { providers } = otherWays(deps.config);
+
+  /** Signs in whoever has just made an account. */
+  const enter = async <Answer>(
+    reply: PageReply & { redirect(url: string, code: number): Answer },
+    signIn: () => Promise<void>,
+  ): Promise<Answer> => {
+    try {
+      await signIn();
+    } catch (error) {
+      // The account exists all the same, and what stopped this sign-in may have passed by the next one.
+      if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
+      throw error;
+    }
+    return leadOn(deps, reply, '/account?done=welcome');
+  };
 
   app.get(PATH, { config: page }, async (request, reply) => {
     if ((await personOrNull(deps, request, reply)) !== null) return reply.redirect('/account', 303);
@@ -82,14 +98,7 @@ export function signUpPages(app: App, deps: KeysDeps): void {
       const failure = failureOf(view.words, error, ['password', 'confirm_password']);
       return show(reply, choosePasswordPage(view, { email, failure }), failure);
     }
-    try {
-      await signInWithPassword(deps, request, reply, { name: email, password });
-    } catch (error) {
-      // The account exists all the same, and what stopped this sign-in may have passed by the next one.
-      if (error instanceof Problem) return reply.redirect('/account/sign-in', 303);
-      throw error;
-    }
-    return leadOn(deps, reply, '/account?done=welcome');
+    return enter(reply, () => signInWithPassword(deps, request, reply, { name: email, password }));
   });
 
   app.post(`${PATH}/passkey`, { config: { ...page, limit: 'signup' } }, async (request, reply) => {
@@ -97,21 +106,24 @@ export function signUpPages(app: App, deps: KeysDeps): void {
     const email = await pendingAddress(deps, request);
     if (email === null) return reply.redirect(PATH, 303);
     const caller = callerOf(request);
+    let user: UserBody | null;
     try {
-      const user = await finishWithPasskey(deps, caller, {
+      user = await finishWithPasskey(deps, caller, {
         email,
         name: describeDevice(caller.userAgent ?? '') ?? view.words.passkeys.suggestion,
         response: creationIn(request),
         token: signupTokenOf(request.headers.cookie) ?? '',
       });
-      reply.header('set-cookie', signupCookie(''));
-      if (user === null) return reply.redirect(`${PATH}/sent`, 303);
-      await replaceSession(deps, request, reply, await signInNewAccount(deps, caller, user.id));
     } catch (error) {
       const failure = failureOf(view.words, error);
       return show(reply, choosePasswordPage(view, { email, failure }), failure);
     }
-    return leadOn(deps, reply, '/account?done=welcome');
+    reply.header('set-cookie', signupCookie(''));
+    if (user === null) return reply.redirect(`${PATH}/sent`, 303);
+    const { id } = user;
+    return enter(reply, async () =>
+      replaceSession(deps, request, reply, await signInNewAccount(deps, caller, id)),
+    );
   });
 
   app.get(`${PATH}/sent`, { config: page }, async (request, reply) => {

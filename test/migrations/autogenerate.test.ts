@@ -267,6 +267,22 @@ describe('autogenerate', { timeout: 60_000 }, () => {
     ]);
   });
 
+  it('says how a table should be partitioned, which no statement can change', async () => {
+    const hashed = defineEntity({
+      name: 'readers',
+      properties: { id: uuid().primary() },
+      partitionBy: { type: 'hash', expression: 'id', partitions: 2 },
+    });
+    const whole = defineEntity({
+      name: 'log',
+      properties: { at: p.datetime(6).columnType('timestamptz').primary() },
+    });
+    expect((await schemaDifference(await migration(), inCode(notes, hashed, whole))).byHand).toEqual([
+      'upgrade: partitioning readers should be "HASH (id)", and is not there',
+      'upgrade: partitioning log should not be there, and is "RANGE (at)"',
+    ]);
+  });
+
   it('names the statement that PostgreSQL refuses, and whose it is', async () => {
     const listed = `${NOTES}; ${BY_HAND}; alter table readers add at uuid[] not null`;
     await files.add(FIRST, listed, 'select 1');

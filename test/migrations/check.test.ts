@@ -15,6 +15,7 @@ import {
   migrationOf,
   on,
   onServer,
+  revisionsFolder,
   withDatabase,
 } from './support.ts';
 
@@ -212,6 +213,24 @@ describe('a service with a role of its own', () => {
   });
   const asService = (statement: string) =>
     on(withDatabase(database.name, role, 'service'), client => client.query(statement));
+
+  it('has its rights on what a downgrade makes again', async () => {
+    const other = await emptyDatabase();
+    const files = await revisionsFolder({ copy: false });
+    try {
+      const table = 'create table notes (id uuid primary key)';
+      await files.add('20260101000000_first', table, 'drop table notes');
+      await files.add('20260102000000_without', 'drop table notes', table);
+      const options = { ...(await migrationOf(other, files.folder)), serviceRole: role };
+      await upgrade(options);
+      await downgrade(options, '-1');
+      const { faults } = await checkDatabase(options);
+      expect(faults).toEqual(['revision 20260102000000_without is not applied']);
+    } finally {
+      await files.remove();
+      await other.close();
+    }
+  });
 
   it('gets its rights in a schema of whatever name', async () => {
     const other = await emptyDatabase();

@@ -34,6 +34,8 @@ export class Browser {
       ...(form !== undefined && { payload: new URLSearchParams(form).toString() }),
     });
     for (const { name, value, maxAge } of answer.cookies) {
+      // As browsers do: one of that name which they have already stays (RFC 6265bis §5.7).
+      if (name.length + value.length > 4096) continue;
       if (maxAge === 0) this.cookies.delete(name);
       else this.cookies.set(name, value);
     }

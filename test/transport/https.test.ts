@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect as connectPlainly } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -190,4 +191,10 @@ test('the health check of the image speaks the scheme of the service', async () 
   expect(await probe({ ...tls, HOST: '0.0.0.0 ', PORT: `${port} ` })).toBe(0);
   expect(await probe({})).toBe(1);
   expect(await probe({ ...tls, PORT: '1' })).toBe(1);
+  // The word by which the configuration says that there is no certificate.
+  const plain = createServer((_request, answer) => answer.end()).listen(0, '127.0.0.1');
+  await once(plain, 'listening');
+  const { port: other } = plain.address() as AddressInfo;
+  expect(await probe({ TLS_CERT_FILE: 'Off', PORT: ` ${other}` })).toBe(0);
+  plain.close();
 });

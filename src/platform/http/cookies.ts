@@ -20,3 +20,17 @@ export function cookieValues(header: string | undefined, name: string): string[]
     return key === name && value !== '' ? [value] : [];
   });
 }
+
+/**
+ * What removes all but the `most` newest of the cookies whose names begin with this, as `Set-Cookie`. Whoever can make a browser
+ * keep one more for each visit could otherwise fill it, until it drops those that keep somebody signed in.
+ */
+export function withoutOldest(header: string | undefined, prefix: string, most: number): string[] {
+  const names = (header ?? '')
+    .split(';')
+    .map(pair => pair.trim().split('=', 1)[0] as string)
+    .filter(name => name.startsWith(prefix));
+  // Browsers send in front what they have had for longest (RFC 6265 §5.4).
+  const oldest = names.slice(0, Math.max(0, names.length - most));
+  return oldest.map(name => `${name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax`);
+}

@@ -58,7 +58,7 @@ function partitionFaults(expected: readonly Partition[], live: Catalogue, now: D
 // A table that only one side has is reported once, not again for each of its columns.
 function belongsToAbsent(key: string, definition: string, other: Catalogue): boolean {
   const table =
-    /^(?:column|constraint|trigger|policy|rule|comment) ([^.]+)/.exec(key)?.[1] ??
+    /^(?:column|constraint|partitioning|trigger|policy|rule|comment) ([^.]+)/.exec(key)?.[1] ??
     /^grant (\w+)(?:\.\w+)? to /.exec(key)?.[1] ??
     (key.startsWith('index ') ? / ON (?:ONLY )?(\S+) /.exec(definition)?.[1] : undefined);
   return (

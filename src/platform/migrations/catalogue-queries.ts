@@ -22,13 +22,16 @@ export const catalogueQueries: readonly string[] = [
   `with relations as (${relations})
    select case relkind when 'v' then 'view ' when 'm' then 'materialized view ' when 'S' then 'sequence ' else 'table ' end
        || relname as key,
-     concat_ws(' ', 'partition by ' || pg_get_partkeydef(oid),
-       'with (' || (select string_agg(option, ', ' order by option) from unnest(reloptions) as option) || ')',
+     concat_ws(' ', 'with (' || (select string_agg(option, ', ' order by option) from unnest(reloptions) as option) || ')',
        case when relpersistence <> 'p' then 'persistence ' || relpersistence::text end,
        case when relrowsecurity then 'row security' end, case when relforcerowsecurity then 'forced' end,
        ${strangerIn('relowner')},
        case when relkind in ('v', 'm') then pg_get_viewdef(oid, true) end) as value
    from relations where relkind in ('r', 'p', 'v', 'm', 'f', 'S') and not relispartition`,
+
+  `with relations as (${relations})
+   select 'partitioning ' || relname as key, pg_get_partkeydef(oid) as value
+   from relations where relkind = 'p' and not relispartition`,
 
   `with relations as (${relations})
    select 'column ' || relname || '.' || attname as key,

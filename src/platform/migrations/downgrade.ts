@@ -1,4 +1,5 @@
 import { createVersionTable, readStanding, VERSION_TABLE } from './applied.ts';
+import { grantTo } from './grants.ts';
 import { withMigrationLock } from './lock.ts';
 import { MigrationError } from './migration-error.ts';
 import { findRevision, type Revision } from './revisions.ts';
@@ -6,14 +7,14 @@ import { inTransaction } from './transaction.ts';
 import type { Migration } from './upgrade.ts';
 
 /**
- * Undoes revisions, the newest first, until `target` (`base`, a revision that stays, `-n`) is the current one. Data that
- * only the newer schema can hold is lost. Returns the ids of the undone revisions.
+ * Undoes revisions, the newest first, until `target` (`base`, a revision that stays, `-n`) is the current one, each with its
+ * version row and the grants. Data that only the newer schema can hold is lost. Returns the ids of the undone revisions.
  */
 export async function downgrade(
-  { connection, revisions, say }: Migration,
+  { connection, revisions, say, serviceRole = null, signal }: Migration,
   target: string,
 ): Promise<string[]> {
-  return withMigrationLock({ connection, say }, async client => {
+  return withMigrationLock({ connection, say, signal }, async client => {
     const { position } = await readStanding(client, revisions);
     await createVersionTable(client);
     const undone = revisions.slice(startOf(revisions, position, target), position).reverse();
@@ -23,6 +24,7 @@ export async function downgrade(
       await inTransaction(client, `downgrade ${revision.id}`, async () => {
         await client.query(revision.down);
         await client.query(`delete from ${VERSION_TABLE} where id = $1`, [revision.id]);
+        if (serviceRole !== null) await grantTo(client, serviceRole);
       });
     }
     return undone.map(({ id }) => id);

@@ -86,7 +86,7 @@ async function run(client: pg.Client, statements: string, otherwise: string): Pr
   });
 }
 
-const STATED = /^(column|constraint|index) /;
+const STATED = /^(column|constraint|index|partitioning) /;
 
 // Dropping a table also drops its dependents, which no statement names: a view of it, or whatever uses its type.
 function droppedAsWell(faults: readonly string[]): string[] {
@@ -97,7 +97,7 @@ function droppedAsWell(faults: readonly string[]): string[] {
   });
 }
 
-/** Columns, constraints and indexes: what entities state. The rest of a catalogue is hand-written SQL. */
+/** Columns, constraints, indexes and how tables are partitioned: what entities state. The rest of a catalogue is hand-written SQL. */
 function statedIn({ objects }: Catalogue, { handWritten }: SchemaInCode): Map<string, string> {
   const stated = [...objects].filter(([key]) => STATED.test(key));
   return new Map(stated.filter(([key]) => !handWritten.includes(key.replace(/^\w+ (.*\.)?/, ''))));
