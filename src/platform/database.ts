@@ -194,7 +194,7 @@ async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>):
     }
     return asUnavailable(error);
   } finally {
-    client.release(broken);
+    client.release(broken ?? ServiceClient.isOnStandby(client));
   }
 }
 
@@ -250,7 +250,7 @@ function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => 
     connectTo(server, (refused, client, release) => {
       if (client === undefined) return reject(asUnreachable(refused as Error));
       const done = once<T>(server, (error, result) => {
-        release(error === null || isRefusal(error) ? undefined : error);
+        release(error === null || isRefusal(error) ? ServiceClient.isOnStandby(client) : error);
         if (error === null) resolve(result as T);
         else reject(error);
       });
