@@ -10,9 +10,9 @@ import {
 } from './database-errors.ts';
 import { Execution, type Outcome } from './execution.ts';
 import { gatherJoint, gatherReadings, gatherShares, type Run, type RunEach } from './in-company.ts';
+import { isOnStandby, POOLED } from './pooled-client.ts';
 import { Problem } from './problems.ts';
 import { leaveOutSettings, refusesSettings, SERVER_SETTINGS, type WithSettings } from './server-settings.ts';
-import { ServiceClient } from './service-client.ts';
 import { type Watch, watchSilence } from './silence.ts';
 import { type Fragment, type Joint, type Reading, type Statement, toStatement } from './sql.ts';
 
@@ -118,7 +118,7 @@ export function openDatabase({
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     ...connection,
-    Client: ServiceClient,
+    ...POOLED,
     max: poolMax,
     // Connections are kept once open: replacing one costs the next caller a handshake and all its prepared statements.
     min: poolMax,
@@ -194,7 +194,7 @@ async function inTransactionOf<T>(server: Server, work: (tx: Tx) => Promise<T>):
     }
     return asUnavailable(error);
   } finally {
-    client.release(broken);
+    client.release(broken ?? isOnStandby(client));
   }
 }
 
@@ -250,7 +250,7 @@ function lend<T>(server: Server, use: (client: pg.PoolClient, done: Done<T>) => 
     connectTo(server, (refused, client, release) => {
       if (client === undefined) return reject(asUnreachable(refused as Error));
       const done = once<T>(server, (error, result) => {
-        release(error === null || isRefusal(error) ? undefined : error);
+        release(error === null || isRefusal(error) ? isOnStandby(client) : error);
         if (error === null) resolve(result as T);
         else reject(error);
       });

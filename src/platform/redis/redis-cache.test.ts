@@ -239,4 +239,27 @@ describe.skipIf(!hasRedisServer)('Redis', () => {
     expect(outside.status()).toBe('down');
     await Promise.all([inside.close(), outside.close()]);
   });
+
+  test('why a server that was lost is not found again is told once, as where its password was changed', async () => {
+    const { client, port } = redis.server;
+    await client.config('SET', 'requirepass', 'former');
+    const warn = vi.spyOn(log, 'warn');
+    onTestFinished(() => warn.mockRestore());
+    const cache = await redis.open(`redis://:former@127.0.0.1:${port}`);
+    onTestFinished(() => cache.close());
+    await client.config('SET', 'requirepass', 'present');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await until(async () => {
+      await cache.hit('k', 60);
+      return cache.status() === 'down';
+    });
+    const reasons = () => warn.mock.calls.map(([said]) => (said as unknown as { err: Error }).err.message);
+    const wrong = () => reasons().filter(reason => reason.startsWith('WRONGPASS'));
+    await until(() => wrong().length > 0);
+    const connections = () => client.info('stats').then(stats => Number(/received:(\d+)/.exec(stats)?.[1]));
+    const before = await connections();
+    await until(async () => (await connections()) > before + 2);
+    expect(wrong()).toHaveLength(1);
+    expect(reasons().join()).not.toContain('enableOfflineQueue');
+  });
 });

@@ -31,6 +31,7 @@ const isUnsent = (error: unknown) => error instanceof Error && error.message.inc
 const UNSENT =
   'The server has not answered the connection yet. Look after the host and port of REDIS_URL, a firewall in between, and TLS: ' +
   'rediss:// is for a port that speaks it';
+const ENDED = 'The connection ended';
 
 // A fixed window: the first use of a key sets when it ends.
 const HIT = `
@@ -55,7 +56,14 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   const countInMemory = openCounters(clock);
   const listeners = openListeners(err => log.error({ err }, 'a listener failed'));
   let lastError: unknown = null;
-  let told = false;
+  // How the driver fails first is often only that its connection ended; why comes when it connects again.
+  const told = new Set<string>();
+  const tell = (err: unknown, still = '') => {
+    const { message } = (err ?? new Error(UNSENT)) as Error;
+    if (told.has(message)) return;
+    told.add(message);
+    log.warn({ err }, `Redis cannot be used${still}; rate limits are counted in memory until it can`);
+  };
 
   const breaker = createBreaker({
     ping: () =>
@@ -65,16 +73,10 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
       }),
     deadline: DEADLINE_MS,
     interval: PROBE_INTERVAL_MS,
-    onOpen(error) {
-      told = true;
-      log.warn(
-        { err: lastError ?? error },
-        'Redis cannot be used; rate limits are counted in memory until it can',
-      );
-    },
+    onOpen: error => tell(lastError ?? (isUnsent(error) ? new Error(ENDED) : error)),
     onClose() {
-      if (told) log.info('Redis can be used again');
-      told = false;
+      if (told.size > 0) log.info('Redis can be used again');
+      told.clear();
       lastError = null;
       copy.markStale();
       void copy.check();
@@ -85,6 +87,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   for (const connection of [client, subscriber]) {
     connection.on('error', (error: unknown) => {
       lastError = error;
+      if (told.size > 0) tell(error, ' yet');
     });
   }
   client.on('ready', () => {
@@ -95,10 +98,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   subscriber.on('message', (channel: string, message: string) => listeners.tell(channel, message));
   const timer = setInterval(() => void copy.check(), checkInterval).unref();
   await firstProbe(client, () => breaker.probe());
-  if (breaker.isOpen()) {
-    told = true;
-    log.warn({ err: lastError }, 'Redis cannot be used yet; rate limits are counted in memory until it can');
-  }
+  if (breaker.isOpen()) tell(lastError, ' yet');
 
   return {
     publishRevocation: (kind, id, seconds) => copy.publish(kind, id, seconds),
