@@ -83,7 +83,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
     },
     async (request, reply) => {
       const { redirect_uri, code_challenge, state, link_ticket } = request.query;
-      const { location, cookie } = await authorize(deps, request.params.provider, {
+      const { location, cookie } = await authorize(deps, callerOf(request), request.params.provider, {
         redirectUri: redirect_uri,
         codeChallenge: code_challenge,
         clientState: state ?? null,

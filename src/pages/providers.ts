@@ -32,7 +32,7 @@ const SIGNING_UP = 'sign-up';
 export function providerPages(app: App, deps: KeysDeps): void {
   const begin = async (request: PageRequest & { params: unknown }, reply: PageReply, purpose: string) => {
     const { provider } = request.params as { provider: string };
-    const { location, cookie } = await authorize(deps, provider, {
+    const { location, cookie } = await authorize(deps, callerOf(request), provider, {
       redirectUri: hostedCallback(deps.config),
       ...keepVerifier(deps, reply, purpose),
       linkTicket: null,
