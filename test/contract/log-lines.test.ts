@@ -31,9 +31,9 @@ async function idsLogged(said: RegExp, method: 'GET' | 'POST', url: string, opti
 
 test('a provider that cannot be reached, and a breach check without an answer', async () => {
   const query = new URLSearchParams({ redirect_uri: CLIENT, code_challenge: challengeOf('v'.repeat(43)) });
-  expect(await idsLogged(/provider cannot be used/, 'GET', `/oauth/away/authorize?${query}`)).toEqual([
-    'the-request',
-  ]);
+  expect(
+    await idsLogged(/provider cannot be used/, 'GET', `/oauth/away/authorize?${query.toString()}`),
+  ).toEqual(['the-request']);
   const body = { password: 'eleven Purple teapots, 1843' };
   expect(await idsLogged(/breach check failed/, 'POST', '/password/check', { body })).toEqual([
     'the-request',
