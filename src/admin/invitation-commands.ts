@@ -4,6 +4,7 @@ import { collect, type Open, printable, withWorld } from '../platform/command-wo
 import { Problem } from '../platform/problems.ts';
 import { readUuid } from '../platform/uuid.ts';
 import { operatorGranter } from '../rbac/operator.ts';
+import { requireKnownRoles } from './known-roles.ts';
 import { type ListOptions, listing, printList } from './list-commands.ts';
 
 /** `invitations create|list|revoke`. */
@@ -17,6 +18,7 @@ export function registerInvitationCommands(program: Command, open: Open): void {
     .option('--role <name>', 'with this role in addition to user; may be repeated', collect, [])
     .action((email: string, { role }: { role: string[] }) =>
       withWorld(open, async deps => {
+        await requireKnownRoles(deps, role);
         const roles = ['user', ...role];
         return [lineOf(await invite(deps, await operatorGranter(deps.db), { email, roles }))];
       }),

@@ -70,6 +70,14 @@ test('users list refuses a role that nobody made, which would look like one that
 });
 
 test.each([
+  'users create a@example.com --admin --role nope --password Horse-battery-9',
+  'users set-roles mary@example.com user admin nope',
+  'invitations create a@example.com --role user --role nope',
+])('%s names the role that nobody made, not its place among those that it asks for', async words => {
+  await expect(run(...words.split(' '))).rejects.toThrow('There is no role "nope": "roles list" shows every');
+});
+
+test.each([
   ['users create a@example.com --email b@example.com', 'name the address once'],
   ['users create a@example.com --mail --password x', "'--mail' cannot be used with option '--password"],
   ['users create a@example.com --mail --password-stdin', "cannot be used with option '--password-stdin'"],

@@ -5,11 +5,11 @@ import { collect, type Open, printable, withWorld } from '../platform/command-wo
 import type { Deps } from '../platform/deps.ts';
 import { rolesOfUser } from '../rbac/effective.ts';
 import { operatorGranter } from '../rbac/operator.ts';
-import { existingRoles } from '../rbac/role-reading.ts';
 import { setUserRoles } from './act-on-user.ts';
 import { changeUser } from './change-user.ts';
 import { choosePassword } from './choose-password.ts';
 import { createUser } from './create-user.ts';
+import { requireKnownRoles } from './known-roles.ts';
 import { type ListOptions, listing, printList } from './list-commands.ts';
 import { listUsers } from './list-users.ts';
 import { namedAccount } from './named-account.ts';
@@ -83,8 +83,7 @@ export function registerUserCommands(users: Command, open: Open): void {
     .option('--disabled', 'only disabled ones')
     .action(({ query: q, role, disabled, ...options }: UserListOptions) =>
       withWorld(open, async deps => {
-        if (role !== undefined && !(await existingRoles(deps.db)).includes(role))
-          throw new Error(`There is no role "${role}": "roles list" shows every role.`);
+        if (role !== undefined) await requireKnownRoles(deps, [role]);
         await printList(options, page => listUsers(deps, { q, role, disabled, ...page }), lineOf);
         return [];
       }),
@@ -130,6 +129,7 @@ export function registerUserCommands(users: Command, open: Open): void {
         return command.error('error: name the roles that the account shall have, or --none for no role');
       return withWorld(open, async deps => {
         const { id } = await namedAccount(deps, name);
+        await requireKnownRoles(deps, roles);
         return [lineOf(await setUserRoles(deps, await operatorGranter(deps.db), id, roles))];
       });
     });
@@ -152,6 +152,7 @@ export function registerUserCommands(users: Command, open: Open): void {
 
 async function create(deps: Deps, email: string, options: CreateOptions): Promise<string[]> {
   const { admin, role, username, phone, mail } = options;
+  await requireKnownRoles(deps, role);
   const { firstName, lastName } = namesOf(email, options);
   const owner = { email, username, names: [firstName, lastName ?? ''] };
   const chosen = mail ? null : await choosePassword(deps, options, owner);

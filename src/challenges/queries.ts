@@ -143,3 +143,9 @@ export function insertSpent(
       on conflict do nothing`,
   );
 }
+
+/** Whether there is a row, spent or not. */
+export async function isStored(db: Sql, { id, purpose }: { id: string; purpose: Purpose }): Promise<boolean> {
+  const found = sql`select 1 as found from challenges where id = ${id}::uuid and purpose = ${purpose}::text`;
+  return (await db.row<{ found: number }>(found)) !== null;
+}

@@ -1,5 +1,6 @@
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import type { Caller } from '../platform/caller.ts';
 import type { Config } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { Problem } from '../platform/problems.ts';
@@ -32,6 +33,7 @@ export interface PendingSignIn extends Omit<Authorization, 'linkTicket'> {
  */
 export async function authorize(
   deps: Deps,
+  caller: Caller,
   providerId: string,
   { linkTicket, ...pending }: Authorization,
   cookies: string | undefined,
@@ -60,7 +62,8 @@ export async function authorize(
     const location = await authorizationUrl(deps, provider, state, binding);
     return { location, setCookies: newBinding(config, cookies, { state, secret }) };
   } catch (error) {
-    deps.log.warn({ provider: providerId, error: messagesOf(error) }, 'a provider cannot be used');
+    const line = { request_id: caller.requestId, provider: providerId, error: messagesOf(error) };
+    deps.log.warn(line, 'a provider cannot be used');
     return { location: answerUrl(pending, { error: failureWord(error) }), setCookies: [] };
   }
 }

@@ -59,7 +59,13 @@ export async function callback(
   } catch (error) {
     const word = failureWord(error);
     await recordRefusal(deps, caller, providerId, word);
-    deps.log.warn({ provider: providerId, outcome: word, error: messagesOf(error) }, 'a sign-in failed');
+    const line = {
+      request_id: caller.requestId,
+      provider: providerId,
+      outcome: word,
+      error: messagesOf(error),
+    };
+    deps.log.warn(line, 'a sign-in failed');
     return { location: answerUrl(pending, { error: word }), cookie };
   }
 }

@@ -190,7 +190,7 @@ test('metadata of another issuer, and an outage from the start, never reach the 
       state: 'of the client',
     });
     expect(warned).toHaveBeenCalledWith(
-      { provider: 'liar', error: `${provider.issuer} ${error}` },
+      { request_id: expect.any(String), provider: 'liar', error: `${provider.issuer} ${error}` },
       'a provider cannot be used',
     );
     await other.close();
@@ -264,6 +264,7 @@ test.each(['gho_16C7e42F292c6912', '{"access_token":gho_16C7e42F292c6912}'])(
     const lines = JSON.stringify(warned.mock.calls);
     warned.mockRestore();
     expect(lines).toContain('a sign-in failed');
+    expect(lines).toContain('"request_id":"');
     expect(lines).not.toContain('gho_');
   },
 );

@@ -90,8 +90,9 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
         linkTicket: link_ticket ?? null,
       };
       const { provider } = request.params;
-      const { location, setCookies } = await authorize(deps, provider, asked, request.headers.cookie);
-      for (const cookie of setCookies) reply.header('set-cookie', cookie);
+      const { cookie } = request.headers;
+      const { location, setCookies } = await authorize(deps, callerOf(request), provider, asked, cookie);
+      for (const written of setCookies) reply.header('set-cookie', written);
       return reply.headers(KEEPS_OPENER).redirect(location, 302);
     },
   );

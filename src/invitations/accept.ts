@@ -58,7 +58,7 @@ export async function acceptInvitation(
   if (invitation === null) throw new Problem('invitation_invalid');
   const profile = await normalizeProfile({ first_name, last_name, phone_number });
   const names = [String(profile.firstName), String(profile.lastName)];
-  await requirePolicy(deps, { password, owner: { email: String(invitation.sentTo), names } });
+  await requirePolicy(deps, { password, owner: { email: String(invitation.sentTo), names }, caller });
   const hash = await hasher.hash(password, caller.hungUp);
 
   const granter = await inviter(deps, caller, invitation);

@@ -53,7 +53,7 @@ export async function addPasskey(
   const asked = await consumeChallenge(deps, db, { purpose: 'passkey', token: challenge });
   if (asked === null || asked.userId !== userId || asked.data.for !== 'add')
     throw new Problem('passkey_refused');
-  const credential = await verifyCreation(deps, response, challenge);
+  const credential = await verifyCreation(deps, principal.caller, response, challenge);
   if (credential === null) throw new Problem('passkey_refused');
 
   const added = await db.transaction(async tx => {

@@ -58,7 +58,7 @@ export async function provePasskey(
   if (passkey === null || (ceremony.userId !== null && passkey.user_id !== ceremony.userId)) return null;
   const { id, user_id: userId, credential, created_at: addedAt } = passkey;
   const nameless = ceremony.userId === null;
-  const proof = await verifyAssertion(deps, response, { challenge, userId, credential, nameless });
+  const proof = await verifyAssertion(deps, caller, response, { challenge, userId, credential, nameless });
   if (proof === null) return null;
   if (await countUse(db, { id, ...proof, now: clock.now() })) return { userId, factorId: id };
   await db.transaction(async tx => {

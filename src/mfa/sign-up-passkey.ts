@@ -1,5 +1,6 @@
 import { consumeChallenge } from '../challenges/consume.ts';
 import { issueChallenge } from '../challenges/issue.ts';
+import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { type Credential, selectByCredential } from './passkey-queries.ts';
 import {
@@ -37,13 +38,14 @@ export async function beginSignUpPasskey(
 /** The passkey that was made for a sign-up; null where anything is wrong. */
 export async function verifySignUpPasskey(
   deps: Deps,
+  caller: Caller,
   signupId: string,
   response: CreationResponse,
 ): Promise<Credential | null> {
   const challenge = challengeOf(response);
   const asked = await consumeChallenge(deps, deps.db, { purpose: 'passkey', token: challenge });
   if (asked === null || asked.data.for !== 'sign-up' || asked.data.signup !== signupId) return null;
-  return verifyCreation(deps, response, challenge);
+  return verifyCreation(deps, caller, response, challenge);
 }
 
 /** Whether anybody has registered this passkey already. */

@@ -5,6 +5,7 @@ import type {
   RegistrationResponseJSON,
 } from '@simplewebauthn/server';
 import { brandOf } from '../delivery/render.ts';
+import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { uuidBytes } from '../platform/uuid.ts';
 import type { Credential } from './passkey-queries.ts';
@@ -77,11 +78,12 @@ export async function requestOptions(
  */
 export async function verifyCreation(
   deps: ConfigDeps,
+  caller: Caller,
   response: CreationResponse,
   challenge: string,
 ): Promise<Credential | null> {
   const { rpId, origins } = deps.config.passkeys;
-  if (isFramed(response) || !(await attestsNothing(response).catch(refused(deps)))) return null;
+  if (isFramed(response) || !(await attestsNothing(response).catch(refused(deps, caller)))) return null;
   const { verifyRegistrationResponse } = await library();
   const verified = await verifyRegistrationResponse({
     response,
@@ -89,7 +91,7 @@ export async function verifyCreation(
     expectedOrigin: [...origins],
     expectedRPID: rpId,
     supportedAlgorithmIDs: ALGORITHMS,
-  }).catch(refused(deps));
+  }).catch(refused(deps, caller));
   if (verified?.verified !== true) return null;
   const { credential, credentialDeviceType, credentialBackedUp, aaguid } = verified.registrationInfo;
   const { length } = Buffer.from(credential.id, 'base64url');
@@ -121,6 +123,7 @@ async function attestsNothing({ response }: CreationResponse): Promise<boolean> 
  */
 export async function verifyAssertion(
   deps: ConfigDeps,
+  caller: Caller,
   response: AssertionResponse,
   {
     challenge,
@@ -145,7 +148,7 @@ export async function verifyAssertion(
       publicKey: new Uint8Array(Buffer.from(credential.public_key, 'base64url')),
       counter: 0,
     },
-  }).catch(refused(deps));
+  }).catch(refused(deps, caller));
   if (verified?.verified !== true) return null;
   const { newCounter, credentialBackedUp, credentialDeviceType } = verified.authenticationInfo;
   // Whether a passkey may be copied never changes (§6.1.3): a different answer comes from a different key.
@@ -184,8 +187,8 @@ function clientDataOf({ response }: CreationResponse | AssertionResponse): Clien
 
 // The library throws for anything that is wrong with a response.
 const refused =
-  ({ log }: ConfigDeps) =>
+  ({ log }: ConfigDeps, { requestId }: Caller) =>
   (error: unknown): null => {
-    log.debug({ err: error }, 'a passkey was refused');
+    log.debug({ request_id: requestId, err: error }, 'a passkey was refused');
     return null;
   };

@@ -87,9 +87,11 @@ test('a notice to the former address puts it back within 72 hours, and the new m
   world.deps.clock.advance(71 * 3600);
 
   const browser = new Browser(world);
-  const page = await browser.get(link.slice(new URL(link).origin.length));
+  const path = link.slice(new URL(link).origin.length);
+  const page = await browser.get(path);
   expect(page.body.replace('<wbr>', '')).toContain(ada.email);
   expect((await browser.submit(page)).headers.location).toBe('/account/not-me/done');
+  expect((await browser.get(path)).statusCode).toBe(410);
   const { access_token: fresh } = await logIn(world, ada);
   const me = (await world.call('GET', '/users/me', { token: fresh })).json();
   expect([me.email, me.pending_email]).toEqual([ada.email, null]);

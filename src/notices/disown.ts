@@ -1,11 +1,11 @@
 import type { Account } from '../accounts/account.ts';
 import { clearPendingEmail, restoreAddress } from '../accounts/address.ts';
-import { lockAccount } from '../accounts/find.ts';
+import { findAccountById, lockAccount } from '../accounts/find.ts';
 import { isSameAddress } from '../accounts/normalize.ts';
 import { anonymous, recordEvent } from '../audit/record.ts';
 import type { Challenge, Purpose } from '../challenges/challenge.ts';
 import { voidChallenges } from '../challenges/consume.ts';
-import { spendOnce } from '../challenges/spend-once.ts';
+import { isSpent, spendOnce } from '../challenges/spend-once.ts';
 import { findNotice, NOTICE_LIFETIME, type Notice } from '../delivery/notice.ts';
 import { sendReset } from '../passwords/request-reset.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -36,6 +36,14 @@ const WAYS_IN: readonly Purpose[] = [
   'oauth-code',
   'passkey',
 ];
+
+/** The address that a notice was mailed to, as long as it can still be disowned; else null. Spends nothing. */
+export async function disownable(deps: Deps, token: string): Promise<string | null> {
+  const { db } = deps;
+  const notice = await findNotice(deps, db, token);
+  if (notice === null || (await isSpent(db, { id: notice.id, purpose: 'notice' }))) return null;
+  return (await findAccountById(db, notice.userId)) === null ? null : notice.sentTo;
+}
 
 /**
  * "This was not me": ends every session, forgets the devices, puts a former address back while it is kept (72 hours), removes

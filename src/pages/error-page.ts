@@ -34,6 +34,7 @@ export function answerFailure(
   if (told !== null && SIGNED_OUT.has(told.code)) return reply.redirect(signInPath(request), 303);
   if (told?.code === 'reauthentication_required') return reply.redirect(confirmPath(request), 303);
   const problem = told ?? new Problem('internal_error');
+  request.problem = problem.code;
   if (told === null || problem.status >= 500) {
     deps.log.error(
       { request_id: request.id, problem: problem.code, err: told?.cause ?? error },

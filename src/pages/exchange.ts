@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ProblemCode } from '../platform/problems.ts';
 import type { RateGroup } from '../platform/rate-groups.ts';
 
 /** What the pages read of a request. */
@@ -12,6 +13,8 @@ export interface PageRequest {
   readonly socket: Socket;
   readonly body: unknown;
   readonly query: unknown;
+  /** Set where the request is refused: its line in the log tells why. */
+  problem: ProblemCode | null;
   readonly routeOptions: { readonly config: { readonly limit?: RateGroup } };
 }
 

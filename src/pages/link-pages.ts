@@ -1,9 +1,7 @@
-import { findAccountById } from '../accounts/find.ts';
 import type { Purpose } from '../challenges/challenge.ts';
 import { findChallenge } from '../challenges/consume.ts';
 import type { LinkAction } from '../delivery/link.ts';
-import { findNotice } from '../delivery/notice.ts';
-import { disownNotice } from '../notices/disown.ts';
+import { disownable, disownNotice } from '../notices/disown.ts';
 import { removeByLink } from '../passwords/remove-by-link.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
@@ -70,11 +68,7 @@ export const linkPages: readonly LinkPage[] = [
     words: links => links.notMe,
     danger: true,
     limit: 'reset',
-    find: async (deps, token) => {
-      const notice = await findNotice(deps, deps.db, token);
-      if (notice === null || (await findAccountById(deps.db, notice.userId)) === null) return null;
-      return notice.sentTo;
-    },
+    find: disownable,
     act: disownNotice,
   },
 ];

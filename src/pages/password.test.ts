@@ -21,3 +21,20 @@ test('whoever has no password is asked for none, and gets one by mail', async ()
     await world.close();
   }
 });
+
+test('a password manager finds where a password is changed, also where nobody is signed in', async () => {
+  const world = await testApp();
+  const underPath = await testApp({ http: { publicUrl: 'https://id.example/auth' } });
+  try {
+    const ada = await person(world);
+    const browser = new Browser(world);
+    const asked = await browser.follow(await browser.get('/.well-known/change-password'));
+    const answer = await browser.submitAndFollow(asked, { username: ada.email, password: ada.password });
+    expect(answer.body).toContain('<h1>Change your password</h1>');
+    const { statusCode, headers } = await new Browser(underPath).get('/.well-known/change-password');
+    expect([statusCode, headers.location]).toEqual([303, '/auth/account/password']);
+  } finally {
+    await world.close();
+    await underPath.close();
+  }
+});

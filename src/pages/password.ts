@@ -20,6 +20,11 @@ const FIELDS = ['current_password', 'new_password', 'confirm_new_password'];
 
 /** Changing the password, which ends every other session. Whoever has none, or forgot it, gets a link by mail. */
 export function passwordPages(app: App, deps: KeysDeps): void {
+  // Password managers lead people there (W3C: A Well-Known URL for Changing Passwords).
+  app.get('/.well-known/change-password', { config: page }, async (_request, reply) =>
+    reply.redirect(PATH, 303),
+  );
+
   app.get(PATH, { config: page }, async (request, reply) => {
     const principal = await personOf(deps, request, reply, { recent: true });
     // That page offers the mail with which to set a first password.

@@ -39,8 +39,9 @@ export function providerPages(app: App, deps: KeysDeps): void {
       ...keepVerifier(deps, request, reply, purpose),
       linkTicket: null,
     };
-    const { location, setCookies } = await authorize(deps, provider, asked, request.headers.cookie);
-    for (const cookie of setCookies) reply.header('set-cookie', cookie);
+    const { cookie } = request.headers;
+    const { location, setCookies } = await authorize(deps, callerOf(request), provider, asked, cookie);
+    for (const written of setCookies) reply.header('set-cookie', written);
     return location;
   };
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import { fetchFailure } from '../platform/fetch-failure.ts';
 import { readBounded } from '../platform/read-bounded.ts';
@@ -16,6 +17,7 @@ const LARGEST = 512 * 1024;
 export async function timesBreached(
   { config, log }: Pick<Deps, 'config' | 'log'>,
   password: string,
+  caller?: Caller,
 ): Promise<number> {
   const base = config.passwords.breachCheckUrl;
   if (base === null) return 0;
@@ -31,7 +33,7 @@ export async function timesBreached(
     return countOf(body.toString(), digest.slice(PREFIX_LENGTH));
   } catch (error) {
     log.warn(
-      { reason: fetchFailure(error) },
+      { request_id: caller?.requestId, reason: fetchFailure(error) },
       'the breach check failed; the password was accepted without it',
     );
     return 0;

@@ -38,7 +38,7 @@ export async function changePassword(
   if (!isSamePassword(password, confirmation)) {
     throw invalid('confirm_new_password', 'passwords_differ', 'The two passwords differ.');
   }
-  await requirePolicy(deps, { password, member, owner: ownerOf(account) });
+  await requirePolicy(deps, { password, member, owner: ownerOf(account), caller });
 
   const stored = await selectPassword(db, userId);
   if (stored === null) throw new Problem('no_password');
@@ -47,7 +47,7 @@ export async function changePassword(
     hasher.verify(stored.hash, current, caller.hungUp),
   );
   if (!matches) {
-    reportUnusable(deps, userId, stored.hash);
+    reportUnusable(deps, caller, userId, stored.hash);
     return refuse(deps, principal, attempt);
   }
   await forgive(db, attempt);

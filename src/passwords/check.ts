@@ -1,3 +1,4 @@
+import type { Caller } from '../platform/caller.ts';
 import type { Deps } from '../platform/deps.ts';
 import type { Issue } from '../platform/problems.ts';
 import type { Owner } from './own-words.ts';
@@ -14,8 +15,8 @@ export interface PasswordReport extends Strength {
 /** Judges a password before it is chosen. Costs no hash, stores nothing, and knows no account. */
 export async function checkPassword(
   deps: Pick<Deps, 'config' | 'log'>,
-  { password, owner }: { password: string; owner: Owner },
+  { password, owner, caller }: { password: string; owner: Owner; caller?: Caller },
 ): Promise<PasswordReport> {
-  const issues = await checkPolicy(deps, { password, owner });
+  const issues = await checkPolicy(deps, { password, owner, ...(caller && { caller }) });
   return { acceptable: issues.length === 0, issues, ...(await strengthOf(password, owner)) };
 }

@@ -64,7 +64,7 @@ async function checkPassword(
   );
   if (!matches || account === null || hash === null || account.disabled_at !== null) {
     await evenOut();
-    if (account !== null) reportUnusable(deps, account.id, hash);
+    if (account !== null) reportUnusable(deps, caller, account.id, hash);
     await recordFailure(deps, caller, found, name, 'failure', reasonOf(account, matches));
     throw new Problem('invalid_credentials');
   }

@@ -1,3 +1,4 @@
+import type { Caller } from '../platform/caller.ts';
 import type { Config, PasswordClass } from '../platform/config.ts';
 import type { Deps } from '../platform/deps.ts';
 import { isHashable } from '../platform/hasher.ts';
@@ -11,6 +12,8 @@ export interface Candidate {
   readonly owner: Owner;
   /** The member of the body that holds the password, for `loc`; `password` where left out. */
   readonly member?: string;
+  /** Whose request brings it; none where the operator does. */
+  readonly caller?: Caller;
 }
 
 /** Whether both would be hashed as the same password: keyboards differ in how they compose accents. */
@@ -37,7 +40,7 @@ export async function checkPolicy(
 ): Promise<Issue[]> {
   const issues = await checkOffline(deps, candidate);
   if (issues.length > 0) return issues;
-  const breached = await timesBreached(deps, candidate.password);
+  const breached = await timesBreached(deps, candidate.password, candidate.caller);
   if (breached === 0) return [];
   return [
     issueAt(

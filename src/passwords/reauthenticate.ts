@@ -66,6 +66,6 @@ async function provePassword(
   password: string,
 ): Promise<boolean> {
   const stored = await selectPassword(db, userId);
-  reportUnusable({ log }, userId, stored?.hash ?? null);
+  reportUnusable({ log }, caller, userId, stored?.hash ?? null);
   return (await hasher.compare(stored?.hash ?? null, password, caller.hungUp)).matches;
 }

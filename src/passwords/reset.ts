@@ -39,7 +39,7 @@ export async function resetPassword(
   const challenge = await findChallenge(deps, db, { purpose: 'reset-password', token });
   const account = await accountOf(deps, challenge);
   if (account === null) return refuse(deps, caller, challenge);
-  await requirePolicy(deps, { password, member: 'new_password', owner: ownerOf(account) });
+  await requirePolicy(deps, { password, member: 'new_password', owner: ownerOf(account), caller });
   // Whoever proves an unverified account's mailbox now did not choose the passwords that it had before.
   if (!claims(challenge, account)) {
     await refuseUsedBefore(deps, caller, { userId: account.id, password, member: 'new_password' });

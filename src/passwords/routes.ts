@@ -164,7 +164,11 @@ export function routes(app: App, deps: Deps): void {
     },
     async request => {
       const { password: candidate, email, names } = request.body;
-      const report = await checkPassword(deps, { password: candidate, owner: { email, names } });
+      const report = await checkPassword(deps, {
+        password: candidate,
+        owner: { email, names },
+        caller: callerOf(request),
+      });
       return {
         score: report.score,
         acceptable: report.acceptable,

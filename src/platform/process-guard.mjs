@@ -1,5 +1,6 @@
 // Imported before everything else (`node --import`): stops with a clear text under a Node.js that cannot run this
-// program. Plain JavaScript that Node.js 12 still parses, since older ones cannot read TypeScript at all.
+// program, and where its packages are not installed. Plain JavaScript that Node.js 12 still parses, since older ones cannot read TypeScript at all.
+import { existsSync } from 'fs';
 import module from 'module';
 import { fileURLToPath } from 'url';
 
@@ -19,6 +20,17 @@ if (Number(found.split('.')[0]) < NEEDED) {
     ].join('\n'),
   );
   process.exit(1);
+}
+
+// They may also lie further up, in the folder of a workspace.
+if (!existsSync(new URL('../../node_modules/fastify', import.meta.url))) {
+  try {
+    module.createRequire(import.meta.url).resolve('fastify');
+  } catch {
+    const folder = fileURLToPath(new URL('../..', import.meta.url));
+    process.stderr.write(`The packages of Entrecore Auth are not installed. Run "npm ci" in ${folder} first.\n`);
+    process.exit(1);
+  }
 }
 
 // Our own modules are all imported by their whole path, so Node.js need not search for what could be meant. That saves a tenth of

@@ -40,7 +40,9 @@ export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promi
     };
     const document = Readable.from(documentOf(deps, userId, told), { objectMode: false });
     // The answer has begun, so it can only be broken off.
-    document.once('error', (err: unknown) => deps.log.error({ err }, 'an export was interrupted'));
+    document.once('error', (err: unknown) =>
+      deps.log.error({ request_id: caller.requestId, err }, 'an export was interrupted'),
+    );
     return document.once('close', () => exporting.delete(userId));
   } catch (error) {
     exporting.delete(userId);

@@ -176,10 +176,11 @@ describe('leaving', () => {
     const told = answer.json();
     expect(told.user).toEqual(expect.objectContaining(await me(ada)));
     expect(told.sessions).toHaveLength(1);
-    expect(told.names).toEqual([
-      { name: ada.who.email, kind: 'email', reserved_until: null, verified_at: null },
-    ]);
     const now = world.deps.clock.now().toISOString();
+    expect(told.names).toEqual([
+      { name: ada.who.email, kind: 'email', reserved_until: null, verified_at: told.user.email_verified_at },
+    ]);
+    expect(told.user.email_verified_at).toBe(now);
     expect(told.sessions[0]).toMatchObject({ created_at: now, last_seen_at: now, ended_at: null });
     expect([told.password.changed_at, told.roles[0].granted_at]).toEqual([now, now]);
     const times = answer.body.match(/"\d{4}-\d\d-\d\dT[^"]*"/g) ?? [];

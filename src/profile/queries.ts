@@ -10,13 +10,20 @@ const at = (column: Fragment, name = column) =>
 const createdAt = at(sql`created_at`);
 const expiresAt = at(sql`expires_at`);
 const lastUsedAt = at(sql`last_used_at`);
+// For the present address, this is with the account.
+const verifiedAt = at(
+  sql`(case kind when 'email' then email_verified_at else verified_at end)`,
+  sql`verified_at`,
+);
 
 /** What every table stores of a person, without the secrets - hashes, sealed columns, tokens - and without the long lists. */
 export function selectEverything(database: Sql, userId: string): Promise<Record<string, unknown> | null> {
   const id = sql`${userId}::uuid`;
   return database.row(sql`
     select
-      ${list(sql`select key as name, kind, ${at(sql`reserved_until`)}, ${at(sql`verified_at`)} from identifiers where user_id = ${id}`)} as names,
+      ${list(sql`
+        select key as name, kind, ${at(sql`reserved_until`)}, ${verifiedAt}
+        from identifiers join users on users.id = user_id where user_id = ${id}`)} as names,
       ${list(sql`select role_name as role, ${at(sql`granted_at`)} from user_roles where user_id = ${id}`)} as roles,
       (select to_jsonb(t) from (select ${at(sql`changed_at`)}, weak from passwords where user_id = ${id}) as t) as password,
       ${list(sql`select ${createdAt} from password_history where user_id = ${id}`)} as former_passwords,

@@ -34,7 +34,7 @@ export async function finishWithPasskey(
   // Judged before the ceremony is spent, so that the same passkey can be sent again with a better name.
   const given = passkeyName(name);
   const pending = await findPending(deps, signup);
-  const credential = await verifySignUpPasskey(deps, pending.id, response);
+  const credential = await verifySignUpPasskey(deps, caller, pending.id, response);
   if (credential === null) throw new Problem('passkey_refused');
   // Looked for whatever the address: the insertion would fail on it only for a free address, and so tell that it is free.
   if (await isRegistered(deps, credential)) throw new Problem('factor_exists');

@@ -45,7 +45,7 @@ export async function finish(deps: Deps, caller: Caller, choice: Choice): Promis
   const pending = await findPending(deps, choice);
   const { email, person } = pending;
   const names = [person.first_name, person.last_name];
-  await requirePolicy(deps, { password: choice.password, owner: { email, names } });
+  await requirePolicy(deps, { password: choice.password, owner: { email, names }, caller });
   const hash = await deps.hasher.hash(choice.password, caller.hungUp);
 
   const work = () =>

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  cpSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
@@ -116,6 +117,22 @@ test.each<[string, () => string, RegExp]>([
   ],
 ])('%s ends the service, a command and a migration with one message', async (_name, url, message) => {
   await expectRefusal({ ...SECRETS, DATABASE_URL: url() }, message, [SERVICE, COMMAND, MIGRATION]);
+});
+
+test('packages that are not installed end the service, a command and a migration with one message', async () => {
+  const bare = join(folder, 'bare');
+  cpSync(join(ROOT, 'src'), join(bare, 'src'), { recursive: true });
+  const guard = ['--import', join(bare, 'src/platform/process-guard.mjs')];
+  const programs = [SERVICE, COMMAND, MIGRATION].map(([file = '', ...words]) => [
+    ...guard,
+    join(bare, file),
+    ...words,
+  ]);
+  await expectRefusal(
+    {},
+    /^The packages of Entrecore Auth are not installed\. Run "npm ci" in .*bare\/ first\.$/,
+    programs,
+  );
 });
 
 test('a port that is taken ends the service with one message', async () => {

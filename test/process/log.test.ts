@@ -30,6 +30,18 @@ afterAll(async () => {
 const call = (method: string, path: string, options?: Parameters<typeof request>[2]) =>
   request(method, `${service.url}${path}`, options);
 
+test('whoever looks a reference up in the log reads why the request was refused, for the API and for a page', async () => {
+  await call('GET', '/users/me');
+  const page = await fetch(`${service.url}/account/sign-in`, { method: 'POST', body: new URLSearchParams() });
+  const reference = /<code>([\w-]+)<\/code>/.exec(await page.text())?.[1] as string;
+  await expect.poll(() => service.output()).toContain(reference);
+  const lines = service.output().split('\n');
+  expect(lines.find(line => line.includes(reference))).toContain('"status":403,"problem":"form_refused"');
+  expect(lines.find(line => line.includes('/users/me'))).toContain(
+    '"status":401,"problem":"not_authenticated"',
+  );
+});
+
 test('no password, token, code or secret reaches the log, by whichever door it comes (ASVS 16.2.5)', async () => {
   const email = 'canary@example.com';
   const secrets: string[] = [ROOT, JWT, PASSWORD];

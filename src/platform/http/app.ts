@@ -14,7 +14,7 @@ import {
 import type { Caller } from '../caller.ts';
 import type { Config } from '../config.ts';
 import { type Log, plainLines } from '../log.ts';
-import { Problem } from '../problems.ts';
+import { Problem, type ProblemCode } from '../problems.ts';
 import type { Random } from '../random.ts';
 import { BODY_LIMIT, readJsonBodies, unstorable } from './bodies.ts';
 import { addressReader } from './client-address.ts';
@@ -47,6 +47,8 @@ declare module 'fastify' {
     clientAddress: string;
     /** The value of `patternOf`, once the route's guards have begun. */
     pattern: string | null;
+    /** Why the request was refused, for its line in the log. */
+    problem: ProblemCode | null;
   }
 }
 
@@ -121,6 +123,7 @@ export function createHttp({ config, log, random, tls, patience = PATIENCE }: Ht
   const readAddress = addressReader(config.http.trustProxy);
   app.decorateRequest('clientAddress', '');
   app.decorateRequest('pattern', null);
+  app.decorateRequest('problem', null);
   app.addHook('onRequest', (request, _reply, done) => {
     const forwardedFor = request.headers['x-forwarded-for'] as string | undefined;
     request.clientAddress = readAddress(request.raw.socket.remoteAddress, forwardedFor);
@@ -265,7 +268,8 @@ function logRequests(app: FastifyInstance, log: Log): void {
       // A sane id and an HTTP method contain nothing that JSON would escape.
       const asked = `"request_id":"${request.id}","method":"${request.method}","route":${JSON.stringify(route)}`;
       const ip = JSON.stringify(request.clientAddress);
-      write(`${asked},"status":${reply.statusCode},"ms":${ms},"ip":${ip}`, 'request');
+      const refused = request.problem === null ? '' : `,"problem":"${request.problem}"`;
+      write(`${asked},"status":${reply.statusCode}${refused},"ms":${ms},"ip":${ip}`, 'request');
     }
     done();
   });

@@ -77,6 +77,7 @@ export function answerProblem(
   if (error instanceof HungUp) return reply.hijack();
   const told = toProblem(error, (request.routeOptions.schema as RouteSchema | undefined)?.consumes);
   const problem = told ?? new Problem('internal_error');
+  request.problem = problem.code;
   const line = {
     request_id: request.id,
     problem: problem.code,
