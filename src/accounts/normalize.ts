@@ -74,12 +74,13 @@ const USERNAME_MAX = 150;
 
 /**
  * A username after NFKC, and its key for comparison; null where it is the account's own address, which the username then
- * follows. Refuses with 422 on `username` any other name with an `@`, and one that is too short, too long or has invisible
- * characters.
+ * follows. Refuses with 422 on `username` any other name with an `@`, and one that is too short (under `shortest`
+ * characters), too long or has invisible characters.
  */
 export function normalizeUsername(
   text: string,
   own: NormalizedAddress,
+  shortest = USERNAME_MIN,
 ): { username: string; key: string } | null {
   const username = text.normalize('NFKC').trim();
   if (username.includes('@')) {
@@ -87,8 +88,8 @@ export function normalizeUsername(
     throw invalid('username', 'value_error', 'A username with an @ can only be your own address.');
   }
   const length = Array.from(username).length;
-  if (length < USERNAME_MIN)
-    throw invalid('username', 'string_too_short', `String should have at least ${USERNAME_MIN} characters`);
+  if (length < shortest)
+    throw invalid('username', 'string_too_short', `String should have at least ${shortest} characters`);
   if (length > USERNAME_MAX)
     throw invalid('username', 'string_too_long', `String should have at most ${USERNAME_MAX} characters`);
   if (!USERNAME.test(username)) throw invalid('username', 'value_error', 'Leave out invisible characters.');

@@ -24,6 +24,12 @@ export function personName(text: string, member: string, max = NAME_MAX): string
   return name;
 }
 
+/** A name that another program took: on one line, without what `personName` refuses; null if nothing is seen of it. */
+export function nameFromElsewhere(text: string): string | null {
+  const name = printable(text.replaceAll(/[\t-\r\u0085\u2028\u2029]+/g, ' ')).trim();
+  return name.replaceAll(INVISIBLE, '') === '' ? null : name;
+}
+
 /** A text that came from elsewhere, without the characters that `personName` refuses. */
 export function printable(text: string): string {
   return text.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '');

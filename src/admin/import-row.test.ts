@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { importText } from '../../test/support/import-text.ts';
+import { logIn } from '../../test/support/people.ts';
 import { sql } from '../platform/sql.ts';
 
 let hash: string;
@@ -129,17 +130,38 @@ describe('a row of an import', () => {
     ]);
   });
 
-  test('a name that is none is told of the column in which it stands', async () => {
+  test('a name with a line break or with what nobody can read comes over on one line without it', async () => {
     const csv = [
-      'email,last_name,full_name',
-      'a@example.com,,\u202eAda Lovelace',
-      'b@example.com,,Ada \u202eLovelace',
-      'c@example.com,\u202eLovelace,Ada Lovelace',
+      'email,first_name,last_name,full_name',
+      'a@example.com,Ada,Lovelace,"Countess\r\nof\tLovelace"',
+      'b@example.com,Bob,\u202eRotciv,Bob\u0000 Rotciv',
+      'c@example.com,\u200b,"\n",\u2066\u2069',
+      'd@example.com,"Dan ",," "',
     ].join('\n');
-    expect((await run(csv)).reasons).toEqual([
-      '2: full_name: Leave out control characters.',
-      '3: full_name: Leave out control characters.',
-      '4: last_name: Leave out control characters.',
+    expect(await run(csv)).toMatchObject({ made: 4, reasons: [] });
+    expect(
+      await world.deps.db.rows(sql`select first_name, last_name, full_name from users order by email`),
+    ).toEqual([
+      { first_name: 'Ada', last_name: 'Lovelace', full_name: 'Countess of Lovelace' },
+      { first_name: 'Bob', last_name: 'Rotciv', full_name: 'Bob Rotciv' },
+      { first_name: 'c', last_name: '', full_name: 'c' },
+      { first_name: 'Dan', last_name: '', full_name: 'Dan' },
+    ]);
+  });
+
+  test('a username of one or two letters, as the original made of short addresses, comes over and can be sent back', async () => {
+    const csv = `email,username,hashed_password\ned@example.com,ed,${hash}\njo@example.com," ",${hash}\n`;
+    expect(await run(csv)).toMatchObject({ made: 2, reasons: [] });
+    const { access_token: token } = await logIn(world, {
+      id: '',
+      email: 'ED',
+      password: 'Original-pass-1',
+    });
+    const change = (json: object) => world.call('PUT', '/users/me', { token, body: json });
+    expect((await change({ first_name: 'Ed', username: 'ed' })).json()).toMatchObject({ username: 'ed' });
+    expect((await change({ username: 'eb' })).statusCode).toBe(422);
+    expect((await run('email,username\nother@example.com,Ed\n')).reasons).toEqual([
+      '2: username: taken by another account',
     ]);
   });
 

@@ -1,5 +1,6 @@
 import type { ImportedAccount } from '../accounts/import.ts';
 import { normalizeEmail, normalizeUsername } from '../accounts/normalize.ts';
+import { nameFromElsewhere } from '../accounts/person-name.ts';
 import { normalizePhone } from '../accounts/phone.ts';
 import { NOBODY } from '../audit/personal-fields.ts';
 import { ARGON2_MAX } from '../platform/argon2-hash.ts';
@@ -48,7 +49,11 @@ export async function toImportRow({ line, values, fault }: FileRecord): Promise<
       username: named?.username ?? own.address,
       usernameKey: named?.key ?? null,
       ...wholeNameOf(
-        { first: text('first_name'), last: lastNameOf(values) ?? text('last_name'), full: text('full_name') },
+        {
+          first: nameOf(text('first_name')),
+          last: lastNameOf(values) ?? nameOf(text('last_name')),
+          full: nameOf(text('full_name')),
+        },
         own.address,
       ),
       phoneNumber: await phoneOf(text('phone_number')),
@@ -75,10 +80,16 @@ function idOf(text: string | null): string | null {
   return id === NOBODY ? null : id;
 }
 
-// The original allowed an address as a username, even a former one: such a username becomes the present address.
+// The original allowed an address as a username, even a former one: such a username becomes the present address. Of ed@… it
+// made ed, under which somebody may log in, so that here one is enough.
 function usernameOf(text: string | null, own: ReturnType<typeof normalizeEmail>) {
-  if (text === null || text.includes('@')) return null;
-  return normalizeUsername(text, own);
+  if (text === null || text.trim() === '' || text.includes('@')) return null;
+  return normalizeUsername(text, own, 1);
+}
+
+// The original took any text for a name.
+function nameOf(text: string | null): string | null {
+  return text === null ? null : nameFromElsewhere(text);
 }
 
 // Beside a first name, an empty last name means that there is none, as in an export; otherwise the full name may hold one.

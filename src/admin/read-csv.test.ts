@@ -16,6 +16,14 @@ test('CSV is read as COPY writes it, wherever the text is cut', async () => {
   for (const size of [1, 2, 3, 1000]) expect(await read(text, size)).toEqual(expected);
 });
 
+test('\\N without quotes is NULL, as COPY and MySQL write it when asked; within quotes, or beside other text, it is text', async () => {
+  for (const size of [1, 1000])
+    expect(await read('a,\\N,"\\N",\\Na\n\\N,\\n,x\\N,\\N', size)).toEqual([
+      { line: 1, fields: ['a', null, '\\N', '\\Na'], fault: null },
+      { line: 2, fields: [null, '\\n', 'x\\N', null], fault: null },
+    ]);
+});
+
 test('lines end with LF, CR LF or CR alone, and are counted alike', async () => {
   for (const end of ['\n', '\r\n', '\r'])
     for (const size of [1, 1000])

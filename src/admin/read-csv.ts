@@ -1,6 +1,6 @@
 /**
  * One record of a CSV text: the line where it begins, and its fields; null is an empty field without quotes, as COPY
- * writes NULL.
+ * writes NULL, or \N without quotes, as MySQL does, and COPY with NULL '\N'.
  */
 export interface CsvRecord {
   readonly line: number;
@@ -28,7 +28,7 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
   let [before, isFirst] = ['', true];
 
   const endField = () => {
-    fields.push(state === 'start' ? null : field);
+    fields.push(state === 'start' || (state === 'plain' && field === '\\N') ? null : field);
     field = '';
     state = 'start';
   };

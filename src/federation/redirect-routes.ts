@@ -28,7 +28,7 @@ export async function routes(app: App, deps: KeysDeps): Promise<void> {
   app.get(
     '/oauth/providers',
     {
-      config: { access: 'public', database: false },
+      config: { access: 'public', oauth: true, database: false },
       schema: {
         tags,
         summary: 'List the providers that people can sign in with',

@@ -38,7 +38,9 @@ export async function updateProfile(
       const notBegun = await beginEmailChange(deps, tx, { account, principal, address });
       if (notBegun !== null) return notBegun;
     }
-    if (change.username !== undefined) await changeUsername(deps, tx, account, change.username);
+    // One that was imported may be shorter than a new one has to be, and may be sent back.
+    if (change.username !== undefined && change.username !== account.username)
+      await changeUsername(deps, tx, account, change.username);
     await writeProfile(deps, tx, userId, profile);
     const written = (await findAccountById(tx, userId)) as Account;
     const changed = changedMembers(account, written);

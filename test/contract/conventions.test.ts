@@ -393,6 +393,7 @@ describe('headers', () => {
       [await raw('/token', 'text/plain', 'x'), 'invalid_request'],
       [await world.call('GET', '/token'), 'invalid_request'],
       [await world.call('PUT', '/oauth/exchange'), 'invalid_request'],
+      [await world.call('POST', '/oauth/providers'), 'invalid_request'],
       [await world.call('POST', '/refresh-token', { body: {} }), 'invalid_request'],
       [await world.call('POST', '/refresh-token', { body: { token: 'x' } }), 'invalid_grant'],
       [
