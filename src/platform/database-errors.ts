@@ -47,6 +47,10 @@ export const isRemovedMeanwhile = (error: unknown) =>
 export const isForbidden = (error: unknown): error is Error =>
   error instanceof pg.DatabaseError && error.code === '42501';
 
+/** True where a table is not there (SQLSTATE 42P01). */
+export const isUndefinedTable = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '42P01';
+
 /** True for a violation of the named unique constraint (SQLSTATE 23505). */
 export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return error instanceof pg.DatabaseError && error.code === '23505' && error.constraint === constraint;

@@ -47,9 +47,6 @@ const ASK_MS = 3_000;
 
 /**
  * What a pool needs for its clients. One that cannot read a certificate that the URL names fails to connect, as where the server
- * is away. One on a standby is known as such (`isOnStandby`).
+ * is away. One on a standby is known as such (`isOnStandby`) once it is connected: the pool waits for `onConnect`.
  */
-export const POOLED: Pick<pg.PoolConfig, 'Client' | 'onConnect'> = {
-  Client: PooledClient,
-  onConnect: askStandby,
-};
+export const POOLED = { Client: PooledClient, onConnect: askStandby };

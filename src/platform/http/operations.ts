@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from '../database.ts';
+import { isUndefinedTable } from '../database-errors.ts';
 import type { Deps } from '../deps.ts';
 import { Type } from '../json-schema.ts';
+import { loadOnce } from '../load-once.ts';
+import { newestRevision } from '../migrations/revisions.ts';
 import { Problem } from '../problems.ts';
 import { sql } from '../sql.ts';
 import type { App } from './app.ts';
@@ -12,9 +15,13 @@ const readiness = Type.Object({
 });
 // The caller is a load balancer or a monitor, which waits less long for the database than people do.
 const PATIENCE_MS = 1_500;
+const BEHIND = 'The schema is behind this program: run "npm run db -- upgrade head".';
 
 /** Liveness, readiness and the original's two checks. */
 export function routes(app: App, { db }: Deps): void {
+  const newest = loadOnce(newestRevision);
+  // Now, since the files of the next version may take the place of these before the first look.
+  newest().catch(() => {});
   app.get(
     '/health',
     {
@@ -52,7 +59,7 @@ export function routes(app: App, { db }: Deps): void {
       },
     },
     async () => {
-      await reachDatabase(db);
+      await inTime(db.run(sql`select 1`));
       return { database: 'connected' as const };
     },
   );
@@ -69,24 +76,32 @@ export function routes(app: App, { db }: Deps): void {
       },
     },
     async () => {
-      const database = await reachDatabase(db).then(
-        () => 'ok',
-        (error: Error) =>
-          error instanceof Problem ? error.message : 'The database does not answer as it should.',
-      );
-      const checks = { database };
-      if (database !== 'ok') throw new Problem('not_ready', { members: { status: 'not_ready', checks } });
+      const checks = await examine(db, newest);
+      if (Object.values(checks).some(found => found !== 'ok'))
+        throw new Problem('not_ready', { members: { status: 'not_ready', checks } });
       return { status: 'ready' as const, checks };
     },
   );
 }
 
-/** Waits for an answer of the database. Refuses with `database_unavailable` if there is none, or not in time. */
-async function reachDatabase(db: Db): Promise<void> {
-  await Promise.race([
-    db.run(sql`select 1`),
-    sleep(PATIENCE_MS, undefined, { ref: false }).then(() => {
-      throw new Problem('database_unavailable', { message: 'The database does not answer in time.' });
-    }),
-  ]);
+/** What readiness finds. The schema is named only where it was taken back, or an older backup restored, since the start. */
+async function examine(db: Db, newest: () => Promise<string>): Promise<Record<string, string>> {
+  try {
+    const revision = await newest();
+    const applied = await inTime(db.run(sql`select from schema_revisions where id = ${revision}`));
+    return applied === 0 ? { database: 'ok', schema: BEHIND } : { database: 'ok' };
+  } catch (error) {
+    if (isUndefinedTable(error)) return { database: 'ok', schema: BEHIND };
+    return {
+      database: error instanceof Problem ? error.message : 'The database does not answer as it should.',
+    };
+  }
+}
+
+/** An answer of the database. Refuses with `database_unavailable` if there is none, or not in time. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = sleep(PATIENCE_MS, undefined, { ref: false }).then(() => {
+    throw new Problem('database_unavailable', { message: 'The database does not answer in time.' });
+  });
+  return Promise.race([answer, late]);
 }

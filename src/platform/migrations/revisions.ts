@@ -32,6 +32,12 @@ export async function readRevisions(folder: URL = REVISIONS_FOLDER): Promise<Rev
   );
 }
 
+/** The id of the last revision of this program. */
+export async function newestRevision(): Promise<string> {
+  const ups = (await readdir(REVISIONS_FOLDER)).filter(file => file.endsWith('.up.sql'));
+  return (ups.sort().at(-1) as string).replace('.up.sql', '');
+}
+
 // A checkout with CRLF line ends is the same revision.
 async function read(folder: URL, file: string): Promise<string> {
   return (await readFile(new URL(file, folder), 'utf8')).replaceAll('\r\n', '\n');
