@@ -17,7 +17,7 @@ const underWay = new WeakMap<Deps['db'], Set<string>>();
  * All that is stored of the caller, as JSON: profile, names, roles, sessions, devices, factors, identities, links,
  * messages, lockouts, the whole history, and what they did to others. It tells that secrets (hashes, tokens, keys) exist, but
  * not the secrets. Long lists are read a page at a time, as fast as the reader takes them. Refuses with `rate_limited` while
- * another export of the same person is under way.
+ * this process makes another export of the same person.
  */
 export async function exportOwnData(deps: Deps, principal: UserPrincipal): Promise<Readable> {
   const { userId, account, roles, sessionId, caller } = principal;
