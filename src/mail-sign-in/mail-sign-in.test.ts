@@ -289,3 +289,11 @@ test('a device that was known before its mailbox was proven is a new one', async
   });
   expect([second.statusCode, second.json().device_token]).toEqual([200, undefined]);
 });
+
+test('a mailbox that the account has given up meanwhile claims nothing', async () => {
+  const ada = await person(service, { verified: false });
+  const { request_token, code } = await ask(ada.email);
+  await service.deps.db.run(sql`update users set email = 'moved@example.com' where id = ${ada.id}::uuid`);
+  expect((await verify({ request_token, code })).json().code).toBe('invalid_sign_in_code');
+  expect((await logIn(service, ada)).access_token).toEqual(expect.any(String));
+});
