@@ -23,6 +23,7 @@ person, and often says more about the case than the one in the table; \`detail\`
 \`Error\` in \`openapi.json\` lists these members. Endpoints that OAuth clients call add \`error\` and \`error_description\`; where the
 table has no \`error\`, that is \`temporarily_unavailable\` for 503 and \`invalid_request\` for the rest. 401 and \`permission_denied\`
 carry \`WWW-Authenticate\`, 429 and 503 carry \`Retry-After\`. A 500 is always a defect: please report it with its \`request_id\`.
+The log line of the request, and of a page that was refused, has the code as \`problem\`.
 
 What HTTP itself cannot take is \`malformed_request\` on every route, without \`error\`, and the connection is closed: 408 if the
 request did not arrive in time, 431 if its headers are too large, 413 if its chunk extensions are, and 400 otherwise.

@@ -1,7 +1,6 @@
 import type { Deps } from '../platform/deps.ts';
-import { toProblem } from '../platform/http/errors.ts';
+import { noteProblem, toProblem } from '../platform/http/errors.ts';
 import { HungUp } from '../platform/http/hang-up.ts';
-import { Problem } from '../platform/problems.ts';
 import type { PageReply, PageRequest } from './exchange.ts';
 import { failureOf, SIGNED_OUT, sayProblem } from './failure.ts';
 import { html } from './html.ts';
@@ -33,14 +32,7 @@ export function answerFailure(
   const told = toProblem(error);
   if (told !== null && SIGNED_OUT.has(told.code)) return reply.redirect(signInPath(request), 303);
   if (told?.code === 'reauthentication_required') return reply.redirect(confirmPath(request), 303);
-  const problem = told ?? new Problem('internal_error');
-  request.problem = problem.code;
-  if (told === null || problem.status >= 500) {
-    deps.log.error(
-      { request_id: request.id, problem: problem.code, err: told?.cause ?? error },
-      'page failed',
-    );
-  }
+  const problem = noteProblem(error, told, request, deps.log);
   const view = viewOf(deps, request, reply);
   const { words } = view;
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfter)));

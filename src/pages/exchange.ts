@@ -15,7 +15,7 @@ export interface PageRequest {
   readonly query: unknown;
   /** Set where the request is refused: its line in the log tells why. */
   problem: ProblemCode | null;
-  readonly routeOptions: { readonly config: { readonly limit?: RateGroup } };
+  readonly routeOptions: { readonly url?: string; readonly config: { readonly limit?: RateGroup } };
 }
 
 /** What the pages write of an answer. */

@@ -1,9 +1,11 @@
-import { Problem } from '../platform/problems.ts';
+import { Problem, type ProblemCode } from '../platform/problems.ts';
 import type { Words } from './english.ts';
 
 /** A refusal as a form shows it: what is wrong as a whole, and at which field. */
 export interface Failure {
   readonly status: number;
+  /** The refusal's name, for the log; none where only the page knows it. */
+  readonly problem?: ProblemCode;
   /** In how many seconds to try again, where that is known. */
   readonly retryAfter?: number | undefined;
   readonly summary: string | null;
@@ -57,8 +59,8 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
   const problem = sayProblem(words, error);
   const at = AT_FIELD[code]?.find(name => names.includes(name));
   if (issues === undefined && at !== undefined)
-    return { status, retryAfter, summary: null, fields: { [at]: problem }, first: at };
-  if (issues === undefined) return { ...failureSaying(status, problem), retryAfter };
+    return { status, problem: code, retryAfter, summary: null, fields: { [at]: problem }, first: at };
+  if (issues === undefined) return { ...failureSaying(status, problem), problem: code, retryAfter };
 
   const fields: Record<string, string> = {};
   for (const { type, loc, msg } of issues) {
@@ -71,6 +73,7 @@ export function failureOf(words: Words, error: unknown, names: readonly string[]
   const rest = Object.keys(fields).filter(name => !names.includes(name));
   return {
     status,
+    problem: code,
     summary: rest.length === 0 ? null : rest.map(name => fields[name]).join(' '),
     fields,
     first: names.find(name => shown.includes(name)) ?? null,

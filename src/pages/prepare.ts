@@ -72,6 +72,7 @@ function underPath(markup: string, base: string): string {
 export const page = { access: 'public', hidden: true } as const;
 
 export interface HtmlReply {
+  readonly request: Pick<PageRequest, 'problem'>;
   code(status: number): HtmlReply;
   header(name: string, value: string): unknown;
   type(type: string): HtmlReply;
@@ -82,9 +83,10 @@ export interface HtmlReply {
 export function show(
   reply: HtmlReply,
   { markup }: Html,
-  answer: number | Pick<Failure, 'status' | 'retryAfter'> = 200,
+  answer: number | Pick<Failure, 'status' | 'problem' | 'retryAfter'> = 200,
 ): HtmlReply {
-  const { status, retryAfter } = typeof answer === 'number' ? { status: answer } : answer;
+  const { status, problem, retryAfter } = typeof answer === 'number' ? { status: answer } : answer;
+  if (problem !== undefined) reply.request.problem = problem;
   if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
   return reply.code(status).type(HTML).send(markup);
 }

@@ -40,6 +40,16 @@ test('whoever looks a reference up in the log reads why the request was refused,
   expect(lines.find(line => line.includes('/users/me'))).toContain(
     '"status":401,"problem":"not_authenticated"',
   );
+
+  const form = await fetch(`${service.url}/account/sign-in`);
+  const cookie = String(form.headers.get('set-cookie')).split(';')[0] as string;
+  const token = /name="form_token" value="([^"]+)"/.exec(await form.text())?.[1] as string;
+  const body = new URLSearchParams({ form_token: token, username: 'nobody@example.com', password: 'guess' });
+  const headers = { cookie, 'x-request-id': 'a-form-of-ours' };
+  await fetch(`${service.url}/account/sign-in`, { method: 'POST', headers, body });
+  await expect
+    .poll(() => service.output())
+    .toMatch(/a-form-of-ours.*"status":401,"problem":"invalid_credentials"/);
 });
 
 test('no password, token, code or secret reaches the log, by whichever door it comes (ASVS 16.2.5)', async () => {

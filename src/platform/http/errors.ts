@@ -76,17 +76,7 @@ export function answerProblem(
 ): FastifyReply {
   if (error instanceof HungUp) return reply.hijack();
   const told = toProblem(error, (request.routeOptions.schema as RouteSchema | undefined)?.consumes);
-  const problem = told ?? new Problem('internal_error');
-  request.problem = problem.code;
-  const line = {
-    request_id: request.id,
-    problem: problem.code,
-    method: request.method,
-    route: request.routeOptions.url,
-  };
-  if (told === null) log.error({ ...line, err: error }, 'defect');
-  else if (problem.status >= 500) log.warn({ ...line, err: problem.cause }, problem.message);
-
+  const problem = noteProblem(error, told, request, log);
   if (problem.status === 401 || problem.code === 'permission_denied')
     reply.header('www-authenticate', challengeOf(problem, request));
   if (problem.retryAfter !== undefined)
@@ -97,6 +87,28 @@ export function answerProblem(
     .header('content-type', 'application/json; charset=utf-8')
     .header('cache-control', 'no-store')
     .send(JSON.stringify(bodyOf(problem, request.id, oauth)));
+}
+
+/** Says what a refused request is told: on the request for its line in the log, and in a line of its own if the fault is ours. */
+export function noteProblem(
+  error: unknown,
+  told: Problem | null,
+  request: Pick<FastifyRequest, 'id' | 'method' | 'problem'> & {
+    readonly routeOptions: { readonly url?: string };
+  },
+  log: Log,
+): Problem {
+  const problem = told ?? new Problem('internal_error');
+  request.problem = problem.code;
+  const line = {
+    request_id: request.id,
+    problem: problem.code,
+    method: request.method,
+    route: request.routeOptions.url,
+  };
+  if (told === null) log.error({ ...line, err: error }, 'defect');
+  else if (problem.status >= 500) log.warn({ ...line, err: problem.cause }, problem.message);
+  return problem;
 }
 
 /**
