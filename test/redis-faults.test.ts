@@ -48,6 +48,13 @@ describe.skipIf(!hasRedisServer)('the service with Redis', () => {
     expect((await me(another)).statusCode).toBe(401);
   }
 
+  async function toldAs(word: string, up: number): Promise<void> {
+    const ready = await world.call('GET', '/readyz');
+    const checks = { database: 'ok', redis: expect.stringContaining(word) };
+    expect([ready.statusCode, ready.json()]).toEqual([200, { status: 'ready', checks }]);
+    expect((await world.call('GET', '/metrics')).body).toContain(`\nredis_up ${up}\n`);
+  }
+
   test('a logout is in Redis when the answer arrives, until the last token of the session has expired', async () => {
     expect(Number(await revoked('sid', sidOf(gone)))).toBe(world.deps.clock.now().getTime() / 1000);
     expect(await server.client.ttl(`{entrecore}:revoked:sid:${sidOf(gone)}`)).toBeGreaterThan(1795);
@@ -77,9 +84,11 @@ describe.skipIf(!hasRedisServer)('the service with Redis', () => {
     await server.kill();
     await everythingHolds();
     await world.call('POST', '/logout', { token: ada.accessToken });
+    await toldAs('Redis does not answer', 0);
     await server.restart();
     await until(async () => (await revoked('sid', sidOf(ada))) !== null);
     expect(await revoked('sid', sidOf(gone))).not.toBeNull();
+    await toldAs('ok', 1);
   });
 
   test('frozen: one request waits for one command timeout, the next ones for nothing', async () => {

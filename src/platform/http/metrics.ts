@@ -23,7 +23,7 @@ export interface Readings {
  */
 export function measure(
   app: FastifyInstance,
-  { db, hasher, config }: Deps,
+  { db, hasher, cache, config }: Deps,
   readings: readonly Readings[],
 ): (app: App) => void {
   const durations = openDurations(
@@ -36,7 +36,7 @@ export function measure(
     done();
   });
 
-  const gauges = loadOnce(() => openGauges({ db, hasher }, readings));
+  const gauges = loadOnce(() => openGauges({ db, hasher, cache }, readings));
   return scope => {
     scope.get('/metrics', { config: { access: 'public', hidden: true } }, async (request, reply) => {
       if (!isNeighbour(request) && !bears(request, config.http.metricsToken)) throw new Problem('not_found');
@@ -63,7 +63,10 @@ function bears({ headers: { authorization = '' } }: FastifyRequest, token: strin
 }
 
 // The library, its timer and its observer cost nothing before the first reader.
-async function openGauges({ db, hasher }: Pick<Deps, 'db' | 'hasher'>, readings: readonly Readings[]) {
+async function openGauges(
+  { db, hasher, cache }: Pick<Deps, 'db' | 'hasher' | 'cache'>,
+  readings: readonly Readings[],
+) {
   const { collectDefaultMetrics, Counter, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
   const gauge = (name: string, help: string, read?: () => number) =>
@@ -80,6 +83,8 @@ async function openGauges({ db, hasher }: Pick<Deps, 'db' | 'hasher'>, readings:
   gauge('database_connections', 'Open connections to PostgreSQL.', () => db.stats().total);
   gauge('database_connections_idle', 'Idle connections to PostgreSQL.', () => db.stats().idle);
   gauge('database_waiting', 'Requests that wait for a connection.', () => db.stats().waiting);
+  if (cache.status() !== 'memory')
+    gauge('redis_up', 'Whether Redis answers: 1 or 0.', () => Number(cache.status() === 'up'));
   gauge('password_hashes_running', 'Password hashes in progress.', () => hasher.stats().running);
   gauge('password_hashes_waiting', 'Password hashes that wait for a core.', () => hasher.stats().waiting);
   new Counter({

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cache } from '../cache.ts';
 import type { Db } from '../database.ts';
 import { isUndefinedTable } from '../database-errors.ts';
 import type { Deps } from '../deps.ts';
@@ -15,10 +16,12 @@ const readiness = Type.Object({
 });
 // The caller is a load balancer or a monitor, which waits less long for the database than people do.
 const PATIENCE_MS = 1_500;
+const REDIS_AWAY =
+  'Redis does not answer: limits are counted by this process alone, and gateways see no new revocations.';
 const BEHIND = 'The schema is behind this program: run "npm run db -- upgrade head".';
 
 /** Liveness, readiness and the original's two checks. */
-export function routes(app: App, { db }: Deps): void {
+export function routes(app: App, { db, cache }: Deps): void {
   const newest = loadOnce(newestRevision);
   // Now, since the files of the next version may take the place of these before the first look.
   newest().catch(() => {});
@@ -71,18 +74,22 @@ export function routes(app: App, { db }: Deps): void {
       schema: {
         tags: ['Operations'],
         summary: 'Whether the service is ready; if not, what is wrong',
-        description: 'A refusal also has `status` ("not_ready") and `checks`.',
+        description:
+          'A refusal also has `status` ("not_ready") and `checks`. With REDIS_URL, `checks.redis` tells a Redis that is away, without which the service stays ready.',
         response: { 200: readiness },
       },
     },
     async () => {
-      const checks = await examine(db, newest);
-      if (Object.values(checks).some(found => found !== 'ok'))
+      const found = await examine(db, newest);
+      const checks = { ...found, ...(cache.status() !== 'memory' && { redis: redisOf(cache) }) };
+      if (Object.values(found).some(word => word !== 'ok'))
         throw new Problem('not_ready', { members: { status: 'not_ready', checks } });
       return { status: 'ready' as const, checks };
     },
   );
 }
+
+const redisOf = (cache: Cache) => (cache.status() === 'up' ? 'ok' : REDIS_AWAY);
 
 /** What readiness finds. The schema is named only where it was taken back, or an older backup restored, since the start. */
 async function examine(db: Db, newest: () => Promise<string>): Promise<Record<string, string>> {
