@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { member } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { sql } from '../platform/sql.ts';
 import { countUse } from './passkey-queries.ts';
 
@@ -100,4 +101,22 @@ test('and the last account at a provider where a passkey does', async () => {
   const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
   const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
   expect(answer.statusCode, answer.body).toBe(204);
+});
+
+test('a factor of another kind is neither renamed nor removed as a passkey, nor is the passkey of another', async () => {
+  const [ada, eve] = [await holder(), await holder()];
+  await addTotp(world, ada.token);
+  const { factors } = (await world.call('GET', '/mfa', { token: ada.token })).json();
+  const app = factors.find(({ kind }: { kind: string }) => kind === 'totp');
+  for (const id of [app.id, eve.id]) {
+    const url = `/mfa/passkeys/${id}`;
+    for (const answer of [
+      await world.call('PATCH', url, { token: ada.token, body: { name: 'Mine' } }),
+      await world.call('DELETE', url, { token: ada.token }),
+    ])
+      expect([answer.statusCode, answer.json().code]).toEqual([404, 'factor_not_found']);
+  }
+  expect((await world.call('GET', '/mfa', { token: ada.token })).json().factors).toEqual(factors);
+  const { passkeys } = (await world.call('GET', '/mfa/passkeys', { token: eve.token })).json();
+  expect(passkeys).toEqual([expect.objectContaining({ id: eve.id, name: 'Key' })]);
 });
