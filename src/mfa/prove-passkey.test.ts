@@ -94,13 +94,30 @@ test('the last passkey may go where an account at a provider lets its owner in',
   expect(await remove()).toBe(204);
 });
 
+/** What unlinking the first of the accounts at a provider is answered. */
+async function unlink(token: string) {
+  const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
+  const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
+  return answer.statusCode === 204 ? 'unlinked' : answer.json().code;
+}
+
 test('and the last account at a provider where a passkey does', async () => {
   const { id, token } = await holder();
   await withoutPassword(id);
   await link(id);
-  const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
-  const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
-  expect(answer.statusCode, answer.body).toBe(204);
+  expect(await unlink(token)).toBe('unlinked');
+});
+
+test('or another account at the same provider; but not where only an authenticator app is left, which lets nobody in', async () => {
+  const { id, token } = await holder();
+  await addTotp(world, token);
+  await withoutPassword(id);
+  await link(id);
+  await world.deps.db.run(sql`
+    insert into identities (issuer, subject, user_id, provider, created_at)
+    select issuer, subject || ' of another', user_id, provider, created_at from identities where subject = ${id}`);
+  expect((await world.call('DELETE', `/mfa/passkeys/${id}`, { token })).statusCode).toBe(204);
+  expect([await unlink(token), await unlink(token)]).toEqual(['unlinked', 'last_way_in']);
 });
 
 test('a factor of another kind is neither renamed nor removed as a passkey, nor is the passkey of another', async () => {
