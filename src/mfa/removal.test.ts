@@ -260,6 +260,13 @@ test('a role that requires a factor permits nothing until the session has one, a
     factor_required: true,
     message: 'Your role gives the permission audit:read only after a login with a second factor.',
   });
+  // Somebody without the role is told of no factor, nor is anybody of a permission that it does not give.
+  const { access_token: other } = await logIn(service, await person(service));
+  const denied = [
+    await service.call('GET', '/audit-events', { token: other }),
+    await service.call('GET', '/clients', { token }),
+  ];
+  for (const answer of denied) expect(answer.json()).not.toHaveProperty('factor_required');
 
   const { mfa_token } = (await login(who)).json();
   const proven = await service.call('POST', '/token/mfa', {
