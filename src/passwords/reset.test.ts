@@ -206,6 +206,9 @@ describe('confirming', () => {
       const ada = await person(forgetful);
       const again = await confirm(await linkFor(ada, forgetful), PASSWORD, PASSWORD, forgetful);
       expect(again.statusCode, again.body).toBe(status);
+      expect((await confirm(await linkFor(ada, forgetful), NEW, NEW, forgetful)).statusCode).toBe(200);
+      const kept = await forgetful.deps.db.row(sql`select count(*) as n from password_history`);
+      expect(kept).toEqual({ n: 0 });
       await forgetful.close();
     }
   });
