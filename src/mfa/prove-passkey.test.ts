@@ -3,8 +3,11 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { member } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
 import { addTotp } from '../../test/support/totp.ts';
+import { watchedDatabase } from '../../test/support/watched-database.ts';
 import { sql } from '../platform/sql.ts';
 import { countUse } from './passkey-queries.ts';
+import { provePasskey } from './prove-passkey.ts';
+import type { AssertionResponse } from './webauthn.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -92,6 +95,24 @@ test('the last passkey may go where an account at a provider lets its owner in',
   expect(await remove()).toBe(409);
   await link(id);
   expect(await remove()).toBe(204);
+});
+
+test('a passkey that is removed while it answers was not copied', async () => {
+  const ada = await holder();
+  const { db, hooks } = watchedDatabase(world.deps.databaseUrl);
+  try {
+    const response = ada.passkey.get(await ask(SIGN_IN)) as unknown as AssertionResponse;
+    const after = () => world.call('DELETE', `/mfa/passkeys/${ada.id}`, { token: ada.token });
+    hooks.push({ text: "kind = 'passkey' and credential ->> 'id'", after });
+    const caller = { requestId: 'removed', ip: '192.0.2.1', userAgent: '' };
+    const signIn = { for: 'sign-in', userId: null } as const;
+    expect(await provePasskey({ ...world.deps, db }, caller, signIn, response)).toBeNull();
+    expect(hooks).toEqual([]);
+    const copied = sql`select from audit_events where type = 'passkey.cloned' and data ->> 'passkey' = ${ada.id}`;
+    expect(await db.rows(copied)).toEqual([]);
+  } finally {
+    await db.close();
+  }
 });
 
 /** What unlinking the first of the accounts at a provider is answered. */

@@ -76,10 +76,14 @@ test('asked again, the first date stands and no second mail goes out', async () 
 });
 
 test('maintenance carries it out for somebody who does not log in', async () => {
-  const { who } = await withTotp();
+  const { who, token } = await withTotp();
+  await addPasskey(token);
   await askRemoval(who.id);
   service.deps.clock.advance(86_400);
   expect(await carryOutDueRemovals(service.deps, 500)).toBeGreaterThan(0);
+  // A passkey stays, and nobody is told otherwise.
+  const told = (await mailsTo(who)).filter(({ template }) => template === 'factor-removed');
+  expect(told).toHaveLength(1);
   const row = await service.deps.db.row<{ mfa_enabled: boolean }>(
     sql`select mfa_enabled from users where id = ${who.id}::uuid`,
   );
