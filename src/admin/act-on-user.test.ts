@@ -3,6 +3,8 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { logIn, member, type Person, person } from '../../test/support/people.ts';
 import { resets } from '../../test/support/resets.ts';
 import { sql } from '../platform/sql.ts';
+import { operatorGranter } from '../rbac/operator.ts';
+import { removeUser, setUserRoles } from './act-on-user.ts';
 import { setPasswordOf } from './set-password.ts';
 
 let world: TestApp;
@@ -57,4 +59,26 @@ test('who has one name only keeps it when an administrator sends back what was r
   });
   const refused = (await patch(ada)).json();
   expect(refused.detail).toMatchObject([{ type: 'string_too_short', loc: ['body', 'last_name'] }]);
+});
+
+test('the operator takes the role of the last administrator, or the account, where it is disabled and only then', async () => {
+  const alone = await testApp();
+  try {
+    const { deps } = alone;
+    const operator = await operatorGranter(deps.db);
+    const last = { code: 'last_administrator' };
+    for (const act of [
+      (id: string) => setUserRoles(deps, operator, id, ['user']),
+      (id: string) => removeUser(deps, operator, id),
+    ]) {
+      const { id } = await person(alone, { roles: ['admin'] });
+      await expect(act(id)).rejects.toMatchObject(last);
+      await deps.db.run(sql`update users set disabled_at = ${deps.clock.now()} where id = ${id}::uuid`);
+      await act(id);
+    }
+    // Without any administrator, others are no administrators either.
+    await removeUser(deps, operator, (await person(alone)).id);
+  } finally {
+    await alone.close();
+  }
 });

@@ -24,6 +24,8 @@ test('pre-hijack: everything that was set on an unverified account is gone once 
   // Nor is the victim greeted by a name that the attacker typed.
   const told = (await mailsTo(service, who.email)).find(({ template }) => template === 'identity-linked');
   expect(told?.params).not.toHaveProperty('name');
+  // Nor offered the removal of the attacker's password, which is gone.
+  expect(told?.secrets).toEqual({});
   expect((await service.call('GET', '/users/me', { token: attacker.access_token })).statusCode).toBe(401);
   expect(
     (await service.call('POST', '/refresh-token', { body: { refresh_token: attacker.refresh_token } }))
@@ -44,6 +46,16 @@ test('a verified account is linked, its sessions end, it keeps its password, and
   await logIn(service, who);
   const told = (await mailsTo(service, who.email)).map(({ template }) => template);
   expect(told).toContain('identity-linked');
+});
+
+test('where an account has no password, none is offered to be removed, and no session that it knows ends', async () => {
+  const { who, token } = await member(service);
+  await service.deps.db.run(sql`delete from passwords where user_id = ${who.id}::uuid`);
+  const answer = await signUp(await issuer.idToken({ sub: '3007', email: who.email }));
+  expect(answer.json().id).toBe(who.id);
+  expect((await service.call('GET', '/users/me', { token })).statusCode).toBe(200);
+  const told = (await mailsTo(service, who.email)).find(({ template }) => template === 'identity-linked');
+  expect(told?.secrets).toEqual({});
 });
 
 test('a password that is being set while the account is linked ends the sessions too, and can be removed', async () => {
@@ -117,7 +129,7 @@ test('an account that is disabled gains no way in that it would have once it is 
   const who = await person(service, { email: 'stopped@example.com', verified: false });
   const { db } = service.deps;
   await db.run(sql`update users set disabled_at = now() where id = ${who.id}::uuid`);
-  const answer = await signUp(await issuer.idToken({ sub: '3005', email: who.email }));
+  const answer = await signUp(await issuer.idToken({ sub: '3006', email: who.email }));
   expect([answer.statusCode, answer.json().code]).toEqual([401, 'account_disabled']);
   expect(await db.rows(sql`select from identities where user_id = ${who.id}::uuid`)).toEqual([]);
   await db.run(sql`update users set disabled_at = null where id = ${who.id}::uuid`);

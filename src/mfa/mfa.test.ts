@@ -210,6 +210,27 @@ test('somebody with a factor reauthenticates with it, and can remove it', async 
   ).toBe(200);
 });
 
+test('an expired password lets nobody in after the second factor either, and only then is a way to a new one given', async () => {
+  const strict = await testApp({ passwords: { maxAgeDays: 90 } });
+  try {
+    const { who, token } = await member(strict);
+    const { code } = await addTotp(strict, token);
+    strict.deps.clock.advance(90 * 86_400 + 1);
+    const form = { username: who.email, password: who.password };
+    const asked = (await strict.call('POST', '/token', { form })).json();
+    expect(asked).toMatchObject({ code: 'mfa_required' });
+    expect(asked).not.toHaveProperty('reset_token');
+    const body = { mfa_token: asked.mfa_token, factor: 'totp', code: code() };
+    const answered = await strict.call('POST', '/token/mfa', { body });
+    expect([answered.statusCode, answered.json()]).toEqual([
+      403,
+      expect.objectContaining({ code: 'password_expired', reset_token: expect.any(String) }),
+    ]);
+  } finally {
+    await strict.close();
+  }
+});
+
 test('text messages are off without a way to send them', async () => {
   const { access_token: token } = await logIn(service, await person(service));
   const answer = await service.call('POST', '/mfa/sms', { token, body: { phone_number: '+254712345678' } });

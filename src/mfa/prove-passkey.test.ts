@@ -2,8 +2,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { member } from '../../test/support/people.ts';
 import { softAuthenticator } from '../../test/support/soft-authenticator.ts';
+import { addTotp } from '../../test/support/totp.ts';
+import { watchedDatabase } from '../../test/support/watched-database.ts';
 import { sql } from '../platform/sql.ts';
 import { countUse } from './passkey-queries.ts';
+import { provePasskey } from './prove-passkey.ts';
+import type { AssertionResponse } from './webauthn.ts';
 
 let world: TestApp;
 beforeAll(async () => {
@@ -93,11 +97,64 @@ test('the last passkey may go where an account at a provider lets its owner in',
   expect(await remove()).toBe(204);
 });
 
+test('a passkey that is removed while it answers was not copied', async () => {
+  const ada = await holder();
+  const { db, hooks } = watchedDatabase(world.deps.databaseUrl);
+  try {
+    const response = ada.passkey.get(await ask(SIGN_IN)) as unknown as AssertionResponse;
+    const after = () => world.call('DELETE', `/mfa/passkeys/${ada.id}`, { token: ada.token });
+    hooks.push({ text: "kind = 'passkey' and credential ->> 'id'", after });
+    const caller = { requestId: 'removed', ip: '192.0.2.1', userAgent: '' };
+    const signIn = { for: 'sign-in', userId: null } as const;
+    expect(await provePasskey({ ...world.deps, db }, caller, signIn, response)).toBeNull();
+    expect(hooks).toEqual([]);
+    const copied = sql`select from audit_events where type = 'passkey.cloned' and data ->> 'passkey' = ${ada.id}`;
+    expect(await db.rows(copied)).toEqual([]);
+  } finally {
+    await db.close();
+  }
+});
+
+/** What unlinking the first of the accounts at a provider is answered. */
+async function unlink(token: string) {
+  const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
+  const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
+  return answer.statusCode === 204 ? 'unlinked' : answer.json().code;
+}
+
 test('and the last account at a provider where a passkey does', async () => {
   const { id, token } = await holder();
   await withoutPassword(id);
   await link(id);
-  const [identity] = (await world.call('GET', '/users/me/identities', { token })).json();
-  const answer = await world.call('DELETE', `/users/me/identities/${identity.id}`, { token });
-  expect(answer.statusCode, answer.body).toBe(204);
+  expect(await unlink(token)).toBe('unlinked');
+});
+
+test('or another account at the same provider; but not where only an authenticator app is left, which lets nobody in', async () => {
+  const { id, token } = await holder();
+  await addTotp(world, token);
+  await withoutPassword(id);
+  await link(id);
+  await world.deps.db.run(sql`
+    insert into identities (issuer, subject, user_id, provider, created_at)
+    select issuer, subject || ' of another', user_id, provider, created_at from identities where subject = ${id}`);
+  expect((await world.call('DELETE', `/mfa/passkeys/${id}`, { token })).statusCode).toBe(204);
+  expect([await unlink(token), await unlink(token)]).toEqual(['unlinked', 'last_way_in']);
+});
+
+test('a factor of another kind is neither renamed nor removed as a passkey, nor is the passkey of another', async () => {
+  const [ada, eve] = [await holder(), await holder()];
+  await addTotp(world, ada.token);
+  const { factors } = (await world.call('GET', '/mfa', { token: ada.token })).json();
+  const app = factors.find(({ kind }: { kind: string }) => kind === 'totp');
+  for (const id of [app.id, eve.id]) {
+    const url = `/mfa/passkeys/${id}`;
+    for (const answer of [
+      await world.call('PATCH', url, { token: ada.token, body: { name: 'Mine' } }),
+      await world.call('DELETE', url, { token: ada.token }),
+    ])
+      expect([answer.statusCode, answer.json().code]).toEqual([404, 'factor_not_found']);
+  }
+  expect((await world.call('GET', '/mfa', { token: ada.token })).json().factors).toEqual(factors);
+  const { passkeys } = (await world.call('GET', '/mfa/passkeys', { token: eve.token })).json();
+  expect(passkeys).toEqual([expect.objectContaining({ id: eve.id, name: 'Key' })]);
 });

@@ -147,7 +147,10 @@ describe('a removal is judged again when it happens', () => {
 
   test('a service client answers as a person does', async () => {
     const body = { name: 'desk', permissions: ['users:write'] };
-    const made = await service.call('POST', '/clients', { token: await tokenOf(chief), body });
+    const token = await tokenOf(chief);
+    const made = await service.call('POST', '/clients', { token, body });
+    // Another one that stays answers for none of what this one asked.
+    await service.call('POST', '/clients', { token, body: { ...body, name: 'another' } });
     const { id, secret } = made.json();
     const basic = Buffer.from(`${id}:${secret}`).toString('base64');
     const ofClient = async () => {

@@ -76,10 +76,14 @@ test('asked again, the first date stands and no second mail goes out', async () 
 });
 
 test('maintenance carries it out for somebody who does not log in', async () => {
-  const { who } = await withTotp();
+  const { who, token } = await withTotp();
+  await addPasskey(token);
   await askRemoval(who.id);
   service.deps.clock.advance(86_400);
   expect(await carryOutDueRemovals(service.deps, 500)).toBeGreaterThan(0);
+  // A passkey stays, and nobody is told otherwise.
+  const told = (await mailsTo(who)).filter(({ template }) => template === 'factor-removed');
+  expect(told).toHaveLength(1);
   const row = await service.deps.db.row<{ mfa_enabled: boolean }>(
     sql`select mfa_enabled from users where id = ${who.id}::uuid`,
   );
@@ -260,6 +264,13 @@ test('a role that requires a factor permits nothing until the session has one, a
     factor_required: true,
     message: 'Your role gives the permission audit:read only after a login with a second factor.',
   });
+  // Somebody without the role is told of no factor, nor is anybody of a permission that it does not give.
+  const { access_token: other } = await logIn(service, await person(service));
+  const denied = [
+    await service.call('GET', '/audit-events', { token: other }),
+    await service.call('GET', '/clients', { token }),
+  ];
+  for (const answer of denied) expect(answer.json()).not.toHaveProperty('factor_required');
 
   const { mfa_token } = (await login(who)).json();
   const proven = await service.call('POST', '/token/mfa', {

@@ -47,6 +47,8 @@ test('a phone is set up and answers a login by texted codes, until its budget is
     body: { code: await nextCode('+254712345678', 2) },
   });
   expect(confirmed.statusCode, confirmed.body).toBe(200);
+  // A phone alone is worth recovery codes as an app is.
+  expect((await service.call('POST', '/mfa/recovery-codes', { token })).statusCode).toBe(200);
 
   const send = async (mfa_token: string) => service.call('POST', '/token/mfa/sms', { body: { mfa_token } });
   const mfaToken = await demand(who);

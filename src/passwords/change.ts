@@ -85,7 +85,7 @@ export async function changePassword(
   });
   if (ended === 'token_revoked') throw new Problem(ended);
   // Of two simultaneous changes, the second was asked with a password that is no longer the current one.
-  if (ended === null) return refuse(deps, principal, { ...attempt, lockedUntil: null });
+  if (ended === null) return refuse(deps, principal, attempt);
   await publishEnded(deps, ended);
 }
 

@@ -77,6 +77,12 @@ test('the first proof of an unverified mailbox removes everything that was set b
   expect(await logsIn(eve, NEW)).toBe(true);
 });
 
+test('the first proof may set the very password that was there: whoever makes it did not choose that one', async () => {
+  const ada = await person(world, { verified: false });
+  const done = await confirm(await linkFor(ada), ada.password);
+  expect(done.statusCode, done.body).toBe(200);
+});
+
 test('the first proof is not made by a token that came with password_expired, which no mail carried', async () => {
   const strict = await testApp({ passwords: { maxAgeDays: 30 } });
   try {

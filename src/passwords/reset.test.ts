@@ -5,6 +5,7 @@ import { logIn, PASSWORD, person } from '../../test/support/people.ts';
 import { NEW, resets } from '../../test/support/resets.ts';
 import { withinQuota } from '../challenges/quota.ts';
 import { sql } from '../platform/sql.ts';
+import { resetPassword } from './reset.ts';
 import { setPassword } from './set.ts';
 
 const SAID = { message: 'If the email exists, a reset link has been sent' };
@@ -205,6 +206,9 @@ describe('confirming', () => {
       const ada = await person(forgetful);
       const again = await confirm(await linkFor(ada, forgetful), PASSWORD, PASSWORD, forgetful);
       expect(again.statusCode, again.body).toBe(status);
+      expect((await confirm(await linkFor(ada, forgetful), NEW, NEW, forgetful)).statusCode).toBe(200);
+      const kept = await forgetful.deps.db.row(sql`select count(*) as n from password_history`);
+      expect(kept).toEqual({ n: 0 });
       await forgetful.close();
     }
   });
@@ -276,7 +280,18 @@ describe('confirming', () => {
   test('the address that the link went to must still be the account’s own', async () => {
     const ada = await person(world);
     const token = await linkFor(ada);
-    await world.deps.db.run(sql`update users set email = 'moved@example.com' where id = ${ada.id}::uuid`);
-    expect((await confirm(token)).json().code).toBe('invalid_reset_token');
+    const { db, hasher } = world.deps;
+    // Also where it is another one only once the new password is hashed.
+    const hash: typeof hasher.hash = async (...args) => {
+      const made = await hasher.hash(...args);
+      await db.run(sql`update users set email = 'moved@example.com' where id = ${ada.id}::uuid`);
+      return made;
+    };
+    const moving = { ...world.deps, hasher: { ...hasher, hash } };
+    const caller = { requestId: 'moving', ip: '127.0.0.1', userAgent: 'test' };
+    const choice = { token, password: NEW, confirmation: NEW };
+    const refused = { code: 'invalid_reset_token' };
+    await expect(resetPassword(moving, caller, choice)).rejects.toMatchObject(refused);
+    expect((await confirm(token)).json()).toMatchObject(refused);
   });
 });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo, type QueuedMail } from '../../test/support/mails.ts';
-import { type Person, person } from '../../test/support/people.ts';
+import { logIn, type Person, person } from '../../test/support/people.ts';
 import { resets } from '../../test/support/resets.ts';
+import { addTotp } from '../../test/support/totp.ts';
 import { renderMail } from '../delivery/render.ts';
 import { insertIdentity } from '../federation/queries.ts';
 import { type Credential, insertPasskey } from '../mfa/passkey-queries.ts';
@@ -43,6 +44,8 @@ test.each([
   const ada = await person(world);
   await add(ada, ways);
   await add(await person(world), { passkeys: 1, identities: 1 });
+  // An authenticator app opens nothing by itself.
+  await addTotp(world, (await logIn(world, ada)).access_token);
   expect(await noticeOfReset(ada)).toContain(`your account still opens with ${said}`);
 });
 

@@ -75,7 +75,7 @@ test('the undo of a change voids what a thief has begun', async () => {
   expect((await undo(await mailedToken(world, 'email-changed', who.email))).statusCode).toBe(200);
   // The one that the undo itself has mailed.
   const open = await deps.db.rows(sql`
-    select purpose from challenges where user_id = ${who.id}::uuid and consumed_at is null`);
+    select distinct purpose from challenges where user_id = ${who.id}::uuid and consumed_at is null`);
   expect(open).toEqual([{ purpose: 'reset-password' }]);
 });
 
@@ -118,4 +118,41 @@ test('disabling an account calls off a pending change of address: enabled again,
   const { access_token: token } = await logIn(world, ada);
   expect((await world.call('POST', '/verify-email', { token })).json().code).toBe('already_verified');
   expect((await mailsTo(world, thief)).map(({ template }) => template)).toEqual(['email-change-confirm']);
+});
+
+test('a change voids what was sent to the address before it, and nothing else', async () => {
+  const { who, token } = await member(world);
+  const next = `next-${who.email}`;
+  await world.call('PUT', '/users/me', { token, body: { email: next } });
+  const link = await mailedToken(world, 'email-change-confirm', next);
+  const purposes = ['verify-email', 'change-email', 'reset-password', 'sign-in', 'mfa'] as const;
+  for (const purpose of purposes)
+    await issueChallenge(world.deps, world.deps.db, { purpose, userId: who.id, lifetime: 60 });
+  expect((await world.call('POST', `/verify-email/${link}`)).statusCode).toBe(200);
+  const open = await world.deps.db.rows(sql`
+    select distinct purpose from challenges where user_id = ${who.id}::uuid and consumed_at is null order by purpose`);
+  expect(open).toEqual([{ purpose: 'mfa' }, { purpose: 'undo-email-change' }]);
+});
+
+test.each([
+  ['that is disabled', sql`disabled_at = created_at`],
+  ['that waits for another address', sql`pending_email = 'another@example.com'`],
+])('a link confirms no change of an account %s, however that came', async (_what, change) => {
+  const { who, token } = await member(world);
+  const next = `next-${who.email}`;
+  await world.call('PUT', '/users/me', { token, body: { email: next } });
+  const link = await mailedToken(world, 'email-change-confirm', next);
+  await world.deps.db.run(sql`update users set ${change} where id = ${who.id}::uuid`);
+  const answer = await world.call('POST', `/verify-email/${link}`);
+  expect([answer.json().code, await addressOf(who)]).toEqual(['invalid_verification_token', who.email]);
+});
+
+test('the undo of a change gives a disabled account its address back, and no link to choose a password', async () => {
+  const { who, token } = await member(world);
+  await move(token, `next-${who.email}`);
+  await world.deps.db.run(sql`update users set disabled_at = created_at where id = ${who.id}::uuid`);
+  expect((await undo(await mailedToken(world, 'email-changed', who.email))).statusCode).toBe(200);
+  expect(await addressOf(who)).toBe(who.email);
+  const mails = await mailsTo(world, who.email);
+  expect(mails.map(({ template }) => template)).not.toContain('reset-password');
 });

@@ -16,9 +16,7 @@ const factor = (kind: string) => (id: Fragment, now: Fragment) =>
 
 test.each<[string, number, boolean, (id: Fragment, now: Fragment) => Fragment]>([
   ['has a password', 200, true, id => sql`select ${id}`],
-  ['is disabled', 409, true, (id, now) => sql`update users set disabled_at = ${now} where id = ${id}`],
-  ['has a passkey', 200, false, factor('passkey')],
-  ['has an authenticator app alone', 409, false, factor('totp')],
+  // Before those who have none: what another has counts for nobody.
   [
     'has an account at a provider',
     200,
@@ -27,6 +25,9 @@ test.each<[string, number, boolean, (id: Fragment, now: Fragment) => Fragment]>(
       insert into identities (issuer, subject, user_id, provider, created_at)
       values ('https://issuer.example', 'heir', ${id}, 'google', ${now})`,
   ],
+  ['is disabled', 409, true, (id, now) => sql`update users set disabled_at = ${now} where id = ${id}`],
+  ['has a passkey', 200, false, factor('passkey')],
+  ['has an authenticator app alone', 409, false, factor('totp')],
 ])('beside an administrator who %s, the other is answered %i', async (_what, status, hasPassword, change) => {
   const { db, clock } = world.deps;
   const heir = await person(world, { roles: ['admin'] });

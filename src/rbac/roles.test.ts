@@ -189,6 +189,12 @@ describe('roles', () => {
     const client = (await world.call('POST', '/clients', { token, body })).json();
     expect(await remove()).toEqual([403, 'target_outranks_caller']);
     await world.call('DELETE', `/clients/${client.id}`, { token });
+    // What others hold who do not have it is no matter, nor who has it alone.
+    for (const permissions of [['keys:rotate'], ['safe:open']])
+      for (const url of ['/roles', '/clients']) {
+        const name = `only-${permissions.join().replace(':', '-')}`;
+        expect((await world.call('POST', url, { token, body: { name, permissions } })).statusCode).toBe(201);
+      }
     // Of `admin` it goes as well, which holds whatever there is.
     expect(await remove()).toEqual([204, null]);
   });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { Browser, signedIn } from '../../test/support/browser.ts';
-import { PASSWORD, type Person, person } from '../../test/support/people.ts';
+import { logIn, PASSWORD, type Person, person } from '../../test/support/people.ts';
 import { rowsRead } from '../../test/support/plan.ts';
+import { beginTotp } from '../../test/support/totp.ts';
 import { sql } from '../platform/sql.ts';
 import { devicesOf } from './device-cookie.ts';
 import { deviceName, encodeDeviceToken, hasNamed } from './devices.ts';
@@ -66,4 +67,29 @@ test('no more than eight devices are looked for, however many cookies a request 
   const claims = devicesOf(service.deps, cookies, token(ID));
   expect(claims.map(({ deviceId }) => deviceId)).toEqual([ID, ...ids.toReversed().slice(0, 7)]);
   expect(devicesOf(service.deps, cookies, undefined)).toHaveLength(8);
+});
+
+test('strangers who lock an account keep its owner, on a device that it knows, out of nothing that asks for a secret', async () => {
+  const { call, deps } = service;
+  const who = await person(service);
+  const { access_token: token, device_token } = await logIn(service, who);
+  const asStranger = async () =>
+    (await call('POST', '/token', { form: { username: who.email, password: 'a guess' } })).statusCode;
+  for (let guess = 0; guess < 5; guess++) expect(await asStranger()).toBe(401);
+  expect(await asStranger()).toBe(429);
+
+  const post = (url: string, body: object) => call('POST', url, { token, body });
+  const passwords = { new_password: 'Entirely-other-7', confirm_new_password: 'Entirely-other-7' };
+  const change = await post('/users/me/password', { current_password: 'a guess', ...passwords });
+  expect(change.json().code).toBe('wrong_password');
+  expect((await post('/token/reauthenticate', { password: PASSWORD })).statusCode).toBe(200);
+  const code = await beginTotp(service, token);
+  expect((await post('/mfa/totp/confirm', { code: '000000' })).json().code).toBe('invalid_mfa_code');
+  expect((await post('/mfa/totp/confirm', { code: code() })).statusCode).toBe(200);
+  deps.clock.advance(30);
+  const form = { username: who.email, password: PASSWORD, device_token: String(device_token) };
+  const { mfa_token } = (await call('POST', '/token', { form })).json();
+  const second = await call('POST', '/token/mfa', { body: { mfa_token, factor: 'totp', code: code() } });
+  expect(second.statusCode, second.body).toBe(200);
+  expect(await asStranger()).toBe(429);
 });
