@@ -31,6 +31,12 @@ test('a phone leaves what somebody signs in with as it was typed, also a passwor
     expect(new RegExp(`<input id="${name}"[^>]*>`).exec(body)?.[0]).toContain(AS_TYPED);
 });
 
+test('a name is written from the side from which its script is read', async () => {
+  const { body } = await new Browser(world).get('/account/sign-up');
+  for (const [name, how] of Object.entries({ first_name: true, last_name: true, email: false }))
+    expect(new RegExp(`<input id="${name}"[^>]* dir="auto">`).test(body), name).toBe(how);
+});
+
 test('a logo lies where BRAND_LOGO_URL says, on the origin, also where the pages stand under a path of it', async () => {
   const logoUrl = '/logo.svg';
   const under = await testApp({ http: { publicUrl: 'https://example.com/auth' }, brand: { logoUrl } });

@@ -43,7 +43,7 @@ export function field({ words }: View, failure: Failure | null, options: Field):
     error === undefined ? options.autofocus === true && failure === null : failure?.first === name;
   return html`<div class="field">
 <label for="${name}">${label}${options.optional === true && html` <span class="optional">${words.form.optional}</span>`}</label>
-<input id="${name}" name="${name}" type="${shown}"${type === 'password' ? null : html` value="${value}"`}${attribute('autocomplete', options.autocomplete)}${attribute('inputmode', inputmode)}${attribute('maxlength', options.maxLength)}${attribute('aria-describedby', about)}${error !== undefined && html` aria-invalid="true"`}${options.optional !== true && html` required`}${focus && html` autofocus`}${judgedBy(judged)}${isVerbatim(options) && html` spellcheck="false" autocapitalize="none" autocorrect="off"`}>
+<input id="${name}" name="${name}" type="${shown}"${type === 'password' ? null : html` value="${value}"`}${attribute('autocomplete', options.autocomplete)}${attribute('inputmode', inputmode)}${attribute('maxlength', options.maxLength)}${attribute('aria-describedby', about)}${error !== undefined && html` aria-invalid="true"`}${options.optional !== true && html` required`}${focus && html` autofocus`}${judgedBy(judged)}${isVerbatim(options) && html` spellcheck="false" autocapitalize="none" autocorrect="off"`}${isName(options) && html` dir="auto"`}>
 ${hint && html`<p class="hint" id="${name}-hint">${hint}</p>`}
 ${judged && html`<p class="strength" id="${name}-strength" data-strength-of="${name}" data-words="${JSON.stringify(words.strength)}" role="status" hidden></p>`}
 ${error !== undefined && html`<p class="error" id="${name}-error">${error}</p>`}
@@ -58,6 +58,9 @@ export const hiddenUsername = (name: string): Html =>
 // browser may send them elsewhere to have their spelling checked.
 const isVerbatim = ({ type, autocomplete = '', name }: Field) =>
   type === 'email' || type === 'password' || name === 'code' || autocomplete.startsWith('username');
+
+// An Arabic or Hebrew name is written from the right, wherever the page has it (HTML §3.2.6.4).
+const isName = ({ autocomplete = '' }: Field) => autocomplete.endsWith('-name');
 
 const judgedBy = (judged: Field['judged']) =>
   judged && html` data-judge${attribute('data-email', judged.email)}`;
