@@ -5,7 +5,7 @@ import { NAME_MAX } from './person-name.ts';
 export const nameText = Type.String({ pattern: '\\S', maxLength: NAME_MAX });
 
 /** The same where it may be empty: where the account has none, as `normalizeProfile` judges. */
-export const lastNameSentBack = Type.String({ maxLength: 100 });
+export const lastNameSentBack = Type.String({ maxLength: NAME_MAX });
 
 /** A mail address in a request, judged in full where it is normalized. */
 export const addressText = Type.String({ maxLength: 320, format: 'idn-email' });

@@ -45,11 +45,17 @@ export async function smsProvider(
   };
 }
 
+/** The texts that a number has got, each once: where a test moves the clock while one is sent, it may be sent again. */
+export function textsTo({ requests }: SmsProvider, number: string): string[] {
+  const byKey = new Map(requests.map(({ headers, body }) => [headers['idempotency-key'], JSON.parse(body)]));
+  return [...byKey.values()].flatMap(({ to, body }) => (to === number ? [body] : []));
+}
+
 /** The code in the newest of the `count` texts that a number has got by then. */
-export async function textedCode({ requests }: SmsProvider, number: string, count: number): Promise<string> {
-  const texts = () => requests.map(({ body }) => JSON.parse(body)).filter(({ to }) => to === number);
+export async function textedCode(provider: SmsProvider, number: string, count: number): Promise<string> {
+  const texts = () => textsTo(provider, number);
   await expect.poll(texts).toHaveLength(count);
-  return /^\d{6}/.exec(texts().at(-1).body)?.[0] ?? '';
+  return /^\d{6}/.exec(String(texts().at(-1)))?.[0] ?? '';
 }
 
 /** The `mfa_token` of a login that a texted code may complete. */
