@@ -65,7 +65,8 @@ export async function callback(
       outcome: word,
       error: messagesOf(error),
     };
-    deps.log.warn(line, 'a sign-in failed');
+    // Whoever cancels at the provider, or is none whom this service takes, is no trouble of the operator's.
+    deps.log[word === 'access_denied' ? 'info' : 'warn'](line, 'a sign-in failed');
     return { location: answerUrl(pending, { error: word }), cookie };
   }
 }

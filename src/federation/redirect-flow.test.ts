@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { type RealProvider, realProvider } from '../../test/support/oidc-provider.ts';
@@ -144,11 +144,17 @@ test('a sign-in that takes longer than ten minutes is begun again', async () => 
   expect(answer.json().code).toBe('invalid_sign_in');
 });
 
-test('a person who cancels comes back to the client with access_denied', async () => {
+test('a person who cancels comes back to the client with access_denied, which warns no operator', async () => {
+  const { log } = service.deps;
+  const [said, warned] = [vi.spyOn(log, 'info'), vi.spyOn(log, 'warn')];
   const begun = await begin(service, 'acme');
   const back = await provider.signIn(begun.location.href, null);
   const answer = await comeBack(service, 'acme', answerIn(back), begun.cookie);
   expect(told(answer)).toMatchObject({ error: 'access_denied', state: 'of the client' });
+  const line = { provider: 'acme', outcome: 'access_denied' };
+  expect(said).toHaveBeenCalledWith(expect.objectContaining(line), 'a sign-in failed');
+  expect(warned).not.toHaveBeenCalled();
+  vi.restoreAllMocks();
 });
 
 test('a word of the provider that every object knows is described like any other', async () => {
