@@ -34,7 +34,7 @@ test('what was compiled lies beside the packages, also in a folder whose name a 
   try {
     const program = join(parent, 'my program, 100 % é');
     const guard = './src/platform/process-guard.mjs';
-    mkdirSync(join(program, 'node_modules'), { recursive: true });
+    mkdirSync(join(program, 'node_modules/fastify'), { recursive: true });
     cpSync(GUARD, join(program, guard));
     const { NODE_COMPILE_CACHE: _, ...env } = process.env;
     spawnSync(process.execPath, ['--import', guard, '--eval', ''], { cwd: program, env });
