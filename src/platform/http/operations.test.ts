@@ -23,7 +23,5 @@ test('a schema that was taken back, or an older backup, under a running service 
   await db.run(sql`alter table away rename to schema_revisions`);
   await add(newest?.id ?? '');
   await add('29990101000000_of_the_next_version');
-  const answer = (await ready()).json();
-  expect(answer).toMatchObject({ status: 'ready', checks: { database: 'ok' } });
-  expect(answer.checks).not.toHaveProperty('schema');
+  expect((await ready()).json()).toEqual({ status: 'ready', checks: { database: 'ok' } });
 });

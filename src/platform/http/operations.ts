@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cache } from '../cache.ts';
 import type { Db } from '../database.ts';
 import { isUndefinedTable } from '../database-errors.ts';
 import type { Deps } from '../deps.ts';
@@ -75,21 +74,19 @@ export function routes(app: App, { db, cache }: Deps): void {
         tags: ['Operations'],
         summary: 'Whether the service is ready; if not, what is wrong',
         description:
-          'A refusal also has `status` ("not_ready") and `checks`. With REDIS_URL, `checks.redis` tells a Redis that is away, without which the service stays ready.',
+          'A refusal also has `status` ("not_ready") and `checks`. `checks.redis` tells of a Redis that is away, without which the service stays ready.',
         response: { 200: readiness },
       },
     },
     async () => {
       const found = await examine(db, newest);
-      const checks = { ...found, ...(cache.status() !== 'memory' && { redis: redisOf(cache) }) };
+      const checks = { ...found, ...(cache.status() === 'down' && { redis: REDIS_AWAY }) };
       if (Object.values(found).some(word => word !== 'ok'))
         throw new Problem('not_ready', { members: { status: 'not_ready', checks } });
       return { status: 'ready' as const, checks };
     },
   );
 }
-
-const redisOf = (cache: Cache) => (cache.status() === 'up' ? 'ok' : REDIS_AWAY);
 
 /** What readiness finds. The schema is named only where it was taken back, or an older backup restored, since the start. */
 async function examine(db: Db, newest: () => Promise<string>): Promise<Record<string, string>> {
