@@ -3,7 +3,15 @@ import { type TestApp, testApp } from '../../test/support/app.ts';
 import { type LyingProvider, lyingProvider } from '../../test/support/lying-provider.ts';
 import { mailsTo } from '../../test/support/mails.ts';
 import { member } from '../../test/support/people.ts';
-import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../test/support/sign-in-flow.ts';
+import {
+  begin,
+  CLIENT,
+  challengeOf,
+  comeBack,
+  pathIn,
+  readRedirect,
+  told,
+} from '../../test/support/sign-in-flow.ts';
 
 let provider: LyingProvider;
 let world: TestApp;
@@ -35,8 +43,7 @@ test('an identity that its owner links again stays linked, and its owner is told
   const link = async () => {
     const body = { redirect_uri: CLIENT, code_challenge: challengeOf(verifier) };
     const ticket = await world.call('POST', '/users/me/identities/liar', { token, body });
-    const path = ticket.json().authorize_url.replace('http://localhost:8000', '');
-    const { state, nonce, cookie } = readRedirect(await world.call('GET', path));
+    const { state, nonce, cookie } = readRedirect(await world.call('GET', pathIn(ticket)));
     const { code } = told(await comeBack(world, 'liar', { state, ...answerTo(nonce) }, cookie));
     const proof = { code, code_verifier: verifier };
     const linked = await world.call('POST', '/users/me/identities', { token, body: proof });

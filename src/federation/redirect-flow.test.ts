@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type TestApp, testApp } from '../../test/support/app.ts';
-import { mailsTo } from '../../test/support/mails.ts';
 import { type RealProvider, realProvider } from '../../test/support/oidc-provider.ts';
-import { logIn, person } from '../../test/support/people.ts';
-import { begin, CLIENT, challengeOf, comeBack, readRedirect, told } from '../../test/support/sign-in-flow.ts';
-import { sql } from '../platform/sql.ts';
+import {
+  answerIn,
+  begin,
+  CLIENT,
+  comeBack,
+  readRedirect,
+  signInAs,
+  told,
+} from '../../test/support/sign-in-flow.ts';
 
 let provider: RealProvider;
 let service: TestApp;
@@ -25,16 +30,7 @@ afterAll(async () => {
 const exchange = (code: string | undefined, code_verifier: string) =>
   service.call('POST', '/oauth/exchange', { body: { code, code_verifier } });
 
-const answerIn = ({ searchParams }: URL) => Object.fromEntries(searchParams);
-const pathIn = (ticket: Awaited<ReturnType<TestApp['call']>>) =>
-  String(ticket.json().authorize_url).replace('http://localhost:8000', '');
-
-async function signInAs(login: string) {
-  const begun = await begin(service, 'acme');
-  const back = await provider.signIn(begun.location.href, login);
-  const answer = await comeBack(service, 'acme', answerIn(back), begun.cookie);
-  return { begun, back, answer, client: told(answer) };
-}
+const signIn = (login: string) => signInAs(service, provider, login);
 
 test('the providers are listed with their names; none without configuration', async () => {
   expect((await service.call('GET', '/oauth/providers')).json()).toEqual([
@@ -44,7 +40,7 @@ test('the providers are listed with their names; none without configuration', as
 });
 
 test('a sign-in at a certified provider makes an account and tokens; the next one logs in to it', async () => {
-  const { begun, answer, client } = await signInAs('ada');
+  const { begun, answer, client } = await signIn('ada');
   expect(begun.location.searchParams.get('code_challenge_method')).toBe('S256');
   expect(answer.headers['set-cookie']).toContain('Max-Age=0');
   expect(answer.headers.location?.startsWith(`${CLIENT}&`)).toBe(true);
@@ -59,7 +55,7 @@ test('a sign-in at a certified provider makes an account and tokens; the next on
   expect(me.json()).toMatchObject({ email: 'ada@example.com', email_verified: true, first_name: 'ada' });
   expect(service.deps.keys.verify(tokens.json().access_token)).toHaveProperty('amr', ['fed']);
 
-  const again = await signInAs('ada');
+  const again = await signIn('ada');
   const second = (await exchange(again.client.code, again.begun.verifier)).json();
   const same = await service.call('GET', '/users/me', { token: second.access_token });
   expect(same.json().id).toBe(me.json().id);
@@ -78,14 +74,14 @@ test('the cookie is bound to the browser, unreadable for scripts, and of this si
 });
 
 test('a code works once, and a wrong verifier burns it', async () => {
-  const first = await signInAs('ada');
+  const first = await signIn('ada');
   expect((await exchange(first.client.code, 'x'.repeat(43))).json()).toMatchObject({
     code: 'invalid_authorization_code',
     error: 'invalid_grant',
   });
   expect((await exchange(first.client.code, first.begun.verifier)).statusCode).toBe(400);
 
-  const second = await signInAs('ada');
+  const second = await signIn('ada');
   const answers = await Promise.all(
     Array.from({ length: 5 }, () => exchange(second.client.code, second.begun.verifier)),
   );
@@ -94,7 +90,7 @@ test('a code works once, and a wrong verifier burns it', async () => {
 });
 
 test('a code lives for a minute', async () => {
-  const { begun, client } = await signInAs('ada');
+  const { begun, client } = await signIn('ada');
   service.deps.clock.advance(61);
   expect((await exchange(client.code, begun.verifier)).json().code).toBe('invalid_authorization_code');
 });
@@ -197,110 +193,13 @@ test('an unknown provider is not found, and a mobile program comes back by its o
 });
 
 test('an address that the provider did not verify neither links nor makes an account', async () => {
-  const { begun, client } = await signInAs('unverified');
+  const { begun, client } = await signIn('unverified');
   expect((await exchange(client.code, begun.verifier)).json().code).toBe('identity_linking_refused');
 });
 
 test('the keys that the provider signs with may change between two sign-ins', async () => {
-  expect((await signInAs('ada')).client).toHaveProperty('code');
+  expect((await signIn('ada')).client).toHaveProperty('code');
   service.deps.clock.advance(40);
   await provider.restart();
-  expect((await signInAs('ada')).client).toHaveProperty('code');
-});
-
-test('a person links a provider, sees it, and unlinks it; never the last way in', async () => {
-  const who = await person(service, { email: 'linker@example.com', verified: false });
-  const { access_token: token } = await logIn(service, who);
-  const verifier = 'v'.repeat(43);
-  const ticket = await service.call('POST', '/users/me/identities/acme', {
-    token,
-    body: { redirect_uri: CLIENT, code_challenge: challengeOf(verifier), state: 's' },
-  });
-  expect(ticket.statusCode, ticket.body).toBe(200);
-  const path = pathIn(ticket);
-  const begun = readRedirect(await service.call('GET', path));
-  expect((await service.call('GET', path)).json().code).toBe('invalid_link');
-  const back = await provider.signIn(begun.location.href, 'grace');
-  const { code } = told(await comeBack(service, 'acme', answerIn(back), begun.cookie));
-
-  const body = { code, code_verifier: verifier };
-  const linked = await service.call('POST', '/users/me/identities', { token, body });
-  expect(linked.statusCode, linked.body).toBe(201);
-  expect(linked.json()).toMatchObject({ provider: 'acme', email: 'grace@example.com' });
-  const list = await service.call('GET', '/users/me/identities', { token });
-  expect(list.json()).toEqual([linked.json()]);
-
-  // The identity now opens that account, whatever address it has.
-  const signedIn = await signInAs('grace');
-  const tokens = (await exchange(signedIn.client.code, signedIn.begun.verifier)).json();
-  const me = await service.call('GET', '/users/me', { token: tokens.access_token });
-  expect(me.json().id).toBe(who.id);
-
-  const url = `/users/me/identities/${linked.json().id}`;
-  expect((await service.call('DELETE', url, { token })).statusCode).toBe(204);
-  expect((await service.call('DELETE', url, { token })).json().code).toBe('identity_not_found');
-  // An unproven mailbox may be a stranger's.
-  const notices = (await mailsTo(service, who.email)).filter(({ template }) =>
-    template.startsWith('identity-'),
-  );
-  expect(notices.map(({ template, params }) => [template, params.name])).toEqual([
-    ['identity-linked', undefined],
-    ['identity-unlinked', undefined],
-  ]);
-
-  const alone = await signInAs('alone');
-  const only = (await exchange(alone.client.code, alone.begun.verifier)).json().access_token;
-  const [{ id }] = (await service.call('GET', '/users/me/identities', { token: only })).json();
-  expect((await service.call('DELETE', `/users/me/identities/${id}`, { token: only })).json().code).toBe(
-    'last_way_in',
-  );
-});
-
-test('a code that was asked for to link logs nobody in, and links for nobody else', async () => {
-  const [one, two] = [await person(service), await person(service)];
-  const token = (await logIn(service, one)).access_token;
-  const verifier = 'w'.repeat(43);
-  for (const attempt of ['exchange', 'other person'] as const) {
-    const ticket = await service.call('POST', '/users/me/identities/acme', {
-      token,
-      body: { redirect_uri: CLIENT, code_challenge: challengeOf(verifier) },
-    });
-    const begun = readRedirect(await service.call('GET', pathIn(ticket)));
-    const back = await provider.signIn(begun.location.href, 'ada');
-    const { code } = told(await comeBack(service, 'acme', answerIn(back), begun.cookie));
-    const answer =
-      attempt === 'exchange'
-        ? await exchange(code, verifier)
-        : await service.call('POST', '/users/me/identities', {
-            token: (await logIn(service, two)).access_token,
-            body: { code, code_verifier: verifier },
-          });
-    expect(answer.json().code).toBe('invalid_authorization_code');
-  }
-});
-
-test('linking needs a recent login, and an identity of somebody else is not taken over', async () => {
-  const who = await person(service);
-  const { access_token: token } = await logIn(service, who);
-  await signInAs('taken').then(({ client, begun }) => exchange(client.code, begun.verifier));
-  const verifier = 'z'.repeat(43);
-  const body = { redirect_uri: CLIENT, code_challenge: challengeOf(verifier) };
-  const ticket = await service.call('POST', '/users/me/identities/acme', { token, body });
-  const other = pathIn(await service.call('POST', '/users/me/identities/acme', { token, body }));
-  expect((await service.call('GET', other.replace('/acme/', '/other/'))).json().code).toBe('invalid_link');
-  const begun = readRedirect(await service.call('GET', pathIn(ticket)));
-  const back = await provider.signIn(begun.location.href, 'taken');
-  const { code } = told(await comeBack(service, 'acme', answerIn(back), begun.cookie));
-  const answer = await service.call('POST', '/users/me/identities', {
-    token,
-    body: { code, code_verifier: verifier },
-  });
-  expect(answer.json().code).toBe('identity_taken');
-  const refused = await service.deps.db.row(sql`
-    select reason, data from audit_events where user_id = ${who.id}::uuid and type = 'identity.refused'`);
-  expect(refused).toEqual({ reason: 'identity_taken', data: { provider: 'acme' } });
-  service.deps.clock.advance(601);
-  expect((await service.call('POST', '/users/me/identities/acme', { token, body })).json().code).toBe(
-    'reauthentication_required',
-  );
+  expect((await signIn('ada')).client).toHaveProperty('code');
 });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { LightMyRequestResponse } from 'fastify';
 import type { TestApp } from './app.ts';
+import type { RealProvider } from './oidc-provider.ts';
 
 export const CLIENT = 'http://localhost:8000/signed-in?from=here';
 
@@ -61,3 +62,28 @@ export function told(answer: LightMyRequestResponse): Record<string, string> {
   if (answer.statusCode !== 302) throw new Error(answer.body);
   return Object.fromEntries(new URL(answer.headers.location as string).searchParams);
 }
+
+/** What the provider answers with, in the address that it sends the browser to. */
+export const answerIn = ({ searchParams }: URL): Record<string, string> => Object.fromEntries(searchParams);
+
+/** Signs somebody in at a provider and comes back, as a client and its browser do. */
+export async function signInAs(
+  world: Pick<TestApp, 'call'>,
+  provider: RealProvider,
+  login: string,
+): Promise<{
+  begun: BegunSignIn;
+  back: URL;
+  answer: LightMyRequestResponse;
+  client: Record<string, string>;
+}> {
+  const { id } = provider.entry;
+  const begun = await begin(world, id);
+  const back = await provider.signIn(begun.location.href, login);
+  const answer = await comeBack(world, id, answerIn(back), begun.cookie);
+  return { begun, back, answer, client: told(answer) };
+}
+
+/** Where the ticket of a link to be made leads the browser. */
+export const pathIn = (ticket: LightMyRequestResponse): string =>
+  String(ticket.json().authorize_url).replace('http://localhost:8000', '');
