@@ -1,9 +1,9 @@
 import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { testDatabase } from '../../test/support/database.ts';
+import { openPooler } from '../../test/support/pooler.ts';
 import { openDatabase } from './database.ts';
 import { sql } from './sql.ts';
 
@@ -43,7 +43,7 @@ test('while a certificate that the URL names is being replaced, who needs a new 
 
 test('a connection to a primary is kept, even if a pooler still says that it leads to a standby', async () => {
   const { url, close } = await testDatabase();
-  const pooler = await openPooler(url);
+  const pooler = await lyingPooler(url);
   const db = openDatabase({ connection: { connectionString: pooler.url }, poolMax: 1, prepare: true });
   const backend = sql`select current_setting('in_hot_standby') as standby, pg_backend_pid() as pid`;
   try {
@@ -60,20 +60,14 @@ test('a connection to a primary is kept, even if a pooler still says that it lea
 });
 
 // As pgbouncer 1.18 answers after its server was replaced: with what the former one said at its start.
-async function openPooler(url: string) {
-  const through = new URL(url);
-  const host = through.searchParams.get('host') ?? through.hostname;
-  const port = Number(through.port === '' ? 5432 : through.port);
-  const target = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port };
+async function lyingPooler(url: string) {
   const [truth, lie] = ['off', 'on'].map(value => parameterStatus('in_hot_standby', value)) as [
     Buffer,
     Buffer,
   ];
-  const sockets = new Set<Socket>();
   let lies = 0;
-  const server = createServer(near => {
-    const far = connect(target).on('error', () => {});
-    sockets.add(near.on('error', () => {})).add(far);
+  const pooler = await openPooler(url, (near, reach) => {
+    const far = reach();
     near.pipe(far);
     far.on('data', (chunk: Buffer) => {
       const at = chunk.indexOf(truth);
@@ -83,15 +77,7 @@ async function openPooler(url: string) {
       );
     });
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  through.searchParams.delete('host');
-  through.hostname = '127.0.0.1';
-  through.port = String((server.address() as AddressInfo).port);
-  const close = () => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { url: through.href, lies: () => lies, close };
+  return { ...pooler, lies: () => lies };
 }
 
 function parameterStatus(name: string, value: string): Buffer {

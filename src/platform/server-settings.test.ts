@@ -1,6 +1,6 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { testDatabase } from '../../test/support/database.ts';
+import { openPooler } from '../../test/support/pooler.ts';
 import { type Db, openDatabase } from './database.ts';
 import { SERVER_SETTINGS } from './server-settings.ts';
 import { sql } from './sql.ts';
@@ -28,7 +28,7 @@ test.each([
   ['a transaction', (db: Db) => db.transaction(tx => tx.row(sql`select 1 as one`))],
 ])('behind a pooler that refuses them %s does without, and it is said once', async (_, use) => {
   const { url, close } = await testDatabase();
-  const pooler = await openPooler(url);
+  const pooler = await strictPooler(url);
   let told = 0;
   const db = open(pooler.url, () => told++);
   try {
@@ -46,7 +46,7 @@ test('a transaction sees what others commit meanwhile, whatever the database is 
   const { db: other, url, close } = await testDatabase();
   await other.run(sql`do $$ begin
     execute format('alter database %I set default_transaction_isolation to serializable', current_database()); end $$`);
-  const pooler = await openPooler(url);
+  const pooler = await strictPooler(url);
   const [direct, pooled] = [open(url), open(pooler.url)];
   const isolation = sql`select current_setting('transaction_isolation') as is`;
   try {
@@ -65,35 +65,19 @@ function open(connectionString: string, onSettingsRefused = () => {}): Db {
 }
 
 // As pgbouncer answers in its default configuration: it names the first parameter that it does not know.
-async function openPooler(url: string) {
-  const through = new URL(url);
-  const host = through.searchParams.get('host') ?? through.hostname;
-  const port = Number(through.port === '' ? 5432 : through.port);
-  const target = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port };
-  const sockets = new Set<Socket>();
-  const server = createServer(near => {
-    sockets.add(near.on('error', () => {}));
+const strictPooler = (url: string) =>
+  openPooler(url, (near, reach) => {
     near.once('data', startup => {
       const unknown = startup
         .toString('latin1')
         .split('\0')
         .find(word => NAMES.includes(word));
       if (unknown !== undefined) return near.end(refusal(`unsupported startup parameter: ${unknown}`));
-      const far = connect(target).on('error', () => {});
+      const far = reach();
       far.write(startup);
       near.pipe(far).pipe(near);
     });
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  through.searchParams.delete('host');
-  through.hostname = '127.0.0.1';
-  through.port = String((server.address() as AddressInfo).port);
-  const close = () => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { url: through.href, close };
-}
 
 function refusal(message: string): Buffer {
   const fields = Buffer.from(`SFATAL\0C08P01\0M${message}\0\0`);
