@@ -15,6 +15,15 @@ export function numericDate(at: Date): number {
   return Math.floor(at.getTime() / 1000);
 }
 
+// Tokens that are signed within a second expire within one.
+let written = { second: 0, text: new Date(0).toISOString() };
+
+/** The RFC 3339 text of a NumericDate of whole seconds. */
+export function textOfSecond(second: number): string {
+  if (second !== written.second) written = { second, text: new Date(second * 1000).toISOString() };
+  return written.text;
+}
+
 /**
  * The instant that an RFC 3339 text names, within the years 1 to 9999, which both the wire and the database can hold; null for
  * any other text, and for leap seconds, which neither can hold.

@@ -26,16 +26,20 @@ export function openLog(level: Config['logLevel'], descriptor: 1 | 2 = 1): Log {
 }
 
 /**
- * Writes lines of level `info`, from members that are JSON already and hold no secret, in a tenth of the time that a logger
- * takes: for the one line that every answer costs.
+ * Writes lines of level `info` with one message, from members that are JSON already and hold no secret, in a tenth of the time
+ * that a logger takes: for the one line that every answer costs.
  */
-export function plainLines(log: Log): (members: string, message: string) => void {
+export function plainLines(log: Log, message: string): (members: string) => void {
   const stream = (log as unknown as Record<symbol, LogStream>)[symbols.streamSym];
-  return (members, message) => {
+  const end = `,"msg":${JSON.stringify(message)}}\n`;
+  let at = 0;
+  let time = '';
+  return members => {
     if (!log.isLevelEnabled('info')) return;
-    stream?.write(
-      `{"level":"info","time":"${new Date().toISOString()}",${members},"msg":${JSON.stringify(message)}}\n`,
-    );
+    const now = Date.now();
+    // Several lines a millisecond are common under load.
+    if (now !== at) time = new Date((at = now)).toISOString();
+    stream?.write(`{"level":"info","time":"${time}",${members}${end}`);
   };
 }
 

@@ -73,8 +73,9 @@ export const COMPANY = 10;
  * length that PostgreSQL assumes, since it would plan anew for each shorter one; the statement must let nulls match nothing.
  */
 export function column<Ask>(asks: readonly Ask[], pick: (ask: Ask) => unknown): unknown[] {
-  const rest = Math.max(COMPANY - asks.length, 0);
-  return [...asks.map(pick), ...Array.from({ length: rest }, () => null)];
+  const values = asks.map(pick);
+  while (values.length < COMPANY) values.push(null);
+  return values;
 }
 
 export interface Statement {

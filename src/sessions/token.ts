@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import type { KeysDeps } from '../keys/key-ring.ts';
-import { addSeconds, numericDate } from '../platform/clock.ts';
+import { numericDate, textOfSecond } from '../platform/clock.ts';
 import { Type } from '../platform/json-schema.ts';
 import { grantsOf, type Holder } from '../rbac/definitions.ts';
 
@@ -61,7 +61,7 @@ export async function issueTokens(deps: KeysDeps, grant: Grant, refreshToken: st
     access_token: accessToken,
     token_type: 'bearer',
     expires_in: exp - iat,
-    expires_at: addSeconds(new Date(iat * 1000), exp - iat).toISOString(),
+    expires_at: textOfSecond(exp),
     refresh_token: refreshToken,
   };
 }

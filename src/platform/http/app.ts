@@ -260,7 +260,7 @@ const QUIET = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
 // One line for each answer. The query string stays out: it may carry a deprecated token.
 function logRequests(app: FastifyInstance, log: Log): void {
-  const write = plainLines(log);
+  const write = plainLines(log, 'request');
   app.addHook('onResponse', (request, reply, done) => {
     const route = patternOf(request);
     if (route === null || !QUIET.has(route)) {
@@ -269,7 +269,7 @@ function logRequests(app: FastifyInstance, log: Log): void {
       const asked = `"request_id":"${request.id}","method":"${request.method}","route":${JSON.stringify(route)}`;
       const ip = JSON.stringify(request.clientAddress);
       const refused = request.problem === null ? '' : `,"problem":"${request.problem}"`;
-      write(`${asked},"status":${reply.statusCode}${refused},"ms":${ms},"ip":${ip}`, 'request');
+      write(`${asked},"status":${reply.statusCode}${refused},"ms":${ms},"ip":${ip}`);
     }
     done();
   });
