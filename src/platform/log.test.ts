@@ -3,12 +3,17 @@ import { expect, test } from 'vitest';
 
 const LOG = new URL('./log.ts', import.meta.url).href;
 
-/** What a process of its own logs. */
-function logged(statement: string): Record<string, unknown> {
-  const script = `import { openLog } from ${JSON.stringify(LOG)}; const log = openLog('info'); ${statement}`;
+/** The lines that a process of its own logs. */
+function linesOf(statement: string): Record<string, unknown>[] {
+  const script = `import { openLog, plainLines } from ${JSON.stringify(LOG)}; const log = openLog('info'); ${statement}`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  return JSON.parse(stdout) as Record<string, unknown>;
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as Record<string, unknown>);
 }
+
+const logged = (statement: string) => linesOf(statement)[0] as Record<string, unknown>;
 
 test('the code of an error is kept, since it says what failed', () => {
   const { err } = logged(
@@ -38,4 +43,18 @@ test('of an error stands in the log what failed, and neither the command of a cl
     aggregateErrors: [{ message: 'WRONGPASS' }, { message: 'twice', code: '23505', constraint: 'a_key' }],
   });
   expect(JSON.stringify(err)).not.toMatch(/"command"|secret-\d"/);
+});
+
+test('a plain line says when it was written, as any other does', () => {
+  const lines = linesOf(`
+    const write = plainLines(log, 'request');
+    for (const n of [1, 2, 3]) {
+      write('"at":' + Date.now());
+      await new Promise(done => setTimeout(done, 20));
+    }`);
+  expect(lines.length).toBe(3);
+  for (const { at, time, ...rest } of lines) {
+    expect(rest).toEqual({ level: 'info', msg: 'request' });
+    expect(Date.parse(time as string)).toBeGreaterThanOrEqual(at as number);
+  }
 });
