@@ -272,7 +272,7 @@ test('a lesser role writes, seals and makes partitions, and cannot change, remov
 });
 
 test('append-only by nothing: a trigger that is off is seen', async () => {
-  await deps.db.run(sql`alter table audit_events_202611 disable trigger audit_events_append_only`);
+  await deps.db.run(sql`alter table audit_events_default disable trigger audit_events_append_only`);
   expect(await appendOnlyBy(deps.db)).toBe('nothing');
 });
 
