@@ -15,7 +15,7 @@ export function numericDate(at: Date): number {
   return Math.floor(at.getTime() / 1000);
 }
 
-// Tokens that are signed within a second expire within one.
+// Tokens that are signed in the same second mostly end in the same one.
 let written = { second: 0, text: new Date(0).toISOString() };
 
 /** The RFC 3339 text of a NumericDate of whole seconds. */
